@@ -1,0 +1,119 @@
+"""The checks: stable ids, default effects, when each fires, and which published risk it answers.
+
+One row per check. The engine, the manifest's `checks:` section, the documentation and its tests all read this table.
+References: OWASP Top 10 for Agentic Applications 2026 (ASI), OWASP NHI Top 10 2025 (NHI), MITRE ATLAS 5.6.1 (AML).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from licet.records import Effect
+
+
+@dataclass(frozen=True, slots=True)
+class CheckInfo:
+    """One check: its id, its default effect, when it fires, what to do, and its references."""
+
+    id: str
+    effect: Effect
+    fires_when: str
+    remedy: str
+    references: tuple[str, ...] = ()
+
+
+_ROWS = (
+    CheckInfo(
+        "identity.no-task", "deny", "a guarded tool is called outside any task, or in a task that this guard does not know",
+        "open a task around the agent's run: `with guard.task(...)`", ("ASI03", "NHI5"),
+    ),
+    CheckInfo(
+        "identity.unknown-agent", "deny", "the agent is not in the manifest, or may not be used for this task kind",
+        "declare the agent, and list the task kind under its `tasks:`", ("ASI03", "ASI10"),
+    ),
+    CheckInfo(
+        "identity.unowned", "flag", "the agent has no owner",
+        "give the agent an `owner:`", ("NHI1", "ASI03"),
+    ),
+    CheckInfo(
+        "identity.unproved", "deny", "an admin tool in `prod` is called for a principal whose name is only asserted",
+        "use a tool of lower access, or wait for the release that verifies `subject_token=`", ("ASI03", "NHI4"),
+    ),
+    CheckInfo(
+        "scope.unknown-tool", "deny", "the tool is not declared in the manifest",
+        "declare the tool under `tools:`", ("ASI02", "AML.T0053"),
+    ),
+    CheckInfo(
+        "scope.tool", "deny", "the task does not grant this tool",
+        "grant the tool to the task kind if this work needs it", ("ASI02", "AML.T0053"),
+    ),
+    CheckInfo(
+        "scope.argument", "deny",
+        "an argument is unknown, missing, of a type that cannot be judged, or outside what the grant allows",
+        "change the call, or widen the grant's `arguments:` if this work needs it", ("ASI02", "AML.T0086"),
+    ),
+    CheckInfo(
+        "scope.budget", "deny", "the call would take more than a budget of the task or of a task above it allows",
+        "end the task, or raise the budget if this work needs it", ("ASI02", "ASI08", "AML.T0034.002"),
+    ),
+    CheckInfo(
+        "scope.expired", "deny", "the task has ended, or its time to live is over",
+        "open a new task", ("ASI03", "NHI7"),
+    ),
+    CheckInfo(
+        "scope.approval", "ask", "the grant says `ask: true`: a person confirms each call",
+        "set up an approver, or take `ask` out of the grant", ("ASI09", "AML.T0053"),
+    ),
+    CheckInfo(
+        "approval.refused", "deny", "a person refused this call, or this tool earlier in the task",
+        "do not repeat the call in this task", ("ASI09",),
+    ),
+    CheckInfo(
+        "approval.unavailable", "deny", "a person must confirm and none could be asked, or none answered in time",
+        "set up an approver: `Guard.from_file(path, approver=...)`", ("ASI09",),
+    ),
+    CheckInfo(
+        "approval.limit", "deny", "the task has asked a person five times; what would ask again is denied",
+        "look at why this task asks so much", ("ASI09",),
+    ),
+    CheckInfo(
+        "chain.order", "deny", "the call does not follow the declared chain of the task kind",
+        "follow the chain, or add the edge if this work needs it", ("ASI02", "ASI08"),
+    ),
+    CheckInfo(
+        "environment.crossing", "deny", "agent, tool and credential are in different environments without a declared edge",
+        "declare the edge, or use the tool of the agent's own environment", ("NHI8", "ASI03"),
+    ),
+    CheckInfo(
+        "credential.expired", "deny", "the tool's credential is past its `expires` date",
+        "renew the credential and its date", ("NHI7",),
+    ),
+    CheckInfo(
+        "credential.revoked", "deny", "the tool's credential is revoked",
+        "give the tool another credential", ("NHI1",),
+    ),
+    CheckInfo(
+        "credential.stale", "flag", "the tool's credential is older than its `rotate_every`",
+        "rotate the credential and set `rotated:`", ("NHI7",),
+    ),
+    CheckInfo(
+        "credential.unowned", "flag", "the tool's credential has no owner (in `environment: prod`: a denial)",
+        "give the credential an `owner:`", ("NHI1",),
+    ),
+    CheckInfo(
+        "delegation.widened", "deny", "a sub-task asks for more than its parent has, or for an agent that it may not delegate to",
+        "ask for less, or widen the parent's task kind", ("ASI03", "ASI07", "NHI5"),
+    ),
+    CheckInfo(
+        "guard.self", "deny", "an argument reaches Licet's own keys, manifest, store or ledger",
+        "keep agents away from the guard's files", ("ASI05", "AML.T0081"),
+    ),
+    CheckInfo(
+        "guard.undecided", "deny", "the guard could not decide or could not record: a check failed, or store, ledger or keys cannot be used",
+        "read the sentence; it names what failed", ("ASI08",),
+    ),
+)  # fmt: skip
+
+CHECKS: Mapping[str, CheckInfo] = {row.id: row for row in _ROWS}
+"""Every check of this release, by id."""

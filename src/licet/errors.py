@@ -1,0 +1,113 @@
+"""Every exception that Licet raises.
+
+    LicetError
+    ├── Denied              a guarded call was refused; carries the decision
+    ├── UsageError          the program calls Licet wrongly (also a ValueError)
+    ├── ManifestError       the manifest cannot be used; carries every problem found
+    ├── SnapshotError       an argument cannot be frozen, so it cannot be judged
+    ├── TicketSpent         a ticket was presented a second time
+    └── StateError          Licet's own state cannot be used
+        ├── StoreError      the store is locked, read-only, full or damaged
+        ├── LedgerError     the ledger cannot be written, or does not verify
+        └── KeyFileError    the signing key is missing, damaged or readable by others
+
+What a program around an agent usually needs:
+
+    try:
+        send_email(to=..., body=...)
+    except licet.Denied as denial:
+        log(denial.decision.reasons)
+
+Programmer mistakes (`UsageError`) and a hostile or broken world (the rest) never mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from licet.records import Decision
+
+
+class LicetError(Exception):
+    """Base of all errors raised by Licet."""
+
+
+class Denied(LicetError):
+    """A guarded call was refused; the tool did not run.
+
+    `str()` is the text that is safe to hand to the model; `decision` says which checks refused and why.
+    """
+
+    def __init__(self, message: str, decision: Decision) -> None:
+        super().__init__(message)
+        self.decision = decision
+
+    def __reduce__(self) -> tuple[type[Denied], tuple[str, Decision]]:
+        return type(self), (str(self), self.decision)
+
+
+class UsageError(LicetError, ValueError):
+    """The program uses Licet in a way that cannot work; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, or doubtful, in a manifest.
+
+    `line` and `column` count from 1; 0 means that the place is not known.
+    """
+
+    file: str
+    line: int
+    column: int
+    key: str
+    message: str
+    fix: str
+    severity: Literal["error", "warning"] = "error"
+    code: str = "invalid"
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.severity}: `{self.key}`: {self.message}; {self.fix}"
+
+
+class ManifestError(LicetError):
+    """The manifest cannot be used. `problems` lists everything that was found, in the order of the file."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+    def __reduce__(self) -> tuple[type[ManifestError], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
+
+
+class SnapshotError(LicetError):
+    """An argument cannot be copied into plain data. `path` names it, for example `body.attachments[0]`."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"argument `{path}` {why}")
+        self.path = path
+        self.why = why
+
+
+class TicketSpent(LicetError):
+    """A ticket permits one execution, and this one has had it."""
+
+
+class StateError(LicetError):
+    """Licet's own state (store, ledger, keys) cannot be used."""
+
+
+class StoreError(StateError):
+    """The store is locked, read-only, full or damaged."""
+
+
+class LedgerError(StateError):
+    """The ledger cannot be written, or what is in it does not verify."""
+
+
+class KeyFileError(StateError):
+    """The key file is missing, damaged, or can be read by others."""

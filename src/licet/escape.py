@@ -1,0 +1,54 @@
+"""Make any text safe to show: what could act on a terminal, a page or a reader's eye becomes visible instead.
+
+Control characters (ANSI sequences live from ESC), bidirectional overrides, zero-width and other format characters, private use,
+lone surrogates and unusual line ends are written as `\\u{202e}`. A Markdown link or image loses its hold by a backslash.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import unicodedata
+from typing import Any
+
+CUT_MARK = "…"
+
+_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_MARKDOWN_LINK = re.compile(r"(!?)\[([^\]\n]*)\](?=[(\[:])")
+# Blank, but of category Lo or So, so that they pass as letters: Hangul fillers and the empty Braille cell.
+_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+
+
+def visible(text: str, limit: int = 2_000) -> str:
+    """One line of text in which every character shows. Cut to `limit` characters, with `…` and the number left out."""
+    left_out = len(text) - limit
+    shown = "".join(map(_show, text[:limit]))
+    return f"{shown}{CUT_MARK} ({left_out} more characters)" if left_out > 0 else shown
+
+
+def visible_json(value: Any, limit: int = 2_000) -> str:
+    """JSON of a plain value, each character visible, cut to `limit`."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=lambda other: f"<{type(other).__name__}>")
+    except (ValueError, RecursionError) as error:
+        text = f"<not JSON: {error}>"
+    return visible(text, limit)
+
+
+def plain_text(text: str, limit: int = 2_000) -> str:
+    """`visible`, and Markdown links and images no longer link: for surfaces that may render Markdown (chat, tickets)."""
+    return _MARKDOWN_LINK.sub(r"\1\\[\2\\]", visible(text, limit))
+
+
+def visible_html(text: str, limit: int = 2_000) -> str:
+    """`visible`, with the five characters that matter in HTML, SVG and attribute values escaped."""
+    return html.escape(visible(text, limit), quote=True)
+
+
+def _show(character: str) -> str:
+    if " " <= character <= "~":
+        return character
+    if unicodedata.category(character) in _HIDDEN_CATEGORIES or character in _BLANK_LETTERS:
+        return f"\\u{{{ord(character):x}}}"
+    return character

@@ -1,0 +1,21 @@
+"""The manifest: what is declared. `load(path)` reads one strictly; `Manifest` is what the rest of Licet sees."""
+
+from licet.manifest.arguments import Argument
+from licet.manifest.loader import load, loads
+from licet.manifest.models import START, Agent, Budget, Credential, Grant, Manifest, Owner, TaskKind, Tool, duration
+
+__all__ = [
+    "START",
+    "Agent",
+    "Argument",
+    "Budget",
+    "Credential",
+    "Grant",
+    "Manifest",
+    "Owner",
+    "TaskKind",
+    "Tool",
+    "duration",
+    "load",
+    "loads",
+]

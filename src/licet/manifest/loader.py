@@ -1,0 +1,188 @@
+"""From a file to a `Manifest`, or to every problem in it at once, each with file, line, column, key and what to do."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from licet.canonical import digest
+from licet.errors import ManifestError, Problem
+from licet.manifest.arguments import Argument
+from licet.manifest.models import (
+    UNENFORCED,
+    Agent,
+    Budget,
+    CheckSettings,
+    Credential,
+    Grant,
+    Manifest,
+    Owner,
+    TaskKind,
+    Tool,
+    unenforced_value,
+)
+from licet.manifest.rules import Rule, broken_rules
+from licet.manifest.yaml_reader import Document, Path, read
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "owners": Owner,
+    "agents": Agent,
+    "credentials": Credential,
+    "tools": Tool,
+    "tasks": TaskKind,
+    "checks": CheckSettings,
+}
+
+
+def load(path: str | FilePath, *, now: float | None = None) -> Manifest:
+    """Read the manifest in `path`. `now` (seconds since the epoch) judges dates; by default the present.
+
+    Raises:
+        ManifestError: with every problem that was found.
+    """
+    name = str(path)
+    try:
+        text = FilePath(path).read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ManifestError([Problem(name, 0, 0, "", f"cannot be read: {error.strerror}", "check path and rights")]) from error
+    except UnicodeDecodeError as error:
+        raise ManifestError([Problem(name, 0, 0, "", "is not UTF-8", f"mend byte {error.start}")]) from error
+    return loads(text, name=name, now=now)
+
+
+def loads(text: str, *, name: str = "<text>", now: float | None = None) -> Manifest:
+    """Like `load`, from text."""
+    manifest, _, problems = parse(text, name=name, now=now)
+    if manifest is None or problems:
+        raise ManifestError(problems)
+    return manifest
+
+
+def parse(text: str, *, name: str, now: float | None = None) -> tuple[Manifest | None, Document, list[Problem]]:
+    """The manifest if there is one, the document with its places, and all errors."""
+    document = read(text)
+    problems = [Problem(name, line, column, _key(path), why, fix) for path, line, column, why, fix in document.refused]
+    if document.data is None:
+        return None, document, problems
+    if not isinstance(document.data, dict):
+        problems.append(Problem(name, 1, 1, "", "a manifest is a mapping", "start with `licet: 1`"))
+        return None, document, problems
+    problems += _unenforced(document, name)
+    manifest: Manifest | None = None
+    try:
+        manifest = Manifest.model_validate(document.data)
+    except ValidationError as error:
+        problems += [problem for item in error.errors() if (problem := _explain(item, document, name)) is not None]
+        if not problems:  # only keys that `_unenforced` reports were wrong; they are never dropped in silence
+            problems.append(Problem(name, 1, 1, "", "does not validate", "report this manifest"))
+    else:
+        manifest._digest, manifest._source = digest(document.data), name
+        moment = time.time() if now is None else now
+        problems += [_place(rule, document, name) for rule in broken_rules(manifest, moment)]
+    return manifest, document, sorted(problems, key=lambda problem: (problem.line, problem.column))
+
+
+def _place(rule: Rule, document: Document, name: str) -> Problem:
+    line, column = document.place(rule.path)
+    return Problem(name, line, column, _key(rule.path), rule.message, rule.fix, rule.severity, rule.code)
+
+
+def place(rules: list[Rule], document: Document, name: str) -> list[Problem]:
+    """Rules with their places in the file."""
+    return [_place(rule, document, name) for rule in rules]
+
+
+def _unenforced(document: Document, name: str) -> Iterator[Problem]:
+    for path in list(document.places):
+        if not path or isinstance(path[-1], int):
+            continue
+        model, key = _model_at(path[:-1]), str(path[-1])
+        if model is None:
+            continue
+        what = UNENFORCED.get(model.__name__, {}).get(key) or unenforced_value(model.__name__, key, _value(document.data, path))
+        if what:
+            line, column = document.place(path)
+            why = f"this release does not enforce {what} yet, and a declared rule that does nothing would be a trap"
+            yield Problem(name, line, column, _key(path), why, "take it out for now", code="not-enforced")
+
+
+def _explain(item: Any, document: Document, name: str) -> Problem | None:
+    """One pydantic error as a problem; None where `_unenforced` has said it already."""
+    path = _known_path(item["loc"], document)
+    line, column = document.place(path)
+    kind, message, fix = item["type"], str(item["msg"]), "see docs/manifest.md for what may stand here"
+    model = _model_at(path[:-1])
+    key = str(path[-1]) if path else ""
+    if model is not None and (
+        key in UNENFORCED.get(model.__name__, {}) or unenforced_value(model.__name__, key, _value(document.data, path))
+    ):
+        return None
+    if kind == "extra_forbidden":
+        known = sorted(model.model_fields) if model else []
+        close = difflib.get_close_matches(key, known, n=1)
+        message = "unknown key"
+        fix = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(known)}"
+    elif kind == "missing":
+        message, fix = "this key is missing", f"add `{item['loc'][-1]}:`"
+        path = (*path, str(item["loc"][-1])) if path == tuple(item["loc"][:-1]) else path
+    elif kind == "value_error":
+        message, fix = message.removeprefix("Value error, "), "mend this value"
+    elif kind == "string_pattern_mismatch":
+        message, fix = "this is not a name that can stand here", f"it must match {item['ctx']['pattern']}"
+    else:
+        message = message[:1].lower() + message[1:]
+    return Problem(name, line, column, _key(path), message, fix, code=kind)
+
+
+def _known_path(loc: tuple[Any, ...], document: Document) -> Path:
+    """Pydantic's location cut to what stands in the file (it also names union members and `[key]`)."""
+    path: Path = ()
+    for part in loc:
+        if (*path, part) in document.places:
+            path = (*path, part)
+    return path
+
+
+def _model_at(path: Path) -> type[BaseModel] | None:
+    """Which model reads the mapping at `path`."""
+    if not path:
+        return Manifest
+    section, rest = path[0], path[2:]
+    model = _SECTIONS.get(str(section)) if len(path) >= 2 else None
+    if model is TaskKind and rest:
+        if rest[0] == "budgets":
+            return Budget if len(rest) == 2 else None
+        if rest[0] != "tools" or len(rest) < 2:
+            return None
+        model, rest = Grant, rest[2:]
+    if rest and model in (Tool, Grant):
+        return Argument if rest[0] == "arguments" and _is_rule(rest[1:]) else None
+    return model if not rest else None
+
+
+def _is_rule(path: Path) -> bool:
+    """Whether `path`, below `arguments`, is a rule: NAME, then `items` or `properties.NAME` any number of times."""
+    rest = path[1:] if path else None
+    while rest:
+        if rest[0] == "items":
+            rest = rest[1:]
+        elif rest[0] == "properties" and len(rest) >= 2:
+            rest = rest[2:]
+        else:
+            return False
+    return rest is not None
+
+
+def _value(data: Any, path: Path) -> Any:
+    for part in path:
+        data = data[part] if isinstance(data, (dict, list)) else None
+    return data
+
+
+def _key(path: Path) -> str:
+    return ".".join(str(part) for part in path)

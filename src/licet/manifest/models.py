@@ -1,0 +1,294 @@
+"""The declared world: owners, agents, credentials, tools, task kinds. Frozen, closed (an unknown key is an error).
+
+These models say what a manifest *may* contain. That names refer to something, that a scope is not empty and that nothing grants
+everything is checked by `licet.manifest.rules`; places in the file are found by `licet.manifest.loader`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, field_validator, model_validator
+
+from licet.manifest.arguments import Argument, listed
+
+Access = Literal["read", "write", "admin"]
+START = "start"
+
+_DURATION = re.compile(r"([1-9][0-9]*)(s|m|h|d)", re.ASCII)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.:/-]{0,127}$"
+_EDGE = re.compile(r"\s*(\S+)\s*->\s*(\S+)\s*")
+
+
+def duration(value: object) -> timedelta:
+    """`30s`, `10m`, `8h` or `90d` as a time span.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("a duration is a whole number and a unit: 30s, 10m, 8h or 90d")
+    try:
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except OverflowError as error:
+        raise ValueError("this duration is longer than can be counted") from error
+
+
+def edge(value: object) -> tuple[str, str]:
+    """`a -> b` as a pair.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(value, tuple) and len(value) == 2:
+        return value
+    match = _EDGE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("an edge is written `from -> to`")
+    return match[1], match[2]
+
+
+Name = Annotated[str, StringConstraints(pattern=_NAME_PATTERN)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+Duration = Annotated[
+    timedelta, BeforeValidator(duration), WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]*[smhd]$", "examples": ["10m"]})
+]
+Edge = Annotated[
+    tuple[str, str], BeforeValidator(edge), WithJsonSchema({"type": "string", "pattern": r"^\s*\S+\s*->\s*\S+\s*$"})
+]
+
+Edges = Annotated[tuple[Edge, ...], BeforeValidator(listed)]
+Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+# Dates are text in YAML 1.2's core schema; strict mode would refuse them, so that they are parsed here.
+def _date(value: object) -> date:
+    if isinstance(value, datetime) or not isinstance(value, (str, date)):
+        raise ValueError("a date is written YYYY-MM-DD")
+    if isinstance(value, date):
+        return value
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII) is None:
+        raise ValueError("a date is written YYYY-MM-DD")
+    return date.fromisoformat(value)
+
+
+Day = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
+
+
+class Moded(_Closed):
+    """What may run in `observe`: everything is decided and recorded, nothing is stopped, until the end of the day `until`."""
+
+    mode: Literal["enforce", "observe"] | None = None
+    until: Day | None = None
+    reason: Text | None = None
+
+    @model_validator(mode="after")
+    def _observe_is_bounded(self) -> Moded:
+        if self.mode == "observe" and (self.until is None or self.reason is None):
+            raise ValueError("`observe` needs `until:` (a date, at most 30 days ahead) and `reason:`")
+        if self.mode != "observe" and (self.until is not None or self.reason is not None):
+            raise ValueError("`until` and `reason` belong to `mode: observe`")
+        return self
+
+    def observes(self, now: float) -> bool:
+        """Whether observe mode holds at `now` (seconds since the epoch)."""
+        return self.mode == "observe" and self.until is not None and now < end_of(self.until)
+
+
+def end_of(day: date) -> float:
+    """The first moment after `day`, in UTC, in seconds since the epoch."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + 86_400
+
+
+class CheckSettings(Moded):
+    """What is set for one check id."""
+
+
+class Owner(_Closed):
+    """Who answers for something."""
+
+    name: Text
+    contact: Text
+
+
+class Agent(_Closed):
+    """An agent: for which task kinds it may be used, and to whom it may delegate."""
+
+    owner: str | None = None
+    purpose: Text | None = None
+    environment: Name | None = None
+    tasks: Names = ()
+    may_delegate_to: Names = ()
+
+
+class Credential(_Closed):
+    """What tools authenticate with; never the secret itself."""
+
+    owner: str | None = None
+    kind: Text | None = None
+    purpose: Text | None = None
+    environment: Name | None = None
+    issued: Day | None = None
+    expires: Day | None = None
+    rotated: Day | None = None
+    rotate_every: Duration | None = None
+    revoked: Day | None = None
+
+
+class Tool(_Closed):
+    """A tool. `access` and `egress` have no default; left out, they are judged as `write` and as egress."""
+
+    access: Access | None = None
+    egress: bool | None = None
+    description: Text | None = None
+    environment: Name | None = None
+    credential: str | None = None
+    audience: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:\S+$")] | None = None
+    arguments: Mapping[str, Argument] = Field(default_factory=dict)
+    token: Literal["call"] | None = None
+    durable: Literal["write", "none"] | None = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether the tool is judged as one that changes something."""
+        return self.access != "read"
+
+    @property
+    def leaves(self) -> bool:
+        """Whether what goes in is judged to leave our control."""
+        return self.egress is not False
+
+
+class Grant(_Closed):
+    """One tool, with limits on its arguments, on how often it is called, and whether a person confirms each call."""
+
+    arguments: Mapping[str, Argument] = Field(default_factory=dict)
+    at_most: Annotated[int, Field(ge=1)] | None = None
+    ask: bool = False
+
+
+class Budget(_Closed):
+    """A limit over the calls of one task: `at_most` calls, or a `sum`, or `distinct` values, or a `rate`."""
+
+    of: tuple[str, ...]
+    at_most: Decimal | None = None
+    sum: str | None = None
+    distinct: str | None = None
+    rate: Annotated[int, Field(ge=1)] | None = None
+    per: Duration | None = None
+
+    @field_validator("of", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+    @field_validator("at_most", mode="before")
+    @classmethod
+    def _exact(cls, value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+            raise ValueError("a limit is a number")
+        return Decimal(str(value))
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Budget:
+        kinds = [kind for kind in ("sum", "distinct", "rate") if getattr(self, kind) is not None]
+        if len(kinds) > 1:
+            raise ValueError(f"one budget has one kind, and this has {' and '.join(kinds)}")
+        if (self.rate is None) != (self.per is None):
+            raise ValueError("`rate` and `per` belong together: {rate: 5, per: 1m, of: send_email}")
+        if (self.rate is None) == (self.at_most is None):
+            raise ValueError("`at_most` is missing" if self.rate is None else "a `rate` takes `per`, not `at_most`")
+        if self.at_most is not None and not (self.at_most.is_finite() and self.at_most >= 0):
+            raise ValueError("a limit is a number of at least 0")
+        return self
+
+
+class TaskKind(Moded):
+    """A kind of work: its purpose, its tools, its limits."""
+
+    intent: Text
+    ttl: Duration
+    tools: Mapping[str, Grant]
+    budgets: Annotated[tuple[Budget, ...], BeforeValidator(listed)] = ()
+    chain: Edges | None = None
+
+    @field_validator("tools", mode="before")
+    @classmethod
+    def _bare_grants(cls, value: object) -> object:
+        # `read_ticket:` with nothing behind it reads as a grant without limits, like `{}`.
+        return {key: {} if item is None else item for key, item in value.items()} if isinstance(value, dict) else value
+
+
+class Manifest(Moded):
+    """A whole manifest. `digest` and `source` are set by the loader."""
+
+    licet: Literal[1]
+    environment: Name
+    owners: Mapping[str, Owner] = Field(default_factory=dict)
+    agents: Mapping[Name, Agent]
+    credentials: Mapping[Name, Credential] = Field(default_factory=dict)
+    tools: Mapping[Name, Tool]
+    tasks: Mapping[Name, TaskKind]
+    edges: Edges = ()
+    checks: Mapping[str, CheckSettings] = Field(default_factory=dict)
+
+    _digest: str = ""
+    _source: str = ""
+
+    @property
+    def digest(self) -> str:
+        """`sha256:` of the manifest's canonical content: comments and layout do not change it."""
+        return self._digest
+
+    @property
+    def source(self) -> str:
+        """The file that this was read from, or `<text>`."""
+        return self._source
+
+    @cached_property
+    def allowed_edges(self) -> frozenset[tuple[str, str]]:
+        """The crossings between environments that are declared."""
+        return frozenset(self.edges)
+
+    def environment_of(self, thing: Agent | Credential | Tool) -> str:
+        """The environment of an agent, credential or tool: its own, else the manifest's."""
+        return thing.environment or self.environment
+
+    def owner_contact(self, owner: str | None) -> str:
+        """The contact of an owner, or an empty text."""
+        found = self.owners.get(owner or "")
+        return found.contact if found else ""
+
+
+UNENFORCED: Mapping[str, Mapping[str, str]] = {
+    "Manifest": {"flows": "flow rules"},
+    "Tool": {
+        "output": "output labels",
+        "fields": "field labels",
+        "format": "output forms",
+        "reveals": "exposure labels",
+        "store": "store memory",
+        "definition": "pinned tool definitions",
+    },
+    "Argument": {"origin": "origins of values", "content": "origins of content", "destination": "destinations of flows"},
+    "Credential": {"regions": "regions of use", "networks": "networks of use"},
+}
+"""Keys of the grammar that this release does not enforce: declaring one is an error, because a rule that does nothing is a trap."""
+
+
+def unenforced_value(model: str, key: str, value: Any) -> str | None:
+    """A value of the grammar that this release does not enforce, in words, or None."""
+    return "task-bound tokens with a proof per call" if (model, key, value) == ("Tool", "token", "task") else None

@@ -1,0 +1,143 @@
+"""The records that rooms hand to each other. All are frozen; none reaches into a store, a clock or a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal
+
+Outcome = Literal["allow", "ask", "deny"]
+Effect = Literal["deny", "ask", "flag"]
+Action = Literal["allow", "ask", "deny", "observe"]
+CallStatus = Literal["running", "done", "failed", "unknown", "suspended", "asked", "denied"]
+
+NO_FIELDS: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that an agent wants made: all that a framework adapter has to say.
+
+    `known` are the names of the tool's parameters where the framework knows them (closed world); None: the guard asks the
+    wrapped function or the manifest. `reason` is what the agent itself says the call is for.
+    """
+
+    tool: str
+    arguments: Mapping[str, Any]
+    call_id: str | None = None
+    framework: str = "python"
+    agent: str | None = None
+    run: str | None = None
+    session: str | None = None
+    reason: str | None = None
+    known: tuple[str, ...] | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a check spoke. `effect` is what the check asks for; `observed` means that it was recorded and not enforced."""
+
+    check: str
+    effect: Effect
+    sentence: str
+    path: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    observed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer for one call.
+
+    `outcome` is what is enforced. `judged` is what all checks together said; the two differ where a check, a task kind or the
+    manifest is in `observe`. `errors` are the ids of checks that could not decide, which makes the outcome `deny`.
+    """
+
+    outcome: Outcome
+    reasons: tuple[Reason, ...] = ()
+    judged: Outcome = "allow"
+    errors: tuple[str, ...] = ()
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """The ids of the checks that spoke, in order."""
+        return tuple(reason.check for reason in self.reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one call would take from one budget of one task.
+
+    kind `calls` and `rate` take one use, `sum` takes `amount`, `distinct` takes the digests in `values`. `window` is in seconds.
+    """
+
+    task_id: str
+    key: str
+    kind: Literal["calls", "rate", "sum", "distinct"]
+    limit: Decimal
+    amount: Decimal = Decimal(1)
+    values: tuple[str, ...] = ()
+    window: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """One run of a task kind, as the store keeps it. Times are seconds since the epoch; `ttl` and `paused` are seconds."""
+
+    id: str
+    kind: str
+    agent: str
+    principal: str
+    intent: str
+    manifest_digest: str
+    started: float
+    ttl: float
+    parent: str | None = None
+    root: str = ""
+    narrowing: str = "[]"  # JSON: what `tools=` and `budgets=` of this run and its parents took away
+    paused: float = 0.0
+    ended: float | None = None
+    ended_by: str = ""
+    detached: bool = False
+    trace_id: str = ""
+    span_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One guarded call, as the store keeps it. `arguments` and `result` are digests, never contents."""
+
+    id: str
+    task_id: str
+    seq: int
+    tool: str
+    call_id: str
+    framework: str
+    status: CallStatus
+    decision: Decision
+    args_digest: str
+    started: float
+    ended: float | None = None
+    result_digest: str = ""
+    error_type: str = ""
+    jti: str = ""
+    trace_id: str = ""
+    span_id: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that an owner must look at."""
+
+    id: str
+    time: float
+    check: str
+    severity: Literal["info", "low", "medium", "high", "critical"]
+    sentence: str
+    task_id: str = ""
+    call_id: str = ""
+    owner: str = ""
+    references: tuple[str, ...] = ()

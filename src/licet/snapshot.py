@@ -1,0 +1,198 @@
+"""One deep copy of a call's arguments, which the checks, the digest and the tool all receive.
+
+What the tool gets is of the same types as what it was given, but shares nothing mutable with it, so that a list changed by
+another thread, or an object that answers differently each time, cannot make the judged call and the executed call differ.
+What cannot be copied that way is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime
+import decimal
+import enum
+import math
+import pathlib
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from licet.canonical import Plain, canonical
+from licet.errors import SnapshotError
+
+MAX_DEPTH = 64
+MAX_NODES = 200_000  # values in one call, containers included
+MAX_BYTES = 16 * 1024 * 1024  # of text and bytes in one call
+
+OPAQUE = "$opaque"
+BYTES = "$bytes"
+
+# Immutable, of exactly these types (a subclass could print differently each time).
+_PRINTED = (
+    *(decimal.Decimal, uuid.UUID),
+    *(pathlib.PurePosixPath, pathlib.PureWindowsPath, pathlib.PosixPath, pathlib.WindowsPath),
+)
+_TIMES = (datetime.datetime, datetime.date, datetime.time, datetime.timedelta)
+
+
+class Snapshot:
+    """Frozen arguments: `values` for the tool, `plain` (JSON) for everything that judges or records."""
+
+    __slots__ = ("plain", "values")
+
+    def __init__(self, values: dict[str, Any], plain: dict[str, Plain]) -> None:
+        self.values = values
+        self.plain = plain
+
+
+def snapshot(arguments: Mapping[str, Any], opaque: Iterable[str] = ()) -> Snapshot:
+    """Copy `arguments` deeply. Arguments named in `opaque` are handed on as they are and shown as `{"$opaque": type}`.
+
+    Raises:
+        SnapshotError: a value has a type that cannot be frozen, holds itself, is too deep or too large, or is not finite.
+    """
+    hidden = frozenset(opaque)
+    copier = _Copier()
+    values: dict[str, Any] = {}
+    plain: dict[str, Plain] = {}
+    for name, value in arguments.items():
+        if name in hidden:
+            values[name], plain[name] = value, {OPAQUE: type(value).__qualname__}
+        else:
+            values[name], plain[name] = copier.copy(value, name, 0)
+    return Snapshot(values, plain)
+
+
+class _Copier:
+    def __init__(self) -> None:
+        self.nodes = 0
+        self.size = 0
+        self.open: set[int] = set()  # containers that we are inside of
+
+    def copy(self, value: Any, path: str, depth: int) -> tuple[Any, Plain]:
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise SnapshotError(path, f"makes the call hold more than {MAX_NODES} values")
+        if depth > MAX_DEPTH:
+            raise SnapshotError(path, f"is nested more than {MAX_DEPTH} deep")
+        kind = type(value)
+        if value is None or kind is bool:
+            return value, value
+        if isinstance(value, enum.Enum):
+            return value, self._enum(value, path, depth)
+        if isinstance(value, str):
+            return self._text(value, path)
+        if isinstance(value, int):
+            # Subclasses are reduced to the plain number: their methods could answer differently later.
+            number = int.__int__(value)
+            return number, number
+        if isinstance(value, float):
+            real = float.__float__(value)
+            if not math.isfinite(real):
+                raise SnapshotError(path, "is not a finite number")
+            return real, real
+        if isinstance(value, (bytes, bytearray)):
+            return self._bytes(value, path)
+        if kind in _PRINTED:
+            return value, str(value)
+        if kind in _TIMES:
+            return value, str(value) if kind is datetime.timedelta else value.isoformat()
+        return self._container(value, path, depth)
+
+    def _enum(self, value: enum.Enum, path: str, depth: int) -> Plain:
+        return self.copy(value.value, path, depth + 1)[1]
+
+    def _text(self, value: str, path: str) -> tuple[str, str]:
+        text = str.__str__(value) if type(value) is str else "".join(str.__iter__(value))
+        self._grow(len(text), path)
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise SnapshotError(path, "holds a lone surrogate, which is not text") from error
+        return text, text
+
+    def _bytes(self, value: bytes | bytearray, path: str) -> tuple[bytes | bytearray, Plain]:
+        data = bytes(value)
+        self._grow(len(data), path)
+        copied = bytearray(data) if isinstance(value, bytearray) else data
+        return copied, {BYTES: base64.b64encode(data).decode()}
+
+    def _container(self, value: Any, path: str, depth: int) -> tuple[Any, Plain]:
+        if id(value) in self.open:
+            raise SnapshotError(path, "holds itself")
+        self.open.add(id(value))
+        try:
+            if isinstance(value, dict):
+                return self._dict(value, path, depth)
+            if type(value) is list:
+                return self._list(value, path, depth)
+            if type(value) is tuple:
+                copied, plain = self._list(value, path, depth)
+                return tuple(copied), plain
+            if type(value) in (set, frozenset):
+                return self._set(value, path, depth)
+            if isinstance(value, BaseModel):
+                return self._model(value, path, depth)
+            if dataclasses.is_dataclass(value) and not isinstance(value, type):
+                return self._dataclass(value, path, depth)
+        finally:
+            self.open.discard(id(value))
+        raise SnapshotError(
+            path,
+            f"is of type `{type(value).__qualname__}`, which cannot be frozen; pass plain data, or declare the argument "
+            "`opaque: true` in the manifest",
+        )
+
+    def _dict(self, value: dict[Any, Any], path: str, depth: int) -> tuple[dict[str, Any], Plain]:
+        copied: dict[str, Any] = {}
+        plain: dict[str, Plain] = {}
+        for key, item in _items(value, path):
+            if not isinstance(key, str):
+                raise SnapshotError(path, f"has a key of type `{type(key).__qualname__}`; only text keys can be judged")
+            name, _ = self._text(key, path)
+            if name in (BYTES, OPAQUE):
+                raise SnapshotError(path, f"uses the reserved key `{name}`")
+            copied[name], plain[name] = self.copy(item, f"{path}.{name}", depth + 1)
+        return copied, plain
+
+    def _list(self, value: Iterable[Any], path: str, depth: int) -> tuple[list[Any], Plain]:
+        pairs = [self.copy(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(tuple(value))]
+        return [copied for copied, _ in pairs], [plain for _, plain in pairs]
+
+    def _set(self, value: set[Any] | frozenset[Any], path: str, depth: int) -> tuple[Any, Plain]:
+        try:
+            items = tuple(value)
+        except RuntimeError as error:  # another thread changed it while we read
+            raise SnapshotError(path, "changed while it was read") from error
+        pairs = [self.copy(item, f"{path}[]", depth + 1) for item in items]
+        # A set has no order of its own; the digest needs one.
+        return type(value)(copied for copied, _ in pairs), sorted((plain for _, plain in pairs), key=canonical)
+
+    def _model(self, value: BaseModel, path: str, depth: int) -> tuple[Any, Plain]:
+        # The instance's own data, not `model_dump`, which a class may override.
+        data = dict(value.__dict__) | dict(value.__pydantic_extra__ or {})
+        copied, plain = self._dict(data, path, depth)
+        return BaseModel.model_copy(value, update=copied), plain
+
+    def _dataclass(self, value: Any, path: str, depth: int) -> tuple[Any, Plain]:
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        copied, plain = self._dict(fields, path, depth)
+        twin = object.__new__(type(value))
+        for name, item in copied.items():
+            object.__setattr__(twin, name, item)
+        return twin, plain
+
+    def _grow(self, size: int, path: str) -> None:
+        self.size += size
+        if self.size > MAX_BYTES:
+            raise SnapshotError(path, f"makes the call larger than {MAX_BYTES // 1024 // 1024} MiB")
+
+
+def _items(value: dict[Any, Any], path: str) -> tuple[tuple[Any, Any], ...]:
+    try:
+        return tuple(dict.items(value))
+    except RuntimeError as error:  # another thread changed it while we read
+        raise SnapshotError(path, "changed while it was read") from error
