@@ -1,0 +1,97 @@
+# Everything runs in a local .venv, made on first use: with uv where it is installed, with venv and pip where it is not.
+# `constraints.txt` holds the versions that were tested together.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+FLOORS := .venv-floors
+JOBS ?= 2
+
+# The first Python of at least 3.11 that starts; `make PYTHON=/path/to/python ...` names one.
+RUNS := -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+  if $$p $(RUNS) >/dev/null 2>&1; then command -v $$p; break; fi; done)
+UV := $(shell command -v uv 2>/dev/null)
+
+# $(call install,VENV,WHAT): WHAT into VENV.
+ifdef UV
+install = $(UV) pip install --quiet --python $(1)/bin/python $(2)
+create = $(UV) venv --quiet --clear --python $(PYTHON) $(1)
+else
+install = $(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2)
+create = $(PYTHON) -m venv --clear $(1)
+endif
+
+.PHONY: help demo test lint format types layers floors docs check constraints clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+demo: $(VENV)/.examples ## an injected agent, unguarded and guarded
+	$(BIN)/python examples/agents/support/demo.py
+
+test: $(VENV)/.dev ## all tests
+	$(BIN)/python -m pytest -n $(JOBS)
+
+lint: $(VENV)/.dev ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.dev ## ruff: mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.dev ## mypy, strict
+	$(BIN)/mypy
+
+layers: $(VENV)/.dev ## imports go down only
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev ## the documentation, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+check: lint types layers docs test ## all of the above
+
+floors: $(FLOORS)/.lowest ## the tests, on the lowest versions that pyproject.toml allows
+	$(FLOORS)/bin/python -m pytest -n $(JOBS) -m "not dev"
+
+constraints: $(VENV)/.dev ## newest versions into constraints.txt
+	$(call install,$(VENV),uv)
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-annotate \
+	  --custom-compile-command 'make constraints' --no-emit-package licet --output-file constraints.txt pyproject.toml
+
+clean: ## remove what was made here
+	rm -rf $(VENV) $(FLOORS) .demo build dist site .*_cache .hypothesis
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(VENV)/.made:
+	@if [ -z "$(PYTHON)" ]; then \
+	  echo "Licet needs Python 3.11 or later (with its venv module), and none was found." >&2; \
+	  echo "Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; fi
+	@echo "making $(VENV) with $(PYTHON)"
+	@$(call create,$(VENV))
+	@touch $@
+
+$(VENV)/.examples: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "installing Licet and what its examples need"
+	@$(call install,$(VENV),-c constraints.txt -e '.[examples]')
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "installing Licet and what its development needs (some minutes the first time)"
+	@$(call install,$(VENV),-c constraints.txt -e '.[dev]')
+	@touch $@ $(VENV)/.examples
+
+# Only uv can resolve downwards, so that it is installed here where it is missing. The test tools stay at their tested versions.
+$(FLOORS)/.lowest: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "installing the lowest versions allowed"
+	@$(call create,$(FLOORS))
+	@$(call install,$(VENV),uv)
+	@$(or $(UV),$(BIN)/uv) pip compile --quiet --python $(FLOORS)/bin/python --resolution lowest-direct --no-header --no-annotate \
+	  --extra langchain --output-file $(FLOORS)/lowest.txt pyproject.toml
+	@$(or $(UV),$(BIN)/uv) pip install --quiet --python $(FLOORS)/bin/python -c $(FLOORS)/lowest.txt -e '.[test]'
+	@touch $@
