@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import jsonschema_rs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
@@ -18,10 +18,10 @@ JsonType = Literal["string", "number", "integer", "boolean", "array", "object", 
 Format = Literal["email", "uri", "date", "date-time", "time", "duration", "uuid", "ipv4", "ipv6", "hostname"]
 
 _IMPLIED: Mapping[str, JsonType] = {
-    **dict.fromkeys(("pattern", "minLength", "maxLength", "format"), cast("JsonType", "string")),
-    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"), cast("JsonType", "number")),
-    **dict.fromkeys(("items", "minItems", "maxItems", "uniqueItems"), cast("JsonType", "array")),
-    **dict.fromkeys(("properties", "additionalProperties"), cast("JsonType", "object")),
+    **dict.fromkeys(("pattern", "minLength", "maxLength", "format"), "string"),
+    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"), "number"),
+    **dict.fromkeys(("items", "minItems", "maxItems", "uniqueItems"), "array"),
+    **dict.fromkeys(("properties", "additionalProperties"), "object"),
 }
 
 # One text of each kind that a limit is usually meant to keep out: a pattern that lets all of them pass limits nothing.
@@ -48,8 +48,8 @@ class Argument(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
-    type: JsonType | Annotated[tuple[JsonType, ...], BeforeValidator(listed)] | None = None
-    enum: Annotated[tuple[JsonValue, ...], BeforeValidator(listed), Field(min_length=1)] | None = None
+    type: JsonType | Annotated[tuple[JsonType, ...], Field(min_length=1), BeforeValidator(listed)] | None = None
+    enum: Annotated[tuple[JsonValue, ...], Field(min_length=1), BeforeValidator(listed)] | None = None
     const: JsonValue = None
     pattern: str | None = None
     format: Format | None = None
@@ -81,6 +81,7 @@ class Argument(BaseModel):
             raise ValueError(f"these keywords speak of {' and '.join(sorted(implied))}; say which with `type`")
         if implied and self.type is not None and not all(_allows(self._types(), kind) for kind in implied):
             raise ValueError(f"`type` leaves no room for {' or '.join(sorted(implied))}, of which other keywords speak")
+        validator(self.schema_for_value())  # what cannot be compiled must not wait for the first call
         return self
 
     def limits(self) -> bool:
@@ -144,11 +145,10 @@ def check_pattern(pattern: str) -> None:
         ValueError: with what to do.
     """
     try:
+        validator({"pattern": pattern})  # by itself too: `a)|(?:b` would close the group that anchors it
         matcher = validator({"type": "string", "pattern": anchored(pattern)})
     except ValueError as error:
-        raise ValueError(
-            "this pattern cannot be used: write a regular expression without look-around and back-references"
-        ) from error
+        raise ValueError("this pattern cannot be used: write a regular expression without look-around and back-references") from error
     if all(matcher.is_valid(text) for text in _STRANGERS):
         raise ValueError("this pattern lets everything pass; leave it out, or say what is meant")
 

@@ -45,14 +45,24 @@ def load(path: str | FilePath, *, now: float | None = None) -> Manifest:
     Raises:
         ManifestError: with every problem that was found.
     """
+    return loads(read_file(path), name=str(path), now=now)
+
+
+def read_file(path: str | FilePath) -> str:
+    """The text of a manifest file.
+
+    Raises:
+        ManifestError: it cannot be read, or is not UTF-8.
+    """
     name = str(path)
     try:
-        text = FilePath(path).read_bytes().decode("utf-8")
+        return FilePath(path).read_bytes().decode("utf-8")
     except OSError as error:
         raise ManifestError([Problem(name, 0, 0, "", f"cannot be read: {error.strerror}", "check path and rights")]) from error
-    except UnicodeDecodeError as error:
-        raise ManifestError([Problem(name, 0, 0, "", "is not UTF-8", f"mend byte {error.start}")]) from error
-    return loads(text, name=name, now=now)
+    except ValueError as error:  # not UTF-8, or a path that holds a null byte
+        where = f"mend byte {error.start}" if isinstance(error, UnicodeDecodeError) else "check the path"
+        why = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else "cannot be read: not a path"
+        raise ManifestError([Problem(name, 0, 0, "", why, where)]) from error
 
 
 def loads(text: str, *, name: str = "<text>", now: float | None = None) -> Manifest:
@@ -180,7 +190,8 @@ def _is_rule(path: Path) -> bool:
 
 def _value(data: Any, path: Path) -> Any:
     for part in path:
-        data = data[part] if isinstance(data, (dict, list)) else None
+        inside = isinstance(data, dict) or (isinstance(data, list) and isinstance(part, int))
+        data = data[part] if inside else None
     return data
 
 

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, field_validator, model_validator
+from pydantic.config import JsonDict
 
 from licet.manifest.arguments import Argument, listed
 
@@ -58,13 +59,15 @@ def edge(value: object) -> tuple[str, str]:
 
 
 Name = Annotated[str, StringConstraints(pattern=_NAME_PATTERN)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+Text = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=500, strip_whitespace=True),
+    WithJsonSchema({"type": "string", "maxLength": 500, "pattern": r"\S"}),
+]
 Duration = Annotated[
     timedelta, BeforeValidator(duration), WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]*[smhd]$", "examples": ["10m"]})
 ]
-Edge = Annotated[
-    tuple[str, str], BeforeValidator(edge), WithJsonSchema({"type": "string", "pattern": r"^\s*\S+\s*->\s*\S+\s*$"})
-]
+Edge = Annotated[tuple[str, str], BeforeValidator(edge), WithJsonSchema({"type": "string", "pattern": r"^\s*\S+\s*->\s*\S+\s*$"})]
 
 Edges = Annotated[tuple[Edge, ...], BeforeValidator(listed)]
 Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
@@ -85,11 +88,28 @@ def _date(value: object) -> date:
     return date.fromisoformat(value)
 
 
+# What no single field can say: the schema's counterparts of `_observe_is_bounded` and `_one_kind` below.
+_NULL: JsonDict = {"type": "null"}
+_OBSERVE_IS_BOUNDED: JsonDict = {
+    "if": {"properties": {"mode": {"const": "observe"}}, "required": ["mode"]},
+    "then": {"properties": {"until": {"not": _NULL}, "reason": {"not": _NULL}}, "required": ["until", "reason"]},
+    "else": {"properties": {"until": _NULL, "reason": _NULL}},
+}
+_ONE_KIND: JsonDict = {
+    "oneOf": [
+        {"properties": {"at_most": {"not": _NULL}, "rate": _NULL, "per": _NULL}, "required": ["at_most"]},
+        {"properties": {"rate": {"not": _NULL}, "per": {"not": _NULL}, "at_most": _NULL}, "required": ["rate", "per"]},
+    ],
+    "not": {"properties": {"sum": {"not": _NULL}, "distinct": {"not": _NULL}}, "required": ["sum", "distinct"]},
+}
+
 Day = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 
 
 class Moded(_Closed):
     """What may run in `observe`: everything is decided and recorded, nothing is stopped, until the end of the day `until`."""
+
+    model_config = ConfigDict(json_schema_extra=_OBSERVE_IS_BOUNDED)
 
     mode: Literal["enforce", "observe"] | None = None
     until: Day | None = None
@@ -183,8 +203,10 @@ class Grant(_Closed):
 class Budget(_Closed):
     """A limit over the calls of one task: `at_most` calls, or a `sum`, or `distinct` values, or a `rate`."""
 
-    of: tuple[str, ...]
-    at_most: Decimal | None = None
+    model_config = ConfigDict(json_schema_extra=_ONE_KIND)
+
+    of: Annotated[tuple[str, ...], WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}})]
+    at_most: Annotated[Decimal, WithJsonSchema({"type": "number", "minimum": 0})] | None = None
     sum: str | None = None
     distinct: str | None = None
     rate: Annotated[int, Field(ge=1)] | None = None
@@ -216,12 +238,16 @@ class Budget(_Closed):
         return self
 
 
+def _or_nothing(schema: dict[str, Any]) -> None:
+    schema["additionalProperties"] = {"anyOf": [schema["additionalProperties"], _NULL]}
+
+
 class TaskKind(Moded):
     """A kind of work: its purpose, its tools, its limits."""
 
     intent: Text
     ttl: Duration
-    tools: Mapping[str, Grant]
+    tools: Mapping[str, Grant] = Field(json_schema_extra=_or_nothing)
     budgets: Annotated[tuple[Budget, ...], BeforeValidator(listed)] = ()
     chain: Edges | None = None
 

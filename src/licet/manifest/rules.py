@@ -76,7 +76,11 @@ def _references(manifest: Manifest) -> Iterator[Rule]:
             yield from _known(("agents", name, "tasks", index), task, manifest.tasks, "tasks")
         for index, other in enumerate(agent.may_delegate_to):
             yield from _known(("agents", name, "may_delegate_to", index), other, manifest.agents, "agents")
-    environments = {manifest.environment_of(x) for x in (*manifest.agents.values(), *manifest.tools.values(), *manifest.credentials.values())}
+    environments = {
+        *map(manifest.environment_of, manifest.agents.values()),
+        *map(manifest.environment_of, manifest.tools.values()),
+        *map(manifest.environment_of, manifest.credentials.values()),
+    }
     for index, pair in enumerate(manifest.edges):
         for end in pair:
             yield from _known(("edges", index), end, environments, "environments in use")
