@@ -1,0 +1,59 @@
+"""Runs the examples of Markdown pages: a manifest, a program, and what it prints."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+_BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Example:
+    """The first block of each kind on one page."""
+
+    page: Path
+    manifest: str
+    program: str
+    printed: str
+
+
+def example_of(page: Path) -> Example:
+    blocks: dict[str, str] = {}
+    for language, text in _BLOCK.findall(page.read_text(encoding="utf-8")):
+        blocks.setdefault(language, text)
+    return Example(page, blocks["yaml"], blocks["python"], blocks["text"])
+
+
+def output_of(example: Example, folder: Path) -> str:
+    """What the program prints when it runs in `folder`, alone in its process, beside its manifest and with fresh state."""
+    (folder / "licet.yaml").write_text(example.manifest, encoding="utf-8")
+    (folder / "agent.py").write_text(example.program, encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "LICET_"))}
+    environment |= {"LICET_STATE": str(folder / "state")}
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "agent.py"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    return result.stdout
+
+
+def holds(example: Example, folder: Path) -> None:
+    """The page prints what it says; with LICET_REWRITE=1 the page is made to say what it prints."""
+    printed = output_of(example, folder)
+    if os.environ.get("LICET_REWRITE") and printed != example.printed:
+        text = example.page.read_text(encoding="utf-8")
+        example.page.write_text(text.replace(f"```text\n{example.printed}```", f"```text\n{printed}```"), encoding="utf-8")
+        return
+    assert printed == example.printed

@@ -1,0 +1,75 @@
+"""Each check has its page, the page says what the catalogue says, and its example runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from documents import example_of, holds
+from licet.catalogue import CHECKS
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = DOCS / "checks"
+
+# The official titles, with the editions that they are quoted from.
+AGENTIC = "OWASP Top 10 for Agentic Applications 2026"
+NHI = "OWASP Non-Human Identities Top 10 2025"
+ATLAS = "MITRE ATLAS 5.6.1"
+TITLES = {
+    "ASI01": f"Agent Goal Hijack ({AGENTIC})",
+    "ASI02": f"Tool Misuse and Exploitation ({AGENTIC})",
+    "ASI03": f"Identity and Privilege Abuse ({AGENTIC})",
+    "ASI04": f"Agentic Supply Chain Vulnerabilities ({AGENTIC})",
+    "ASI05": f"Unexpected Code Execution (RCE) ({AGENTIC})",
+    "ASI06": f"Memory & Context Poisoning ({AGENTIC})",
+    "ASI07": f"Insecure Inter-Agent Communication ({AGENTIC})",
+    "ASI08": f"Cascading Failures ({AGENTIC})",
+    "ASI09": f"Human-Agent Trust Exploitation ({AGENTIC})",
+    "ASI10": f"Rogue Agents ({AGENTIC})",
+    "NHI1": f"Improper Offboarding ({NHI})",
+    "NHI4": f"Insecure Authentication ({NHI})",
+    "NHI5": f"Overprivileged NHI ({NHI})",
+    "NHI7": f"Long-Lived Secrets ({NHI})",
+    "NHI8": f"Environment Isolation ({NHI})",
+    "AML.T0034.002": f"Agentic Resource Consumption ({ATLAS})",
+    "AML.T0053": f"AI Agent Tool Invocation ({ATLAS})",
+    "AML.T0081": f"Modify AI Agent Configuration ({ATLAS})",
+    "AML.T0086": f"Exfiltration via AI Agent Tool Invocation ({ATLAS})",
+}
+
+
+def plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_each_check_has_a_page_and_there_is_no_other():
+    assert {path.stem for path in PAGES.glob("*.md")} == {*CHECKS, "index"}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_page_says_what_the_catalogue_says(check: str):
+    info, page = CHECKS[check], (PAGES / f"{check}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# `{check}`\n\nEffect: **{info.effect}** (")
+    assert plain(f"Fires when {info.fires_when}.") in plain(page)
+    assert plain(f"{info.remedy[0].upper()}{info.remedy[1:]}.") in plain(page)
+    listed = re.findall(r"^- (.*)$", page.partition("## References")[2], re.MULTILINE)
+    assert listed == [f"{reference} {TITLES[reference]}" for reference in info.references]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_example_prints_what_the_page_says(check: str, tmp_path: Path):
+    example = example_of(PAGES / f"{check}.md")
+    assert check in example.printed
+    holds(example, tmp_path)
+
+
+def test_the_index_lists_each_check_with_its_effect():
+    index = (PAGES / "index.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[`([^`]+)`\]\(\1\.md\) \| (\w+) \| (.*) \|$", index, re.MULTILINE)
+    assert sorted(rows) == sorted((check, info.effect, info.fires_when) for check, info in CHECKS.items())
+
+
+def test_the_quickstart_prints_what_it_says(tmp_path: Path):
+    holds(example_of(DOCS / "quickstart.md"), tmp_path)
