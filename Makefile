@@ -57,7 +57,7 @@ docs: $(VENV)/.dev ## the documentation, in site/
 check: lint types layers docs test ## all of the above
 
 floors: $(FLOORS)/.lowest ## the tests, on the lowest versions that pyproject.toml allows
-	$(FLOORS)/bin/python -m pytest -n $(JOBS) -m "not dev"
+	$(FLOORS)/bin/python -m pytest -n $(JOBS) -m "not dev" -W default  # old versions warn of what is not ours
 
 constraints: $(VENV)/.dev ## newest versions into constraints.txt
 	$(call install,$(VENV),uv)
