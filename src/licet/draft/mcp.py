@@ -1,0 +1,44 @@
+"""Tools from an MCP server's answer to `tools/list` (2025-06-18, "Tools")."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from licet.draft.model import Drafted, DraftTool, select
+from licet.draft.schemas import arguments_of
+from licet.errors import UsageError
+
+_HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
+
+
+def from_mcp(answer: Any) -> Drafted:
+    """The tools of an answer: the JSON-RPC response, its result, or the bare list.
+
+    Raises:
+        UsageError: there are no tools in it.
+    """
+    result = answer.get("result", answer) if isinstance(answer, Mapping) else answer
+    listed = result.get("tools") if isinstance(result, Mapping) else result
+    if not isinstance(listed, list) or not listed:
+        raise UsageError('this is no answer to `tools/list`: it has no list of `"tools"` with something in it')
+    left_out = [f"entry {index}: not a tool with a name" for index, item in enumerate(listed) if not _is_tool(item)]
+    if isinstance(result, Mapping) and result.get("nextCursor"):
+        left_out.append("what follows: the answer has a `nextCursor`, so that there are more tools than these")
+    return select([_tool(item) for item in listed if _is_tool(item)], left_out)
+
+
+def _is_tool(item: Any) -> bool:
+    return isinstance(item, Mapping) and isinstance(item.get("name"), str)
+
+
+def _tool(item: Mapping[str, Any]) -> DraftTool:
+    arguments, notes = arguments_of(item.get("inputSchema") or {})
+    hints = item.get("annotations")
+    if isinstance(hints, Mapping):
+        # "clients MUST consider tool annotations to be untrusted unless they come from trusted servers"
+        said = ", ".join(f"{hint}: {str(hints[hint]).lower()}" for hint in _HINTS if isinstance(hints.get(hint), bool))
+        if said:
+            notes = (*notes, f"the server hints {said}; a hint from outside, not relied on")
+    says = item.get("description") or item.get("title") or ""
+    return DraftTool(item["name"], str(says), arguments=arguments, notes=notes)
