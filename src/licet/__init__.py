@@ -1,1 +1,40 @@
-"""Licet."""
+"""Licet keeps an AI agent within its task.
+
+    from licet import Guard
+
+    guard = Guard.from_file("licet.yaml")
+
+    @guard.tool
+    def send_email(to: str, body: str) -> str: ...
+
+    with guard.task("answer-ticket", intent="Answer ticket 4312 from Ada", agent="support-bot", principal="user:grace"):
+        send_email(to="ada@acme.example", body="...")  # raises licet.Denied if the task does not allow it
+
+The words are explained in docs/architecture.md, the manifest in docs/manifest.md.
+"""
+
+from licet.approval import ApprovalRequest, Approver, ConsoleApprover
+from licet.errors import Denied, LicetError, ManifestError, StateError, UsageError
+from licet.guard import Guard, GuardedTask, Ticket, current_call
+from licet.records import Decision, Finding, Reason, ToolCall
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ApprovalRequest",
+    "Approver",
+    "ConsoleApprover",
+    "Decision",
+    "Denied",
+    "Finding",
+    "Guard",
+    "GuardedTask",
+    "LicetError",
+    "ManifestError",
+    "Reason",
+    "StateError",
+    "Ticket",
+    "ToolCall",
+    "UsageError",
+    "current_call",
+]

@@ -1,0 +1,56 @@
+"""Which task is current. The context variable follows asyncio tasks by itself; threads are taught to carry it."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from licet.guard.task import GuardedTask
+
+current_task: ContextVar[GuardedTask | None] = ContextVar("licet_task", default=None)
+
+_taught = threading.Lock()
+_done = False
+
+
+def in_task(task: GuardedTask | None, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call `function` with `task` as the current task."""
+    token = current_task.set(task)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        current_task.reset(token)
+
+
+def teach_threads() -> None:
+    """Let threads started, and work submitted to thread pools, inside a task run in that task. Done once per process.
+
+    Only our own variable is carried, so that no other library's context changes. A pool's worker outlives the task in which it was
+    started, so that each piece of work sets the variable anew, to None as well.
+    """
+    global _done  # noqa: PLW0603 - one switch per process, under a lock
+    with _taught:
+        if _done:
+            return
+        _done = True
+        start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+
+        @functools.wraps(start)
+        def start_in_task(self: threading.Thread, *args: Any, **kwargs: Any) -> None:
+            task = current_task.get()
+            if task is not None:
+                self.run = functools.partial(in_task, task, self.run)  # type: ignore[method-assign]
+            start(self, *args, **kwargs)
+
+        @functools.wraps(submit)  # type: ignore[arg-type]
+        def submit_in_task(self: ThreadPoolExecutor, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            return submit(self, in_task, current_task.get(), function, *args, **kwargs)
+
+        threading.Thread.start = start_in_task  # type: ignore[method-assign]
+        ThreadPoolExecutor.submit = submit_in_task  # type: ignore[method-assign, assignment]

@@ -1,0 +1,319 @@
+"""`Guard`: what a program around an agent sees."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from licet.approval import TIMEOUT_SECONDS, Answer, aask, ask
+from licet.clock import Clock, SystemClock
+from licet.errors import UsageError
+from licet.guard.context import teach_threads
+from licet.guard.gate import _NOTHING, Gate, Parts
+from licet.guard.recorder import Recorder
+from licet.guard.state import OwnFiles, open_state
+from licet.guard.task import GuardedTask
+from licet.guard.tasks import Tasks, Tools
+from licet.guard.ticket import Ticket, running
+from licet.guard.wrap import wrap
+from licet.ledger import Ledger
+from licet.manifest import Manifest, load
+from licet.records import ToolCall
+from licet.scope import CompiledManifest
+from licet.store import SqliteStore
+from licet.telemetry import Telemetry
+from licet.tokens import DEFAULT_SECONDS, Issuer, SigningKey, load_or_create
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+INTEGRATIONS = "licet.integrations"  # the entry-point group that `install` looks in
+
+
+class Guard:
+    """Keeps an agent within its task.
+
+    Args:
+        manifest: what is declared; usually through `Guard.from_file`.
+        state: the folder for store, ledger and key; by default `LICET_STATE`, else the user's state directory.
+        approver: who is asked when a call needs a person; None: such calls are denied.
+        approval_seconds: how long an answer may take, and how long an approval holds.
+        clock, key: handed in by tests; by default the machine's clock and the key file in the state folder.
+        issuer: the `iss` claim of call tokens; by default a name made from the key.
+        token_seconds: the life of a call token, at most 300.
+        tracer_provider: where spans go; by default the application's provider, else OTLP by the standard environment variables.
+        unsafe_run_unrecorded: run calls even when the ledger cannot be written. Evidence is then missing.
+
+    Raises:
+        StateError: store, ledger or key cannot be used.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        *,
+        state: str | Path | None = None,
+        approver: Callable[..., bool | Awaitable[bool]] | None = None,
+        approval_seconds: float = TIMEOUT_SECONDS,
+        clock: Clock | None = None,
+        key: SigningKey | None = None,
+        issuer: str | None = None,
+        token_seconds: int = DEFAULT_SECONDS,
+        tracer_provider: Any = None,
+        unsafe_run_unrecorded: bool = False,
+    ) -> None:
+        self.manifest = manifest
+        self._compiled = CompiledManifest(manifest)
+        self._clock = clock or SystemClock()
+        self._approver, self._approval_seconds = approver, approval_seconds
+        folder = open_state(state)
+        signing = key or load_or_create(folder.key)
+        self._store = SqliteStore(folder.store)
+        self._ledger = Ledger(folder.ledger)
+        self._telemetry = Telemetry(tracer_provider, version=_version(), environment=manifest.environment)
+        recorder = Recorder(self._ledger, self._store, self._clock, unsafe=unsafe_run_unrecorded)
+        self._tasks = Tasks(manifest, self._compiled, self._store, recorder, self._telemetry, self._clock)
+        workload = f"urn:licet:guard:{os.urandom(8).hex()}"
+        self._issuer = Issuer(signing, issuer or f"urn:licet:issuer:{signing.kid}", workload, token_seconds)
+        own = OwnFiles(folder, manifest.source)
+        self._gate = Gate(
+            Parts(
+                manifest, self._compiled, self._store, recorder, self._telemetry, self._issuer, self._clock, self._tasks, own,
+                approval_seconds,
+            )  # fmt: skip
+        )
+        self.state = folder.path
+        teach_threads()
+
+    @classmethod
+    def from_file(cls, path: str | Path, **options: Any) -> Guard:
+        """A guard for the manifest in `path`; `options` are those of the class.
+
+        Raises:
+            ManifestError: with every problem in the manifest.
+        """
+        clock = options.get("clock")
+        return cls(load(path, now=clock.now() if clock else None), **options)
+
+    # Tools ---------------------------------------------------------------------------------------------------------------
+
+    def tool(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Decorator: the guarded twin of a tool. The manifest names it by the function's name."""
+        return wrap(self, function, None)
+
+    def wrap(self, function: Callable[P, R], *, name: str | None = None) -> Callable[P, R]:
+        """The guarded twin of any callable, under `name` in the manifest."""
+        return wrap(self, function, name)
+
+    def install(self, framework: str) -> Callable[[], None]:
+        """Guard every tool call of a framework in this process, sub-agents included. The answer takes it back.
+
+        Raises:
+            UsageError: no integration of this name is installed.
+        """
+        found = {point.name: point for point in importlib.metadata.entry_points(group=INTEGRATIONS)}
+        if framework not in found:
+            raise UsageError(f"no integration {framework!r}; there are: {', '.join(sorted(found)) or 'none'}")
+        undo: Callable[[], None] = found[framework].load()(self)
+        return undo
+
+    # Tasks ---------------------------------------------------------------------------------------------------------------
+
+    def task(
+        self,
+        kind: str,
+        *,
+        intent: str,
+        agent: str,
+        principal: str,
+        tools: Tools | None = None,
+        values: Mapping[str, str] | None = None,
+        detached: bool = False,
+    ) -> GuardedTask:
+        """One run of a task kind, begun by `with`. `tools` only narrows; `values` fill `{places}` of the intent and are not intent.
+
+        Raises:
+            UsageError: the call itself is wrong.
+        """
+        return self._tasks.create(
+            kind, intent=intent, agent=agent, principal=principal, tools=tools, values=values or {}, detached=detached
+        )
+
+    def delegate(
+        self,
+        kind: str,
+        *,
+        agent: str,
+        intent: str,
+        tools: Tools | None = None,
+        budgets: Iterable[Mapping[str, Any]] | None = None,
+        ttl: str | timedelta | None = None,
+    ) -> GuardedTask:
+        """A sub-task of the current task: scope, budgets and time are at most the parent's.
+
+        Raises:
+            Denied: it asks for more than the parent has (`delegation.widened`).
+            UsageError: there is no current task.
+        """
+        return self._tasks.delegate(kind, agent=agent, intent=intent, tools=tools, budgets=budgets, ttl=ttl)
+
+    def resume_task(self, task_id: str) -> GuardedTask:
+        """Take a detached task up again, here or in another process; use it with `with`.
+
+        Raises:
+            UsageError: it is not known, has ended, or began under another manifest.
+        """
+        return self._tasks.resume(task_id)
+
+    def task_by_handle(self, handle: str) -> GuardedTask | None:
+        """The open task that a framework's context names by `task.handle`. A bare id names nothing."""
+        return self._tasks.by_handle(handle)
+
+    # The two-phase contract ------------------------------------------------------------------------------------------------
+
+    def begin(self, call: ToolCall, *, task: GuardedTask | str | None = None) -> Ticket:
+        """Judge a call and, if it is allowed, mint its token and record it. Never raises; see `Ticket`.
+
+        The tool may run once, after `ticket.redeem()`; then `end` must be called.
+        """
+        return self._gate.begin(call, task=task)
+
+    def resolve(self, ticket: Ticket, approved: object, by: str = "") -> Ticket:
+        """Take a person's answer to a ticket whose action is `ask`. Only the value True approves, once."""
+        return self._gate.resolve(ticket, approved, by)
+
+    def end(self, ticket: Ticket, *, result: object = _NOTHING, error: BaseException | str | None = None, suspended: bool = False) -> None:
+        """Record how the call ended: a result, an error (an exception, or a text for errors as values), or a pause. Idempotent."""
+        self._gate.end(ticket, result=result, error=error, suspended=suspended)
+
+    def peek(self, call: ToolCall, *, task: GuardedTask | str | None = None) -> str:
+        """`allow`, `ask` or `deny`, without any effect."""
+        return self._gate.peek(call, task=task)
+
+    def ask(self, ticket: Ticket) -> Ticket:
+        """Ask this guard's approver about a ticket whose action is `ask`, and wait."""
+        self._settle(ticket)
+        return ticket
+
+    def around(
+        self,
+        call: ToolCall,
+        run: Callable[[Ticket], R],
+        deny: Callable[[Ticket], R],
+        ask: Callable[[Ticket], object] | None = None,
+        *,
+        task: GuardedTask | str | None = None,
+        failed: Callable[[R], str | None] | None = None,
+        suspend: tuple[type[BaseException], ...] = (),
+    ) -> R:
+        """`begin`, then `run(ticket)` or `deny(ticket)`, then `end`. `run` must use `ticket.arguments`, which is what was judged.
+
+        Args:
+            ask: asks a person by the framework's own means, and may raise its pause; by default the guard's approver.
+            failed: finds errors that are returned as values, and says them.
+            suspend: exceptions that mean a pause and no error.
+        """
+        ticket = self.begin(call, task=task)
+        if ticket.action == "ask":
+            self._settle(ticket) if ask is None else self._gate.resolve(ticket, ask(ticket), how="asked by the framework")
+        if not self._gate.admit(ticket):
+            return deny(ticket)
+        try:
+            with running(ticket):
+                result = run(ticket)
+        except BaseException as error:
+            self.end(ticket, error=error, suspended=isinstance(error, suspend))
+            raise
+        self.end(ticket, result=result, error=failed(result) if failed else None)
+        return result
+
+    async def abegin(self, call: ToolCall, *, task: GuardedTask | str | None = None) -> Ticket:
+        """`begin`, for async code. It does not wait for anything but the embedded store."""
+        return self._gate.begin(call, task=task)
+
+    async def aresolve(self, ticket: Ticket, approved: object, by: str = "") -> Ticket:
+        """`resolve`, for async code."""
+        return self._gate.resolve(ticket, approved, by)
+
+    async def aend(
+        self, ticket: Ticket, *, result: object = _NOTHING, error: BaseException | str | None = None, suspended: bool = False
+    ) -> None:
+        """`end`, for async code."""
+        self._gate.end(ticket, result=result, error=error, suspended=suspended)
+
+    async def aaround(
+        self,
+        call: ToolCall,
+        run: Callable[[Ticket], Awaitable[R]],
+        deny: Callable[[Ticket], R],
+        ask: Callable[[Ticket], object] | None = None,
+        *,
+        task: GuardedTask | str | None = None,
+        failed: Callable[[R], str | None] | None = None,
+        suspend: tuple[type[BaseException], ...] = (),
+    ) -> R:
+        """`around`, with an async `run`."""
+        ticket = self.begin(call, task=task)
+        if ticket.action == "ask":
+            if ask is None:
+                await self._asettle(ticket)
+            else:
+                self._gate.resolve(ticket, ask(ticket), how="asked by the framework")
+        if not self._gate.admit(ticket):
+            return deny(ticket)
+        try:
+            with running(ticket):
+                result = await run(ticket)
+        except BaseException as error:
+            self.end(ticket, error=error, suspended=isinstance(error, suspend))
+            raise
+        self.end(ticket, result=result, error=failed(result) if failed else None)
+        return result
+
+    def _settle(self, ticket: Ticket) -> None:
+        if ticket.action != "ask":
+            return
+        begun = time.monotonic()
+        answer = ask(self._approver, self._gate.question(ticket), self._approval_seconds)
+        self._answered(ticket, answer, time.monotonic() - begun)
+
+    async def _asettle(self, ticket: Ticket) -> None:
+        if ticket.action != "ask":
+            return
+        begun = time.monotonic()
+        answer = await aask(self._approver, self._gate.question(ticket), self._approval_seconds)
+        self._answered(ticket, answer, time.monotonic() - begun)
+
+    def _answered(self, ticket: Ticket, answer: Answer, waited: float) -> None:
+        self._tasks.pause(ticket.task, waited)
+        self._gate.resolve(ticket, answer.approved, answer.by, answer.how, answer.failure)
+
+    # The rest --------------------------------------------------------------------------------------------------------------
+
+    def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """The JWK set with which anybody can verify this guard's call tokens."""
+        return self._issuer.key.jwks()
+
+    def close(self) -> None:
+        """End open tasks that are not detached, send waiting spans, let go of files."""
+        self._tasks.close()
+        self._telemetry.close()
+        self._store.close()
+        self._ledger.close()
+
+    def __enter__(self) -> Guard:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _version() -> str:
+    from licet import __version__
+
+    return __version__

@@ -1,0 +1,88 @@
+"""Writing down what happens: ledger, findings. The ledger comes first; what it cannot take refuses the call."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Mapping
+
+from licet.canonical import Plain
+from licet.clock import Clock, iso
+from licet.errors import LedgerError, StoreError
+from licet.ledger import Ledger
+from licet.records import Decision, Finding, Reason
+from licet.store import Store
+
+_log = logging.getLogger("licet")
+
+
+class Recorder:
+    """Appends to the ledger and keeps findings. `unsafe`: go on when the ledger cannot be written."""
+
+    def __init__(self, ledger: Ledger, store: Store, clock: Clock, *, unsafe: bool) -> None:
+        self._ledger, self._store, self._clock, self._unsafe = ledger, store, clock, unsafe
+        self._waiting: list[tuple[str, dict[str, Plain], str]] = []  # outcomes that could not be written yet
+        self._lock = threading.Lock()
+        self._flagged: set[tuple[str, str]] = set()
+
+    def before(self, kind: str, fields: Mapping[str, Plain], *, durable: bool = False) -> None:
+        """Record something that has not happened yet.
+
+        Raises:
+            LedgerError: it cannot be recorded, so it must not happen (unless the guard was told to run unrecorded).
+        """
+        try:
+            self._catch_up()
+            self._ledger.append(kind, fields, time=iso(self._clock.now()), durable=durable)
+        except LedgerError:
+            if not self._unsafe:
+                raise
+            _log.warning("licet runs unrecorded: the ledger cannot be written", exc_info=True)
+
+    def after(self, kind: str, fields: dict[str, Plain]) -> None:
+        """Record something that has happened. What cannot be written now is kept, and no call begins before it is written."""
+        time = iso(self._clock.now())
+        try:
+            self._catch_up()
+            self._ledger.append(kind, fields, time=time)
+        except LedgerError:
+            _log.warning("licet: an outcome could not be written to the ledger yet", exc_info=True)
+            with self._lock:
+                self._waiting.append((kind, fields, time))
+
+    def _catch_up(self) -> None:
+        if not self._waiting:
+            return
+        with self._lock:
+            while self._waiting:
+                kind, fields, time = self._waiting[0]
+                self._ledger.append(kind, fields, time=time)
+                self._waiting.pop(0)
+
+    def judged(self, decision: Decision, *, task_id: str, call_id: str, owner: str) -> None:
+        """Keep the findings that a decision gives rise to: one per denial, and one per task for each other reason."""
+        for found in decision.reasons:
+            denied = decision.outcome == "deny" and found.effect == "deny" and not found.observed
+            if not denied:
+                if (task_id, found.check) in self._flagged:
+                    continue
+                self._flagged.add((task_id, found.check))
+            if found.effect != "ask" or found.observed:
+                self.finding(found, "medium" if denied else "low", task_id=task_id, call_id=call_id, owner=owner)
+
+    def finding(self, found: Reason, severity: str, *, task_id: str = "", call_id: str = "", owner: str = "") -> None:
+        """Keep one finding. A store that cannot take it is logged: the ledger has the fact."""
+        level = severity if severity in ("info", "low", "medium", "high", "critical") else "medium"
+        sentence = f"{found.sentence} (observed, not enforced)" if found.observed else found.sentence
+        finding = Finding(
+            secrets.token_hex(8), self._clock.now(), found.check, level, sentence, task_id, call_id, owner, found.references  # type: ignore[arg-type]
+        )  # fmt: skip
+        try:
+            self._store.add_finding(finding)
+        except StoreError:
+            _log.warning("licet: a finding could not be stored: %s", found.check, exc_info=True)
+
+    def forget(self, task_id: str) -> None:
+        """Let go of what was remembered for a task that has ended."""
+        self._flagged = {(task, check) for task, check in self._flagged if task != task_id}

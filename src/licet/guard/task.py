@@ -1,0 +1,145 @@
+"""One run of a task kind: what a `with guard.task(...)` block holds."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from contextvars import Token
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal
+
+from licet.budgets import TaskBudgets
+from licet.errors import UsageError
+from licet.guard.context import current_task
+from licet.records import TaskRecord
+from licet.scope import Scope
+
+if TYPE_CHECKING:
+    from licet.guard.tasks import Tasks
+    from licet.telemetry import CallSpan
+
+TurnKind = Literal["intent", "say", "value", "quote", "observe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Text that entered the task, and as what: only `intent` and `say` are the user's own words."""
+
+    kind: TurnKind
+    text: str
+    name: str = ""
+
+
+class GuardedTask:
+    """An open task. Use it with `with` or `async with`; leaving the block ends it, unless it is detached."""
+
+    def __init__(self, tasks: Tasks, record: TaskRecord, scope: Scope, budgets: tuple[TaskBudgets, ...], parent: GuardedTask | None) -> None:
+        self.record = record
+        self.scope = scope
+        self.budgets = budgets
+        self.parent = parent
+        self.turns: list[Turn] = [Turn("intent", record.intent)]
+        self._tasks = tasks
+        self._secret = secrets.token_hex(16)
+        self._begun = False
+        self._ended = record.ended is not None
+        self._monotonic = 0.0
+        self._paused = record.paused
+        self._span: CallSpan | None = None
+        self._entered: list[Token[GuardedTask | None]] = []
+
+    @property
+    def id(self) -> str:
+        """The task's id: `txn` of its tokens, `licet.task.id` of its spans."""
+        return self.record.id
+
+    @property
+    def handle(self) -> str:
+        """The id with this run's secret: what may name the task from outside (a framework's context). Keep it from the model."""
+        return f"{self.record.id}.{self._secret}"
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Who acts, the present agent first, then those that delegated."""
+        return (self.record.agent, *(self.parent.agents if self.parent else ()))
+
+    @property
+    def depth(self) -> int:
+        """0 for a task of its own, 1 for its sub-tasks, and so on."""
+        return self.parent.depth + 1 if self.parent else 0
+
+    def say(self, text: str) -> str:
+        """A later turn of the same user: it is intent, as the first text was. Returns the text."""
+        return self._turn("say", text)
+
+    def quote(self, text: str) -> str:
+        """Text that the user handed on without having written it (a pasted mail): not intent. Returns the text."""
+        return self._turn("quote", text)
+
+    def observe(self, text: str) -> str:
+        """Model input that no guarded call produced (retrieved context, memory): not intent. Returns the text."""
+        return self._turn("observe", text)
+
+    def _turn(self, kind: TurnKind, text: str) -> str:
+        if not isinstance(text, str):
+            raise UsageError(f"a turn is text, not {type(text).__name__}")
+        self.turns.append(Turn(kind, text))
+        self._tasks.turned(self, self.turns[-1])
+        return text
+
+    def over(self) -> str:
+        """Why this task, or one above it, is over; empty while it is open."""
+        return self._tasks.over(self)
+
+    def end(self, by: str = "program") -> None:
+        """End the task. Ending it twice is harmless."""
+        self._tasks.end(self, by)
+
+    def __enter__(self) -> GuardedTask:
+        self._tasks.begin(self)
+        self._entered.append(current_task.set(self))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        current_task.reset(self._entered.pop())
+        if not self.record.detached and not self._entered:
+            self._tasks.end(self, "block left" if error is None else f"block left by {type(error).__name__}")
+
+    async def __aenter__(self) -> GuardedTask:
+        return self.__enter__()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.__exit__(kind, error, trace)
+
+    def __repr__(self) -> str:
+        return f"GuardedTask(id={self.id!r}, kind={self.record.kind!r})"
+
+
+def interpolate(intent: str, values: Mapping[str, str]) -> tuple[str, list[Turn]]:
+    """Fill `{name}` places of the intent; what is filled in is not the user's own words, and is remembered apart.
+
+    Raises:
+        UsageError: a place has no value, a value has no place, or a value is not text.
+    """
+    if not values:
+        return intent, []
+    text = intent
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise UsageError(f"values[{name!r}] is not text")
+        if f"{{{name}}}" not in intent:
+            raise UsageError(f"the intent has no place {{{name}}} for values[{name!r}]")
+    # One pass over the intent, so that a value that looks like a place is not filled in again.
+    parts: list[str] = []
+    while text:
+        before, brace, rest = text.partition("{")
+        parts.append(before)
+        if not brace:
+            break
+        name, closing, after = rest.partition("}")
+        if not closing or name not in values:
+            raise UsageError(f"the intent has a place {{{name}}} without a value" if closing else "the intent has a `{` without a `}`")
+        parts.append(values[name])
+        text = after
+    return "".join(parts), [Turn("value", value, name) for name, value in values.items()]

@@ -1,0 +1,298 @@
+"""The life of tasks: opened from the manifest, narrowed, delegated, resumed, ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from licet.budgets import owned
+from licet.canonical import Plain, digest_text
+from licet.clock import Clock
+from licet.denial import explain
+from licet.errors import Denied, StoreError, UsageError
+from licet.guard.context import current_task
+from licet.guard.recorder import Recorder
+from licet.guard.task import GuardedTask, Turn, interpolate
+from licet.manifest import Budget, Grant, Manifest, duration
+from licet.policy import decide
+from licet.policy.checks.delegation import DelegationFacts, DelegationRequest, widened
+from licet.records import Decision, TaskRecord
+from licet.scope import CompiledManifest, Layer, Scope, compile_grants, layer_of_names
+from licet.store import Store
+from licet.telemetry import Telemetry, semconv
+
+Tools = Iterable[str] | Mapping[str, Any]
+
+_GRANTS = TypeAdapter(dict[str, Grant])
+_BUDGETS = TypeAdapter(list[Budget])
+MAX_INTENT = 20_000  # characters
+
+
+class Tasks:
+    """Opens and ends the tasks of one guard."""
+
+    def __init__(self, manifest: Manifest, compiled: CompiledManifest, store: Store, recorder: Recorder, telemetry: Telemetry, clock: Clock) -> None:
+        self._manifest, self._compiled, self._store = manifest, compiled, store
+        self._recorder, self._telemetry, self._clock = recorder, telemetry, clock
+        self._open: dict[str, GuardedTask] = {}
+        self._lock = threading.Lock()
+
+    def create(
+        self,
+        kind: str,
+        *,
+        intent: str,
+        agent: str,
+        principal: str,
+        tools: Tools | None,
+        values: Mapping[str, str],
+        detached: bool,
+        parent: GuardedTask | None = None,
+        budgets: Iterable[Any] | None = None,
+        ttl: str | timedelta | None = None,
+    ) -> GuardedTask:
+        """A task that is not begun yet.
+
+        Raises:
+            UsageError: the kind is not declared, a name or text is missing, or `tools` names what the kind does not grant.
+        """
+        declared = self._manifest.tasks.get(kind)
+        if declared is None:
+            raise UsageError(f"task kind {kind!r} is not in the manifest; declared: {', '.join(self._manifest.tasks)}")
+        given: tuple[tuple[str, object], ...] = (("intent", intent), ("agent", agent), ("principal", principal))
+        for name, text in given:
+            if not isinstance(text, str) or not text.strip():
+                raise UsageError(f"{name}= must be a text that says something")
+        written, filled = interpolate(intent, values)
+        if len(written) > MAX_INTENT:
+            raise UsageError(f"the intent is longer than {MAX_INTENT} characters; hand long text on by task.quote(text)")
+        narrowing = _narrowing(tools, budgets)
+        allowed_ttl = declared.ttl.total_seconds() if ttl is None else min(_seconds(ttl), declared.ttl.total_seconds())
+        task_id = os.urandom(16).hex()
+        record = TaskRecord(
+            id=task_id, kind=kind, agent=agent, principal=principal, intent=written, manifest_digest=self._manifest.digest,
+            started=0.0, ttl=allowed_ttl, parent=parent.id if parent else None, root=parent.record.root if parent else task_id,
+            narrowing=json.dumps(narrowing), detached=detached,
+        )  # fmt: skip
+        task = self._assemble(record, parent)
+        if parent is None:
+            unknown = sorted(set(narrowing["tools"] or ()) - self._compiled.scopes[kind].tools)
+            if unknown:
+                raise UsageError(f"tools= names {', '.join(unknown)}, which task kind {kind!r} does not grant; tools= only narrows")
+        task.turns += filled
+        return task
+
+    def delegate(
+        self, kind: str, *, agent: str, intent: str, tools: Tools | None, budgets: Iterable[Any] | None, ttl: str | timedelta | None
+    ) -> GuardedTask:
+        """A sub-task of the current task, with at most what that has.
+
+        Raises:
+            UsageError: there is no current task, or the call itself is wrong.
+            Denied: the sub-task asks for more than its parent has.
+        """
+        parent = current_task.get()
+        if parent is None:
+            raise UsageError("guard.delegate(...) starts a sub-task of the current task, and there is none")
+        names = frozenset(tools) if tools is not None else None
+        child = self.create(
+            kind, intent=intent, agent=agent, principal=parent.record.principal, tools=tools, values={}, detached=False,
+            parent=parent, budgets=budgets, ttl=ttl,
+        )  # fmt: skip
+        remaining = self._remaining(parent)
+        request = DelegationRequest(kind, agent, names, None if ttl is None else _seconds(ttl), child.scope)
+        decision = decide([widened], request, DelegationFacts(self._manifest, parent.record, parent.scope, remaining))
+        fields: dict[str, Plain] = {
+            "task": parent.id, "txn": parent.record.root, "agent": agent, "by": parent.record.agent, "sub": parent.record.principal,
+            "kind_of_task": kind, "outcome": decision.outcome, "checks": list(decision.checks),
+        }  # fmt: skip
+        self._recorder.before("delegation", fields)
+        if decision.outcome != "allow":
+            self._refuse(decision, parent, kind)
+        child.record = replace(child.record, ttl=min(child.record.ttl, max(remaining, 0.0)))
+        return child
+
+    def _refuse(self, decision: Decision, parent: GuardedTask, kind: str) -> None:
+        agent = self._manifest.agents.get(parent.record.agent)
+        self._recorder.judged(decision, task_id=parent.id, call_id="", owner=(agent.owner or "") if agent else "")
+        raise Denied(explain(decision, f"delegate {kind}", parent.scope.tools).text, decision)
+
+    def resume(self, task_id: str) -> GuardedTask:
+        """Take up a detached task that this or another process began.
+
+        Raises:
+            UsageError: the task is not known, has ended, or began under another manifest.
+        """
+        with self._lock:
+            if task_id in self._open:
+                return self._open[task_id]
+        record = self._store.task(task_id)
+        if record is None:
+            raise UsageError(f"task {task_id!r} is not known to this store")
+        if record.ended is not None:
+            raise UsageError(f"task {task_id!r} has ended; open a new one")
+        if record.manifest_digest != self._manifest.digest:
+            raise UsageError(f"task {task_id!r} began under another manifest; end it and open a new one")
+        parent = self.resume(record.parent) if record.parent else None
+        task = self._assemble(record, parent)
+        task._begun, task._monotonic = True, self._clock.monotonic() - max(0.0, self._clock.now() - record.started)
+        with self._lock:
+            return self._open.setdefault(task_id, task)
+
+    def find(self, task: GuardedTask | str | None) -> GuardedTask | None:
+        """The task that `begin(task=...)` names: the object, its handle, or its id; None: the current one."""
+        if task is None:
+            return current_task.get()
+        if isinstance(task, GuardedTask):
+            return task if task._begun else None
+        with self._lock:
+            return self._open.get(task) or self.by_handle(task)
+
+    def by_handle(self, handle: str) -> GuardedTask | None:
+        """The open task with this handle; a bare id is not one."""
+        task = self._open.get(handle.partition(".")[0])
+        return task if task is not None and task.handle == handle else None
+
+    def _assemble(self, record: TaskRecord, parent: GuardedTask | None) -> GuardedTask:
+        narrowing = json.loads(record.narrowing)
+        base = self._compiled.scopes[record.kind]
+        own: list[Layer] = [base.layers[-1]]
+        if narrowing["tools"] is not None:
+            source = f"tools= of task {record.id[:8]}"
+            given = narrowing["tools"]
+            own.append(layer_of_names(source, frozenset(given)) if isinstance(given, list) else compile_grants(source, _GRANTS.validate_python(given)))
+        scope = parent.scope if parent else Scope(base.layers[:-1])
+        for layer in own:
+            scope = scope.narrow(layer)
+        budgets = (*self._manifest.tasks[record.kind].budgets, *_BUDGETS.validate_python(narrowing["budgets"]))
+        ledger = owned(record.id, (layer.grants for layer in own), budgets)
+        return GuardedTask(self, record, scope, (ledger, *(parent.budgets if parent else ())), parent)
+
+    def begin(self, task: GuardedTask) -> None:
+        """Record the beginning; entering a begun task again only makes it current."""
+        if task._ended:
+            raise UsageError(f"task {task.id[:8]} has ended; open a new one")
+        if task._begun:
+            return
+        now = self._clock.now()
+        task._span = span = self._telemetry.start(
+            f"{semconv.INVOKE_AGENT} {task.record.agent}",
+            {
+                semconv.OPERATION_NAME: semconv.INVOKE_AGENT, semconv.AGENT_NAME: task.record.agent,
+                semconv.PROVIDER_NAME: semconv.PROVIDER_UNKNOWN, semconv.TASK_ID: task.id, semconv.TASK_KIND: task.record.kind,
+                semconv.TXN: task.record.root, semconv.INTENT_DECLARED: self._manifest.tasks[task.record.kind].intent,
+                semconv.INTENT_ID: digest_text(task.record.intent), semconv.INTENT_SCOPE: sorted(task.scope.tools),
+                semconv.ACTOR_CHAIN: list(task.agents), semconv.POLICY_VERSION: self._manifest.digest,
+            },
+            (task.parent.record.trace_id, task.parent.record.span_id) if task.parent else None,
+        )  # fmt: skip
+        task.record = replace(task.record, started=now, trace_id=span.trace_id, span_id=span.span_id)
+        task._monotonic = self._clock.monotonic()
+        self._recorder.before(
+            "task.begin",
+            {
+                "task": task.id, "txn": task.record.root, "parent": task.record.parent, "kind_of_task": task.record.kind,
+                "agent": task.record.agent, "sub": task.record.principal, "sub_is": "asserted", "intent": digest_text(task.record.intent),
+                "manifest": self._manifest.digest, "tools": list[Plain](sorted(task.scope.tools)),
+            },
+        )  # fmt: skip
+        self._store.begin_task(task.record)
+        task._begun = True
+        with self._lock:
+            self._open[task.id] = task
+
+    def end(self, task: GuardedTask, by: str) -> None:
+        """Record the end; only the first counts."""
+        with self._lock:
+            if task._ended or not task._begun:
+                return
+            task._ended = True
+            self._open.pop(task.id, None)
+        self._recorder.after("task.end", {"task": task.id, "txn": task.record.root, "by": by})
+        try:
+            self._store.end_task(task.id, self._clock.now(), by)
+        except StoreError:
+            # The ledger has the end, and this process refuses the task from here on.
+            self._recorder.after("task.end.unstored", {"task": task.id, "txn": task.record.root})
+        self._recorder.forget(task.id)
+        if task._span is not None:
+            task._span.end()
+
+    def turned(self, task: GuardedTask, turn: Turn) -> None:
+        """Record that text entered a task, by digest."""
+        if task._begun:
+            self._recorder.after("task.turn", {"task": task.id, "txn": task.record.root, "as": turn.kind, "text": digest_text(turn.text)})
+
+    def over(self, task: GuardedTask) -> str:
+        """Why the task, or one above it, is over; by the larger of wall and monotonic time, so that no clock lengthens it."""
+        if not task._begun:
+            return f"task {task.id[:8]} has not begun"
+        if task._ended:
+            return f"task {task.id[:8]} has ended"
+        if self._remaining(task) <= 0:
+            return f"the time of task {task.id[:8]} is over ({task.record.ttl:g} s)"
+        return self.over(task.parent) if task.parent else ""
+
+    def _remaining(self, task: GuardedTask) -> float:
+        elapsed = max(self._clock.now() - task.record.started, self._clock.monotonic() - task._monotonic)
+        return task.record.ttl + task._paused - elapsed
+
+    def expires(self, task: GuardedTask) -> float:
+        """When the task, or the first of those above it, is over: seconds since the epoch."""
+        mine = self._clock.now() + self._remaining(task)
+        return min(mine, self.expires(task.parent)) if task.parent else mine
+
+    def pause(self, task: GuardedTask | None, seconds: float) -> None:
+        """Waiting for a person does not count against the time to live, here and in every task above."""
+        while task is not None:
+            task._paused += seconds
+            self._store.pause_task(task.id, seconds)
+            task = task.parent
+
+    def close(self) -> None:
+        """End what is still open and not detached."""
+        for task in list(self._open.values()):
+            if not task.record.detached:
+                self.end(task, "guard closed")
+
+
+def _narrowing(tools: Tools | None, budgets: Iterable[Any] | None) -> dict[str, Any]:
+    if isinstance(tools, str):
+        raise UsageError("tools= takes a list of names, or a mapping of grants, not one text")
+    try:
+        kept: Any
+        if isinstance(tools, Mapping):
+            kept = {name: {} if grant is None else _plain(grant) for name, grant in tools.items()}
+            _GRANTS.validate_python(kept)
+        else:
+            kept = None if tools is None else sorted(set(tools))
+        budget_list = [_plain(budget) for budget in budgets or ()]
+        _BUDGETS.validate_python(budget_list)
+        # Kept as JSON, so that another process can take the task up with the same limits.
+        return json.loads(json.dumps({"tools": kept, "budgets": budget_list}))  # type: ignore[no-any-return]
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"tools= or budgets=: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"tools= or budgets=: {error}") from error
+
+
+def _plain(limits: object) -> object:
+    return limits.model_dump(mode="json", exclude_unset=True) if isinstance(limits, Grant) else limits
+
+
+def _seconds(ttl: str | timedelta) -> float:
+    try:
+        seconds = duration(ttl).total_seconds()
+    except ValueError as error:
+        raise UsageError(f"ttl=: {error}") from error
+    if seconds <= 0:
+        raise UsageError("ttl= must be longer than nothing")
+    return seconds

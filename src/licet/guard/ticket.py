@@ -1,0 +1,162 @@
+"""A ticket stands for one judged call. It permits one execution."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from licet.canonical import Plain
+from licet.errors import TicketSpent
+from licet.guard.binding import Bound
+from licet.guard.task import GuardedTask
+from licet.records import Action, Decision, ToolCall
+from licet.telemetry import CallSpan
+from licet.tokens import CallToken
+
+State = Literal["asked", "open", "running", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentCall:
+    """The guarded call that is running: for a tool that wants to send its token on."""
+
+    call: ToolCall
+    task_id: str
+    token: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"CurrentCall(tool={self.call.tool!r}, task_id={self.task_id!r})"
+
+
+class Ticket:
+    """The answer to `begin`. Read `action`, `allowed`, `message`, `token`, `decision`; everything else is the guard's."""
+
+    def __init__(self, id: str, call: ToolCall, decision: Decision, *, task: GuardedTask | None, bound: Bound | None, digest: str) -> None:
+        self.id = id
+        self.call = call
+        self.decision = decision
+        self.message = ""
+        self.task = task
+        self.args_digest = digest
+        self.asked_until = 0.0
+        self.seq = 0
+        self.started = 0.0
+        self.joins: Ticket | None = None
+        self._bound = bound
+        self._token: CallToken | None = None
+        self._span: CallSpan | None = None
+        self._state: State = "ended"
+        self._joined = False
+        self._lock = threading.Lock()
+        self._outputs = hashlib.sha256()
+        self._output_count = 0
+
+    @property
+    def action(self) -> Action:
+        """`allow`, `ask`, `deny`, or `observe`: it runs, and would not in enforce mode."""
+        if self.decision.outcome == "allow" and self.decision.judged != "allow":
+            return "observe"
+        return self.decision.outcome
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the tool may run."""
+        return self.decision.outcome == "allow"
+
+    @property
+    def token(self) -> str | None:
+        """The call token, once the call is allowed."""
+        return self._token.jwt if self._token else None
+
+    @property
+    def arguments(self) -> Mapping[str, Plain]:
+        """The arguments as they were judged, as JSON."""
+        return self._bound.plain if self._bound else {}
+
+    def redeem(self) -> Bound | None:
+        """Take the frozen arguments to run the tool with, once.
+
+        The answer is None only in observe mode, where a call whose arguments cannot be frozen runs with what it was given.
+
+        Raises:
+            TicketSpent: the call is not allowed, or has been taken before, or its task is over.
+        """
+        if self.joins is not None:
+            return self._bound
+        over = self.task.over() if self.task is not None and self.action == "allow" else ""
+        with self._lock:
+            if not self.allowed:
+                raise TicketSpent(f"the call of `{self.call.tool}` is not allowed")
+            if self._state != "open":
+                raise TicketSpent(f"this ticket for `{self.call.tool}` was used before; begin a call of its own")
+            if over:
+                raise TicketSpent(over)
+            self._state = "running"
+            return self._bound
+
+    def join(self) -> bool:
+        """Let an inner layer be the same call; True for the first that asks while this ticket is running."""
+        with self._lock:
+            if self._state != "running" or self._joined or self.joins is not None:
+                return False
+            self._joined = True
+            return True
+
+    def output(self, digest: str) -> None:
+        """Count one output (a result, or one yield) into the digest of all."""
+        self._outputs.update(digest.encode())
+        self._output_count += 1
+
+    @property
+    def result_digest(self) -> str:
+        """The digest over the digests of all outputs; empty if there were none."""
+        return f"sha256:{self._outputs.hexdigest()}" if self._output_count else ""
+
+    def move(self, target: State, *sources: State) -> bool:
+        """Change the state if it is one of `sources`."""
+        with self._lock:
+            if self._state not in sources:
+                return False
+            self._state = target
+            return True
+
+    def current(self) -> CurrentCall:
+        """What `licet.current_call()` shows while this ticket runs."""
+        headers = {}
+        if self.token:
+            headers["Licet-Call-Token"] = self.token
+        if self._span and self._span.traceparent:
+            headers["traceparent"] = self._span.traceparent
+        return CurrentCall(self.call, self.task.id if self.task else "", self.token or "", headers)
+
+
+running_ticket: ContextVar[Ticket | None] = ContextVar("licet_ticket", default=None)
+
+
+@contextmanager
+def running(ticket: Ticket) -> Iterator[None]:
+    """Make `ticket` the running call, and its span the current span, of this thread or asyncio task."""
+    token = running_ticket.set(ticket)
+    span = ticket._span
+    try:
+        if span is None:
+            yield
+        else:
+            with span.current():
+                yield
+    finally:
+        running_ticket.reset(token)
+
+
+def current_call() -> CurrentCall | None:
+    """The guarded call that is running here, or None outside of one."""
+    ticket = running_ticket.get()
+    while ticket is not None and ticket.joins is not None:
+        ticket = ticket.joins
+    return ticket.current() if ticket is not None else None

@@ -1,0 +1,327 @@
+"""A guarded twin of a callable, of the same kind: function, coroutine function, generator, async generator, method, callable object.
+
+The twin leaves no public attribute that leads to the unguarded callable: no `__wrapped__`, no `func`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+import typing
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from licet.canonical import digest
+from licet.errors import Denied, SnapshotError, UsageError
+from licet.guard.binding import Bound, ToolSignature, bind, read_signature
+from licet.guard.gate import output_digest
+from licet.guard.ticket import Ticket, running
+from licet.policy.engine import weigh
+from licet.policy.request import reason
+from licet.records import ToolCall
+
+if typing.TYPE_CHECKING:
+    from licet.guard.facade import Guard
+
+
+@dataclass(frozen=True)
+class _Wrapping:
+    """One wrapped callable: its name for the manifest, its body, and how it is called."""
+
+    guard: Guard
+    name: str
+    body: Callable[..., Any]
+    signature: ToolSignature
+
+    def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Ticket, Bound]:
+        """The ticket, and what to run with (before a person was asked)."""
+        call, bound, problem = self._freeze(args, kwargs)
+        ticket = self.guard._gate.begin(call, bound=bound, problem=problem)
+        return ticket, bound or Bound({}, {}, args, kwargs)
+
+    def _freeze(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[ToolCall, Bound | None, str]:
+        opaque = self.guard._compiled.opaque.get(self.name, frozenset())
+        try:
+            bound = bind(self.signature, args, kwargs, opaque)
+        except SnapshotError as error:
+            return ToolCall(self.name, {}), None, str(error)
+        except TypeError as error:
+            return ToolCall(self.name, {}), None, f"the arguments do not fit the tool: {error}"
+        return ToolCall(self.name, bound.values), bound, ""
+
+    def admit(self, ticket: Ticket) -> None:
+        """Use the ticket up, or raise what the caller gets.
+
+        Raises:
+            Denied: the call is refused.
+        """
+        if not self.guard._gate.admit(ticket):
+            raise Denied(ticket.message, ticket.decision)
+
+
+def wrap(guard: Guard, function: Callable[..., Any], name: str | None) -> Callable[..., Any]:
+    """The guarded twin of `function`.
+
+    Raises:
+        UsageError: it is not callable, has no name, or the manifest limits an argument that it does not have.
+    """
+    if isinstance(function, (staticmethod, classmethod)):
+        return type(function)(wrap(guard, function.__func__, name))
+    if not callable(function):
+        raise UsageError(
+            f"`{type(function).__name__}` is not callable; put `@guard.tool` below the framework's own decorator, or wrap the function itself"
+        )
+    tool = name or _name_of(function)
+    signature = read_signature(function)
+    _limits_fit(guard, tool, signature)
+    wrapping = _Wrapping(guard, tool, function, signature)
+    twin = _twin(wrapping, function)
+    _dress(twin, function, tool, signature)
+    guard._gate.register(tool, signature, _definition(tool, twin))
+    return twin
+
+
+def _twin(wrapping: _Wrapping, function: Callable[..., Any]) -> Callable[..., Any]:
+    if _is(inspect.isasyncgenfunction, function):
+        return _async_generator(wrapping)
+    if _is(inspect.iscoroutinefunction, function):
+        return _coroutine(wrapping)
+    if _is(inspect.isgeneratorfunction, function):
+        return _generator(wrapping)
+    return _function(wrapping)
+
+
+def _is(kind: Callable[[Any], bool], function: Callable[..., Any]) -> bool:
+    """Whether a callable, what a partial applies, or an object's `__call__` is of this kind."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return kind(function) or kind(getattr(type(function), "__call__", None))  # noqa: B004 - the method itself is asked about
+
+
+def _function(wrapping: _Wrapping) -> Callable[..., Any]:
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        ticket, bound = wrapping.begin(args, kwargs)
+        wrapping.guard._settle(ticket)
+        wrapping.admit(ticket)
+        with _ending(wrapping, ticket), running(ticket):
+            result = wrapping.body(*bound.args, **bound.kwargs)
+        return _finish(wrapping, ticket, result)
+
+    return guarded
+
+
+def _finish(wrapping: _Wrapping, ticket: Ticket, result: Any) -> Any:
+    """A plain function may hand back something lazy; then the call is not over, and stays judged until it is."""
+    if isinstance(result, types.GeneratorType):
+        return _drive(wrapping, ticket, result)
+    if isinstance(result, types.AsyncGeneratorType):
+        return _adrive(wrapping, ticket, result)
+    if inspect.iscoroutine(result):
+        return _await(wrapping, ticket, result)
+    wrapping.guard.end(ticket, result=result)
+    return result
+
+
+def _coroutine(wrapping: _Wrapping) -> Callable[..., Any]:
+    async def guarded(*args: Any, **kwargs: Any) -> Any:
+        ticket, bound = wrapping.begin(args, kwargs)
+        await wrapping.guard._asettle(ticket)
+        wrapping.admit(ticket)
+        with _ending(wrapping, ticket), running(ticket):
+            result = await wrapping.body(*bound.args, **bound.kwargs)
+        wrapping.guard.end(ticket, result=result)
+        return result
+
+    return guarded
+
+
+def _generator(wrapping: _Wrapping) -> Callable[..., Any]:
+    def guarded(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        # Judged when the body would begin to run, which for a generator is the first `next`.
+        ticket, bound = wrapping.begin(args, kwargs)
+        wrapping.guard._settle(ticket)
+        wrapping.admit(ticket)
+        with _ending(wrapping, ticket), running(ticket):
+            generator = wrapping.body(*bound.args, **bound.kwargs)
+        return (yield from _drive(wrapping, ticket, generator))
+
+    return guarded
+
+
+def _async_generator(wrapping: _Wrapping) -> Callable[..., Any]:
+    async def guarded(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        ticket, bound = wrapping.begin(args, kwargs)
+        await wrapping.guard._asettle(ticket)
+        wrapping.admit(ticket)
+        with _ending(wrapping, ticket), running(ticket):
+            generator = wrapping.body(*bound.args, **bound.kwargs)
+        driven = _adrive(wrapping, ticket, generator)
+        sent: Any = None
+        try:
+            item = await anext(driven)
+            while True:
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    raise
+                # Whatever the consumer throws in belongs to the tool's body, as in a plain generator.
+                except BaseException as error:
+                    item = await driven.athrow(error)
+                else:
+                    item = await driven.asend(sent)
+        except StopAsyncIteration:
+            return
+        finally:
+            await driven.aclose()
+
+    return guarded
+
+
+def _drive(wrapping: _Wrapping, ticket: Ticket, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Run a generator step by step (PEP 380's expansion of `yield from`); each yield is an output, each step needs an open task."""
+    step: Callable[[], Any] = functools.partial(next, generator)
+    while True:
+        _still_open(wrapping, ticket, generator.close)
+        with _ending(wrapping, ticket), running(ticket):
+            try:
+                item = step()
+            except StopIteration as stop:
+                wrapping.guard.end(ticket, result=stop.value)
+                return stop.value
+        ticket.output(output_digest(item))
+        try:
+            sent = yield item
+        except GeneratorExit:
+            with _ending(wrapping, ticket), running(ticket):
+                generator.close()
+            wrapping.guard.end(ticket)
+            raise
+        # Whatever the consumer throws in belongs to the tool's body.
+        except BaseException as error:
+            step = functools.partial(generator.throw, error)
+        else:
+            step = functools.partial(generator.send, sent)
+
+
+async def _adrive(wrapping: _Wrapping, ticket: Ticket, generator: Any) -> Any:
+    """`_drive` for an async generator."""
+    step: Callable[[], Awaitable[Any]] = functools.partial(anext, generator)
+    while True:
+        if over := _over(ticket):
+            await generator.aclose()
+            _stop(wrapping, ticket, over)
+        with _ending(wrapping, ticket), running(ticket):
+            try:
+                item = await step()
+            except StopAsyncIteration:
+                wrapping.guard.end(ticket)
+                return
+        ticket.output(output_digest(item))
+        try:
+            sent = yield item
+        except GeneratorExit:
+            with _ending(wrapping, ticket), running(ticket):
+                await generator.aclose()
+            wrapping.guard.end(ticket)
+            raise
+        # Whatever the consumer throws in belongs to the tool's body.
+        except BaseException as error:
+            step = functools.partial(generator.athrow, error)
+        else:
+            step = functools.partial(generator.asend, sent)
+
+
+async def _await(wrapping: _Wrapping, ticket: Ticket, coroutine: Any) -> Any:
+    """The coroutine that a plain function handed back: its body runs only while the task is open."""
+    _still_open(wrapping, ticket, coroutine.close)
+    with _ending(wrapping, ticket), running(ticket):
+        result = await coroutine
+    wrapping.guard.end(ticket, result=result)
+    return result
+
+
+def _over(ticket: Ticket) -> str:
+    return ticket.task.over() if ticket.task is not None and ticket.action == "allow" else ""
+
+
+def _still_open(wrapping: _Wrapping, ticket: Ticket, close: Callable[[], object]) -> None:
+    if over := _over(ticket):
+        close()
+        _stop(wrapping, ticket, over)
+
+
+def _stop(wrapping: _Wrapping, ticket: Ticket, over: str) -> None:
+    decision = weigh([reason("scope.expired", over)])
+    denial = Denied(f"Denied (scope.expired): `{wrapping.name}` was stopped: {over}.", decision)
+    wrapping.guard.end(ticket, error=denial)
+    raise denial
+
+
+class _ending:  # noqa: N801 - reads as what it is: a block that ends the call if it fails
+    """End the ticket when the tool's own code raises; the exception goes on unchanged."""
+
+    def __init__(self, wrapping: _Wrapping, ticket: Ticket) -> None:
+        self._wrapping, self._ticket = wrapping, ticket
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            self._wrapping.guard.end(self._ticket, error=error)
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__name__", None)
+    if not isinstance(name, str) or name == "<lambda>":
+        raise UsageError("this callable has no name of its own; say which tool of the manifest it is: guard.wrap(..., name=...)")
+    return name
+
+
+def _limits_fit(guard: Guard, tool: str, signature: ToolSignature) -> None:
+    """A limit on an argument that the function does not have would never hold: a typo, and an error."""
+    if signature.var_keyword is not None:
+        return
+    unknown = sorted(guard._compiled.declared_arguments.get(tool, frozenset()) - signature.known)
+    if unknown:
+        raise UsageError(f"the manifest speaks of {', '.join(unknown)}, which `{tool}` does not take; it takes {', '.join(sorted(signature.known))}")
+
+
+def _dress(twin: Callable[..., Any], function: Callable[..., Any], tool: str, signature: ToolSignature) -> None:
+    """Name, text, signature and annotations of the original, and nothing that leads to it."""
+    for attribute in ("__name__", "__qualname__", "__doc__", "__module__"):
+        value = getattr(function, attribute, None)
+        if isinstance(value, str):
+            setattr(twin, attribute, value)
+    if not hasattr(function, "__name__"):
+        twin.__name__ = twin.__qualname__ = tool
+    hints = _hints(function)
+    twin.__annotations__ = hints
+    parameters = [
+        parameter.replace(annotation=hints.get(parameter.name, parameter.annotation)) for parameter in signature.signature.parameters.values()
+    ]
+    returns = hints.get("return", signature.signature.return_annotation)
+    twin.__signature__ = signature.signature.replace(parameters=parameters, return_annotation=returns)  # type: ignore[attr-defined]
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Annotations, resolved where the original was written: the twin's globals are ours."""
+    target: Any = function
+    while isinstance(target, functools.partial):
+        target = target.func
+    if not inspect.isroutine(target):
+        target = type(target).__call__
+    try:
+        return typing.get_type_hints(target, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        return dict(getattr(target, "__annotations__", {}))
+
+
+def _definition(tool: str, twin: Callable[..., Any]) -> str:
+    """The digest of what a tool shows of itself: name, description, signature."""
+    return digest({"name": tool, "description": twin.__doc__ or "", "signature": str(inspect.signature(twin))})
+

@@ -1,0 +1,1 @@
+"""One small file per family of checks. A check is a pure function: `(Request, Facts) -> reasons`."""

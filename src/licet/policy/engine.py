@@ -1,0 +1,67 @@
+"""One engine: every check speaks, deny wins, could-not-decide is deny. The order of the checks changes nothing but the order of reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from licet.policy.checks import chain, credential, environment, guard_self, identity, scope
+from licet.policy.request import Facts, Request, reason
+from licet.records import Decision, Outcome, Reason
+
+RequestT = TypeVar("RequestT")
+FactsT = TypeVar("FactsT")
+
+CHECKS_OF_A_CALL: tuple[Callable[[Request, Facts], Iterable[Reason]], ...] = (
+    identity.no_task,
+    identity.unknown_agent,
+    identity.unowned,
+    identity.unproved,
+    scope.unknown_tool,
+    scope.tool,
+    scope.argument,
+    scope.budget,
+    scope.expired,
+    chain.order,
+    environment.crossing,
+    credential.expired,
+    credential.revoked,
+    credential.stale,
+    credential.unowned,
+    guard_self.own_files,
+    scope.approval,
+)
+
+
+def decide(
+    checks: Iterable[Callable[[RequestT, FactsT], Iterable[Reason]]],
+    request: RequestT,
+    facts: FactsT,
+    observed: Callable[[str], bool] = lambda check: False,
+) -> Decision:
+    """Run every check and weigh the reasons. `observed(check id)` says which reasons are recorded only."""
+    reasons: list[Reason] = []
+    errors: list[str] = []
+    for check in checks:
+        try:
+            for found in check(request, facts):
+                reasons.append(replace(found, observed=True) if observed(found.check) else found)
+        # A check that fails in whatever way has not decided, and could-not-decide is deny: the one broad handler that closes.
+        except Exception as error:
+            name = f"{check.__module__.rpartition('.')[2]}.{check.__name__}" if hasattr(check, "__name__") else repr(check)
+            errors.append(name)
+            reasons.append(reason("guard.undecided", f"check `{name}` could not decide: {type(error).__name__}"))
+    return weigh(reasons, errors)
+
+
+def weigh(reasons: Iterable[Reason], errors: Iterable[str] = ()) -> Decision:
+    """The decision that follows from the reasons: deny over ask over allow."""
+    kept = tuple(reasons)
+    enforced = _outcome(found for found in kept if not found.observed)
+    return Decision(enforced, kept, _outcome(kept), tuple(errors))
+
+
+def _outcome(reasons: Iterable[Reason]) -> Outcome:
+    effects = {found.effect for found in reasons}
+    return "deny" if "deny" in effects else "ask" if "ask" in effects else "allow"

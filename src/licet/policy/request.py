@@ -1,0 +1,76 @@
+"""What the checks see: the call as it will run, and the facts that were gathered for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from licet.canonical import Plain
+from licet.catalogue import CHECKS
+from licet.manifest import Agent, Credential, Manifest, TaskKind, Tool
+from licet.records import Claim, Effect, Reason, TaskRecord
+from licet.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call. `plain` are its arguments after binding to the tool's signature, with the defaults filled in.
+
+    `known` are the names of all arguments that the tool takes (None: nobody knows, so that nothing can pass).
+    `unjudgeable` says why the arguments could not be bound or frozen; then `plain` is empty.
+    """
+
+    tool: str
+    plain: Mapping[str, Plain]
+    time: float
+    known: frozenset[str] | None = frozenset()
+    defaults_to_null: frozenset[str] = frozenset()
+    unjudgeable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A budget, and what it would stand at after the call."""
+
+    claim: Claim
+    after: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that is known when the call is judged."""
+
+    manifest: Manifest
+    task: TaskRecord | None = None
+    expired: str = ""  # why the task, or one above it, is over; empty while it is open
+    scope: Scope | None = None
+    measures: tuple[Measure, ...] = ()
+    uncountable: str = ""  # why a budget cannot count this call
+    last_tool: str | None = None  # the tool of the last completed call of this task
+    reaches: tuple[tuple[str, str], ...] = field(default=())  # arguments that lead to Licet's own files: (argument, which)
+
+    @property
+    def kind(self) -> TaskKind | None:
+        """The task kind, if the task is known."""
+        return self.manifest.tasks.get(self.task.kind) if self.task else None
+
+    @property
+    def agent(self) -> Agent | None:
+        """The agent, if it is declared."""
+        return self.manifest.agents.get(self.task.agent) if self.task else None
+
+    def tool(self, name: str) -> Tool | None:
+        """The tool, if it is declared."""
+        return self.manifest.tools.get(name)
+
+    def credential(self, name: str) -> Credential | None:
+        """The credential of the tool, if it has one."""
+        tool = self.tool(name)
+        return self.manifest.credentials.get(tool.credential or "") if tool else None
+
+
+def reason(check: str, sentence: str, path: Iterable[str] = (), effect: Effect | None = None) -> Reason:
+    """A reason with the check's default effect and references."""
+    info = CHECKS[check]
+    return Reason(check, effect or info.effect, sentence, tuple(path), info.references)

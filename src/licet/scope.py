@@ -1,0 +1,190 @@
+"""What a task may do: a stack of layers, each of which must agree. Narrowing adds a layer, so that a scope can never widen.
+
+The bottom layer is what the manifest says of each tool, then come the task kind's grants, then what this run, and each
+delegation, took away. The same shape as a macaroon's caveats (Birgisson et al., NDSS 2014).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from licet.canonical import Plain
+from licet.manifest import Argument, Grant, Manifest
+from licet.manifest.arguments import validator
+
+
+class ArgumentRule:
+    """One compiled rule for one argument."""
+
+    def __init__(self, name: str, rule: Argument) -> None:
+        self.name = name
+        self.rule = rule
+        self._of_lists = rule.speaks_of_lists()
+        schema = rule.schema_for_value()
+        self._validator = validator(schema) if schema else None
+
+    def refusal(self, value: Plain, *, absent: bool, null_is_default: bool) -> str | None:
+        """Why the value is refused, in words that do not repeat it; None if it may pass.
+
+        `null_is_default`: the tool's own signature has None there, so that None is what leaving it out means.
+        """
+        if absent or (value is None and null_is_default):
+            return "is required and missing" if self.rule.required else None
+        if self.rule.required and (value is None or value == [] or value == ""):
+            return "is required and empty"
+        if self._validator is None:
+            return None
+        return None if self._passes(value) else f"is not as granted: {self.describe()}"
+
+    def _passes(self, value: Plain) -> bool:
+        if isinstance(value, list) and not self._of_lists:
+            return all(self._passes(item) for item in value)
+        return self._validator is None or bool(self._validator.is_valid(value))
+
+    def describe(self) -> str:
+        """The rule in words, for people and for the model."""
+        words: list[str] = []
+        rule = self.rule
+        if rule.enum is not None:
+            words.append("one of " + ", ".join(map(str, rule.enum[:8])) + (" …" if len(rule.enum) > 8 else ""))
+        if "const" in rule.model_fields_set:
+            words.append(f"exactly {rule.const}")
+        if rule.type is not None:
+            words.append("of type " + (rule.type if isinstance(rule.type, str) else " or ".join(rule.type)))
+        for word, text in _IN_WORDS.items():
+            value = getattr(rule, word)
+            if value is not None and value is not False:
+                words.append(text.format(value))
+        if rule.items is not None:
+            words.append(f"each item {ArgumentRule(self.name, rule.items).describe()}")
+        if rule.properties is not None:
+            words.append("an object of " + ", ".join(rule.properties))
+        return "; ".join(words) or "any value"
+
+
+_IN_WORDS = {
+    "pattern": "matching {}",
+    "format": "a valid {}",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "exclusiveMinimum": "more than {}",
+    "exclusiveMaximum": "less than {}",
+    "multipleOf": "a multiple of {}",
+    "minItems": "at least {} items",
+    "maxItems": "at most {} items",
+    "uniqueItems": "no item twice",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledGrant:
+    """One tool in one layer."""
+
+    rules: tuple[ArgumentRule, ...] = ()
+    at_most: int | None = None
+    ask: bool = False
+
+    def refusals(
+        self, plain: Mapping[str, Plain], defaults_to_null: frozenset[str]
+    ) -> Iterator[tuple[str, str]]:
+        """Each argument that this layer refuses, and why."""
+        for rule in self.rules:
+            absent = rule.name not in plain
+            why = rule.refusal(plain.get(rule.name), absent=absent, null_is_default=rule.name in defaults_to_null)
+            if why is not None:
+                yield rule.name, why
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Which tools one source grants. `source` says whose word it is, for messages."""
+
+    source: str
+    grants: Mapping[str, CompiledGrant]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """All layers of one task. A tool is granted if every layer grants it; a call passes if every layer lets it pass."""
+
+    layers: tuple[Layer, ...]
+
+    @cached_property
+    def tools(self) -> frozenset[str]:
+        """The tools that every layer grants."""
+        granted = [frozenset(layer.grants) for layer in self.layers]
+        return frozenset.intersection(*granted) if granted else frozenset()
+
+    def narrow(self, layer: Layer) -> Scope:
+        """This scope, with one more layer that must agree."""
+        return Scope((*self.layers, layer))
+
+    def covers(self, other: Scope) -> bool:
+        """Whether everything that `other` lets pass, this scope lets pass too, because it stands on the same layers."""
+        return other.layers[: len(self.layers)] == self.layers
+
+    def grants_of(self, tool: str) -> tuple[CompiledGrant, ...]:
+        """What each layer says of `tool`; empty unless all grant it."""
+        return tuple(layer.grants[tool] for layer in self.layers) if tool in self.tools else ()
+
+    def asks(self, tool: str) -> bool:
+        """Whether some layer wants a person to confirm each call."""
+        return any(grant.ask for grant in self.grants_of(tool))
+
+
+def compile_grants(source: str, grants: Mapping[str, Grant]) -> Layer:
+    """A layer from grants of the manifest's form."""
+    return Layer(
+        source,
+        {
+            tool: CompiledGrant(
+                tuple(ArgumentRule(name, rule) for name, rule in grant.arguments.items()), grant.at_most, grant.ask
+            )
+            for tool, grant in grants.items()
+        },
+    )
+
+
+def layer_of_names(source: str, tools: frozenset[str]) -> Layer:
+    """A layer that only names tools."""
+    return Layer(source, dict.fromkeys(tools, CompiledGrant()))
+
+
+class CompiledManifest:
+    """What can be made once per manifest and is then only looked up: a later change of the models changes nothing."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        tools = {
+            name: CompiledGrant(tuple(ArgumentRule(arg, rule) for arg, rule in tool.arguments.items()))
+            for name, tool in manifest.tools.items()
+        }
+        base = Layer("the manifest's tools", tools)
+        self.scopes: Mapping[str, Scope] = {
+            kind: Scope((base, compile_grants(f"task kind `{kind}`", task.tools))) for kind, task in manifest.tasks.items()
+        }
+        self.opaque: Mapping[str, frozenset[str]] = {
+            name: frozenset(arg for arg, rule in tool.arguments.items() if rule.opaque) for name, tool in manifest.tools.items()
+        }
+        self.declared_arguments: Mapping[str, frozenset[str]] = {
+            name: frozenset(tool.arguments).union(
+                *(frozenset(task.tools[name].arguments) for task in manifest.tasks.values() if name in task.tools)
+            )
+            for name, tool in manifest.tools.items()
+        }
+
+
+def leaves(value: Any) -> Iterator[Plain]:
+    """Every value inside a plain value that is not a container, keys of objects left out."""
+    if isinstance(value, list):
+        for item in value:
+            yield from leaves(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from leaves(item)
+    else:
+        yield value

@@ -1,0 +1,94 @@
+"""The store as the guard sees it, so that other databases can stand behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from decimal import Decimal
+from typing import Protocol
+
+from licet.records import CallRecord, CallStatus, Claim, Decision, Finding, TaskRecord
+
+
+class Transaction(Protocol):
+    """One atomic step: what is read here cannot change before what is written here stands."""
+
+    def task(self, task_id: str) -> TaskRecord | None:
+        """The task, or None."""
+
+    def measure(self, claim: Claim, now: float) -> Decimal:
+        """What the budget of `claim` would stand at after it."""
+
+    def reserve(self, claim: Claim, now: float) -> None:
+        """Take what `claim` says."""
+
+    def last_tool(self, task_id: str) -> str | None:
+        """The tool of the task's last completed call."""
+
+    def add_call(self, call: CallRecord) -> int:
+        """Keep a call; the answer is its number within the task, from 1."""
+
+    def glass_broken(self, kind: str, now: float) -> bool:
+        """Whether somebody has broken the glass for this task kind, and the time is not over."""
+
+    def asked(self, task_id: str) -> tuple[int, frozenset[str]]:
+        """How often a person was asked in this task, and for which tools the answer was no."""
+
+
+class Store(Protocol):
+    """All failures are raised as `StoreError`."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Begin an atomic step; it is undone if the block raises."""
+
+    def begin_task(self, task: TaskRecord) -> None:
+        """Keep a new task."""
+
+    def end_task(self, task_id: str, time: float, by: str) -> bool:
+        """End a task; False if it had ended, or is not known."""
+
+    def pause_task(self, task_id: str, seconds: float) -> None:
+        """Add waiting time that does not count against the time to live."""
+
+    def ask(self, task_id: str, tool: str, refused: bool) -> None:
+        """Count a question to a person and its answer."""
+
+    def update_call(
+        self,
+        call_id: str,
+        *,
+        status: CallStatus,
+        ended: float | None = None,
+        result_digest: str = "",
+        error_type: str = "",
+        jti: str = "",
+        trace_id: str = "",
+        span_id: str = "",
+        attributes: str = "",
+        decision: Decision | None = None,
+    ) -> None:
+        """What became of a call. Empty values leave what is there."""
+
+    def add_finding(self, finding: Finding) -> None:
+        """Keep a finding."""
+
+    def break_glass(self, kind: str, until: float, reason: str, by: str, now: float) -> None:
+        """Let tasks of this kind run in observe mode until `until`."""
+
+    def task(self, task_id: str) -> TaskRecord | None:
+        """The task, or None."""
+
+    def tasks(self, limit: int = 50) -> Sequence[TaskRecord]:
+        """The newest tasks first."""
+
+    def family(self, task_id: str) -> Sequence[TaskRecord]:
+        """The task and all tasks that were delegated from it, parents before children."""
+
+    def calls(self, task_id: str) -> Sequence[CallRecord]:
+        """The calls of one task, in order."""
+
+    def findings(self, task_id: str | None = None) -> Sequence[Finding]:
+        """Findings, oldest first; all of them, or those of one task."""
+
+    def close(self) -> None:
+        """Let go of files. Closing twice is harmless."""

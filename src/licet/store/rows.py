@@ -1,0 +1,78 @@
+"""Records to rows of a table, and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from licet.records import CallRecord, Decision, Finding, Reason, TaskRecord
+
+TASK_COLUMNS = (
+    "id, kind, agent, principal, intent, manifest_digest, started, ttl, parent, root, narrowing, paused, ended, ended_by, detached, "
+    "trace_id, span_id"
+)
+CALL_COLUMNS = (
+    "id, task_id, seq, tool, call_id, framework, status, decision, args_digest, started, ended, result_digest, error_type, jti, "
+    "trace_id, span_id, attributes"
+)
+FINDING_COLUMNS = "id, time, check_id, severity, sentence, task_id, call_id, owner, refs"
+
+
+def task_row(task: TaskRecord) -> tuple[Any, ...]:
+    """In the order of TASK_COLUMNS."""
+    return (
+        task.id, task.kind, task.agent, task.principal, task.intent, task.manifest_digest, task.started, task.ttl, task.parent,
+        task.root, task.narrowing, task.paused, task.ended, task.ended_by, int(task.detached), task.trace_id, task.span_id,
+    )  # fmt: skip
+
+
+def task_of(row: tuple[Any, ...]) -> TaskRecord:
+    """The task of a row in the order of TASK_COLUMNS."""
+    names = TASK_COLUMNS.replace(" ", "").split(",")
+    fields = dict(zip(names, row, strict=True))
+    return TaskRecord(**(fields | {"detached": bool(fields["detached"])}))
+
+
+def call_row(call: CallRecord, seq: int) -> tuple[Any, ...]:
+    """In the order of CALL_COLUMNS, with the number that the store gave."""
+    return (
+        call.id, call.task_id, seq, call.tool, call.call_id, call.framework, call.status, decision_text(call.decision),
+        call.args_digest, call.started, call.ended, call.result_digest, call.error_type, call.jti, call.trace_id, call.span_id,
+        json.dumps(dict(call.attributes)),
+    )  # fmt: skip
+
+
+def call_of(row: tuple[Any, ...]) -> CallRecord:
+    """The call of a row in the order of CALL_COLUMNS."""
+    names = CALL_COLUMNS.replace(" ", "").split(",")
+    fields = dict(zip(names, row, strict=True))
+    return CallRecord(**(fields | {"decision": decision_of(fields["decision"]), "attributes": json.loads(fields["attributes"] or "{}")}))
+
+
+def finding_row(finding: Finding) -> tuple[Any, ...]:
+    """In the order of FINDING_COLUMNS."""
+    return (
+        finding.id, finding.time, finding.check, finding.severity, finding.sentence, finding.task_id, finding.call_id,
+        finding.owner, json.dumps(finding.references),
+    )  # fmt: skip
+
+
+def finding_of(row: tuple[Any, ...]) -> Finding:
+    """The finding of a row in the order of FINDING_COLUMNS."""
+    id_, time, check, severity, sentence, task_id, call_id, owner, references = row
+    return Finding(id_, time, check, severity, sentence, task_id, call_id, owner, tuple(json.loads(references)))
+
+
+def decision_text(decision: Decision) -> str:
+    """A decision as JSON."""
+    return json.dumps(asdict(decision))
+
+
+def decision_of(text: str) -> Decision:
+    """The decision of `decision_text`."""
+    fields = json.loads(text)
+    reasons = tuple(
+        Reason(**(item | {"path": tuple(item["path"]), "references": tuple(item["references"])})) for item in fields["reasons"]
+    )
+    return Decision(fields["outcome"], reasons, fields["judged"], tuple(fields["errors"]))

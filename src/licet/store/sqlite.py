@@ -1,0 +1,264 @@
+"""The embedded store: one SQLite file in WAL mode, shared by threads and processes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from licet.errors import StoreError
+from licet.records import CallRecord, CallStatus, Claim, Decision, Finding, TaskRecord
+from licet.store.rows import CALL_COLUMNS, FINDING_COLUMNS, TASK_COLUMNS, call_of, call_row, decision_text, finding_of, finding_row, task_of, task_row
+
+BUSY_SECONDS = 5.0  # how long to wait for another process's transaction before the call is refused
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS tasks (
+    id TEXT PRIMARY KEY, kind TEXT, agent TEXT, principal TEXT, intent TEXT, manifest_digest TEXT, started REAL, ttl REAL,
+    parent TEXT, root TEXT, narrowing TEXT, paused REAL, ended REAL, ended_by TEXT, detached INTEGER, trace_id TEXT, span_id TEXT);
+CREATE INDEX IF NOT EXISTS tasks_by_time ON tasks (started);
+CREATE INDEX IF NOT EXISTS tasks_by_root ON tasks (root);
+CREATE TABLE IF NOT EXISTS calls (
+    id TEXT PRIMARY KEY, task_id TEXT, seq INTEGER, tool TEXT, call_id TEXT, framework TEXT, status TEXT, decision TEXT,
+    args_digest TEXT, started REAL, ended REAL, result_digest TEXT, error_type TEXT, jti TEXT, trace_id TEXT, span_id TEXT,
+    attributes TEXT, completed INTEGER);
+CREATE UNIQUE INDEX IF NOT EXISTS calls_by_task ON calls (task_id, seq);
+CREATE INDEX IF NOT EXISTS calls_completed ON calls (task_id, completed);
+CREATE TABLE IF NOT EXISTS findings (
+    id TEXT PRIMARY KEY, time REAL, check_id TEXT, severity TEXT, sentence TEXT, task_id TEXT, call_id TEXT, owner TEXT, refs TEXT);
+CREATE INDEX IF NOT EXISTS findings_by_task ON findings (task_id);
+CREATE TABLE IF NOT EXISTS budget_use (task_id TEXT, key TEXT, used TEXT, PRIMARY KEY (task_id, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS budget_values (task_id TEXT, key TEXT, value TEXT, PRIMARY KEY (task_id, key, value)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS budget_times (task_id TEXT, key TEXT, time REAL);
+CREATE INDEX IF NOT EXISTS budget_times_by_key ON budget_times (task_id, key, time);
+CREATE TABLE IF NOT EXISTS questions (task_id TEXT, tool TEXT, refused INTEGER);
+CREATE INDEX IF NOT EXISTS questions_by_task ON questions (task_id);
+CREATE TABLE IF NOT EXISTS broken_glass (kind TEXT, until REAL, reason TEXT, by TEXT, time REAL);
+"""
+
+
+class SqliteStore:
+    """A store in the file `path`, created with mode 0600. Use it from any thread; after a fork it opens the file anew.
+
+    Raises:
+        StoreError: the file cannot be opened, is not ours, or is of a newer version.
+    """
+
+    def __init__(self, path: str | Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        self._path = str(path)
+        self._busy = busy_seconds
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._process = 0
+        with self._lock, _translated(self._path):
+            self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._path != ":memory:":
+            # Create it ourselves: SQLite would use the umask.
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, SCHEMA_VERSION):
+            connection.close()
+            raise StoreError(f"{self._path}: written by another version of Licet (schema {version}); use a new state folder")
+        if version == 0:
+            connection.executescript(f"{_SCHEMA} PRAGMA user_version={SCHEMA_VERSION};")
+        self._connection, self._process = connection, os.getpid()
+        return connection
+
+    def _db(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise StoreError(f"{self._path}: the store is closed")
+        if self._process != os.getpid():
+            # A forked child must not touch its parent's connection, not even to close it.
+            return self._open()
+        return self._connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[_SqliteTransaction]:
+        """See `Store.transaction`. Takes SQLite's write lock at once, so that what is judged is what is written."""
+        with self._lock, _translated(self._path):
+            db = self._db()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield _SqliteTransaction(db)
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    def begin_task(self, task: TaskRecord) -> None:
+        """See `Store`."""
+        self._write(f"INSERT INTO tasks ({TASK_COLUMNS}) VALUES ({_marks(TASK_COLUMNS)})", task_row(task))
+
+    def end_task(self, task_id: str, time: float, by: str) -> bool:
+        """See `Store`."""
+        return self._write("UPDATE tasks SET ended=?, ended_by=? WHERE id=? AND ended IS NULL", (time, by, task_id)) == 1
+
+    def pause_task(self, task_id: str, seconds: float) -> None:
+        """See `Store`."""
+        self._write("UPDATE tasks SET paused=paused+? WHERE id=?", (seconds, task_id))
+
+    def ask(self, task_id: str, tool: str, refused: bool) -> None:
+        """See `Store`."""
+        self._write("INSERT INTO questions VALUES (?,?,?)", (task_id, tool, int(refused)))
+
+    def update_call(
+        self,
+        call_id: str,
+        *,
+        status: CallStatus,
+        ended: float | None = None,
+        result_digest: str = "",
+        error_type: str = "",
+        jti: str = "",
+        trace_id: str = "",
+        span_id: str = "",
+        attributes: str = "",
+        decision: Decision | None = None,
+    ) -> None:
+        """See `Store`."""
+        given = {
+            "ended": ended, "result_digest": result_digest, "error_type": error_type, "jti": jti,
+            "trace_id": trace_id, "span_id": span_id, "attributes": attributes,
+            "decision": decision_text(decision) if decision else "",
+        }  # fmt: skip
+        changes: dict[str, Any] = {"status": status} | {name: value for name, value in given.items() if value not in (None, "")}
+        completed = ", completed=(SELECT coalesce(max(completed),0)+1 FROM calls c WHERE c.task_id=calls.task_id)" if status == "done" else ""
+        assignments = ", ".join(f"{name}=?" for name in changes)
+        # Column names come from the table above, never from a caller.
+        self._write(f"UPDATE calls SET {assignments}{completed} WHERE id=?", (*changes.values(), call_id))  # noqa: S608
+
+    def add_finding(self, finding: Finding) -> None:
+        """See `Store`."""
+        self._write(f"INSERT INTO findings ({FINDING_COLUMNS}) VALUES ({_marks(FINDING_COLUMNS)})", finding_row(finding))
+
+    def break_glass(self, kind: str, until: float, reason: str, by: str, now: float) -> None:
+        """See `Store`."""
+        self._write("INSERT INTO broken_glass VALUES (?,?,?,?,?)", (kind, until, reason, by, now))
+
+    def task(self, task_id: str) -> TaskRecord | None:
+        """See `Store`."""
+        rows = self._read(f"SELECT {TASK_COLUMNS} FROM tasks WHERE id=?", (task_id,))
+        return task_of(rows[0]) if rows else None
+
+    def tasks(self, limit: int = 50) -> Sequence[TaskRecord]:
+        """See `Store`."""
+        return [task_of(row) for row in self._read(f"SELECT {TASK_COLUMNS} FROM tasks ORDER BY started DESC, rowid DESC LIMIT ?", (limit,))]
+
+    def family(self, task_id: str) -> Sequence[TaskRecord]:
+        """See `Store`."""
+        query = f"""WITH RECURSIVE line(id) AS (SELECT ? UNION SELECT tasks.id FROM tasks JOIN line ON tasks.parent=line.id)
+                    SELECT {TASK_COLUMNS} FROM tasks WHERE id IN line ORDER BY started, rowid"""  # noqa: S608
+        return [task_of(row) for row in self._read(query, (task_id,))]
+
+    def calls(self, task_id: str) -> Sequence[CallRecord]:
+        """See `Store`."""
+        return [call_of(row) for row in self._read(f"SELECT {CALL_COLUMNS} FROM calls WHERE task_id=? ORDER BY seq", (task_id,))]
+
+    def findings(self, task_id: str | None = None) -> Sequence[Finding]:
+        """See `Store`."""
+        where, values = ("", ()) if task_id is None else (" WHERE task_id=?", (task_id,))
+        return [finding_of(row) for row in self._read(f"SELECT {FINDING_COLUMNS} FROM findings{where} ORDER BY time, rowid", values)]
+
+    def close(self) -> None:
+        """See `Store`."""
+        with self._lock:
+            if self._connection is not None and self._process == os.getpid():
+                self._connection.close()
+            self._connection = None
+
+    def _write(self, statement: str, values: Sequence[Any]) -> int:
+        with self._lock, _translated(self._path):
+            return self._db().execute(statement, values).rowcount
+
+    def _read(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        with self._lock, _translated(self._path):
+            return self._db().execute(query, values).fetchall()
+
+
+class _SqliteTransaction:
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def task(self, task_id: str) -> TaskRecord | None:
+        row = self._db.execute(f"SELECT {TASK_COLUMNS} FROM tasks WHERE id=?", (task_id,)).fetchone()
+        return task_of(row) if row else None
+
+    def measure(self, claim: Claim, now: float) -> Decimal:
+        owner = (claim.task_id, claim.key)
+        if claim.kind == "distinct":
+            known = {row[0] for row in self._db.execute("SELECT value FROM budget_values WHERE task_id=? AND key=?", owner)}
+            return Decimal(len(known | set(claim.values)))
+        if claim.kind == "rate":
+            since = now - claim.window
+            query = "SELECT count(*) FROM budget_times WHERE task_id=? AND key=? AND time>?"
+            return Decimal(self._db.execute(query, (*owner, since)).fetchone()[0]) + claim.amount
+        return self._used(owner) + claim.amount
+
+    def reserve(self, claim: Claim, now: float) -> None:
+        owner = (claim.task_id, claim.key)
+        if claim.kind == "distinct":
+            self._db.executemany("INSERT OR IGNORE INTO budget_values VALUES (?,?,?)", [(*owner, value) for value in claim.values])
+        elif claim.kind == "rate":
+            self._db.execute("INSERT INTO budget_times VALUES (?,?,?)", (*owner, now))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO budget_use VALUES (?,?,?)", (*owner, str(self._used(owner) + claim.amount)))
+
+    def _used(self, owner: tuple[str, str]) -> Decimal:
+        row = self._db.execute("SELECT used FROM budget_use WHERE task_id=? AND key=?", owner).fetchone()
+        return Decimal(row[0]) if row else Decimal(0)
+
+    def last_tool(self, task_id: str) -> str | None:
+        query = "SELECT tool FROM calls WHERE task_id=? AND completed IS NOT NULL ORDER BY completed DESC LIMIT 1"
+        row = self._db.execute(query, (task_id,)).fetchone()
+        return row[0] if row else None
+
+    def add_call(self, call: CallRecord) -> int:
+        query = "SELECT coalesce(max(seq),0)+1 FROM calls WHERE task_id=?"
+        seq = int(self._db.execute(query, (call.task_id,)).fetchone()[0])
+        self._db.execute(f"INSERT INTO calls ({CALL_COLUMNS}) VALUES ({_marks(CALL_COLUMNS)})", call_row(call, seq))
+        return seq
+
+    def glass_broken(self, kind: str, now: float) -> bool:
+        query = "SELECT 1 FROM broken_glass WHERE kind=? AND until>? AND time<=? LIMIT 1"
+        return self._db.execute(query, (kind, now, now)).fetchone() is not None
+
+    def asked(self, task_id: str) -> tuple[int, frozenset[str]]:
+        rows = self._db.execute("SELECT tool, refused FROM questions WHERE task_id=?", (task_id,)).fetchall()
+        return len(rows), frozenset(tool for tool, refused in rows if refused)
+
+
+def _marks(columns: str) -> str:
+    return ",".join("?" * (columns.count(",") + 1))
+
+
+@contextmanager
+def _translated(path: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        text = str(error)
+        hint = next((hint for mark, hint in _HINTS.items() if mark in text), "see `licet --help` for the state folder")
+        raise StoreError(f"{path}: {text}; {hint}") from error
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}; check the state folder's rights") from error
+
+
+_HINTS = {
+    "locked": "another process holds the store; try again",
+    "readonly": "the store is read-only; check its rights",
+    "full": "the disk is full; make room",
+    "malformed": "the store is damaged; move it away and start with a new one",
+    "not a database": "this file is not a store; choose another state folder",
+}
