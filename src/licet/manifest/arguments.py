@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import jsonschema_rs
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 JsonType = Literal["string", "number", "integer", "boolean", "array", "object", "null"]
 Format = Literal["email", "uri", "date", "date-time", "time", "duration", "uuid", "ipv4", "ipv6", "hostname"]
@@ -70,12 +70,17 @@ class Argument(BaseModel):
     required: bool = False
     opaque: bool = False
 
+    @field_validator("pattern")
+    @classmethod
+    def _can_be_matched(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            check_pattern(pattern)
+        return pattern
+
     @model_validator(mode="after")
     def _means_something(self) -> Argument:
         if self.opaque and self._keywords():
             raise ValueError("an `opaque` argument is not looked into, so that no other limit on it can hold")
-        if self.pattern is not None:
-            check_pattern(self.pattern)
         implied = {_IMPLIED[word] for word in self._keywords() if word in _IMPLIED}
         if len(implied) > 1 and self.type is None:
             raise ValueError(f"these keywords speak of {' and '.join(sorted(implied))}; say which with `type`")

@@ -39,6 +39,17 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 }
 
 
+# Pydantic speaks of Python's types; a manifest is YAML.
+_IN_OUR_WORDS = {
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type", "mapping_type"), "a mapping (`key: value`) must stand here"),
+    **dict.fromkeys(("tuple_type", "list_type"), "a list must stand here"),
+    **dict.fromkeys(("too_short", "string_too_short"), "this must not be empty"),
+    "string_type": "text must stand here",
+    "bool_type": "`true` or `false` must stand here (YAML 1.2 reads `yes`, `no`, `on` and `off` as text)",
+    "int_type": "a whole number must stand here",
+}
+
+
 def load(path: str | FilePath, *, now: float | None = None) -> Manifest:
     """Read the manifest in `path`. `now` (seconds since the epoch) judges dates; by default the present.
 
@@ -77,7 +88,7 @@ def parse(text: str, *, name: str, now: float | None = None) -> tuple[Manifest |
     """The manifest if there is one, the document with its places, and all errors."""
     document = read(text)
     problems = [Problem(name, line, column, _key(path), why, fix) for path, line, column, why, fix in document.refused]
-    if document.data is None:
+    if document.data is None and problems:
         return None, document, problems
     if not isinstance(document.data, dict):
         problems.append(Problem(name, 1, 1, "", "a manifest is a mapping", "start with `licet: 1`"))
@@ -87,7 +98,13 @@ def parse(text: str, *, name: str, now: float | None = None) -> tuple[Manifest |
     try:
         manifest = Manifest.model_validate(document.data)
     except ValidationError as error:
-        problems += [problem for item in error.errors() if (problem := _explain(item, document, name)) is not None]
+        # One problem per place: of a union each member complains, and what was refused while reading is wrong anyway.
+        told = {_key(path) for path, *_ in document.refused}
+        for item in error.errors():
+            problem = _explain(item, document, name)
+            if problem is not None and problem.key not in told:
+                told.add(problem.key)
+                problems.append(problem)
         if not problems:  # only keys that `_unenforced` reports were wrong; they are never dropped in silence
             problems.append(Problem(name, 1, 1, "", "does not validate", "report this manifest"))
     else:
@@ -145,7 +162,7 @@ def _explain(item: Any, document: Document, name: str) -> Problem | None:
     elif kind == "string_pattern_mismatch":
         message, fix = "this is not a name that can stand here", f"it must match {item['ctx']['pattern']}"
     else:
-        message = message[:1].lower() + message[1:]
+        message = _IN_OUR_WORDS.get(kind) or message[:1].lower() + message[1:]
     return Problem(name, line, column, _key(path), message, fix, code=kind)
 
 

@@ -258,10 +258,17 @@ class TaskKind(Moded):
         return {key: {} if item is None else item for key, item in value.items()} if isinstance(value, dict) else value
 
 
+def _whole(value: object) -> object:
+    # To Python `true` and `1.0` equal 1.
+    if type(value) is not int:
+        raise ValueError("the version is a whole number: `licet: 1`")
+    return value
+
+
 class Manifest(Moded):
     """A whole manifest. `digest` and `source` are set by the loader."""
 
-    licet: Literal[1]
+    licet: Annotated[Literal[1], BeforeValidator(_whole)]
     environment: Name
     owners: Mapping[str, Owner] = Field(default_factory=dict)
     agents: Mapping[Name, Agent]

@@ -14,6 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 Path = tuple[str | int, ...]
 MAX_CHARACTERS = 4_000_000
@@ -68,6 +69,10 @@ def read(text: str) -> Document:
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         why = " ".join((error.problem or error.context or "not YAML").split())
         document.refused.append(((), line, column, f"this is not YAML: {why}", "mend the syntax at this place"))
+    except ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        document.refused.append(((), line, column, f"the character U+{error.character:04X} may not stand in YAML", "take it out"))
     except RecursionError:
         document.refused.append(((), 1, 1, f"nested more than {MAX_DEPTH} deep", "make it flatter"))
     except (YAMLError, ValueError) as error:
