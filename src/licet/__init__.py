@@ -17,8 +17,9 @@ from licet.approval import ApprovalRequest, Approver, ConsoleApprover
 from licet.errors import Denied, LicetError, ManifestError, StateError, UsageError
 from licet.guard import Guard, GuardedTask, Ticket, current_call
 from licet.records import Decision, Finding, Reason, ToolCall
+from licet.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "ApprovalRequest",

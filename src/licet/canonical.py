@@ -22,7 +22,22 @@ def canonical(value: Plain) -> bytes:
     Raises:
         ValueError: a number is not finite, a string holds a lone surrogate, or a value is not JSON.
     """
+    if _is_simple(value):
+        return _C_ENCODER.encode(value).encode("utf-8")
     return "".join(_parts(value)).encode("utf-8")
+
+
+# The C encoder writes the same form, many times faster, where there are no floats and no names that sort differently by UTF-16.
+_C_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False)
+
+
+def _is_simple(value: Any) -> bool:
+    kind = type(value)
+    if kind is str or kind is int or kind is bool or value is None:
+        return True
+    if kind is dict:
+        return all(type(name) is str and name.isascii() and _is_simple(item) for name, item in value.items())
+    return kind is list and all(map(_is_simple, value))
 
 
 def digest(value: Plain) -> str:

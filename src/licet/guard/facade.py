@@ -14,7 +14,8 @@ from licet.approval import TIMEOUT_SECONDS, Answer, aask, ask
 from licet.clock import Clock, SystemClock
 from licet.errors import UsageError
 from licet.guard.context import teach_threads
-from licet.guard.gate import _NOTHING, Gate, Parts
+from licet.guard.gate import _NOTHING, Gate
+from licet.guard.parts import Parts
 from licet.guard.recorder import Recorder
 from licet.guard.state import OwnFiles, open_state
 from licet.guard.task import GuardedTask
@@ -28,6 +29,7 @@ from licet.scope import CompiledManifest
 from licet.store import SqliteStore
 from licet.telemetry import Telemetry
 from licet.tokens import DEFAULT_SECONDS, Issuer, SigningKey, load_or_create
+from licet.version import VERSION
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,7 +77,7 @@ class Guard:
         signing = key or load_or_create(folder.key)
         self._store = SqliteStore(folder.store)
         self._ledger = Ledger(folder.ledger)
-        self._telemetry = Telemetry(tracer_provider, version=_version(), environment=manifest.environment)
+        self._telemetry = Telemetry(tracer_provider, version=VERSION, environment=manifest.environment)
         recorder = Recorder(self._ledger, self._store, self._clock, unsafe=unsafe_run_unrecorded)
         self._tasks = Tasks(manifest, self._compiled, self._store, recorder, self._telemetry, self._clock)
         workload = f"urn:licet:guard:{os.urandom(8).hex()}"
@@ -83,7 +85,15 @@ class Guard:
         own = OwnFiles(folder, manifest.source)
         self._gate = Gate(
             Parts(
-                manifest, self._compiled, self._store, recorder, self._telemetry, self._issuer, self._clock, self._tasks, own,
+                manifest,
+                self._compiled,
+                self._store,
+                recorder,
+                self._telemetry,
+                self._issuer,
+                self._clock,
+                self._tasks,
+                own,
                 approval_seconds,
             )  # fmt: skip
         )
@@ -311,9 +321,3 @@ class Guard:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def _version() -> str:
-    from licet import __version__
-
-    return __version__

@@ -34,7 +34,9 @@ class Turn:
 class GuardedTask:
     """An open task. Use it with `with` or `async with`; leaving the block ends it, unless it is detached."""
 
-    def __init__(self, tasks: Tasks, record: TaskRecord, scope: Scope, budgets: tuple[TaskBudgets, ...], parent: GuardedTask | None) -> None:
+    def __init__(
+        self, tasks: Tasks, record: TaskRecord, scope: Scope, budgets: tuple[TaskBudgets, ...], parent: GuardedTask | None
+    ) -> None:
         self.record = record
         self.scope = scope
         self.budgets = budgets

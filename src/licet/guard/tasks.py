@@ -38,7 +38,9 @@ MAX_INTENT = 20_000  # characters
 class Tasks:
     """Opens and ends the tasks of one guard."""
 
-    def __init__(self, manifest: Manifest, compiled: CompiledManifest, store: Store, recorder: Recorder, telemetry: Telemetry, clock: Clock) -> None:
+    def __init__(
+        self, manifest: Manifest, compiled: CompiledManifest, store: Store, recorder: Recorder, telemetry: Telemetry, clock: Clock
+    ) -> None:
         self._manifest, self._compiled, self._store = manifest, compiled, store
         self._recorder, self._telemetry, self._clock = recorder, telemetry, clock
         self._open: dict[str, GuardedTask] = {}
@@ -167,7 +169,11 @@ class Tasks:
         if narrowing["tools"] is not None:
             source = f"tools= of task {record.id[:8]}"
             given = narrowing["tools"]
-            own.append(layer_of_names(source, frozenset(given)) if isinstance(given, list) else compile_grants(source, _GRANTS.validate_python(given)))
+            own.append(
+                layer_of_names(source, frozenset(given))
+                if isinstance(given, list)
+                else compile_grants(source, _GRANTS.validate_python(given))
+            )
         scope = parent.scope if parent else Scope(base.layers[:-1])
         for layer in own:
             scope = scope.narrow(layer)

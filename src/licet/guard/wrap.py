@@ -288,7 +288,9 @@ def _limits_fit(guard: Guard, tool: str, signature: ToolSignature) -> None:
         return
     unknown = sorted(guard._compiled.declared_arguments.get(tool, frozenset()) - signature.known)
     if unknown:
-        raise UsageError(f"the manifest speaks of {', '.join(unknown)}, which `{tool}` does not take; it takes {', '.join(sorted(signature.known))}")
+        raise UsageError(
+            f"the manifest speaks of {', '.join(unknown)}, which `{tool}` does not take; it takes {', '.join(sorted(signature.known))}"
+        )
 
 
 def _dress(twin: Callable[..., Any], function: Callable[..., Any], tool: str, signature: ToolSignature) -> None:
@@ -302,7 +304,8 @@ def _dress(twin: Callable[..., Any], function: Callable[..., Any], tool: str, si
     hints = _hints(function)
     twin.__annotations__ = hints
     parameters = [
-        parameter.replace(annotation=hints.get(parameter.name, parameter.annotation)) for parameter in signature.signature.parameters.values()
+        parameter.replace(annotation=hints.get(parameter.name, parameter.annotation))
+        for parameter in signature.signature.parameters.values()
     ]
     returns = hints.get("return", signature.signature.return_annotation)
     twin.__signature__ = signature.signature.replace(parameters=parameters, return_annotation=returns)  # type: ignore[attr-defined]
@@ -324,4 +327,3 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
 def _definition(tool: str, twin: Callable[..., Any]) -> str:
     """The digest of what a tool shows of itself: name, description, signature."""
     return digest({"name": tool, "description": twin.__doc__ or "", "signature": str(inspect.signature(twin))})
-

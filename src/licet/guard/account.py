@@ -1,0 +1,63 @@
+"""What is said of a call, in the ledger and on its span: names, digests and reasons, never contents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from licet.canonical import Plain
+from licet.denial import leading
+from licet.guard.task import GuardedTask
+from licet.guard.ticket import Ticket
+from licet.manifest import Manifest
+from licet.records import Decision
+from licet.telemetry import semconv
+
+
+def ledger_fields(ticket: Ticket) -> dict[str, Plain]:
+    """The ledger's account of a call: the seven facts that draft-ietf-wimse-aims asks for, by digests where contents are."""
+    task = ticket.task
+    return {
+        "call": ticket.id, "task": task.id if task else "", "txn": task.record.root if task else "", "seq": ticket.seq,
+        "agent": task.record.agent if task else "", "sub": task.record.principal if task else "", "tool": ticket.call.tool,
+        "call_id": ticket.call.call_id or "", "framework": ticket.call.framework, "args": ticket.args_digest,
+        "outcome": ticket.decision.outcome, "judged": ticket.decision.judged, "checks": list(ticket.decision.checks),
+    }  # fmt: skip
+
+
+def span_attributes(ticket: Ticket, manifest: Manifest) -> dict[str, Any]:
+    """The attributes of the call's span (standards: GenAI `execute_tool`), known when it starts."""
+    task, call = ticket.task, ticket.call
+    attributes: dict[str, Any] = {
+        semconv.OPERATION_NAME: semconv.EXECUTE_TOOL, semconv.TOOL_NAME: call.tool, semconv.TOOL_TYPE: "function",
+        semconv.AGENT_NAME: call.agent or (task.record.agent if task else ""), semconv.ARGS_DIGEST: ticket.args_digest,
+        semconv.CALL_SEQ: ticket.seq, semconv.POLICY_VERSION: manifest.digest,
+        **outcome_attributes(ticket.decision),
+    }  # fmt: skip
+    if task is not None:
+        attributes |= {
+            semconv.TASK_ID: task.id, semconv.TXN: task.record.root, semconv.TASK_KIND: task.record.kind,
+            semconv.INTENT_DECLARED: manifest.tasks[task.record.kind].intent, semconv.CHAIN_DEPTH: task.depth,
+            semconv.ACTOR_ID: task.record.agent,
+        }  # fmt: skip
+    if call.call_id:
+        attributes[semconv.TOOL_CALL_ID] = call.call_id
+    if call.session:
+        attributes[semconv.CONVERSATION_ID] = call.session
+    return attributes
+
+
+def outcome_attributes(decision: Decision) -> dict[str, Any]:
+    """What the decision was, by its leading reason."""
+    found = leading(decision)
+    observing = decision.outcome == "allow" and decision.judged != "allow"
+    return {
+        semconv.DECISION_OUTCOME: decision.outcome, semconv.DECISION_JUDGED: decision.judged,
+        semconv.DECISION_REASON: found.check if found else "", semconv.DECISION_SENTENCE: found.sentence[:500] if found else "",
+        semconv.MODE: "observe" if observing else "enforce",
+    }  # fmt: skip
+
+
+def owner_of(task: GuardedTask | None, manifest: Manifest) -> str:
+    """The owner of the task's agent, or an empty text."""
+    agent = manifest.agents.get(task.record.agent) if task else None
+    return (agent.owner or "") if agent else ""

@@ -1,0 +1,158 @@
+"""Judging one call: bind and freeze it, gather the facts, decide, and take what the budgets must give, in one transaction."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+
+from licet.approval import MAX_QUESTIONS
+from licet.budgets import BudgetRefusal, claims
+from licet.errors import SnapshotError
+from licet.guard.binding import Bound, ToolSignature, bind_names
+from licet.guard.parts import Parts
+from licet.guard.task import GuardedTask
+from licet.guard.ticket import Ticket
+from licet.policy import CHECKS_OF_A_CALL, Facts, Measure, Request, decide
+from licet.policy.engine import weigh
+from licet.policy.request import reason
+from licet.records import CallRecord, CallStatus, Claim, Decision, ToolCall
+from licet.store import Transaction
+
+_log = logging.getLogger("licet")
+
+
+@dataclass(slots=True)
+class Judged:
+    """A decision, the call's number in its task, the tool before it, and what the budgets gave."""
+
+    decision: Decision
+    seq: int = 0
+    last_tool: str = ""
+    claims: list[Claim] = field(default_factory=list)
+
+
+class Judge:
+    """From a call to a decision. `signatures` tells how wrapped tools are called: (signature, digest of the definition) by tool."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._p = parts
+        self.signatures: dict[str, tuple[ToolSignature, str]] = {}
+
+    def bind(self, call: ToolCall, signature: ToolSignature | None) -> tuple[Bound | None, str]:
+        """The frozen call, or why there is none."""
+        opaque = self._p.compiled.opaque.get(call.tool, frozenset())
+        try:
+            return bind_names(signature, call.arguments, opaque), ""
+        except SnapshotError as error:
+            return None, str(error)
+        except TypeError as error:
+            return None, f"the arguments do not fit the tool: {error}"
+
+    def request(self, call: ToolCall, signature: ToolSignature | None, bound: Bound | None, problem: str) -> Request:
+        """The call as the checks see it."""
+        declared = self._p.compiled.declared_arguments.get(call.tool, frozenset())
+        nulls: frozenset[str] = frozenset()
+        if signature is not None:
+            known = signature.known | declared if signature.var_keyword else signature.known
+            nulls = signature.defaults_to_null
+        else:
+            known = frozenset(call.known) if call.known is not None else declared
+        return Request(call.tool, bound.plain if bound else {}, self._p.clock.now(), known, nulls, problem)
+
+    def judge(self, ticket: Ticket, request: Request, *, approved: bool = False) -> Judged:
+        """Decide, and take what the budgets must give, in one transaction."""
+        task = ticket.task
+        with self._p.store.transaction() as tx:
+            facts, wanted = self._facts(tx, task, request)
+            kind = task.record.kind if task else ""
+            glass = bool(kind) and tx.glass_broken(kind, request.time)
+            decision = decide(CHECKS_OF_A_CALL, request, facts, lambda check: self._observed(check, kind, request.time, glass))
+            if approved and decision.outcome == "ask":
+                settled = weigh(found for found in decision.reasons if found.effect != "ask")
+                decision = replace(decision, outcome="allow", judged=settled.judged)
+            elif decision.outcome == "ask" and task is not None:
+                decision = _weary(decision, *tx.asked(task.id), request.tool)
+            if decision.outcome == "allow":
+                for claim in wanted:
+                    tx.reserve(claim, request.time)
+            seq = ticket.seq if approved else tx.add_call(self._record(ticket, decision, request.time))
+            return Judged(decision, seq, facts.last_tool or "", wanted)
+
+    def _facts(self, tx: Transaction, task: GuardedTask | None, request: Request) -> tuple[Facts, list[Claim]]:
+        reaches = self._p.own_files.reaches(request.plain)
+        if task is None:
+            return Facts(self._p.manifest, reaches=reaches), []
+        expired = task.over() or _ended_elsewhere(tx, task)
+        wanted: list[Claim] = []
+        uncountable = ""
+        try:
+            if not request.unjudgeable:
+                wanted = [claim for owner in task.budgets for claim in claims(owner, request.tool, request.plain)]
+        except BudgetRefusal as error:
+            uncountable = str(error)
+        measures = tuple(Measure(claim, tx.measure(claim, request.time)) for claim in wanted)
+        facts = Facts(
+            self._p.manifest, task.record, expired, task.scope, measures, uncountable, tx.last_tool(task.id), reaches
+        )  # fmt: skip
+        return facts, wanted
+
+    def _observed(self, check: str, kind: str, now: float, glass: bool) -> bool:
+        """Whether a reason of this check is recorded only: check over task kind over manifest; broken glass over all."""
+        if check == "guard.undecided":
+            return False
+        if glass:
+            return True
+        manifest = self._p.manifest
+        for moded in (manifest.checks.get(check), manifest.tasks.get(kind)):
+            if moded is not None and moded.mode is not None:
+                return moded.observes(now)
+        return manifest.observes(now)
+
+    def _record(self, ticket: Ticket, decision: Decision, now: float) -> CallRecord:
+        status: dict[str, CallStatus] = {"allow": "running", "ask": "asked", "deny": "denied"}
+        call = ticket.call
+        return CallRecord(
+            id=ticket.id, task_id=ticket.task.id if ticket.task else "", seq=0, tool=call.tool, call_id=call.call_id or "",
+            framework=call.framework, status=status[decision.outcome], decision=decision, args_digest=ticket.args_digest, started=now,
+        )  # fmt: skip
+
+    def peek(self, call: ToolCall, *, task: GuardedTask | str | None = None) -> str:
+        """What `begin` would say now, without any effect: `allow`, `ask` or `deny`. Never raises."""
+        try:
+            signature = self.signatures.get(call.tool, (None, ""))[0]
+            bound, problem = self.bind(call, signature)
+            request = self.request(call, signature, bound, problem)
+            found = self._p.tasks.find(task)
+            with self._p.store.transaction() as tx:
+                facts, _ = self._facts(tx, found, request)
+                kind = found.record.kind if found else ""
+                glass = bool(kind) and tx.glass_broken(kind, request.time)
+                decision = decide(CHECKS_OF_A_CALL, request, facts, lambda check: self._observed(check, kind, request.time, glass))
+                if decision.outcome == "ask" and found is not None:
+                    decision = _weary(decision, *tx.asked(found.id), request.tool)
+            return decision.outcome
+        # As for `begin`: what cannot be decided is a denial.
+        except Exception:
+            _log.warning("licet: peek could not decide", exc_info=True)
+            return "deny"
+
+
+def _ended_elsewhere(tx: Transaction, task: GuardedTask | None) -> str:
+    """Another process may have ended the task, or one above it."""
+    while task is not None:
+        row = tx.task(task.id)
+        if row is None:
+            return f"task {task.id[:8]} is not in the store"
+        if row.ended is not None:
+            return f"task {task.id[:8]} has ended ({row.ended_by})"
+        task = task.parent
+    return ""
+
+
+def _weary(decision: Decision, asked: int, refused: frozenset[str], tool: str) -> Decision:
+    """After a refusal the same tool is not asked for again in the task; after five questions nothing is."""
+    if tool in refused:
+        return weigh([reason("approval.refused", f"a person refused `{tool}` earlier in this task"), *decision.reasons])
+    if asked >= MAX_QUESTIONS:
+        return weigh([reason("approval.limit", f"this task has asked a person {asked} times"), *decision.reasons])
+    return decision

@@ -1,0 +1,31 @@
+"""What the rooms of the guard work with, put together once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from licet.clock import Clock
+from licet.guard.recorder import Recorder
+from licet.guard.state import OwnFiles
+from licet.guard.tasks import Tasks
+from licet.manifest import Manifest
+from licet.scope import CompiledManifest
+from licet.store import Store
+from licet.telemetry import Telemetry
+from licet.tokens import Issuer
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything below the guard that judging, permitting and recording need."""
+
+    manifest: Manifest
+    compiled: CompiledManifest
+    store: Store
+    recorder: Recorder
+    telemetry: Telemetry
+    issuer: Issuer
+    clock: Clock
+    tasks: Tasks
+    own_files: OwnFiles
+    approval_seconds: float
