@@ -42,7 +42,10 @@ class ApprovalRequest:
             f"Agent:  {plain_text(self.task.agent, 100)} for {plain_text(self.task.principal, 100)}",
             f"Call:   {plain_text(self.call.tool, 100)}",
         ]
-        lines += [f"        {visible(name, 100)} = {plain_text(visible_json(value, _SHOWN), _SHOWN * 2)}" for name, value in self.arguments.items()]
+        lines += [
+            f"        {visible(name, 100)} = {plain_text(visible_json(value, _SHOWN), _SHOWN * 2)}"
+            for name, value in self.arguments.items()
+        ]
         lines += [f"Why:    {plain_text(found.sentence, _SHOWN)} ({found.check})" for found in self.decision.reasons]
         return "\n".join([*lines, f"Valid:  until {iso(self.expires)}, for exactly this call, once"])
 

@@ -89,9 +89,7 @@ class CompiledGrant:
     at_most: int | None = None
     ask: bool = False
 
-    def refusals(
-        self, plain: Mapping[str, Plain], defaults_to_null: frozenset[str]
-    ) -> Iterator[tuple[str, str]]:
+    def refusals(self, plain: Mapping[str, Plain], defaults_to_null: frozenset[str]) -> Iterator[tuple[str, str]]:
         """Each argument that this layer refuses, and why."""
         for rule in self.rules:
             absent = rule.name not in plain
@@ -142,9 +140,7 @@ def compile_grants(source: str, grants: Mapping[str, Grant]) -> Layer:
     return Layer(
         source,
         {
-            tool: CompiledGrant(
-                tuple(ArgumentRule(name, rule) for name, rule in grant.arguments.items()), grant.at_most, grant.ask
-            )
+            tool: CompiledGrant(tuple(ArgumentRule(name, rule) for name, rule in grant.arguments.items()), grant.at_most, grant.ask)
             for tool, grant in grants.items()
         },
     )

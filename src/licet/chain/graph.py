@@ -78,8 +78,16 @@ def build(tasks: Sequence[TaskRecord], calls: Mapping[str, Sequence[CallRecord]]
             decision = call.decision
             nodes.append(
                 Node(
-                    node, "call", call.tool, task.id, decision.outcome, decision.judged, call.status, decision.checks,
-                    tuple(found.sentence for found in decision.reasons), call.seq,
+                    node,
+                    "call",
+                    call.tool,
+                    task.id,
+                    decision.outcome,
+                    decision.judged,
+                    call.status,
+                    decision.checks,
+                    tuple(found.sentence for found in decision.reasons),
+                    call.seq,
                 )  # fmt: skip
             )
             blocked = call.status == "denied"

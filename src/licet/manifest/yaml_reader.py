@@ -29,6 +29,7 @@ _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTAINER_TAGS = frozenset({_TAG + "map", _TAG + "seq"})
 _TEXT_TAGS = frozenset(_TAG + name for name in ("str", "timestamp", "value", "merge"))
 
 
@@ -107,6 +108,8 @@ class _Reader:
             return None
         if getattr(node, "anchor", None):
             self._refuse(node, path, f"an anchor (`&{node.anchor}`)", "write the value out where it is needed")
+        if not isinstance(node, ScalarNode) and str(node.tag) not in _CONTAINER_TAGS:
+            self._refuse(node, path, f"the tag `{node.tag}`", "write plain text, numbers, lists and mappings only")
         if isinstance(node, MappingNode):
             return self._mapping(node, path, depth)
         if isinstance(node, SequenceNode):

@@ -72,7 +72,5 @@ def decision_text(decision: Decision) -> str:
 def decision_of(text: str) -> Decision:
     """The decision of `decision_text`."""
     fields = json.loads(text)
-    reasons = tuple(
-        Reason(**(item | {"path": tuple(item["path"]), "references": tuple(item["references"])})) for item in fields["reasons"]
-    )
+    reasons = tuple(Reason(**(item | {"path": tuple(item["path"]), "references": tuple(item["references"])})) for item in fields["reasons"])
     return Decision(fields["outcome"], reasons, fields["judged"], tuple(fields["errors"]))

@@ -13,7 +13,18 @@ from typing import Any
 
 from licet.errors import StoreError
 from licet.records import CallRecord, CallStatus, Claim, Decision, Finding, TaskRecord
-from licet.store.rows import CALL_COLUMNS, FINDING_COLUMNS, TASK_COLUMNS, call_of, call_row, decision_text, finding_of, finding_row, task_of, task_row
+from licet.store.rows import (
+    CALL_COLUMNS,
+    FINDING_COLUMNS,
+    TASK_COLUMNS,
+    call_of,
+    call_row,
+    decision_text,
+    finding_of,
+    finding_row,
+    task_of,
+    task_row,
+)
 
 BUSY_SECONDS = 5.0  # how long to wait for another process's transaction before the call is refused
 SCHEMA_VERSION = 1
@@ -134,7 +145,9 @@ class SqliteStore:
             "decision": decision_text(decision) if decision else "",
         }  # fmt: skip
         changes: dict[str, Any] = {"status": status} | {name: value for name, value in given.items() if value not in (None, "")}
-        completed = ", completed=(SELECT coalesce(max(completed),0)+1 FROM calls c WHERE c.task_id=calls.task_id)" if status == "done" else ""
+        completed = (
+            ", completed=(SELECT coalesce(max(completed),0)+1 FROM calls c WHERE c.task_id=calls.task_id)" if status == "done" else ""
+        )
         assignments = ", ".join(f"{name}=?" for name in changes)
         # Column names come from the table above, never from a caller.
         self._write(f"UPDATE calls SET {assignments}{completed} WHERE id=?", (*changes.values(), call_id))  # noqa: S608

@@ -21,4 +21,6 @@ def crossing(request: Request, facts: Facts) -> Iterator[Reason]:
         pairs.append((f"tool `{request.tool}`", of(tool), f"credential `{tool.credential}`", of(credential)))
     for source, here, target, there in pairs:
         if here != there and (here, there) not in facts.manifest.allowed_edges:
-            yield reason("environment.crossing", f"{source} is in `{here}` and {target} in `{there}`, without a declared edge", (here, there))
+            yield reason(
+                "environment.crossing", f"{source} is in `{here}` and {target} in `{there}`, without a declared edge", (here, there)
+            )

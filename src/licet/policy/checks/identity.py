@@ -22,9 +22,7 @@ def unknown_agent(request: Request, facts: Facts) -> Iterator[Reason]:
     if agent is None:
         yield reason("identity.unknown-agent", f"agent `{facts.task.agent}` is not in the manifest", ("agent",))
     elif facts.task.kind not in agent.tasks:
-        yield reason(
-            "identity.unknown-agent", f"agent `{facts.task.agent}` may not be used for `{facts.task.kind}` tasks", ("agent",)
-        )
+        yield reason("identity.unknown-agent", f"agent `{facts.task.agent}` may not be used for `{facts.task.kind}` tasks", ("agent",))
 
 
 def unowned(request: Request, facts: Facts) -> Iterator[Reason]:
