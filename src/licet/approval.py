@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import getpass
 import inspect
 import os
@@ -81,36 +82,37 @@ class ConsoleApprover:
         return self._in.readline().strip().lower() == "yes"
 
 
-def ask(approver: Callable[[ApprovalRequest], object] | None, request: ApprovalRequest, timeout: float) -> Answer:
-    """Ask and wait at most `timeout` seconds. Never raises: an approver that fails has not approved."""
+def ask(approver: Callable[[ApprovalRequest], object] | None, request: ApprovalRequest, seconds: float) -> Answer:
+    """Ask and wait at most `seconds`. Never raises: an approver that fails has not approved."""
     if approver is None:
         return _nobody("nobody can be asked: no approver is set up")
     by, how = _identity(approver)
     box: list[Answer] = []
 
     def work() -> None:
-        box.append(_answer(approver, request, by, how))
+        # In an empty context: what the approver itself calls is no part of the agent's task.
+        box.append(contextvars.Context().run(_answer, approver, request, by, how))
 
     # A thread of its own, so that an approver that never answers does not keep the call for ever.
     thread = threading.Thread(target=work, name="licet-approval", daemon=True)
     thread.start()
-    thread.join(timeout)
-    return box[0] if box else _nobody(f"nobody answered within {timeout:g} s", by, how)
+    thread.join(seconds)
+    return box[0] if box else _nobody(f"nobody answered within {seconds:g} s", by, how)
 
 
-async def aask(approver: Callable[[ApprovalRequest], object] | None, request: ApprovalRequest, timeout: float) -> Answer:
+async def aask(approver: Callable[[ApprovalRequest], object] | None, request: ApprovalRequest, seconds: float) -> Answer:
     """`ask` without blocking the event loop; an async approver runs in this loop."""
     if approver is None or not _is_async(approver):
-        return await asyncio.to_thread(ask, approver, request, timeout)
+        return await asyncio.to_thread(ask, approver, request, seconds)
     by, how = _identity(approver)
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(seconds):
             result = approver(request)
             return Answer((await result if inspect.isawaitable(result) else result) is True, by, how)
     except TimeoutError:
-        return _nobody(f"nobody answered within {timeout:g} s", by, how)
+        return _nobody(f"nobody answered within {seconds:g} s", by, how)
     # Whatever an approver raises, it has not approved.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - see above
         return _nobody(f"the approver failed ({type(error).__name__})", by, how)
 
 
@@ -120,7 +122,7 @@ def _answer(approver: Callable[[ApprovalRequest], object], request: ApprovalRequ
         if inspect.isawaitable(result):
             result = asyncio.run(_wait(result))
     # Whatever an approver raises, it has not approved.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - see above
         return _nobody(f"the approver failed ({type(error).__name__})", by, how)
     return Answer(result is True, by, how)
 
@@ -141,4 +143,4 @@ def _identity(approver: Callable[..., object]) -> tuple[str, str]:
 
 
 def _nobody(why: str, by: str = "", how: str = "") -> Answer:
-    return Answer(False, by, how, why)
+    return Answer(approved=False, by=by, how=how, failure=why)

@@ -12,7 +12,7 @@ import json
 import math
 from typing import Any, TypeAlias
 
-Plain: TypeAlias = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
+Plain: TypeAlias = bool | int | float | str | list["Plain"] | dict[str, "Plain"] | None
 """What JSON can say: the only values that checks, digests and records see."""
 
 

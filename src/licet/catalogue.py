@@ -110,7 +110,8 @@ _ROWS = (
         "keep agents away from the guard's files", ("ASI05", "AML.T0081"),
     ),
     CheckInfo(
-        "guard.undecided", "deny", "the guard could not decide or could not record: a check failed, or store, ledger or keys cannot be used",
+        "guard.undecided", "deny",
+        "the guard could not decide or could not record: a check failed, or store, ledger or keys cannot be used",
         "read the sentence; it names what failed", ("ASI08",),
     ),
 )  # fmt: skip

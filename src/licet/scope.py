@@ -33,7 +33,7 @@ class ArgumentRule:
         """
         if absent or (value is None and null_is_default):
             return "is required and missing" if self.rule.required else None
-        if self.rule.required and (value is None or value == [] or value == ""):
+        if self.rule.required and value in (None, [], ""):
             return "is required and empty"
         if self._validator is None:
             return None

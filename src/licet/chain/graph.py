@@ -88,7 +88,7 @@ def build(tasks: Sequence[TaskRecord], calls: Mapping[str, Sequence[CallRecord]]
                     decision.checks,
                     tuple(found.sentence for found in decision.reasons),
                     call.seq,
-                )  # fmt: skip
+                )
             )
             blocked = call.status == "denied"
             edges.append(Edge(before, node, "followed", explains=blocked))

@@ -79,7 +79,7 @@ class Guard:
         self._ledger = Ledger(folder.ledger)
         self._telemetry = Telemetry(tracer_provider, version=VERSION, environment=manifest.environment)
         recorder = Recorder(self._ledger, self._store, self._clock, unsafe=unsafe_run_unrecorded)
-        self._tasks = Tasks(manifest, self._compiled, self._store, recorder, self._telemetry, self._clock)
+        self._tasks = Tasks(manifest, self._compiled, store=self._store, recorder=recorder, telemetry=self._telemetry, clock=self._clock)
         workload = f"urn:licet:guard:{os.urandom(8).hex()}"
         self._issuer = Issuer(signing, issuer or f"urn:licet:issuer:{signing.kid}", workload, token_seconds)
         own = OwnFiles(folder, manifest.source)
@@ -95,7 +95,7 @@ class Guard:
                 self._tasks,
                 own,
                 approval_seconds,
-            )  # fmt: skip
+            )
         )
         self.state = folder.path
         teach_threads()

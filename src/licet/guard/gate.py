@@ -51,7 +51,7 @@ class Gate:
         try:
             return self._begin(call, task, bound, problem)
         # The contract of `begin` (design § 4): an error anywhere below is a denial, whatever it is.
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - see above
             return self._undecided(call, error)
 
     def _begin(self, call: ToolCall, named: GuardedTask | str | None, bound: Bound | None, problem: str) -> Ticket:
@@ -162,7 +162,7 @@ class Gate:
             self._p.recorder.after("call.denied", ledger_fields(ticket))
             self._p.recorder.judged(decision, task_id="", call_id=ticket.id, owner="")
         # The denial stands whether or not it could be written down.
-        except Exception:
+        except Exception:  # noqa: BLE001 - see above
             _log.error("licet: a denial could not be recorded", exc_info=True)
         return ticket
 
@@ -179,7 +179,7 @@ class Gate:
         try:
             return self._resolve(ticket, approved, by, how, failure)
         # As for `begin`: an error anywhere below is a denial.
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - see above
             denied = self._undecided(ticket.call, error)
             ticket.decision, ticket.message = denied.decision, denied.message
             return ticket
@@ -262,7 +262,8 @@ class Gate:
             self._p.store.update_call(
                 ticket.id, status=status, ended=self._p.clock.now(), result_digest=ticket.result_digest, error_type=error_type,
                 jti=ticket._token.jti if ticket._token else "", trace_id=span.trace_id if span else "",
-                span_id=span.span_id if span else "", attributes=_json(span.attributes) if span else "", decision=ticket.decision if status == "denied" else None,
+                span_id=span.span_id if span else "", attributes=_json(span.attributes) if span else "",
+                decision=ticket.decision if status == "denied" else None,
             )  # fmt: skip
         except StoreError:
             # The tool has run, and the ledger has its outcome; its result must reach the agent.

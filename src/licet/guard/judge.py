@@ -66,7 +66,7 @@ class Judge:
             facts, wanted = self._facts(tx, task, request)
             kind = task.record.kind if task else ""
             glass = bool(kind) and tx.glass_broken(kind, request.time)
-            decision = decide(CHECKS_OF_A_CALL, request, facts, lambda check: self._observed(check, kind, request.time, glass))
+            decision = decide(CHECKS_OF_A_CALL, request, facts, lambda check: self._observed(check, kind, request.time, glass=glass))
             if approved and decision.outcome == "ask":
                 settled = weigh(found for found in decision.reasons if found.effect != "ask")
                 decision = replace(decision, outcome="allow", judged=settled.judged)
@@ -96,7 +96,7 @@ class Judge:
         )  # fmt: skip
         return facts, wanted
 
-    def _observed(self, check: str, kind: str, now: float, glass: bool) -> bool:
+    def _observed(self, check: str, kind: str, now: float, *, glass: bool) -> bool:
         """Whether a reason of this check is recorded only: check over task kind over manifest; broken glass over all."""
         if check == "guard.undecided":
             return False
@@ -127,14 +127,14 @@ class Judge:
                 facts, _ = self._facts(tx, found, request)
                 kind = found.record.kind if found else ""
                 glass = bool(kind) and tx.glass_broken(kind, request.time)
-                decision = decide(CHECKS_OF_A_CALL, request, facts, lambda check: self._observed(check, kind, request.time, glass))
+                decision = decide(CHECKS_OF_A_CALL, request, facts, lambda check: self._observed(check, kind, request.time, glass=glass))
                 if decision.outcome == "ask" and found is not None:
                     decision = _weary(decision, *tx.asked(found.id), request.tool)
-            return decision.outcome
         # As for `begin`: what cannot be decided is a denial.
-        except Exception:
+        except Exception:  # noqa: BLE001 - see above
             _log.warning("licet: peek could not decide", exc_info=True)
             return "deny"
+        return decision.outcome
 
 
 def _ended_elsewhere(tx: Transaction, task: GuardedTask | None) -> str:

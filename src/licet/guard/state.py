@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from licet.canonical import Plain
 from licet.errors import StateError
+from licet.snapshot import BYTES
 
 STORE, LEDGER, KEYS = "licet.db", "ledger.jsonl", "keys"
 KEY_FILE = "call-token.pem"
@@ -72,10 +74,10 @@ class OwnFiles:
 
     def __init__(self, folder: StateFolder, manifest: str) -> None:
         own = {os.path.realpath(folder.path): "state folder"}
-        if manifest and os.path.exists(manifest):
+        if manifest and Path(manifest).exists():
             own[os.path.realpath(manifest)] = "manifest"
         self._own: Mapping[str, str] = own
-        home = os.path.expanduser("~")
+        home = str(Path.home())
         spelled = {str(folder.path): "state folder", **own}
         self._spellings = tuple(
             (form, which)
@@ -99,7 +101,7 @@ class OwnFiles:
 
     def _resolved(self, text: str) -> str | None:
         for candidate in _as_paths(text):
-            real = os.path.realpath(os.path.expanduser(candidate))
+            real = os.path.realpath(os.path.expanduser(candidate))  # noqa: PTH111 - a text, not a path yet
             for own, which in self._own.items():
                 if real == own or real.startswith(own + os.sep):
                     return which
@@ -127,6 +129,9 @@ def _texts(value: Plain) -> Iterator[str]:
         for item in value:
             yield from _texts(item)
     elif isinstance(value, dict):
+        if BYTES in value:
+            yield base64.b64decode(str(value[BYTES])).decode("utf-8", "replace")
+            return
         for key, item in value.items():
             yield key
             yield from _texts(item)

@@ -39,7 +39,7 @@ class Tasks:
     """Opens and ends the tasks of one guard."""
 
     def __init__(
-        self, manifest: Manifest, compiled: CompiledManifest, store: Store, recorder: Recorder, telemetry: Telemetry, clock: Clock
+        self, manifest: Manifest, compiled: CompiledManifest, *, store: Store, recorder: Recorder, telemetry: Telemetry, clock: Clock
     ) -> None:
         self._manifest, self._compiled, self._store = manifest, compiled, store
         self._recorder, self._telemetry, self._clock = recorder, telemetry, clock

@@ -71,7 +71,8 @@ def wrap(guard: Guard, function: Callable[..., Any], name: str | None) -> Callab
         return type(function)(wrap(guard, function.__func__, name))
     if not callable(function):
         raise UsageError(
-            f"`{type(function).__name__}` is not callable; put `@guard.tool` below the framework's own decorator, or wrap the function itself"
+            f"`{type(function).__name__}` is not callable; put `@guard.tool` below the framework's own decorator, "
+            "or wrap the function itself"
         )
     tool = name or _name_of(function)
     signature = read_signature(function)
@@ -167,7 +168,7 @@ def _async_generator(wrapping: _Wrapping) -> Callable[..., Any]:
                 except GeneratorExit:
                     raise
                 # Whatever the consumer throws in belongs to the tool's body, as in a plain generator.
-                except BaseException as error:
+                except BaseException as error:  # noqa: BLE001 - see above
                     item = await driven.athrow(error)
                 else:
                     item = await driven.asend(sent)
@@ -199,7 +200,7 @@ def _drive(wrapping: _Wrapping, ticket: Ticket, generator: Generator[Any, Any, A
             wrapping.guard.end(ticket)
             raise
         # Whatever the consumer throws in belongs to the tool's body.
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - see above
             step = functools.partial(generator.throw, error)
         else:
             step = functools.partial(generator.send, sent)
@@ -227,7 +228,7 @@ async def _adrive(wrapping: _Wrapping, ticket: Ticket, generator: Any) -> Any:
             wrapping.guard.end(ticket)
             raise
         # Whatever the consumer throws in belongs to the tool's body.
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - see above
             step = functools.partial(generator.athrow, error)
         else:
             step = functools.partial(generator.asend, sent)

@@ -49,12 +49,12 @@ class Ledger:
         """
         with self._lock:
             try:
-                return self._append(kind, fields, time, durable)
+                return self._append(kind, fields, time, durable=durable)
             except OSError as error:
                 self._size = -1  # read the tail again before the next record
                 raise LedgerError(f"{self._path}: {error.strerror}") from error
 
-    def _append(self, kind: str, fields: Mapping[str, Plain], time: str, durable: bool) -> int:
+    def _append(self, kind: str, fields: Mapping[str, Plain], time: str, *, durable: bool) -> int:
         file = self._open()
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
@@ -138,7 +138,7 @@ def verify(path: str | Path) -> LedgerCheck:
     """
     head, count = FIRST, 0
     try:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             for number, raw in enumerate(file, 1):
                 broken = _check_line(raw, number, head)
                 if broken:

@@ -40,7 +40,7 @@ def _wildcards(manifest: Manifest) -> Iterator[Rule]:
         named += [(("agents", name, "may_delegate_to", i), other) for i, other in enumerate(agent.may_delegate_to)]
     named += [(("edges", i), end) for i, pair in enumerate(manifest.edges) for end in pair]
     for path, text in named:
-        if any(mark in text for mark in "*?[") or text in ("all", "any") and not _declared(manifest, text):
+        if any(mark in text for mark in "*?[") or (text in ("all", "any") and not _declared(manifest, text)):
             yield Rule(path, f"`{text}` would grant everything", "name each one", code="wildcard")
 
 

@@ -38,17 +38,16 @@ def decide(
     checks: Iterable[Callable[[RequestT, FactsT], Iterable[Reason]]],
     request: RequestT,
     facts: FactsT,
-    observed: Callable[[str], bool] = lambda check: False,
+    observed: Callable[[str], bool] = lambda _check: False,
 ) -> Decision:
     """Run every check and weigh the reasons. `observed(check id)` says which reasons are recorded only."""
     reasons: list[Reason] = []
     errors: list[str] = []
     for check in checks:
         try:
-            for found in check(request, facts):
-                reasons.append(replace(found, observed=True) if observed(found.check) else found)
+            reasons += [replace(found, observed=True) if observed(found.check) else found for found in check(request, facts)]
         # A check that fails in whatever way has not decided, and could-not-decide is deny: the one broad handler that closes.
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it closes
             name = f"{check.__module__.rpartition('.')[2]}.{check.__name__}" if hasattr(check, "__name__") else repr(check)
             errors.append(name)
             reasons.append(reason("guard.undecided", f"check `{name}` could not decide: {type(error).__name__}"))

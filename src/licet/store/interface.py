@@ -50,7 +50,7 @@ class Store(Protocol):
     def pause_task(self, task_id: str, seconds: float) -> None:
         """Add waiting time that does not count against the time to live."""
 
-    def ask(self, task_id: str, tool: str, refused: bool) -> None:
+    def ask(self, task_id: str, tool: str, *, refused: bool) -> None:
         """Count a question to a person and its answer."""
 
     def update_call(

@@ -120,7 +120,7 @@ class SqliteStore:
         """See `Store`."""
         self._write("UPDATE tasks SET paused=paused+? WHERE id=?", (seconds, task_id))
 
-    def ask(self, task_id: str, tool: str, refused: bool) -> None:
+    def ask(self, task_id: str, tool: str, *, refused: bool) -> None:
         """See `Store`."""
         self._write("INSERT INTO questions VALUES (?,?,?)", (task_id, tool, int(refused)))
 
@@ -150,7 +150,7 @@ class SqliteStore:
         )
         assignments = ", ".join(f"{name}=?" for name in changes)
         # Column names come from the table above, never from a caller.
-        self._write(f"UPDATE calls SET {assignments}{completed} WHERE id=?", (*changes.values(), call_id))  # noqa: S608
+        self._write(f"UPDATE calls SET {assignments}{completed} WHERE id=?", (*changes.values(), call_id))
 
     def add_finding(self, finding: Finding) -> None:
         """See `Store`."""
@@ -172,7 +172,7 @@ class SqliteStore:
     def family(self, task_id: str) -> Sequence[TaskRecord]:
         """See `Store`."""
         query = f"""WITH RECURSIVE line(id) AS (SELECT ? UNION SELECT tasks.id FROM tasks JOIN line ON tasks.parent=line.id)
-                    SELECT {TASK_COLUMNS} FROM tasks WHERE id IN line ORDER BY started, rowid"""  # noqa: S608
+                    SELECT {TASK_COLUMNS} FROM tasks WHERE id IN line ORDER BY started, rowid"""
         return [task_of(row) for row in self._read(query, (task_id,))]
 
     def calls(self, task_id: str) -> Sequence[CallRecord]:

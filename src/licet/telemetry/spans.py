@@ -66,7 +66,7 @@ class CallSpan:
                 self._span.set_status(Status(StatusCode.ERROR, description))
             self._span.end()
         # A span processor of the application may raise anything; telemetry never reaches into a call.
-        except Exception:
+        except Exception:  # noqa: BLE001 - see above
             _log.warning("a span could not be ended", exc_info=True)
 
 
@@ -87,7 +87,7 @@ class Telemetry:
             context = _parent_context(parent)
             return CallSpan(self._tracer.start_span(name, context, SpanKind.INTERNAL, attributes), attributes)
         # A sampler or processor of the application may raise anything; telemetry never reaches into a call.
-        except Exception:
+        except Exception:  # noqa: BLE001 - see above
             _log.warning("a span could not be started", exc_info=True)
             return CallSpan(trace.INVALID_SPAN, attributes)
 
