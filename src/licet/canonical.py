@@ -51,6 +51,14 @@ def digest_text(text: str | bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+def recordable(text: object, limit: int = 256) -> str:
+    """Text from outside as it may stand in a record: lone surrogates written as `\\udc80`, cut to `limit` characters with a digest."""
+    shown = text if isinstance(text, str) else f"<{type(text).__name__}>"
+    if not shown.isascii():
+        shown = shown.encode("utf-8", "backslashreplace").decode("utf-8")
+    return shown if len(shown) <= limit else f"{shown[:limit]}… {digest_text(shown)}"
+
+
 def keyed_digest(key: bytes, value: Plain) -> str:
     """`hmac-sha256:` and the hex digest: for values that could be guessed from a plain hash."""
     return "hmac-sha256:" + hmac.new(key, canonical(value), hashlib.sha256).hexdigest()

@@ -178,7 +178,11 @@ class _Copier:
         return BaseModel.model_copy(value, update=copied), plain
 
     def _dataclass(self, value: Any, path: str, depth: int) -> tuple[Any, Plain]:
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        try:
+            fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        # A field may be a property of the caller's own class, and raise anything.
+        except Exception as error:
+            raise SnapshotError(path, f"cannot be read ({type(error).__name__})") from error
         copied, plain = self._dict(fields, path, depth)
         twin = object.__new__(type(value))
         for name, item in copied.items():

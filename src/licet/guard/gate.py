@@ -7,12 +7,13 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from licet.approval import ApprovalRequest
-from licet.canonical import digest, digest_text
+from licet.canonical import digest, digest_text, recordable
 from licet.denial import explain, leading
-from licet.errors import LicetError, SnapshotError, StateError, StoreError, TicketSpent, UsageError
+from licet.errors import LicetError, StateError, StoreError, TicketSpent, UsageError
 from licet.guard.account import ledger_fields, outcome_attributes, owner_of, span_attributes
 from licet.guard.binding import Bound, ToolSignature
 from licet.guard.judge import Judge, Judged
@@ -55,6 +56,7 @@ class Gate:
             return self._undecided(call, error)
 
     def _begin(self, call: ToolCall, named: GuardedTask | str | None, bound: Bound | None, problem: str) -> Ticket:
+        call = _recordable(call)
         signature = self._judge.signatures.get(call.tool, (None, ""))[0]
         if bound is None and not problem:
             bound, problem = self._judge.bind(call, signature)
@@ -152,7 +154,7 @@ class Gate:
 
     def _undecided(self, call: ToolCall, error: Exception) -> Ticket:
         """The denied ticket for a call that could not be judged; recorded as far as store and ledger let us."""
-        known = isinstance(error, LicetError)
+        known, call = isinstance(error, LicetError), _recordable(call)
         if not known:
             _log.error("licet: a call was denied because of an error in the guard", exc_info=error)
         decision = weigh([reason("guard.undecided", f"the guard could not decide: {_outward(error) if known else type(error).__name__}")])
@@ -274,8 +276,16 @@ def output_digest(output: object) -> str:
     """The digest of a tool's output; of what cannot be frozen only its type is digested."""
     try:
         return digest(snapshot({"output": output}).plain["output"])
-    except SnapshotError:
+    # The output's own code may raise anything while it is read; the tool has run, and its result must reach the agent.
+    except Exception:  # noqa: BLE001
         return digest_text(f"unjudgeable {type(output).__qualname__}")
+
+
+def _recordable(call: ToolCall) -> ToolCall:
+    """The call with names that can stand in a record: a model chooses tool names and call ids, and can choose any text."""
+    fields = {name: getattr(call, name) for name in ("tool", "call_id", "framework", "agent", "run", "session")}
+    cleaned: dict[str, Any] = {name: recordable(text) for name, text in fields.items() if text is not None}
+    return call if all(fields[name] == text for name, text in cleaned.items()) else replace(call, **cleaned)
 
 
 def _same_call(outer: Ticket, call: ToolCall, args_digest: str) -> bool:

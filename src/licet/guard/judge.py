@@ -101,7 +101,8 @@ class Judge:
         if check == "guard.undecided":
             return False
         if glass:
-            return True
+            # Broken glass lets a task beyond its scope, never to the guard's own keys.
+            return check != "guard.self"
         manifest = self._p.manifest
         for moded in (manifest.checks.get(check), manifest.tasks.get(kind)):
             if moded is not None and moded.mode is not None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Mapping
-from contextvars import Token
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
 from licet.budgets import TaskBudgets
 from licet.errors import UsageError
-from licet.guard.context import current_task
+from licet.guard.context import enter_task, leave_task
 from licet.records import TaskRecord
 from licet.scope import Scope
 
@@ -49,7 +49,8 @@ class GuardedTask:
         self._monotonic = 0.0
         self._paused = record.paused
         self._span: CallSpan | None = None
-        self._entered: list[Token[GuardedTask | None]] = []
+        self._entered = 0
+        self._lock = threading.Lock()
 
     @property
     def id(self) -> str:
@@ -100,12 +101,17 @@ class GuardedTask:
 
     def __enter__(self) -> GuardedTask:
         self._tasks.begin(self)
-        self._entered.append(current_task.set(self))
+        with self._lock:
+            self._entered += 1
+        enter_task(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        current_task.reset(self._entered.pop())
-        if not self.record.detached and not self._entered:
+        leave_task(self)
+        with self._lock:
+            self._entered -= 1
+            last = self._entered == 0
+        if last and not self.record.detached:
             self._tasks.end(self, "block left" if error is None else f"block left by {type(error).__name__}")
 
     async def __aenter__(self) -> GuardedTask:

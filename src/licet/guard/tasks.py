@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from licet.budgets import owned
-from licet.canonical import Plain, digest_text
+from licet.canonical import Plain, digest_text, recordable
 from licet.clock import Clock
 from licet.denial import explain
 from licet.errors import Denied, StoreError, UsageError
@@ -72,9 +72,11 @@ class Tasks:
         for name, text in given:
             if not isinstance(text, str) or not text.strip():
                 raise UsageError(f"{name}= must be a text that says something")
+            if recordable(text, MAX_INTENT) != text:
+                raise UsageError(f"{name}= holds a lone surrogate, or is longer than {MAX_INTENT} characters; long text: task.quote(text)")
         written, filled = interpolate(intent, values)
-        if len(written) > MAX_INTENT:
-            raise UsageError(f"the intent is longer than {MAX_INTENT} characters; hand long text on by task.quote(text)")
+        if recordable(written, MAX_INTENT) != written:
+            raise UsageError(f"the filled intent is longer than {MAX_INTENT} characters; hand long text on by task.quote(text)")
         narrowing = _narrowing(tools, budgets)
         allowed_ttl = declared.ttl.total_seconds() if ttl is None else min(_seconds(ttl), declared.ttl.total_seconds())
         task_id = os.urandom(16).hex()
@@ -85,9 +87,7 @@ class Tasks:
         )  # fmt: skip
         task = self._assemble(record, parent)
         if parent is None:
-            unknown = sorted(set(narrowing["tools"] or ()) - self._compiled.scopes[kind].tools)
-            if unknown:
-                raise UsageError(f"tools= names {', '.join(unknown)}, which task kind {kind!r} does not grant; tools= only narrows")
+            self._known(kind, narrowing["tools"])
         task.turns += filled
         return task
 
@@ -100,7 +100,7 @@ class Tasks:
             UsageError: there is no current task, or the call itself is wrong.
             Denied: the sub-task asks for more than its parent has.
         """
-        parent = current_task.get()
+        parent = current_task()
         if parent is None:
             raise UsageError("guard.delegate(...) starts a sub-task of the current task, and there is none")
         names = frozenset(tools) if tools is not None else None
@@ -118,8 +118,14 @@ class Tasks:
         self._recorder.before("delegation", fields)
         if decision.outcome != "allow":
             self._refuse(decision, parent, kind)
+        self._known(kind, names)
         child.record = replace(child.record, ttl=min(child.record.ttl, max(remaining, 0.0)))
         return child
+
+    def _known(self, kind: str, tools: Iterable[str] | None) -> None:
+        unknown = sorted(set(tools or ()) - self._compiled.scopes[kind].tools)
+        if unknown:
+            raise UsageError(f"tools= names {', '.join(unknown)}, which task kind {kind!r} does not grant; tools= only narrows")
 
     def _refuse(self, decision: Decision, parent: GuardedTask, kind: str) -> None:
         agent = self._manifest.agents.get(parent.record.agent)
@@ -151,7 +157,7 @@ class Tasks:
     def find(self, task: GuardedTask | str | None) -> GuardedTask | None:
         """The task that `begin(task=...)` names: the object, its handle, or its id; None: the current one."""
         if task is None:
-            return current_task.get()
+            return current_task()
         if isinstance(task, GuardedTask):
             return task if task._begun else None
         with self._lock:

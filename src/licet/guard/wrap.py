@@ -49,7 +49,7 @@ class _Wrapping:
             return ToolCall(self.name, {}), None, str(error)
         except TypeError as error:
             return ToolCall(self.name, {}), None, f"the arguments do not fit the tool: {error}"
-        return ToolCall(self.name, bound.values), bound, ""
+        return ToolCall(self.name, bound.plain), bound, ""
 
     def admit(self, ticket: Ticket) -> None:
         """Use the ticket up, or raise what the caller gets.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from licet.canonical import recordable
 from licet.policy.request import Facts, Request, reason
 from licet.records import Reason
+
+MAX_NAMED = 10  # a model can make up any number of arguments
 
 
 def unknown_tool(request: Request, facts: Facts) -> Iterator[Reason]:
@@ -30,9 +33,10 @@ def argument(request: Request, facts: Facts) -> Iterator[Reason]:
     if facts.tool(request.tool) is None:
         return
     known = frozenset() if request.known is None else request.known
-    for name in request.plain:
-        if name not in known:
-            yield reason("scope.argument", f"argument `{name}` is not one that `{request.tool}` is known to take", (name,))
+    strangers = [name for name in request.plain if name not in known]
+    for name in strangers[:MAX_NAMED]:
+        shown = recordable(name, 80)
+        yield reason("scope.argument", f"argument `{shown}` is not one that `{request.tool}` is known to take", (shown,))
     for grant in facts.scope.grants_of(request.tool) if facts.scope else ():
         for name, why in grant.refusals(request.plain, request.defaults_to_null):
             yield reason("scope.argument", f"argument `{name}` {why}", (name,))
