@@ -1,7 +1,7 @@
 """Make any text safe to show: what could act on a terminal, a page or a reader's eye becomes visible instead.
 
 Control characters (ANSI sequences live from ESC), bidirectional overrides, zero-width and other format characters, private use,
-lone surrogates and unusual line ends are written as `\\u{202e}`. A Markdown link or image loses its hold by a backslash.
+lone surrogates and unusual line ends are written as `\\u{202e}`. Markdown links, images and tags lose their hold by a backslash.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from typing import Any
 CUT_MARK = "…"
 
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_MARKDOWN_LINK = re.compile(r"(!?)\[([^\]\n]*)\](?=[(\[:])")
+# What makes a link, an image, a definition or a tag of Markdown. In a text that holds one, every bracket loses its hold, and every
+# backslash, which could take the escape back. Escaping only the outer brackets would leave `[![a](b)](c)` an image.
+_MARKDOWN = re.compile(r"\][(\[:]|<[A-Za-z/!?]")
+_MARKDOWN_HOLD = re.compile(r"[\\\[\]<]")
 # Blank, but of category Lo or So, so that they pass as letters: Hangul fillers and the empty Braille cell.
 _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
@@ -38,7 +41,8 @@ def visible_json(value: Any, limit: int = 2_000) -> str:
 
 def plain_text(text: str, limit: int = 2_000) -> str:
     """`visible`, and Markdown links and images no longer link: for surfaces that may render Markdown (chat, tickets)."""
-    return _MARKDOWN_LINK.sub(r"\1\\[\2\\]", visible(text, limit))
+    shown = visible(text, limit)
+    return _MARKDOWN_HOLD.sub(r"\\\g<0>", shown) if _MARKDOWN.search(shown) else shown
 
 
 def visible_html(text: str, limit: int = 2_000) -> str:

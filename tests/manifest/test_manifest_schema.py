@@ -1,0 +1,114 @@
+"""The shipped JSON Schema says what the models say."""
+
+from __future__ import annotations
+
+import jsonschema_rs
+import pydantic
+import pytest
+
+from licet.manifest import Manifest
+from licet.manifest.schema import SHIPPED, build, main, text
+from licet.manifest.yaml_reader import read
+from manifests import VALID, changed
+
+# What is changed in the valid manifest, and whether a schema and the models, each alone, take it.
+CASES = [
+    ("licet: 1", "licet: 1", True),
+    ("licet: 1", "licet: 2", False),
+    ("licet: 1", "licet: true", False),
+    ("environment: prod\n", "", False),
+    ("environment: prod", "environment: 'my env'", False),
+    ("environment: prod", "environment: ''", False),
+    ("environment: prod\n", "environment: prod\nunknown: 1\n", False),
+    ("environment: prod\n", "environment: prod\nflows: []\n", False),
+    ("environment: prod\n", "environment: prod\nedges: [a -> b]\n", True),
+    ("environment: prod\n", "environment: prod\nedges: [a to b]\n", False),
+    ("environment: prod\n", "environment: prod\nchecks: {scope.tool: {}}\n", True),
+    ("environment: prod\n", "environment: prod\nchecks: {scope.tool: {mode: observe}}\n", False),
+    ("environment: prod\n", "environment: prod\nchecks: {scope.tool: {mode: observe, until: 2026-12-01, reason: trial}}\n", True),
+    ("environment: prod\n", "environment: prod\nmode: enforce\nuntil: 2026-12-01\n", False),
+    ("environment: prod\n", "environment: prod\nmode: observe\nuntil: 2026-12-01\nreason: trial\n", True),
+    ("environment: prod\n", "environment: prod\nmode: observe\nuntil:\nreason: trial\n", False),
+    ("environment: prod\n", "environment: prod\nmode: off\n", False),
+    ("name: Support", "name: ''", False),
+    ("name: Support", "name: '  '", False),
+    (", contact: support@acme.example", "", False),
+    ("  bot: {", "  'my bot': {", False),
+    ("owner: support, tasks: [answer]", "owner: , tasks: [answer]", True),
+    ("tasks: [answer]", "tasks: answer", False),
+    ("tasks: [answer]", "tasks: [1]", False),
+    ("expires: 2027-01-31", "expires: 31.01.2027", False),
+    ("expires: 2027-01-31", "expires: 2027-02-30", False),
+    ("expires: 2027-01-31", "expires: 2027-01-31, rotate_every: 90d", True),
+    ("expires: 2027-01-31", "expires: 2027-01-31, rotate_every: 90 days", False),
+    ("expires: 2027-01-31", "expires: 2027-01-31, rotate_every: 0d", False),
+    ("access: read,", "access: reed,", False),
+    ("access: read,", "access: read, token: call,", True),
+    ("access: read,", "access: read, token: task,", False),
+    ("access: read,", "access: read, durable: write,", True),
+    ("access: read,", "access: read, audience: 'https://crm.acme.example',", True),
+    ("access: read,", "access: read, audience: crm,", False),
+    ("egress: false", "egress: no", False),
+    ("egress: false", "egress: 0", False),
+    ("to: {type: string}", "to: {type: [string, array]}", True),
+    ("to: {type: string}", "to: {type: []}", False),
+    ("to: {type: string}", "to: {type: text}", False),
+    ("to: {type: string}", "to: {enum: []}", False),
+    ("to: {type: string}", "to: {enum: [a, 1, null, [b], {c: d}]}", True),
+    ("to: {type: string}", "to: {const: null}", True),
+    ("to: {type: string}", "to: {format: phone}", False),
+    ("to: {type: string}", "to: {multipleOf: 0}", False),
+    ("to: {type: string}", "to: {items: {maxLength: 3}, maxItems: 2}", True),
+    ("to: {type: string}", "to: {items: {maxLen: 3}}", False),
+    ("to: {type: string}", "to: {properties: {a: {type: string, required: true}}, additionalProperties: false}", True),
+    ("to: {type: string}", "to: {origin: [intent]}", False),
+    ("to: {type: string}", "to:", False),
+    ("maxLength: 500", "maxLength: -1", False),
+    ("intent: Answer a ticket", "intent: 7", False),
+    ("ttl: 10m", "ttl: 600", False),
+    ("read_ticket: {}\n", "read_ticket:\n", True),
+    ("send_email: {at_most: 1}", "send_email: {at_most: 0}", False),
+    ("send_email: {at_most: 1}", "send_email: {at_most: 1, ask: true}", True),
+    ("send_email: {at_most: 1}", "send_email: {ask: 'true'}", False),
+    ("send_email: {at_most: 1}", "send_email: []", False),
+    ("of: send_email", "of: [send_email, read_ticket]", True),
+    ("of: send_email", "of: {send_email: 1}", False),
+    ("of: send_email, at_most: 3", "of: send_email, at_most: 2.5", True),
+    ("of: send_email, at_most: 3", "of: send_email, at_most: '3'", False),
+    ("of: send_email, at_most: 3", "of: send_email, at_most: true", False),
+    ("of: send_email, at_most: 3", "of: send_email, at_most: -1", False),
+    ("of: send_email, at_most: 3", "of: send_email", False),
+    ("distinct: to, of: send_email, at_most: 3", "rate: 5, per: 1m, of: send_email", True),
+    ("distinct: to, of: send_email, at_most: 3", "rate: 5, of: send_email", False),
+    ("distinct: to, of: send_email, at_most: 3", "rate: 5, per: 1m, of: send_email, at_most: 3", False),
+    ("distinct: to, of", "distinct: to, sum: amount, of", False),
+    ("chain: [start -> read_ticket, read_ticket -> send_email]", "chain:", True),
+    ("chain: [start -> read_ticket, ", "chain: [start, ", False),
+]
+
+
+def test_the_shipped_schema_is_the_generated_one() -> None:
+    """Run `python -m licet.manifest.schema --write` after changing a model."""
+    assert SHIPPED.read_text(encoding="utf-8") == text()
+    assert main(["--check"]) == 0
+
+
+@pytest.mark.parametrize("old,new,good", CASES)
+def test_schema_and_models_agree(old: str, new: str, good: bool) -> None:
+    """What an editor accepts, the models accept, and the other way round."""
+    data = read(changed(old, new)).data
+    schema = jsonschema_rs.Draft202012Validator(build(), validate_formats=True)
+    assert schema.is_valid(data) is good
+    if good:
+        Manifest.model_validate(data)
+    else:
+        with pytest.raises(pydantic.ValidationError):
+            Manifest.model_validate(data)
+
+
+def test_the_schema_is_closed_everywhere() -> None:
+    """A typo is an error in the editor too."""
+    schema = build()
+    for name, part in {"": schema, **schema["$defs"]}.items():
+        assert name == "JsonValue" or part["additionalProperties"] is False
+    assert jsonschema_rs.Draft202012Validator(schema).is_valid(read(VALID).data)
