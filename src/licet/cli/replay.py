@@ -1,0 +1,172 @@
+"""`licet replay`: what a manifest would have said to recorded runs."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from licet.cli import output
+from licet.errors import UsageError
+from licet.guard import Guard
+from licet.manifest import load
+from licet.replay import Bad, KindStatistics, Replay, Statistics, read
+
+SHOWN_BAD = 10
+TTY_SECONDS, LOG_SECONDS = 0.2, 10.0  # between two lines of progress
+
+EXAMPLE = """\
+FILES are JSON Lines, plain or gzipped, one session a line: id, suite, prompt, calls: [{name, args, output, error}]. Each session is
+judged by the real guard in a task of its own; nothing runs, and your own state is not touched.
+
+Exit codes: 0 well, 1 some lines were not sessions (they are named), 2 usage.
+
+example: licet replay runs/*.jsonl.gz -m licet.yaml --task answer-ticket
+         licet replay runs.jsonl -m licet.yaml --json | jq '.kinds[].denied_by_check'
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("files", metavar="FILE", nargs="+", help="session files (JSON Lines, plain or gzip)")
+    parser.add_argument("-m", "--manifest", metavar="FILE", default="licet.yaml", help="the manifest (default: licet.yaml)")
+    parser.add_argument("--task", metavar="KIND", help="the task kind of every session (default: the suite's name, else the only kind)")
+    parser.add_argument("--agent", metavar="NAME", help="who acts (default: the only agent that may run the kind)")
+    parser.add_argument("--ask", choices=["yes", "no"], default="no", help="what a person answers to each question (default: no)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Replay every file, and print the counts; 1 if a line was no session."""
+    for name in options.files:
+        _readable(name)
+    manifest = load(options.manifest)
+    bad: list[Bad] = []
+    statistics = Statistics()
+    begun = time.monotonic()
+    # A state of its own, gone afterwards: a replay must never count as the agent's history.
+    with tempfile.TemporaryDirectory(prefix="licet-replay-") as state, Guard(manifest, state=state) as guard:
+        replay = Replay(guard, statistics, options.task, options.agent, options.ask == "yes")
+        if options.task is not None:  # a wrong name is a wrong name even where no session is well
+            replay.agent_of(options.task) if options.task in manifest.tasks else _unknown(options.task, manifest.tasks)
+        progress = _Progress(options.files, statistics)
+        try:
+            for index, name in enumerate(options.files):
+                for item in read(name, functools.partial(progress.at, index)):
+                    if isinstance(item, Bad):
+                        bad.append(item)
+                    else:
+                        replay.run(item)
+        finally:
+            progress.done()
+    seconds = time.monotonic() - begun
+    _say_bad(bad)
+    if options.json:
+        output.data(_as_dict(options, manifest.digest, statistics, bad, seconds))
+    else:
+        _table(statistics, bad, seconds)
+    return 1 if bad else 0
+
+
+def _unknown(kind: str, kinds: Iterable[str]) -> None:
+    raise UsageError(f"task kind {kind!r} is not in the manifest; declared: {', '.join(kinds)}")
+
+
+def _readable(name: str) -> None:
+    """Find out before the work begins that a file is not there."""
+    try:
+        with Path(name).open("rb"):
+            return
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not a path"
+        raise UsageError(f"{name}: cannot be read: {why}; check path and rights") from error
+
+
+def _say_bad(bad: Sequence[Bad]) -> None:
+    for item in bad[:SHOWN_BAD]:
+        output.error("not a session: ", str(item))
+    if len(bad) > SHOWN_BAD:
+        output.error(f"not a session: {len(bad) - SHOWN_BAD} more lines")
+
+
+def _as_dict(options: argparse.Namespace, digest: str, statistics: Statistics, bad: Sequence[Bad], seconds: float) -> dict[str, Any]:
+    return {
+        "manifest": options.manifest,
+        "manifest_digest": digest,
+        "files": options.files,
+        "ask": options.ask,
+        "sessions": statistics.sessions,
+        "calls": statistics.calls,
+        "kinds": {kind: counts.as_dict() for kind, counts in statistics.kinds.items()},
+        "bad": {"lines": len(bad), "first": [{"file": b.file, "line": b.line, "key": b.key, "why": b.why} for b in bad[:SHOWN_BAD]]},
+        "seconds": round(seconds, 3),
+    }
+
+
+def _table(statistics: Statistics, bad: Sequence[Bad], seconds: float) -> None:
+    for kind, counts in statistics.kinds.items():
+        _kind(kind, counts)
+    rate = f", {statistics.calls / seconds:,.0f} calls/s" if seconds > 0 else ""
+    wrong = f", {len(bad)} bad lines" if bad else ""
+    output.say(f"{statistics.sessions:,} sessions, {statistics.calls:,} calls in {seconds:.1f} s{rate}{wrong}")
+
+
+def _kind(kind: str, counts: KindStatistics) -> None:
+    output.say(output.paint(kind, "bold"))
+    output.say(f"  sessions  {counts.sessions:>9,}   {counts.touched:,} with a denial")
+    executed = counts.executed
+    output.say(f"  calls     {executed.calls:>9,}")
+    output.say(f"    allowed {executed.allowed:>9,}")
+    output.say(f"    asked   {executed.asked:>9,}" + (f"   {executed.approved:,} approved" if executed.asked else ""))
+    output.say(f"    denied  {executed.denied:>9,}")
+    _checks(executed.checks.most_common(), "")
+    _checks(executed.observed.most_common(), "would be denied or asked, observed: ")
+    if counts.unexecuted.calls:
+        apart = counts.unexecuted
+        output.say(f"  never executed in the recording: {apart.calls:,} (allowed {apart.allowed:,}, asked {apart.asked:,}, denied {apart.denied:,})")
+        _checks(apart.checks.most_common(), "")
+    if counts.undeclared:
+        named = ", ".join(name for name, _ in counts.undeclared.most_common(5))
+        output.error(
+            f"{kind}: {counts.undeclared.total():,} times an argument was refused because the manifest does not declare it, most often "
+            f"{named}; a replay knows no signatures: declare it under `tools:`, `arguments:`"
+        )
+
+
+def _checks(rows: Iterable[tuple[str, int]], lead: str) -> None:
+    for check, count in rows:
+        output.say(f"      {count:>9,}   {lead}{check}")
+
+
+class _Progress:
+    """How far the work is, on standard error: one line that is written over on a terminal, else a line every ten seconds."""
+
+    def __init__(self, files: Sequence[str], statistics: Statistics) -> None:
+        self._sizes = [max(Path(name).stat().st_size, 1) for name in files]
+        self._statistics = statistics
+        self._tty = sys.stderr.isatty()
+        self._every = TTY_SECONDS if self._tty else LOG_SECONDS
+        self._begun = self._said = time.monotonic()
+        self._shown = False
+
+    def at(self, index: int, position: int) -> None:
+        """File number `index` has been read to `position`."""
+        now = time.monotonic()
+        if now - self._said < self._every:
+            return
+        self._said, self._shown = now, True
+        part = (sum(self._sizes[:index]) + min(position, self._sizes[index])) / sum(self._sizes)
+        calls = self._statistics.calls
+        text = f"{part:4.0%}  {self._statistics.sessions:,} sessions, {calls:,} calls, {calls / (now - self._begun):,.0f} calls/s"
+        output.write(f"\r\x1b[K{text}" if self._tty else f"{text}\n", stream=sys.stderr)
+        sys.stderr.flush()
+
+    def done(self) -> None:
+        """Take the line away."""
+        if self._tty and self._shown:
+            output.write("\r\x1b[K", stream=sys.stderr)

@@ -1,0 +1,179 @@
+"""Session files: JSON Lines, plain or gzipped, one recorded session a line.
+
+A line that is not a session is reported with its file, line and key, and reading goes on: a recording of a million lines is not worth
+less for one that was cut off.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from licet.errors import UsageError
+
+MAX_LINE = 64 * 1024 * 1024  # bytes of one session; a gzip file of a few kilobytes can hold a line of many gigabytes
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """One call as it was recorded. `executed` is false where the record has no output: the tool never ran."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    output: Any
+    error: str | None
+    executed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One recorded session. `turns` are the user's own words, in order."""
+
+    id: str
+    suite: str
+    turns: tuple[str, ...]
+    calls: tuple[RecordedCall, ...]
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A line that is not a session. `key` names what is wrong in it; empty: the whole line."""
+
+    file: str
+    line: int
+    key: str
+    why: str
+
+    def __str__(self) -> str:
+        key = f"`{self.key}`: " if self.key else ""
+        return f"{self.file}:{self.line}: {key}{self.why}"
+
+
+class _WrongError(Exception):
+    """Carries the key and what is wrong with it."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(why)
+        self.key = key
+        self.why = why
+
+
+def read(path: str | Path, progress: Callable[[int], None] = lambda position: None) -> Iterator[Session | Bad]:
+    """Every session of a file, and every line that is none. `progress` hears how many bytes of the file have been read.
+
+    Raises:
+        UsageError: the file cannot be opened.
+    """
+    name = str(path)
+    try:
+        raw = Path(path).open("rb")  # noqa: SIM115 - closed below; what is refused here must not look like a broken line
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not a path"
+        raise UsageError(f"{name}: cannot be read: {why}; check path and rights") from error
+    with raw:
+        number = 0
+        try:
+            for number, line in enumerate(_lines(_opened(raw)), 1):
+                if line is None:
+                    yield Bad(name, number, "", f"longer than {MAX_LINE // 1024 // 1024} MiB")
+                elif line.strip():
+                    yield _session(line, name, number)
+                progress(raw.tell())
+        except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
+            why = "the gzip file is cut off" if isinstance(error, EOFError) else f"the file cannot be read on: {_said(error)}"
+            yield Bad(name, number + 1, "", why)
+
+
+def _said(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _opened(raw: IO[bytes]) -> IO[bytes]:
+    """The file's content, unpacked if it is gzip, whatever its name says."""
+    magic = raw.read(len(_GZIP_MAGIC))
+    raw.seek(0)
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if magic == _GZIP_MAGIC else raw
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes | None]:
+    """Each line; None for one that is too long, which is read past without being held."""
+    while line := file.readline(MAX_LINE + 1):
+        if len(line) <= MAX_LINE or line.endswith(b"\n"):
+            yield line
+            continue
+        while line and not line.endswith(b"\n"):
+            line = file.readline(MAX_LINE)
+        yield None
+
+
+def _session(line: bytes, name: str, number: int) -> Session | Bad:
+    try:
+        record = json.loads(line.decode("utf-8"), parse_constant=_not_finite)
+    except UnicodeDecodeError as error:
+        return Bad(name, number, "", f"not UTF-8 at byte {error.start}")
+    except (ValueError, RecursionError) as error:
+        return Bad(name, number, "", f"not JSON: {'nested too deep' if isinstance(error, RecursionError) else error}")
+    try:
+        return _checked(record, f"{name}:{number}")
+    except _WrongError as wrong:
+        return Bad(name, number, wrong.key, wrong.why)
+
+
+def _not_finite(word: str) -> Any:
+    raise ValueError(f"`{word}` is not JSON")
+
+
+def _checked(record: Any, place: str) -> Session:
+    if not isinstance(record, dict):
+        raise _WrongError("", f"a session is an object, not {_kind(record)}")
+    calls = _get(record, "calls", list)
+    return Session(
+        _get(record, "id", str),
+        _get(record, "suite", str),
+        _turns(record),
+        tuple(_call(call, f"calls[{index}]") for index, call in enumerate(calls)),
+        place,
+    )
+
+
+def _turns(record: dict[str, Any]) -> tuple[str, ...]:
+    prompt = _get(record, "prompt", str, list, type(None))
+    turns = prompt if isinstance(prompt, list) else [prompt or ""]
+    for index, turn in enumerate(turns):
+        if not isinstance(turn, str):
+            raise _WrongError(f"prompt[{index}]", f"must be a text, not {_kind(turn)}")
+    return tuple(turn for turn in turns if turn.strip())
+
+
+def _call(call: Any, where: str) -> RecordedCall:
+    if not isinstance(call, dict):
+        raise _WrongError(where, f"a call is an object, not {_kind(call)}")
+    tool = _get(call, "name", str, at=where)
+    arguments = _get(call, "args", dict, at=where)
+    if "output" not in call:
+        raise _WrongError(f"{where}.output", "is missing (null: never executed)")
+    error = _get(call, "error", str, type(None), at=where)
+    return RecordedCall(tool, arguments, call["output"], error, executed=call["output"] is not None)
+
+
+_KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null", int: "a number", float: "a number"}
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), type(value).__name__)
+
+
+def _get(record: dict[str, Any], key: str, *types: type, at: str = "") -> Any:
+    where = f"{at}.{key}" if at else key
+    if key not in record:
+        raise _WrongError(where, "is missing")
+    if not isinstance(record[key], types):
+        raise _WrongError(where, f"must be {' or '.join(_KINDS[kind] for kind in types)}, not {_kind(record[key])}")
+    return record[key]
