@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
+import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,24 +14,32 @@ from licet.canonical import Plain
 from licet.errors import SnapshotError, UsageError
 from licet.snapshot import Snapshot, snapshot
 
+# How agent frameworks mark the parameters that they fill in themselves, by the name of the marking class or of one of its bases:
+# LangChain's and LangGraph's state, store, runtime and configuration. Known by name, so that no framework is imported here.
+_FILLED_IN = frozenset({"InjectedToolArg", "_DirectlyInjectedToolArg", "RunnableConfig"})
 _NAMED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 @dataclass(frozen=True)
 class ToolSignature:
-    """What a tool's own signature says. `receiver` is the name of `self` or `cls`, which is handed through unjudged."""
+    """What a tool's own signature says.
+
+    `receiver` is the name of `self` or `cls`, and `injected` are the parameters that the agent's framework fills in; both are handed
+    through unjudged, because they are not the agent's to choose.
+    """
 
     signature: inspect.Signature
     receiver: str | None = None
     defaults: Mapping[str, Plain] = field(default_factory=dict)
+    injected: frozenset[str] = frozenset()
 
     @functools.cached_property
     def known(self) -> frozenset[str]:
-        """The names of the arguments, the receiver left out; of `**kwargs` the manifest must name them."""
+        """The names of the agent's arguments; of `**kwargs` the manifest must name them."""
         return frozenset(
             name
             for name, parameter in self.signature.parameters.items()
-            if name != self.receiver and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+            if name != self.receiver and name not in self.injected and parameter.kind is not inspect.Parameter.VAR_KEYWORD
         )
 
     @functools.cached_property
@@ -65,15 +75,41 @@ def read_signature(function: Callable[..., Any]) -> ToolSignature:
         raise UsageError("this callable has no signature that can be read; wrap it in a function with named parameters") from error
     parameters = list(signature.parameters.values())
     receiver = parameters[0].name if parameters and _is_plain_method(function, parameters[0].name) else None
+    hints = annotations_of(function)
+    injected = frozenset(p.name for p in parameters if _is_filled_in(hints.get(p.name, p.annotation)))
     defaults: dict[str, Plain] = {}
     for parameter in parameters:
-        if parameter.kind in _NAMED and parameter.default is not inspect.Parameter.empty:
+        if parameter.kind in _NAMED and parameter.default is not inspect.Parameter.empty and parameter.name not in injected:
             try:
                 defaults[parameter.name] = snapshot({"default": parameter.default}).plain["default"]
             except SnapshotError:
                 # The developer's own sentinel: left out of the judged call, and left to the function when it runs.
                 continue
-    return ToolSignature(signature, receiver, defaults)
+    return ToolSignature(signature, receiver, defaults, injected)
+
+
+def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """Annotations, resolved where the function was written."""
+    target: Any = function
+    while isinstance(target, functools.partial):
+        target = target.func
+    if not inspect.isroutine(target):
+        target = type(target).__call__
+    try:
+        return typing.get_type_hints(target, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        return dict(getattr(target, "__annotations__", {}))
+
+
+def _is_filled_in(annotation: Any) -> bool:
+    marks = [annotation, typing.get_origin(annotation), *getattr(annotation, "__metadata__", ())]
+    marks += [arm for arm in typing.get_args(annotation) if isinstance(arm, type)] if _is_union(annotation) else []
+    classes = [mark if isinstance(mark, type) else type(mark) for mark in marks]
+    return any(base.__name__ in _FILLED_IN for mark in classes for base in mark.__mro__)
+
+
+def _is_union(annotation: Any) -> bool:
+    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
 
 
 def _is_plain_method(function: Callable[..., Any], first: str) -> bool:
@@ -92,6 +128,8 @@ def bind(signature: ToolSignature, args: tuple[Any, ...], kwargs: Mapping[str, A
     bound = signature.signature.bind(*args, **kwargs)
     given = dict(bound.arguments)
     receiver = given.pop(signature.receiver, None) if signature.receiver else None
+    for name in signature.injected:
+        given.pop(name, None)
     rest = given.pop(signature.var_keyword, {}) if signature.var_keyword else {}
     clash = sorted(set(given) & set(rest))
     if clash:
@@ -111,13 +149,15 @@ def bind_names(signature: ToolSignature | None, arguments: Mapping[str, Any], op
     """Bind a call that comes as names and values, as adapters have it; without a signature the names stand for themselves.
 
     Raises:
-        TypeError: the arguments do not fit the signature.
+        TypeError: the arguments do not fit the signature, or name a parameter that is the framework's.
         SnapshotError: an argument cannot be frozen.
     """
+    if signature is not None and (taken := sorted(signature.injected & arguments.keys())):
+        raise TypeError(f"argument {taken[0]!r} is filled in by the framework")
     if signature is None or signature.receiver is not None or _positional_only(signature):
         frozen: Snapshot = snapshot(arguments, opaque)
         return Bound(frozen.plain, frozen.values, (), frozen.values)
-    return bind(signature, (), arguments, opaque)
+    return bind(signature, (), {**dict.fromkeys(signature.injected), **arguments}, opaque)
 
 
 def _positional_only(signature: ToolSignature) -> bool:

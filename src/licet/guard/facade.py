@@ -186,12 +186,13 @@ class Guard:
 
     # The two-phase contract ------------------------------------------------------------------------------------------------
 
-    def begin(self, call: ToolCall, *, task: GuardedTask | str | None = None) -> Ticket:
+    def begin(self, call: ToolCall, *, task: GuardedTask | str | None = None, problem: str = "") -> Ticket:
         """Judge a call and, if it is allowed, mint its token and record it. Never raises; see `Ticket`.
 
-        The tool may run once, after `ticket.redeem()`; then `end` must be called.
+        The tool may run once, after `ticket.redeem()`; then `end` must be called. `problem` says why the arguments do not fit the
+        tool, where the framework knows that they do not: the call is refused, and takes nothing from a budget.
         """
-        return self._gate.begin(call, task=task)
+        return self._gate.begin(call, task=task, problem=problem)
 
     def resolve(self, ticket: Ticket, approved: object, by: str = "") -> Ticket:
         """Take a person's answer to a ticket whose action is `ask`. Only the value True approves, once."""
@@ -204,6 +205,11 @@ class Guard:
     def peek(self, call: ToolCall, *, task: GuardedTask | str | None = None) -> str:
         """`allow`, `ask` or `deny`, without any effect."""
         return self._gate.peek(call, task=task)
+
+    @property
+    def has_approver(self) -> bool:
+        """Whether this guard can ask a person itself; where not, an adapter may ask by its framework's means."""
+        return self._approver is not None
 
     def ask(self, ticket: Ticket) -> Ticket:
         """Ask this guard's approver about a ticket whose action is `ask`, and wait."""
@@ -218,19 +224,23 @@ class Guard:
         ask: Callable[[Ticket], object] | None = None,
         *,
         task: GuardedTask | str | None = None,
+        problem: str = "",
         failed: Callable[[R], str | None] | None = None,
+        output: Callable[[R], object] | None = None,
         suspend: tuple[type[BaseException], ...] = (),
     ) -> R:
         """`begin`, then `run(ticket)` or `deny(ticket)`, then `end`. `run` must use `ticket.arguments`, which is what was judged.
 
         Args:
             ask: asks a person by the framework's own means, and may raise its pause; by default the guard's approver.
+            problem: why the arguments do not fit the tool; see `begin`.
             failed: finds errors that are returned as values, and says them.
+            output: the tool's own output, where the framework wraps it.
             suspend: exceptions that mean a pause and no error.
         """
-        ticket = self.begin(call, task=task)
+        ticket = self.begin(call, task=task, problem=problem)
         if ticket.action == "ask":
-            self._settle(ticket) if ask is None else self._gate.resolve(ticket, ask(ticket), how="asked by the framework")
+            self._settle(ticket) if ask is None else self._framework_answered(ticket, ask(ticket))
         if not self._gate.admit(ticket):
             return deny(ticket)
         try:
@@ -239,7 +249,7 @@ class Guard:
         except BaseException as error:
             self.end(ticket, error=error, suspended=isinstance(error, suspend))
             raise
-        self.end(ticket, result=result, error=failed(result) if failed else None)
+        self.end(ticket, result=output(result) if output else result, error=failed(result) if failed else None)
         return result
 
     async def abegin(self, call: ToolCall, *, task: GuardedTask | str | None = None) -> Ticket:
@@ -264,16 +274,18 @@ class Guard:
         ask: Callable[[Ticket], object] | None = None,
         *,
         task: GuardedTask | str | None = None,
+        problem: str = "",
         failed: Callable[[R], str | None] | None = None,
+        output: Callable[[R], object] | None = None,
         suspend: tuple[type[BaseException], ...] = (),
     ) -> R:
         """`around`, with an async `run`."""
-        ticket = self.begin(call, task=task)
+        ticket = self.begin(call, task=task, problem=problem)
         if ticket.action == "ask":
             if ask is None:
                 await self._asettle(ticket)
             else:
-                self._gate.resolve(ticket, ask(ticket), how="asked by the framework")
+                self._framework_answered(ticket, ask(ticket))
         if not self._gate.admit(ticket):
             return deny(ticket)
         try:
@@ -282,11 +294,14 @@ class Guard:
         except BaseException as error:
             self.end(ticket, error=error, suspended=isinstance(error, suspend))
             raise
-        self.end(ticket, result=result, error=failed(result) if failed else None)
+        self.end(ticket, result=output(result) if output else result, error=failed(result) if failed else None)
         return result
 
     def _settle(self, ticket: Ticket) -> None:
         if ticket.action != "ask":
+            return
+        if ticket.approved_before:
+            self._gate.resolve(ticket, approved=True, how="approved before the tool was suspended")
             return
         begun = time.monotonic()
         answer = ask(self._approver, self._gate.question(ticket), self._approval_seconds)
@@ -295,9 +310,17 @@ class Guard:
     async def _asettle(self, ticket: Ticket) -> None:
         if ticket.action != "ask":
             return
+        if ticket.approved_before:
+            self._gate.resolve(ticket, approved=True, how="approved before the tool was suspended")
+            return
         begun = time.monotonic()
         answer = await aask(self._approver, self._gate.question(ticket), self._approval_seconds)
         self._answered(ticket, answer, time.monotonic() - begun)
+
+    def _framework_answered(self, ticket: Ticket, approved: object) -> None:
+        waited = min(self._clock.now(), ticket.asked_until) - ticket.started
+        self._tasks.pause(ticket.task, max(0.0, waited))
+        self._gate.resolve(ticket, approved, how="asked by the framework")
 
     def _answered(self, ticket: Ticket, answer: Answer, waited: float) -> None:
         self._tasks.pause(ticket.task, waited)

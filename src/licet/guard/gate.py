@@ -47,7 +47,7 @@ class Gate:
     def begin(self, call: ToolCall, *, task: GuardedTask | str | None = None, bound: Bound | None = None, problem: str = "") -> Ticket:
         """Judge a call. Never raises: what cannot be decided is a denied ticket.
 
-        `bound` are arguments that are frozen already; `problem` says why they could not be.
+        `bound` are arguments that are frozen already; `problem` says why they could not be, or do not fit the tool.
         """
         try:
             return self._begin(call, task, bound, problem)
@@ -64,7 +64,7 @@ class Gate:
         args_digest = digest(dict(bound.plain)) if bound is not None else f"unjudgeable:{os.urandom(16).hex()}"
         task = self._p.tasks.find(named)
         outer = running_ticket.get()
-        if outer is not None and _same_call(outer, call, args_digest) and outer.join():
+        if outer is not None and outer.task is task and _same_call(outer, call, args_digest) and outer.join():
             return self._joined(call, outer, bound, args_digest)
         key = _pending_key(call, task, args_digest)
         with self._lock:
@@ -104,6 +104,8 @@ class Gate:
                 ticket._token = self._mint(ticket, task, tool, span.traceparent)
             fields = ledger_fields(ticket)
             fields |= {"jti": ticket._token.jti if ticket._token else "", "exp": ticket._token.exp if ticket._token else 0}
+            if ticket.resumed:
+                fields["resumed"] = True
             self._p.recorder.before("call.intent", fields, durable=self._durable(tool))
         except (StateError, UsageError) as error:
             ticket._token = None
@@ -143,7 +145,7 @@ class Gate:
         self._update(ticket, "denied")
 
     def _ask(self, ticket: Ticket, key: tuple[str, ...]) -> None:
-        ticket.asked_until = self._p.clock.now() + self._p.approval_seconds
+        ticket.asked_until = ticket.asked_until or self._p.clock.now() + self._p.approval_seconds
         ticket.message = explain(ticket.decision, ticket.call.tool, ticket.task.scope.tools if ticket.task else ()).text
         ticket.move("asked", "ended")
         self._p.recorder.after("call.asked", ledger_fields(ticket))
@@ -196,7 +198,8 @@ class Gate:
         if not failure and approved is True and not yes:
             failure = "the approval came too late"
         if task is not None:
-            self._p.store.ask(task.id, ticket.call.tool, refused=not yes and not failure)
+            if not ticket.approved_before:  # one call is one question, however often its tool is suspended
+                self._p.store.ask(task.id, ticket.call.tool, refused=not yes and not failure)
             fields = ledger_fields(ticket) | {"approved": yes, "by": by, "how": how or "not authenticated", "failure": failure}
             self._p.recorder.before("approval", fields)
         if not yes:
@@ -289,12 +292,13 @@ def _recordable(call: ToolCall) -> ToolCall:
 
 
 def _same_call(outer: Ticket, call: ToolCall, args_digest: str) -> bool:
-    """Two layers are one call only if tool, arguments and call id agree, and the outer layer is another framework's.
+    """Two layers are one call only if tool, arguments and call id agree (and, where this is asked, the task).
 
     A plain function under an adapter knows no call id; it takes the outer's. A function that calls itself is a call of its own.
     """
-    agree = outer.call.tool == call.tool and outer.args_digest == args_digest and outer.call.framework != call.framework
-    return agree and (call.call_id is None or call.call_id == outer.call.call_id)
+    if outer.call.tool != call.tool or outer.args_digest != args_digest:
+        return False
+    return outer.call.framework != call.framework if call.call_id is None else call.call_id == outer.call.call_id
 
 
 def _pending_key(call: ToolCall, task: GuardedTask | None, args_digest: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from licet.policy.engine import weigh
 from licet.policy.request import reason
 from licet.records import CallRecord, CallStatus, Claim, Decision, ToolCall
 from licet.store import Transaction
+from licet.telemetry import semconv
 
 _log = logging.getLogger("licet")
 
@@ -63,22 +64,44 @@ class Judge:
         """Decide, and take what the budgets must give, in one transaction."""
         task = ticket.task
         with self._p.store.transaction() as tx:
-            facts, wanted = self._facts(tx, task, request)
+            if not approved:
+                self._recognise(tx, ticket)
+            facts, wanted = self._facts(tx, task, request, paid=ticket.resumed)
             kind = task.record.kind if task else ""
             glass = bool(kind) and tx.glass_broken(kind, request.time)
             decision = decide(CHECKS_OF_A_CALL, request, facts, lambda check: self._observed(check, kind, request.time, glass=glass))
             if approved and decision.outcome == "ask":
                 settled = weigh(found for found in decision.reasons if found.effect != "ask")
                 decision = replace(decision, outcome="allow", judged=settled.judged)
-            elif decision.outcome == "ask" and task is not None:
+            elif decision.outcome == "ask" and ticket.asked_until and ticket.asked_until <= request.time:
+                decision = weigh([reason("approval.unavailable", "nobody answered in time"), *decision.reasons])
+            elif decision.outcome == "ask" and task is not None and not ticket.resumed:
                 decision = _weary(decision, *tx.asked(task.id), request.tool)
             if decision.outcome == "allow":
                 for claim in wanted:
                     tx.reserve(claim, request.time)
-            seq = ticket.seq if approved else tx.add_call(self._record(ticket, decision, request.time))
+                if ticket.seq:
+                    tx.take_up(ticket.id)
+            seq = ticket.seq or tx.add_call(self._record(ticket, decision, request.time))
             return Judged(decision, seq, facts.last_tool or "", wanted)
 
-    def _facts(self, tx: Transaction, task: GuardedTask | None, request: Request) -> tuple[Facts, list[Claim]]:
+    def _recognise(self, tx: Transaction, ticket: Ticket) -> None:
+        """A call that its tool suspended, or that still waits for an answer, is the same call when the framework makes it again."""
+        call, task = ticket.call, ticket.task
+        if task is None or call.call_id is None:
+            return
+        earlier = tx.waiting(task.id, call.framework, call.call_id, call.tool, ticket.args_digest)
+        if earlier is None or earlier.attributes.get(semconv.CONVERSATION_ID, call.session) != call.session:
+            return
+        ticket.id, ticket.seq = earlier.id, earlier.seq
+        if earlier.status == "suspended":
+            ticket.resumed = True
+            ticket.approved_before = any(found.effect == "ask" and not found.observed for found in earlier.decision.reasons)
+        else:
+            ticket.asked_until = earlier.started + self._p.approval_seconds
+
+    def _facts(self, tx: Transaction, task: GuardedTask | None, request: Request, *, paid: bool = False) -> tuple[Facts, list[Claim]]:
+        """What the checks look at, and what the budgets must give; `paid`: they gave it before the call was suspended."""
         reaches = self._p.own_files.reaches(request.plain)
         if task is None:
             return Facts(self._p.manifest, reaches=reaches), []
@@ -86,7 +109,7 @@ class Judge:
         wanted: list[Claim] = []
         uncountable = ""
         try:
-            if not request.unjudgeable:
+            if not request.unjudgeable and not paid:
                 wanted = [claim for owner in task.budgets for claim in claims(owner, request.tool, request.plain)]
         except BudgetRefusal as error:
             uncountable = str(error)

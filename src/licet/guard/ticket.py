@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from licet.canonical import Plain
 from licet.errors import TicketSpent
 from licet.guard.binding import Bound
+from licet.guard.context import current_task, enter_task, leave_task
 from licet.guard.task import GuardedTask
 from licet.records import Action, Decision, ToolCall
 from licet.telemetry import CallSpan
@@ -48,6 +49,8 @@ class Ticket:
         self.seq = 0
         self.started = 0.0
         self.joins: Ticket | None = None
+        self.resumed = False  # the tool was suspended in this call before: its budgets are paid
+        self.approved_before = False  # and a person had approved it
         self._bound = bound
         self._token: CallToken | None = None
         self._span: CallSpan | None = None
@@ -79,6 +82,11 @@ class Ticket:
         """The arguments as they were judged, as JSON."""
         return self._bound.plain if self._bound else {}
 
+    @property
+    def values(self) -> Mapping[str, Any] | None:
+        """The frozen arguments to run the tool with; None where `redeem` would answer None."""
+        return self._bound.values if self._bound else None
+
     def redeem(self) -> Bound | None:
         """Take the frozen arguments to run the tool with, once.
 
@@ -101,9 +109,12 @@ class Ticket:
             return self._bound
 
     def join(self) -> bool:
-        """Let an inner layer be the same call; True for the first that asks while this ticket is running."""
+        """Let an inner layer be the same call; True for the first that asks while this ticket, or the one it joined, is running."""
+        outermost = self
+        while outermost.joins is not None:
+            outermost = outermost.joins
         with self._lock:
-            if self._state != "running" or self._joined or self.joins is not None:
+            if outermost._state != "running" or self._joined:
                 return False
             self._joined = True
             return True
@@ -141,9 +152,15 @@ running_ticket: ContextVar[Ticket | None] = ContextVar("licet_ticket", default=N
 
 @contextmanager
 def running(ticket: Ticket) -> Iterator[None]:
-    """Make `ticket` the running call, and its span the current span, of this thread or asyncio task."""
+    """Make `ticket` the running call, its task the current task, and its span the current span, of this thread or asyncio task.
+
+    The task may have been named by a framework's context alone; what the tool itself calls belongs to it too.
+    """
     token = running_ticket.set(ticket)
-    span = ticket._span
+    span, task = ticket._span, ticket.task
+    entered = task if task is not None and task is not current_task() else None
+    if entered is not None:
+        enter_task(entered)
     try:
         if span is None:
             yield
@@ -152,6 +169,8 @@ def running(ticket: Ticket) -> Iterator[None]:
                 yield
     finally:
         running_ticket.reset(token)
+        if entered is not None:
+            leave_task(entered)
 
 
 def current_call() -> CurrentCall | None:

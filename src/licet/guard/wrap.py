@@ -15,7 +15,7 @@ from typing import Any
 
 from licet.canonical import digest
 from licet.errors import Denied, SnapshotError, UsageError
-from licet.guard.binding import Bound, ToolSignature, bind, read_signature
+from licet.guard.binding import Bound, ToolSignature, annotations_of, bind, read_signature
 from licet.guard.gate import output_digest
 from licet.guard.ticket import Ticket, running
 from licet.policy.engine import weigh
@@ -302,7 +302,7 @@ def _dress(twin: Callable[..., Any], function: Callable[..., Any], tool: str, si
             setattr(twin, attribute, value)
     if not hasattr(function, "__name__"):
         twin.__name__ = twin.__qualname__ = tool
-    hints = _hints(function)
+    hints = annotations_of(function)  # resolved: the twin's globals are ours
     twin.__annotations__ = hints
     parameters = [
         parameter.replace(annotation=hints.get(parameter.name, parameter.annotation))
@@ -310,19 +310,6 @@ def _dress(twin: Callable[..., Any], function: Callable[..., Any], tool: str, si
     ]
     returns = hints.get("return", signature.signature.return_annotation)
     twin.__signature__ = signature.signature.replace(parameters=parameters, return_annotation=returns)  # type: ignore[attr-defined]
-
-
-def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """Annotations, resolved where the original was written: the twin's globals are ours."""
-    target: Any = function
-    while isinstance(target, functools.partial):
-        target = target.func
-    if not inspect.isroutine(target):
-        target = type(target).__call__
-    try:
-        return typing.get_type_hints(target, include_extras=True)
-    except (NameError, TypeError, AttributeError):
-        return dict(getattr(target, "__annotations__", {}))
 
 
 def _definition(tool: str, twin: Callable[..., Any]) -> str:

@@ -243,6 +243,15 @@ class _SqliteTransaction:
         self._db.execute(f"INSERT INTO calls ({CALL_COLUMNS}) VALUES ({_marks(CALL_COLUMNS)})", call_row(call, seq))
         return seq
 
+    def waiting(self, task_id: str, framework: str, call_id: str, tool: str, args_digest: str) -> CallRecord | None:
+        query = f"""SELECT {CALL_COLUMNS} FROM calls WHERE task_id=? AND framework=? AND call_id=? AND tool=? AND args_digest=?
+                    AND status IN ('suspended','asked') ORDER BY seq DESC LIMIT 1"""
+        row = self._db.execute(query, (task_id, framework, call_id, tool, args_digest)).fetchone()
+        return call_of(row) if row else None
+
+    def take_up(self, call_id: str) -> None:
+        self._db.execute("UPDATE calls SET status='running', ended=NULL WHERE id=?", (call_id,))
+
     def glass_broken(self, kind: str, now: float) -> bool:
         query = "SELECT 1 FROM broken_glass WHERE kind=? AND until>? AND time<=? LIMIT 1"
         return self._db.execute(query, (kind, now, now)).fetchone() is not None
