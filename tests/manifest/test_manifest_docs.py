@@ -1,0 +1,52 @@
+"""What docs/manifest.md shows, loads; and it leaves no key out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from licet.manifest import Agent, Argument, Budget, Credential, Grant, Manifest, Owner, TaskKind, Tool
+from licet.manifest.lint import check
+from licet.manifest.models import UNENFORCED
+from licet.manifest.yaml_reader import read
+from manifests import NOW
+
+PAGE = (Path(__file__).parents[2] / "docs" / "manifest.md").read_text(encoding="utf-8")
+FENCES = re.findall(r"^```yaml([^\n]*)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+WHOLE = [text for title, text in FENCES if "licet.yaml" in title]
+PARTS = [text for title, text in FENCES if "licet.yaml" not in title]
+
+
+@pytest.mark.parametrize("text", WHOLE, ids=range(len(WHOLE)))
+def test_whole_manifests_load_without_errors(text: str) -> None:
+    """On the day that this page was written."""
+    manifest, problems = check(text, name="docs/manifest.md", now=NOW)
+    assert manifest is not None
+    assert [str(problem) for problem in problems if problem.severity == "error"] == []
+    assert {problem.code for problem in problems} <= {"egress-without-flow"}
+
+
+@pytest.mark.parametrize("text", PARTS, ids=range(len(PARTS)))
+def test_parts_are_what_the_models_take(text: str) -> None:
+    """An example that is refused teaches nothing."""
+    document = read(text)
+    assert document.refused == []
+    for rule in document.data.get("arguments", {}).values():
+        Argument.model_validate(rule)
+    for budget in document.data.get("budgets", []):
+        Budget.model_validate(budget)
+
+
+@pytest.mark.parametrize("model", [Manifest, Owner, Agent, Credential, Tool, TaskKind, Grant, Budget, Argument])
+def test_every_key_is_taught(model: type[BaseModel]) -> None:
+    """A key that nobody can read about is used wrongly; the words of later releases are named too."""
+    for key in [*model.model_fields, *UNENFORCED.get(model.__name__, {})]:
+        assert re.search(rf"`{key}`|`{key}: |\b{key}: ", PAGE), key
+
+
+def test_there_is_something_to_test() -> None:
+    """Else a changed fence would empty the tests above."""
+    assert (len(WHOLE), len(PARTS)) == (2, 3)
