@@ -20,6 +20,14 @@ COMMANDS = {
     "check": "check a manifest",
     "schema": "print the JSON Schema of a manifest",
     "init": "draft a manifest from tools that exist",
+    "tasks": "list the newest tasks",
+    "task": "show one task's intent trace, or end the task",
+    "graph": "draw a task's calls",
+    "findings": "list what an owner must look at",
+    "replay": "hold recorded runs against a manifest",
+    "break-glass": "let one task kind run unenforced for some minutes",
+    "ledger": "verify the ledger",
+    "keys": "print the public key that verifies call tokens",
     "version": "print the versions of Licet and Python",
 }
 

@@ -128,7 +128,8 @@ def _kind(kind: str, counts: KindStatistics) -> None:
     _checks(executed.observed.most_common(), "would be denied or asked, observed: ")
     if counts.unexecuted.calls:
         apart = counts.unexecuted
-        output.say(f"  never executed in the recording: {apart.calls:,} (allowed {apart.allowed:,}, asked {apart.asked:,}, denied {apart.denied:,})")
+        split = f"allowed {apart.allowed:,}, asked {apart.asked:,}, denied {apart.denied:,}"
+        output.say(f"  never executed in the recording: {apart.calls:,} ({split})")
         _checks(apart.checks.most_common(), "")
     if counts.undeclared:
         named = ", ".join(name for name, _ in counts.undeclared.most_common(5))

@@ -65,7 +65,7 @@ class _WrongError(Exception):
         self.why = why
 
 
-def read(path: str | Path, progress: Callable[[int], None] = lambda position: None) -> Iterator[Session | Bad]:
+def read(path: str | Path, progress: Callable[[int], object] | None = None) -> Iterator[Session | Bad]:
     """Every session of a file, and every line that is none. `progress` hears how many bytes of the file have been read.
 
     Raises:
@@ -85,7 +85,8 @@ def read(path: str | Path, progress: Callable[[int], None] = lambda position: No
                     yield Bad(name, number, "", f"longer than {MAX_LINE // 1024 // 1024} MiB")
                 elif line.strip():
                     yield _session(line, name, number)
-                progress(raw.tell())
+                if progress is not None:
+                    progress(raw.tell())
         except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
             why = "the gzip file is cut off" if isinstance(error, EOFError) else f"the file cannot be read on: {_said(error)}"
             yield Bad(name, number + 1, "", why)

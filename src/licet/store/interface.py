@@ -84,6 +84,9 @@ class Store(Protocol):
     def task(self, task_id: str) -> TaskRecord | None:
         """The task, or None."""
 
+    def tasks_like(self, prefix: str, limit: int = 10) -> Sequence[str]:
+        """The ids that begin with `prefix`, at most `limit` of them."""
+
     def tasks(self, limit: int = 50) -> Sequence[TaskRecord]:
         """The newest tasks first."""
 

@@ -165,6 +165,12 @@ class SqliteStore:
         rows = self._read(f"SELECT {TASK_COLUMNS} FROM tasks WHERE id=?", (task_id,))
         return task_of(rows[0]) if rows else None
 
+    def tasks_like(self, prefix: str, limit: int = 10) -> Sequence[str]:
+        """See `Store`."""
+        # A range, and no pattern: `%` and `_` in a prefix are only characters.
+        query = "SELECT id FROM tasks WHERE id>=? AND id<? ORDER BY id LIMIT ?"
+        return [row[0] for row in self._read(query, (prefix, prefix + "\U0010ffff", limit))]
+
     def tasks(self, limit: int = 50) -> Sequence[TaskRecord]:
         """See `Store`."""
         return [task_of(row) for row in self._read(f"SELECT {TASK_COLUMNS} FROM tasks ORDER BY started DESC, rowid DESC LIMIT ?", (limit,))]

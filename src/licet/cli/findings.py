@@ -1,0 +1,49 @@
+"""`licet findings`: what an owner must look at."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Mapping
+
+from licet.cli import output
+from licet.cli.output import Style
+from licet.cli.state import add_state, existing, store_of, task_id
+from licet.clock import iso
+from licet.escape import visible
+
+_STYLES: Mapping[str, Style] = {"critical": "red", "high": "red", "medium": "yellow"}
+
+EXAMPLE = """\
+example: licet findings
+         licet findings --task 3f2a --json | jq '.findings[].sentence'
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--task", metavar="ID", help="only those of one task and its sub-tasks (a unique beginning of its id is enough)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+    add_state(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """List them, oldest first."""
+    with store_of(existing(options, "store")) as store:
+        if options.task is None:
+            found = list(store.findings())
+        else:
+            family = store.family(task_id(store, options.task))
+            found = sorted((finding for task in family for finding in store.findings(task.id)), key=lambda finding: finding.time)
+    if options.json:
+        output.data({"findings": [dataclasses.asdict(finding) for finding in found]})
+        return 0
+    for finding in found:
+        severity = output.paint(f"{visible(finding.severity, 10):8}", _STYLES.get(finding.severity, "dim"))
+        owner = f"  owner: {visible(finding.owner, 80)}" if finding.owner else "  owner: nobody"
+        task = f"  task: {finding.task_id[:12]}" if finding.task_id else ""
+        output.say(f"{iso(finding.time)}  ", severity, f"  {visible(finding.check, 80)}{owner}{task}")
+        output.say(f"    {visible(finding.sentence, 1_000)}")
+    if not found:
+        output.say("no findings")
+    return 0

@@ -1,0 +1,66 @@
+"""`licet task ID`: one task's intent trace. `licet task end ID`: end it."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import time
+
+from licet.cli import output
+from licet.cli.state import add_state, existing, store_of, task_id
+from licet.clock import iso
+from licet.errors import UsageError
+from licet.guard.state import StateFolder
+from licet.ledger import Ledger
+from licet.report import collect, trace
+from licet.store import Store
+
+EXAMPLE = """\
+ID is a task's id, or the beginning of it. An ended task, and every task below it, is refused from its next call on, in every process.
+
+example: licet task 3f2a
+         licet task end 3f2a
+         licet task 3f2a --json | jq '.calls[] | select(.status == "denied") | .decision.reasons'
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("words", metavar="[end] ID", nargs="+", help="the task, or a unique beginning of its id")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a tree")
+    add_state(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show the task, or end it; 1 if it had ended before."""
+    *verbs, prefix = options.words
+    if verbs not in ([], ["end"]):
+        raise UsageError("write `licet task ID` or `licet task end ID`")
+    folder = existing(options, "store")
+    with store_of(folder) as store:
+        wanted = task_id(store, prefix)
+        if verbs:
+            return _end(folder, store, wanted, as_json=options.json)
+        story = collect(store, wanted)
+    if options.json:
+        output.data(story.as_dict())
+    else:
+        output.write(trace(story, output.paint))
+    return 0
+
+
+def _end(folder: StateFolder, store: Store, wanted: str, *, as_json: bool) -> int:
+    record = store.task(wanted)
+    now, by = time.time(), f"command line, {getpass.getuser()}"
+    ended = record is not None and record.ended is None
+    if record is not None and ended:
+        ledger = Ledger(folder.ledger)
+        # The ledger first: what it does not have has not happened.
+        ledger.append("task.end", {"task": wanted, "txn": record.root, "by": by}, time=iso(now))
+        ledger.close()
+        ended = store.end_task(wanted, now, by)
+    if as_json:
+        output.data({"task": wanted, "ended": ended})
+    else:
+        output.say(f"task {wanted} ended" if ended else f"task {wanted} had ended before")
+    return 0 if ended else 1

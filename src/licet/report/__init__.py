@@ -1,0 +1,9 @@
+"""What happened in a task, for people: the intent trace as a tree, the call graph as a picture. Everything shown is made visible."""
+
+from licet.report.graphml import graphml
+from licet.report.page import page
+from licet.report.story import Story, collect
+from licet.report.svg import svg
+from licet.report.tree import trace
+
+__all__ = ["Story", "collect", "graphml", "page", "svg", "trace"]

@@ -1,0 +1,76 @@
+"""The records of one task and its sub-tasks, put together for showing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from licet.chain import CallGraph, build
+from licet.errors import UsageError
+from licet.records import CallRecord, Finding, TaskRecord
+from licet.store import Store
+
+
+@dataclass(frozen=True)
+class Story:
+    """A task, its sub-tasks (parents before children), their calls by task id, and the findings about them."""
+
+    tasks: Sequence[TaskRecord]
+    calls: Mapping[str, Sequence[CallRecord]]
+    findings: Sequence[Finding] = ()
+
+    @property
+    def task(self) -> TaskRecord:
+        """The task that the story is about."""
+        return self.tasks[0]
+
+    @property
+    def graph(self) -> CallGraph:
+        """The call graph of all of it."""
+        return build(self.tasks, self.calls)
+
+    def children(self, task_id: str) -> list[TaskRecord]:
+        """The tasks that were delegated from this one."""
+        return [task for task in self.tasks[1:] if task.parent == task_id]
+
+    def steps(self, task_id: str) -> list[Step]:
+        """The calls and the sub-tasks of one task, in order of time."""
+        steps = [Step(call.started, call=call) for call in self.calls.get(task_id, ())]
+        steps += [Step(child.started, task=child) for child in self.children(task_id)]
+        return sorted(steps, key=lambda step: step.time)
+
+    def as_dict(self, task: TaskRecord | None = None) -> dict[str, Any]:
+        """The whole story as plain data, sub-tasks nested."""
+        about = task or self.task
+        calls = [dataclasses.asdict(call) | {"attributes": dict(call.attributes)} for call in self.calls.get(about.id, ())]
+        return {
+            **dataclasses.asdict(about),
+            "principal_is": "asserted",
+            "calls": calls,
+            "findings": [dataclasses.asdict(finding) for finding in self.findings if finding.task_id == about.id],
+            "tasks": [self.as_dict(child) for child in self.children(about.id)],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A call, or a sub-task, at the time at which it began."""
+
+    time: float
+    call: CallRecord | None = field(default=None, kw_only=True)
+    task: TaskRecord | None = field(default=None, kw_only=True)
+
+
+def collect(store: Store, task_id: str) -> Story:
+    """The story of the task with this id.
+
+    Raises:
+        UsageError: the store does not know the task.
+    """
+    tasks = sorted(store.family(task_id), key=lambda task: task.id != task_id)  # a clock that stepped back must not put a child first
+    if not tasks:
+        raise UsageError(f"task {task_id!r} is not known to this store")
+    calls = {task.id: store.calls(task.id) for task in tasks}
+    return Story(tasks, calls, [finding for task in tasks for finding in store.findings(task.id)])

@@ -1,0 +1,96 @@
+"""The intent trace as a tree of lines: why the task ran, each call with its decision and reasons; what was blocked stands out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from licet.clock import iso
+from licet.escape import visible
+from licet.records import CallRecord, Reason, TaskRecord
+from licet.report.story import Story
+
+Style = Literal["bold", "dim", "red", "yellow", "green"]
+Paint = Callable[[str, Style], str]
+
+SHORT_ID = 12  # characters; enough that two tasks of one store do not share them
+_NAME, _SENTENCE, _INTENT = 80, 500, 500  # characters shown
+
+
+def plain(text: str, style: Style) -> str:  # noqa: ARG001 - the signature of a painter
+    """No colour."""
+    return text
+
+
+def trace(story: Story, paint: Paint = plain) -> str:
+    """The tree of a story, ending in a line feed. `paint` colours parts that are visible already."""
+    lines: list[str] = []
+    _task(story, story.task, "", paint, lines)
+    if story.findings:
+        count = len(story.findings)
+        lines.append(paint(f"{count} finding{'' if count == 1 else 's'}: licet findings --task {visible(story.task.id[:SHORT_ID])}", "dim"))
+    return "\n".join(lines) + "\n"
+
+
+def state_of(task: TaskRecord) -> str:
+    """Whether a task is open, or how it ended."""
+    return f"ended ({task.ended_by})" if task.ended is not None else "open"
+
+
+def _task(story: Story, task: TaskRecord, indent: str, paint: Paint, lines: list[str]) -> None:
+    steps = story.steps(task.id)
+    bar = "│ " if steps else "  "
+    head = f"{paint(_short(task.kind), 'bold')}  task {visible(task.id[:SHORT_ID])}  {iso(task.started)}  {_short(state_of(task))}"
+    lines.append(f"{indent}{head}")
+    below = _below(indent)
+    lines.append(f"{below}{bar}intent  {visible(task.intent, _INTENT)}")
+    lines.append(f"{below}{bar}agent   {_short(task.agent)} for {_short(task.principal)} (asserted)")
+    for index, step in enumerate(steps):
+        last = index == len(steps) - 1
+        if step.call is not None:
+            _call(step.call, below, paint, lines, last=last)
+        elif step.task is not None:
+            _task(story, step.task, f"{below}{'└─ ' if last else '├─ '}", paint, lines)
+    if not steps:
+        lines.append(f"{below}  {paint('no call', 'dim')}")
+
+
+def _call(call: CallRecord, below: str, paint: Paint, lines: list[str], *, last: bool) -> None:
+    mark, word, style = _verdict(call)
+    took = f"  {1000 * (call.ended - call.started):.0f} ms" if call.ended is not None and call.status != "denied" else ""
+    error = f" ({_short(call.error_type)})" if call.error_type else ""
+    name = paint(_short(call.tool), style) if style == "red" else _short(call.tool)
+    lines.append(f"{below}{'└─' if last else '├─'} {call.seq} {name}  {paint(f'{mark} {word}', style)}{error}{took}")
+    rest = f"{below}{'   ' if last else '│  '}"
+    lines += [f"{rest}  {paint(_because(found), style if _enforced(found) else 'dim')}" for found in call.decision.reasons]
+
+
+def _verdict(call: CallRecord) -> tuple[str, str, Style]:
+    """How one looks at a call: a mark, words, and a colour."""
+    decision = call.decision
+    if call.status == "denied" or decision.outcome == "deny":
+        return "✗", "BLOCKED", "red"
+    if call.status == "asked":
+        return "?", "waits for a person", "yellow"
+    observed = f", observed: would {decision.judged}" if decision.judged != decision.outcome and decision.outcome == "allow" else ""
+    asked = " after a person was asked" if any(found.effect == "ask" and not found.observed for found in decision.reasons) else ""
+    style: Style = "yellow" if observed or call.status in ("failed", "unknown") else "green"
+    return "✓", f"allowed{asked}{observed}, {call.status}", style
+
+
+def _because(found: Reason) -> str:
+    observed = " (observed, not enforced)" if found.observed else ""
+    return f"{visible(found.sentence, _SENTENCE)} [{visible(found.check, _NAME)}]{observed}"
+
+
+def _enforced(found: Reason) -> bool:
+    return not found.observed and found.effect != "flag"
+
+
+def _short(text: str) -> str:
+    return visible(text, _NAME)
+
+
+def _below(indent: str) -> str:
+    """What stands before the lines under a branch."""
+    return indent.replace("└─ ", "   ").replace("├─ ", "│  ")
