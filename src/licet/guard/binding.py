@@ -31,6 +31,7 @@ class ToolSignature:
     signature: inspect.Signature
     receiver: str | None = None
     defaults: Mapping[str, Plain] = field(default_factory=dict)
+    fallbacks: Mapping[str, Any] = field(default_factory=dict)  # what each default was when the tool was wrapped
     injected: frozenset[str] = frozenset()
 
     @functools.cached_property
@@ -78,14 +79,16 @@ def read_signature(function: Callable[..., Any]) -> ToolSignature:
     hints = annotations_of(function)
     injected = frozenset(p.name for p in parameters if _is_filled_in(hints.get(p.name, p.annotation)))
     defaults: dict[str, Plain] = {}
+    fallbacks: dict[str, Any] = {}
     for parameter in parameters:
         if parameter.kind in _NAMED and parameter.default is not inspect.Parameter.empty and parameter.name not in injected:
+            fallbacks[parameter.name] = parameter.default
             try:
                 defaults[parameter.name] = snapshot({"default": parameter.default}).plain["default"]
             except SnapshotError:
-                # The developer's own sentinel: left out of the judged call, and left to the function when it runs.
+                # The developer's own sentinel: left out of the judged call.
                 continue
-    return ToolSignature(signature, receiver, defaults, injected)
+    return ToolSignature(signature, receiver, defaults, fallbacks, injected)
 
 
 def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
@@ -134,15 +137,18 @@ def bind(signature: ToolSignature, args: tuple[Any, ...], kwargs: Mapping[str, A
     clash = sorted(set(given) & set(rest))
     if clash:
         raise TypeError(f"got two values for argument {clash[0]!r}")
-    frozen = snapshot({**given, **rest}, opaque)
+    # A default that has changed since (a list that a call appended to, `__defaults__` itself) would not be what was judged.
+    missing = {name: default for name, default in signature.fallbacks.items() if name not in bound.arguments}
+    judged = {name: default for name, default in missing.items() if name in signature.defaults}
+    frozen, defaults = snapshot({**given, **rest}, opaque), snapshot(judged)
+    bound.arguments.update({**missing, **defaults.values})
     for name in given:
         bound.arguments[name] = frozen.values[name]
     if rest and signature.var_keyword:
         bound.arguments[signature.var_keyword] = {name: frozen.values[name] for name in rest}
     if signature.receiver:
         bound.arguments[signature.receiver] = receiver
-    left_out = {name: value for name, value in signature.defaults.items() if name not in given}
-    return Bound({**frozen.plain, **left_out}, frozen.values, bound.args, bound.kwargs)
+    return Bound({**frozen.plain, **defaults.plain}, frozen.values, bound.args, bound.kwargs)
 
 
 def bind_names(signature: ToolSignature | None, arguments: Mapping[str, Any], opaque: frozenset[str]) -> Bound:
