@@ -102,8 +102,8 @@ def test_every_command_has_help_with_an_example(command: str, capsys: pytest.Cap
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     """With what it does."""
     assert main(["--help"]) == 0
-    out = capsys.readouterr().out
-    assert all(f"{name} " in out and summary in out for name, summary in COMMANDS.items())
+    out = " ".join(capsys.readouterr().out.split())  # argparse wraps long lines
+    assert all(f"{name} {summary}" in out for name, summary in COMMANDS.items())
 
 
 def test_schema_prints_the_shipped_schema(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from licet.draft.model import DraftArgument, is_argument_name
 from licet.manifest.arguments import Argument
 
-MAX_DEPTH = 3  # of nested objects and lists; deeper, only the type is kept
+MAX_DEPTH = 2  # of nested objects and lists; deeper, only the type is kept
 MAX_PROPERTIES = 100  # of one tool
-MAX_KEYS = 30  # of one nested object
+MAX_KEYS = 20  # of one nested object
 MAX_VALUES = 200  # of an enum
 _MAX_REFERENCES = 20
 _MAX_BITS = 256  # of a whole number
