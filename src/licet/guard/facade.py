@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from licet.approval import TIMEOUT_SECONDS, Answer, aask, ask
+from licet.approval import TIMEOUT_SECONDS, Answer, ApprovalRequest, aask, ask
 from licet.clock import Clock, SystemClock
 from licet.errors import UsageError
 from licet.guard.context import teach_threads
@@ -210,6 +210,10 @@ class Guard:
     def has_approver(self) -> bool:
         """Whether this guard can ask a person itself; where not, an adapter may ask by its framework's means."""
         return self._approver is not None
+
+    def question(self, ticket: Ticket) -> ApprovalRequest:
+        """What a person is to be asked about a ticket whose action is `ask`: for adapters that show it themselves."""
+        return self._gate.question(ticket)
 
     def ask(self, ticket: Ticket) -> Ticket:
         """Ask this guard's approver about a ticket whose action is `ask`, and wait."""
