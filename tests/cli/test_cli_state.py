@@ -1,0 +1,174 @@
+"""The commands that look into a state folder: what they show, what they change, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from state_fixture import manifest_in, worked_in
+
+from licet import Denied, Guard
+from licet.cli import main
+from licet.ledger import verify
+
+Out = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def worked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
+    state, task = worked_in(tmp_path)
+    monkeypatch.setenv("LICET_STATE", str(state))
+    monkeypatch.setenv("NO_COLOR", "1")
+    return state, task
+
+
+def test_tasks_lists_the_newest_first(worked: tuple[Path, str], capsys: Out) -> None:
+    assert main(["tasks"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "lookup" in lines[0]
+    assert "1 calls" in lines[0]
+    assert lines[2].startswith(worked[1][:12])
+    assert "3 calls  1 blocked" in lines[2]
+    assert lines[3].strip() == "Answer ticket 1 \\u{1b}[31m<b>"
+    assert main(["tasks", "-n", "1", "--json"]) == 0
+    assert [task["kind"] for task in json.loads(capsys.readouterr().out)["tasks"]] == ["lookup"]
+
+
+def test_task_shows_the_tree(worked: tuple[Path, str], capsys: Out) -> None:
+    assert main(["task", worked[1][:6]]) == 0
+    out = capsys.readouterr().out
+    assert "intent  Answer ticket 1 \\u{1b}[31m<b>" in out
+    assert "agent   bot for user:grace (asserted)" in out
+    assert "├─ 1 read_ticket  ✓ allowed, done" in out
+    assert "├─ 2 send_email  ✗ BLOCKED" in out
+    assert "[scope.argument]" in out
+    assert "├─ lookup  task " in out
+    assert "│  │ agent   helper for user:grace (asserted)" in out
+    assert "│  └─ 1 send_email  ✗ BLOCKED" in out
+    assert "└─ 3 send_email  ✓ allowed, failed (ConnectionError)" in out
+
+
+def test_task_as_json_nests_the_sub_tasks(worked: tuple[Path, str], capsys: Out) -> None:
+    assert main(["task", worked[1], "--json"]) == 0
+    out = capsys.readouterr().out
+    assert out.isascii()
+    told = json.loads(out)
+    assert (told["id"], told["principal_is"]) == (worked[1], "asserted")
+    assert [call["status"] for call in told["calls"]] == ["done", "denied", "failed"]
+    assert told["tasks"][0]["kind"] == "lookup"
+    assert [finding["check"] for finding in told["findings"]] == ["scope.argument"]
+
+
+@pytest.mark.parametrize("words", [["zz"], ["%"], ["\x1b[2J"], [""], ["end", "zz"], ["start", "a"], ["end"], ["a", "b", "c"], []])
+def test_a_task_that_is_not_there_exits_2(words: list[str], worked: tuple[Path, str], capsys: Out) -> None:
+    assert main(["task", *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "\x1b" not in err
+    assert "Traceback" not in err
+
+
+def test_a_beginning_of_two_ids_exits_2_and_names_them(worked: tuple[Path, str], capsys: Out) -> None:
+    state, _ = worked
+    with Guard.from_file(state.parent / "licet.yaml", state=state) as guard:
+        for _ in range(20):  # of 16 hexadecimal digits, one begins two of these
+            with guard.task("lookup", intent="Again", agent="helper", principal="user:x"):
+                pass
+    main(["tasks", "-n", "30", "--json"])
+    ids = [task["id"] for task in json.loads(capsys.readouterr().out)["tasks"]]
+    first = next(one for one in (ident[0] for ident in ids) if sum(other.startswith(one) for other in ids) > 1)
+    assert main(["task", first]) == 2
+    assert "begins more than one id" in capsys.readouterr().err
+
+
+def test_task_end_stops_a_task_that_runs_in_another_guard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:
+    monkeypatch.setenv("LICET_STATE", str(tmp_path / "state"))
+    with Guard.from_file(manifest_in(tmp_path), state=tmp_path / "state") as guard:
+
+        @guard.tool
+        def read_ticket(number: int) -> str:
+            return "text"
+
+        with guard.task("answer", intent="Answer", agent="bot", principal="user:grace") as task:
+            assert read_ticket(1) == "text"
+            assert main(["task", "end", task.id]) == 0
+            assert capsys.readouterr().out == f"task {task.id} ended\n"
+            with pytest.raises(Denied) as refused:
+                read_ticket(1)
+            assert refused.value.decision.checks == ("scope.expired",)
+            assert main(["task", "end", task.id]) == 1
+            assert "had ended before" in capsys.readouterr().out
+    assert not verify(tmp_path / "state" / "ledger.jsonl").broken
+    assert '"by":"command line, ' in (tmp_path / "state" / "ledger.jsonl").read_text(encoding="utf-8")
+
+
+def test_graph_writes_svg_html_and_graphml(worked: tuple[Path, str], tmp_path: Path, capsys: Out) -> None:
+    for name in ("g.svg", "g.HTML", "g.graphml"):
+        assert main(["graph", worked[1], "-o", str(tmp_path / name)]) == 0
+        assert capsys.readouterr().out == ""
+    svg = (tmp_path / "g.svg").read_text(encoding="utf-8")
+    assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
+    assert svg.count(">BLOCKED<") == 2
+    assert "stroke-dasharray" in svg
+    page = (tmp_path / "g.HTML").read_text(encoding="utf-8")
+    assert "default-src 'none'" in page
+    assert page.count('<tr class="blocked">') == 2
+    graphml = ElementTree.fromstring((tmp_path / "g.graphml").read_text(encoding="utf-8"))
+    assert len(graphml.findall(".//{*}node")) == 6
+    assert len(graphml.findall(".//{*}edge")) == 5
+
+
+@pytest.mark.parametrize("file", ["g.png", "g", "missing/g.svg", "a\x00.svg"])
+def test_graph_that_cannot_be_written_exits_2(file: str, worked: tuple[Path, str], tmp_path: Path, capsys: Out) -> None:
+    assert main(["graph", worked[1], "-o", str(tmp_path / file)]) == 2
+    assert "licet: " in capsys.readouterr().err
+
+
+def test_findings_of_all_and_of_one_task(worked: tuple[Path, str], capsys: Out) -> None:
+    assert main(["findings"]) == 0
+    assert "scope.argument  owner: support" in capsys.readouterr().out
+    assert main(["findings", "--task", worked[1], "--json"]) == 0
+    assert [finding["check"] for finding in json.loads(capsys.readouterr().out)["findings"]] == ["scope.argument", "scope.tool"]
+
+
+def test_ledger_verify_tells_whole_from_broken(worked: tuple[Path, str], tmp_path: Path, capsys: Out) -> None:
+    assert main(["ledger", "verify"]) == 0
+    assert "whole" in capsys.readouterr().out
+    lines = (worked[0] / "ledger.jsonl").read_bytes().splitlines(keepends=True)
+    copy = tmp_path / "copy.jsonl"
+    copy.write_bytes(b"".join([*lines[:2], lines[2].replace(b"allow", b"allov"), *lines[3:]]))
+    assert main(["ledger", "verify", str(copy)]) == 1
+    assert "broken: line 4" in capsys.readouterr().out
+    assert main(["ledger", "verify", str(copy), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["ok"] is False
+    assert main(["ledger", "verify", str(tmp_path / "nowhere")]) == 2
+
+
+def test_keys_jwks_holds_the_public_half_only(worked: tuple[Path, str], capsys: Out) -> None:
+    assert main(["keys", "jwks"]) == 0
+    (key,) = json.loads(capsys.readouterr().out)["keys"]
+    assert sorted(key) == ["alg", "crv", "kid", "kty", "use", "x"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["tasks"], ["task", "a"], ["task", "end", "a"], ["graph", "a", "-o", "g.svg"], ["findings"], ["ledger", "verify"], ["keys", "jwks"]],
+)
+def test_what_only_reads_makes_no_state(command: list[str], tmp_path: Path, capsys: Out) -> None:
+    for folder in (tmp_path / "nowhere", tmp_path):
+        assert main([*command, "--state", str(folder)]) == 2
+        assert "there is nothing here yet" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "1e3", "٣", "9" * 20])
+def test_a_number_that_is_none_exits_2(number: str, capsys: Out) -> None:
+    assert main(["tasks", "-n", number]) == 2
+
+
+def test_a_folder_that_others_can_write_in_exits_2(worked: tuple[Path, str], capsys: Out) -> None:
+    worked[0].chmod(0o777)
+    assert main(["tasks"]) == 2
+    assert "others can write here" in capsys.readouterr().err
