@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from licet.canonical import Plain, digest
 from licet.manifest import Budget
-from licet.records import Claim
+from licet.records import EXACT, Claim
 from licet.scope import CompiledGrant, leaves
 
 
@@ -57,12 +58,24 @@ def _claim(task_id: str, index: int, budget: Budget, plain: Mapping[str, Plain])
         return Claim(task_id, f"{index}: rate of {tools}", "rate", Decimal(budget.rate), window=window)
     limit = Decimal(0) if budget.at_most is None else budget.at_most
     if budget.sum is not None:
-        amount = sum((_amount(budget.sum, leaf) for leaf in leaves(_argument(budget.sum, plain))), Decimal(0))
+        amount = functools.reduce(EXACT.add, (_amount(budget.sum, leaf) for leaf in leaves(_argument(budget.sum, plain))), Decimal(0))
         return Claim(task_id, f"{index}: sum of {budget.sum} of {tools}", "sum", limit, amount)
     if budget.distinct is not None:
-        values = sorted({digest(leaf) for leaf in leaves(_argument(budget.distinct, plain))})
+        values = sorted({digest(entry) for entry in _entries(_argument(budget.distinct, plain))})
         return Claim(task_id, f"{index}: distinct {budget.distinct} of {tools}", "distinct", limit, values=tuple(values))
     return Claim(task_id, f"{index}: calls of {tools}", "calls", limit)
+
+
+def _entries(value: Plain) -> Iterator[Plain]:
+    """What `distinct` counts: each item of a list; of an object each key with what stands behind it (keys are recipients too)."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _entries(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from ([key, entry] for entry in (list(_entries(item)) or [None]))
+    else:
+        yield value
 
 
 def _argument(name: str, plain: Mapping[str, Plain]) -> Plain:

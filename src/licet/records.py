@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
 from typing import Any, Literal
 
 Outcome = Literal["allow", "ask", "deny"]
@@ -13,6 +13,9 @@ Action = Literal["allow", "ask", "deny", "observe"]
 CallStatus = Literal["running", "done", "failed", "unknown", "suspended", "asked", "denied"]
 
 NO_FIELDS: Mapping[str, Any] = {}
+
+# Budgets are summed without rounding: a sum that rounds could hide what was added to it.
+EXACT = Context(prec=20_000, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Inexact, InvalidOperation])
 
 
 @dataclass(frozen=True, slots=True)

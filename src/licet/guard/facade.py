@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -70,6 +69,7 @@ class Guard:
         unsafe_run_unrecorded: bool = False,
     ) -> None:
         self.manifest = manifest
+        manifest = manifest.model_copy(deep=True)  # what is judged by: a later change of the public one changes nothing
         self._compiled = CompiledManifest(manifest)
         self._clock = clock or SystemClock()
         self._approver, self._approval_seconds = approver, approval_seconds
@@ -307,9 +307,9 @@ class Guard:
         if ticket.approved_before:
             self._gate.resolve(ticket, approved=True, how="approved before the tool was suspended")
             return
-        begun = time.monotonic()
+        begun = self._clock.monotonic()
         answer = ask(self._approver, self._gate.question(ticket), self._approval_seconds)
-        self._answered(ticket, answer, time.monotonic() - begun)
+        self._answered(ticket, answer, self._clock.monotonic() - begun)
 
     async def _asettle(self, ticket: Ticket) -> None:
         if ticket.action != "ask":
@@ -317,9 +317,9 @@ class Guard:
         if ticket.approved_before:
             self._gate.resolve(ticket, approved=True, how="approved before the tool was suspended")
             return
-        begun = time.monotonic()
+        begun = self._clock.monotonic()
         answer = await aask(self._approver, self._gate.question(ticket), self._approval_seconds)
-        self._answered(ticket, answer, time.monotonic() - begun)
+        self._answered(ticket, answer, self._clock.monotonic() - begun)
 
     def _framework_answered(self, ticket: Ticket, approved: object) -> None:
         waited = min(self._clock.now(), ticket.asked_until) - ticket.started

@@ -13,7 +13,7 @@ from typing import Any
 from licet.approval import ApprovalRequest
 from licet.canonical import digest, digest_text, recordable
 from licet.denial import explain, leading
-from licet.errors import LicetError, StateError, StoreError, TicketSpent, UsageError
+from licet.errors import LicetError, StoreError, TicketSpent, UsageError
 from licet.guard.account import ledger_fields, outcome_attributes, owner_of, span_attributes
 from licet.guard.binding import Bound, ToolSignature
 from licet.guard.judge import Judge, Judged
@@ -87,6 +87,7 @@ class Gate:
     def _joined(self, call: ToolCall, outer: Ticket, bound: Bound | None, args_digest: str) -> Ticket:
         ticket = Ticket(outer.id, call, outer.decision, task=outer.task, bound=bound, digest=args_digest)
         ticket.joins, ticket.seq, ticket._token, ticket._span = outer, outer.seq, outer._token, outer._span
+        ticket.move("open", "ended")
         return ticket
 
     # After the decision ------------------------------------------------------------------------------------------------
@@ -107,8 +108,10 @@ class Gate:
             if ticket.resumed:
                 fields["resumed"] = True
             self._p.recorder.before("call.intent", fields, durable=self._durable(tool))
-        except (StateError, UsageError) as error:
+        # Whatever fails here, the call has not run yet: it is refused, and what it took from its budgets is given back.
+        except Exception as error:  # noqa: BLE001 - see above
             ticket._token = None
+            self._judge.give_back(judged)
             ticket.decision = weigh([*decision.reasons, reason("guard.undecided", f"the call cannot be recorded: {_outward(error)}")])
             self._refuse(ticket)
             return
@@ -198,8 +201,8 @@ class Gate:
         if not failure and approved is True and not yes:
             failure = "the approval came too late"
         if task is not None:
-            if not ticket.approved_before:  # one call is one question, however often its tool is suspended
-                self._p.store.ask(task.id, ticket.call.tool, refused=not yes and not failure)
+            if not yes and not failure:
+                self._p.store.refuse(task.id, ticket.call.tool)
             fields = ledger_fields(ticket) | {"approved": yes, "by": by, "how": how or "not authenticated", "failure": failure}
             self._p.recorder.before("approval", fields)
         if not yes:
@@ -220,7 +223,7 @@ class Gate:
 
     def end(self, ticket: Ticket, *, result: object = _NOTHING, error: BaseException | str | None = None, suspended: bool = False) -> None:
         """Record how a call ended. Idempotent; never raises."""
-        if ticket.joins is not None or not ticket.move("ended", "running", "open"):
+        if not ticket.move("ended", "running", "open") or ticket.joins is not None:
             return
         if result is not _NOTHING:
             ticket.output(output_digest(result))
@@ -251,9 +254,12 @@ class Gate:
         try:
             ticket.redeem()
         except TicketSpent as error:
-            ticket.decision = weigh([*ticket.decision.reasons, reason("scope.expired", str(error))])
-            ticket.message = explain(ticket.decision, ticket.call.tool, ()).text
-            self.end(ticket, error=error)
+            refused = weigh([*ticket.decision.reasons, reason("scope.expired", str(error))])
+            ticket.message = explain(refused, ticket.call.tool, ()).text
+            if ticket.unused:
+                ticket.decision = refused
+                self.end(ticket, error=error)
+            # Else it runs, or ran, elsewhere: that call's decision and outcome stand as they are.
             return False
         return True
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from licet.approval import MAX_QUESTIONS
 from licet.budgets import BudgetRefusal, claims
-from licet.errors import SnapshotError
+from licet.errors import SnapshotError, StoreError
 from licet.guard.binding import Bound, ToolSignature, bind_names
 from licet.guard.parts import Parts
 from licet.guard.task import GuardedTask
@@ -30,6 +30,7 @@ class Judged:
     seq: int = 0
     last_tool: str = ""
     claims: list[Claim] = field(default_factory=list)
+    time: float = 0.0
 
 
 class Judge:
@@ -77,13 +78,25 @@ class Judge:
                 decision = weigh([reason("approval.unavailable", "nobody answered in time"), *decision.reasons])
             elif decision.outcome == "ask" and task is not None and not ticket.resumed:
                 decision = _weary(decision, *tx.asked(task.id), request.tool)
+            taken: list[Claim] = []
             if decision.outcome == "allow":
-                for claim in wanted:
-                    tx.reserve(claim, request.time)
+                taken = [tx.reserve(claim, request.time) for claim in wanted]
                 if ticket.seq:
                     tx.take_up(ticket.id)
+            elif decision.outcome == "ask" and task is not None and not ticket.seq:
+                # Counted when it is asked, so that calls side by side cannot ask more often than calls in a row.
+                tx.ask(task.id, request.tool)
             seq = ticket.seq or tx.add_call(self._record(ticket, decision, request.time))
-            return Judged(decision, seq, facts.last_tool or "", wanted)
+            return Judged(decision, seq, facts.last_tool or "", taken, request.time)
+
+    def give_back(self, judged: Judged) -> None:
+        """Return what a call took from its budgets: it was allowed, and could then not be recorded, so that it never ran."""
+        try:
+            with self._p.store.transaction() as tx:
+                for claim in judged.claims:
+                    tx.release(claim, judged.time)
+        except StoreError:
+            _log.warning("licet: a refused call could not give back what it took from its budgets", exc_info=True)
 
     def _recognise(self, tx: Transaction, ticket: Ticket) -> None:
         """A call that its tool suspended, or that still waits for an answer, is the same call when the framework makes it again."""

@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections.abc import Mapping
 
-from licet.canonical import Plain
+from licet.canonical import Plain, recordable
 from licet.clock import Clock, iso
 from licet.errors import LedgerError, StoreError
 from licet.ledger import Ledger
@@ -15,6 +15,7 @@ from licet.records import Decision, Finding, Reason
 from licet.store import Store
 
 _log = logging.getLogger("licet")
+MAX_TEXT = 20_000  # characters of one field; names and intents are shorter
 
 
 class Recorder:
@@ -34,7 +35,7 @@ class Recorder:
         """
         try:
             self._catch_up()
-            self._ledger.append(kind, fields, time=iso(self._clock.now()), durable=durable)
+            self._ledger.append(kind, _fitting(fields), time=iso(self._clock.now()), durable=durable)
         except LedgerError:
             if not self._unsafe:
                 raise
@@ -42,7 +43,7 @@ class Recorder:
 
     def after(self, kind: str, fields: dict[str, Plain]) -> None:
         """Record something that has happened. What cannot be written now is kept, and no call begins before it is written."""
-        time = iso(self._clock.now())
+        time, fields = iso(self._clock.now()), _fitting(fields)
         try:
             self._catch_up()
             self._ledger.append(kind, fields, time=time)
@@ -64,12 +65,16 @@ class Recorder:
         """Keep the findings that a decision gives rise to: one per denial, and one per task for each other reason."""
         for found in decision.reasons:
             denied = decision.outcome == "deny" and found.effect == "deny" and not found.observed
-            if not denied:
-                if (task_id, found.check) in self._flagged:
-                    continue
-                self._flagged.add((task_id, found.check))
+            if not denied and not self._first(task_id, found.check):
+                continue
             if found.effect != "ask" or found.observed:
                 self.finding(found, "medium" if denied else "low", task_id=task_id, call_id=call_id, owner=owner)
+
+    def _first(self, task_id: str, check: str) -> bool:
+        with self._lock:
+            known = (task_id, check) in self._flagged
+            self._flagged.add((task_id, check))
+            return not known
 
     def finding(self, found: Reason, severity: str, *, task_id: str = "", call_id: str = "", owner: str = "") -> None:
         """Keep one finding. A store that cannot take it is logged: the ledger has the fact."""
@@ -85,4 +90,10 @@ class Recorder:
 
     def forget(self, task_id: str) -> None:
         """Let go of what was remembered for a task that has ended."""
-        self._flagged = {(task, check) for task, check in self._flagged if task != task_id}
+        with self._lock:
+            self._flagged = {(task, check) for task, check in self._flagged if task != task_id}
+
+
+def _fitting(fields: Mapping[str, Plain]) -> dict[str, Plain]:
+    """The fields with every text fit for a line: an exception's class and an approver's name can be any text too."""
+    return {name: recordable(value, MAX_TEXT) if isinstance(value, str) else value for name, value in fields.items()}

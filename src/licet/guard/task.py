@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import threading
 from collections.abc import Mapping
@@ -48,6 +49,7 @@ class GuardedTask:
         self._ended = record.ended is not None
         self._monotonic = 0.0
         self._paused = record.paused
+        self._waited_until = -math.inf  # on the monotonic clock: up to here, waiting has been given back
         self._span: CallSpan | None = None
         self._entered = 0
         self._lock = threading.Lock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -101,8 +102,9 @@ class Tasks:
             Denied: the sub-task asks for more than its parent has.
         """
         parent = current_task()
-        if parent is None:
-            raise UsageError("guard.delegate(...) starts a sub-task of the current task, and there is none")
+        if parent is None or parent._tasks is not self:
+            raise UsageError("guard.delegate(...) starts a sub-task of this guard's current task, and there is none")
+        tools = tools if tools is None or isinstance(tools, (str, Mapping)) else tuple(tools)
         names = frozenset(tools) if tools is not None else None
         child = self.create(
             kind, intent=intent, agent=agent, principal=parent.record.principal, tools=tools, values={}, detached=False,
@@ -156,17 +158,17 @@ class Tasks:
 
     def find(self, task: GuardedTask | str | None) -> GuardedTask | None:
         """The task that `begin(task=...)` names: the object, its handle, or its id; None: the current one."""
-        if task is None:
-            return current_task()
-        if isinstance(task, GuardedTask):
-            return task if task._begun else None
-        with self._lock:
-            return self._open.get(task) or self.by_handle(task)
+        if isinstance(task, str):
+            with self._lock:
+                return self._open.get(task) or self.by_handle(task)
+        found = current_task() if task is None else task
+        # A task of another guard says nothing here: its grants speak of that guard's manifest.
+        return found if found is not None and found._tasks is self and found._begun else None
 
     def by_handle(self, handle: str) -> GuardedTask | None:
         """The open task with this handle; a bare id is not one."""
         task = self._open.get(handle.partition(".")[0])
-        return task if task is not None and task.handle == handle else None
+        return task if task is not None and secrets.compare_digest(task.handle.encode(), handle.encode()) else None
 
     def _assemble(self, record: TaskRecord, parent: GuardedTask | None) -> GuardedTask:
         narrowing = json.loads(record.narrowing)
@@ -262,10 +264,17 @@ class Tasks:
         return min(mine, self.expires(task.parent)) if task.parent else mine
 
     def pause(self, task: GuardedTask | None, seconds: float) -> None:
-        """Waiting for a person does not count against the time to live, here and in every task above."""
+        """The `seconds` until now, in which a person was waited for, do not count against the time to live, here and in every task above.
+
+        Calls side by side wait at the same time, and that time is given once.
+        """
+        now = self._clock.monotonic()
         while task is not None:
-            task._paused += seconds
-            self._store.pause_task(task.id, seconds)
+            with self._lock:
+                credit = max(0.0, min(seconds, now - task._waited_until))
+                task._waited_until = max(task._waited_until, now)
+                task._paused += credit
+            self._store.pause_task(task.id, credit)
             task = task.parent
 
     def close(self) -> None:

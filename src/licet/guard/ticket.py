@@ -95,13 +95,11 @@ class Ticket:
         Raises:
             TicketSpent: the call is not allowed, or has been taken before, or its task is over.
         """
-        if self.joins is not None:
-            return self._bound
         over = self.task.over() if self.task is not None and self.action == "allow" else ""
         with self._lock:
             if not self.allowed:
                 raise TicketSpent(f"the call of `{self.call.tool}` is not allowed")
-            if self._state != "open":
+            if self._state != "open" or not self._outermost_runs():
                 raise TicketSpent(f"this ticket for `{self.call.tool}` was used before; begin a call of its own")
             if over:
                 raise TicketSpent(over)
@@ -110,14 +108,25 @@ class Ticket:
 
     def join(self) -> bool:
         """Let an inner layer be the same call; True for the first that asks while this ticket, or the one it joined, is running."""
-        outermost = self
-        while outermost.joins is not None:
-            outermost = outermost.joins
         with self._lock:
-            if outermost._state != "running" or self._joined:
+            if self._state != "running" or self._joined or not self._outermost_runs():
                 return False
             self._joined = True
             return True
+
+    def _outermost_runs(self) -> bool:
+        """Whether the call that this one joined is still running; a call that joined none answers for itself."""
+        if self.joins is None:
+            return True
+        outermost = self.joins
+        while outermost.joins is not None:
+            outermost = outermost.joins
+        return outermost._state == "running"
+
+    @property
+    def unused(self) -> bool:
+        """Whether the ticket is open and nobody has redeemed it."""
+        return self._state == "open"
 
     def output(self, digest: str) -> None:
         """Count one output (a result, or one yield) into the digest of all."""

@@ -211,8 +211,10 @@ async def _adrive(wrapping: _Wrapping, ticket: Ticket, generator: Any) -> Any:
     step: Callable[[], Awaitable[Any]] = functools.partial(anext, generator)
     while True:
         if over := _over(ticket):
-            await generator.aclose()
-            _stop(wrapping, ticket, over)
+            try:
+                await generator.aclose()
+            finally:
+                _stop(wrapping, ticket, over)
         with _ending(wrapping, ticket), running(ticket):
             try:
                 item = await step()
@@ -249,8 +251,10 @@ def _over(ticket: Ticket) -> str:
 
 def _still_open(wrapping: _Wrapping, ticket: Ticket, close: Callable[[], object]) -> None:
     if over := _over(ticket):
-        close()
-        _stop(wrapping, ticket, over)
+        try:
+            close()
+        finally:
+            _stop(wrapping, ticket, over)
 
 
 def _stop(wrapping: _Wrapping, ticket: Ticket, over: str) -> None:

@@ -64,6 +64,8 @@ class Ledger:
                 size = os.fstat(file).st_size
             record: dict[str, Plain] = {**fields, "kind": kind, "prev": self._link, "seq": self._seq + 1, "time": time}
             line = canonical(record)
+            if len(line) >= MAX_LINE:
+                raise LedgerError(f"{self._path}: a record of {len(line)} bytes is too long")  # it could not be read again
             written = os.write(file, line + b"\n")
             if written != len(line) + 1:
                 os.ftruncate(file, size)
@@ -159,7 +161,7 @@ def _check_line(raw: bytes, number: int, head: str) -> str:
         return "is not a record"
     if not isinstance(record, dict) or form != raw[:-1]:
         return "is not in canonical form"
-    if record.get("seq") != number:
+    if type(record.get("seq")) is not int or record["seq"] != number:
         return f"has number {record.get('seq')}"
     if record.get("prev") != head:
         return "does not follow the line before it"

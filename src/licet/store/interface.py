@@ -19,8 +19,14 @@ class Transaction(Protocol):
     def measure(self, claim: Claim, now: float) -> Decimal:
         """What the budget of `claim` would stand at after it."""
 
-    def reserve(self, claim: Claim, now: float) -> None:
-        """Take what `claim` says."""
+    def reserve(self, claim: Claim, now: float) -> Claim:
+        """Take what `claim` says. The answer is what was taken anew, for `release`."""
+
+    def release(self, claim: Claim, now: float) -> None:
+        """Give back what `reserve` took at `now`."""
+
+    def ask(self, task_id: str, tool: str) -> None:
+        """Count a question to a person."""
 
     def last_tool(self, task_id: str) -> str | None:
         """The tool of the task's last completed call."""
@@ -56,8 +62,8 @@ class Store(Protocol):
     def pause_task(self, task_id: str, seconds: float) -> None:
         """Add waiting time that does not count against the time to live."""
 
-    def ask(self, task_id: str, tool: str, *, refused: bool) -> None:
-        """Count a question to a person and its answer."""
+    def refuse(self, task_id: str, tool: str) -> None:
+        """Remember that a person refused a call of `tool` in this task."""
 
     def update_call(
         self,

@@ -7,12 +7,13 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from licet.errors import StoreError
-from licet.records import CallRecord, CallStatus, Claim, Decision, Finding, TaskRecord
+from licet.records import EXACT, CallRecord, CallStatus, Claim, Decision, Finding, TaskRecord
 from licet.store.rows import (
     CALL_COLUMNS,
     FINDING_COLUMNS,
@@ -120,9 +121,9 @@ class SqliteStore:
         """See `Store`."""
         self._write("UPDATE tasks SET paused=paused+? WHERE id=?", (seconds, task_id))
 
-    def ask(self, task_id: str, tool: str, *, refused: bool) -> None:
+    def refuse(self, task_id: str, tool: str) -> None:
         """See `Store`."""
-        self._write("INSERT INTO questions VALUES (?,?,?)", (task_id, tool, int(refused)))
+        self._write("INSERT INTO questions VALUES (?,?,1)", (task_id, tool))
 
     def update_call(
         self,
@@ -223,16 +224,37 @@ class _SqliteTransaction:
             since = now - claim.window
             query = "SELECT count(*) FROM budget_times WHERE task_id=? AND key=? AND time>?"
             return Decimal(self._db.execute(query, (*owner, since)).fetchone()[0]) + claim.amount
-        return self._used(owner) + claim.amount
+        return EXACT.add(self._used(owner), claim.amount)
 
-    def reserve(self, claim: Claim, now: float) -> None:
+    def reserve(self, claim: Claim, now: float) -> Claim:
         owner = (claim.task_id, claim.key)
         if claim.kind == "distinct":
-            self._db.executemany("INSERT OR IGNORE INTO budget_values VALUES (?,?,?)", [(*owner, value) for value in claim.values])
-        elif claim.kind == "rate":
+            insert = "INSERT OR IGNORE INTO budget_values VALUES (?,?,?)"
+            new = [value for value in claim.values if self._db.execute(insert, (*owner, value)).rowcount]
+            return replace(claim, values=tuple(new))
+        if claim.kind == "rate":
             self._db.execute("INSERT INTO budget_times VALUES (?,?,?)", (*owner, now))
         else:
-            self._db.execute("INSERT OR REPLACE INTO budget_use VALUES (?,?,?)", (*owner, str(self._used(owner) + claim.amount)))
+            self._use(owner, claim.amount)
+        return claim
+
+    def release(self, claim: Claim, now: float) -> None:
+        owner = (claim.task_id, claim.key)
+        if claim.kind == "distinct":
+            remove = "DELETE FROM budget_values WHERE task_id=? AND key=? AND value=?"
+            self._db.executemany(remove, [(*owner, value) for value in claim.values])
+        elif claim.kind == "rate":
+            one = "SELECT rowid FROM budget_times WHERE task_id=? AND key=? AND time=? LIMIT 1"
+            self._db.execute(f"DELETE FROM budget_times WHERE rowid=({one})", (*owner, now))
+        else:
+            self._use(owner, -claim.amount)
+
+    def _use(self, owner: tuple[str, str], amount: Decimal) -> None:
+        used = EXACT.add(self._used(owner), amount)
+        self._db.execute("INSERT OR REPLACE INTO budget_use VALUES (?,?,?)", (*owner, str(used)))
+
+    def ask(self, task_id: str, tool: str) -> None:
+        self._db.execute("INSERT INTO questions VALUES (?,?,0)", (task_id, tool))
 
     def _used(self, owner: tuple[str, str]) -> Decimal:
         row = self._db.execute("SELECT used FROM budget_use WHERE task_id=? AND key=?", owner).fetchone()
@@ -264,7 +286,7 @@ class _SqliteTransaction:
 
     def asked(self, task_id: str) -> tuple[int, frozenset[str]]:
         rows = self._db.execute("SELECT tool, refused FROM questions WHERE task_id=?", (task_id,)).fetchall()
-        return len(rows), frozenset(tool for tool, refused in rows if refused)
+        return sum(1 for _, refused in rows if not refused), frozenset(tool for tool, refused in rows if refused)
 
 
 def _marks(columns: str) -> str:
