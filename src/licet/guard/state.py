@@ -91,12 +91,14 @@ class OwnFiles:
 
     def _of(self, value: Plain) -> str | None:
         for text in _texts(value):
-            for form, which in self._spellings:
-                if form in text:
-                    return which
-            reached = self._resolved(text)
-            if reached is not None:
-                return reached
+            # A shell, and many libraries, fill in variables.
+            for spelled in {text, os.path.expandvars(text)} if "$" in text else (text,):
+                for form, which in self._spellings:
+                    if form in spelled:
+                        return which
+                reached = self._resolved(spelled)
+                if reached is not None:
+                    return reached
         return None
 
     def _resolved(self, text: str) -> str | None:
@@ -110,6 +112,7 @@ class OwnFiles:
 
 def _as_paths(text: str) -> Iterator[str]:
     """What a tool might open if it took the text for a path."""
+    text = text.strip()
     if not text or len(text) > _LONGEST_PATH or "\0" in text:
         return
     if text[:5].lower() == "file:":
