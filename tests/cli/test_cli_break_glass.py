@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from state_fixture import manifest_in
 
 from licet import Denied, Guard
 from licet.cli import main
 from licet.ledger import verify
+from state_fixture import manifest_in
 
 Out = pytest.CaptureFixture[str]
 

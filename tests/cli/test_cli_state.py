@@ -7,11 +7,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from state_fixture import manifest_in, worked_in
 
 from licet import Denied, Guard
 from licet.cli import main
 from licet.ledger import verify
+from state_fixture import manifest_in, worked_in
 
 Out = pytest.CaptureFixture[str]
 

@@ -46,7 +46,7 @@ class Replay:
             for turn in turns:
                 task.say(turn)
             for number, call in enumerate(session.calls, 1):
-                self._call(kind, call, f"{session.id}/{number}")
+                self._call(kind, call, _text(f"{session.id}/{number}"))
         counts.touched += counts.executed.denied + counts.unexecuted.denied > before
 
     def _call(self, kind: str, recorded: RecordedCall, call_id: str) -> None:
@@ -114,8 +114,14 @@ class Replay:
         return [name for name in call.arguments if name not in named]
 
 
+def _text(given: str) -> str:
+    """A lone surrogate is JSON and no text; the guard takes text only. Tools and arguments are left as they were recorded."""
+    return given.encode("utf-8", "backslashreplace").decode()
+
+
 def _turns(session: Session) -> Iterator[str]:
-    for turn in session.turns:
+    for given in session.turns:
+        turn = _text(given)
         for start in range(0, len(turn), _MAX_TURN):
             if (piece := turn[start : start + _MAX_TURN]).strip():
                 yield piece
