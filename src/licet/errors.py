@@ -27,8 +27,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from licet.escape import visible
+
 if TYPE_CHECKING:
     from licet.records import Decision
+
+
+_LONGEST = 1_000  # characters of one problem, as text
 
 
 class LicetError(Exception):
@@ -70,7 +75,9 @@ class Problem:
     code: str = "invalid"
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.severity}: `{self.key}`: {self.message}; {self.fix}"
+        # Keys and messages quote the file, and a traceback is a surface too.
+        text = f"{self.file}:{self.line}:{self.column}: {self.severity}: `{self.key}`: {self.message}; {self.fix}"
+        return visible(text, _LONGEST)
 
 
 class ManifestError(LicetError):

@@ -90,8 +90,8 @@ class Argument(BaseModel):
         return self
 
     def limits(self) -> bool:
-        """Whether this rule keeps any value out."""
-        return bool(self._keywords()) or self.required
+        """Whether this rule says more of a value than its type."""
+        return bool(set(self._keywords()) - {"type"})
 
     def schema_for_value(self) -> dict[str, Any]:
         """The JSON Schema of one value, types made explicit, patterns anchored."""
