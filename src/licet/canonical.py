@@ -53,7 +53,7 @@ def digest_text(text: str | bytes) -> str:
 
 def recordable(text: object, limit: int = 256) -> str:
     """Text from outside as it may stand in a record: lone surrogates written as `\\udc80`, cut to `limit` characters with a digest."""
-    shown = text if isinstance(text, str) else f"<{type(text).__name__}>"
+    shown = "".join(str.__iter__(text)) if isinstance(text, str) else f"<{type(text).__name__}>"
     if not shown.isascii():
         shown = shown.encode("utf-8", "backslashreplace").decode("utf-8")
     return shown if len(shown) <= limit else f"{shown[:limit]}… {digest_text(shown)}"

@@ -56,6 +56,8 @@ class Gate:
             return self._undecided(call, error)
 
     def _begin(self, call: ToolCall, named: GuardedTask | str | None, bound: Bound | None, problem: str) -> Ticket:
+        if not isinstance(call, ToolCall):
+            raise UsageError(f"a call is a ToolCall, not {type(call).__name__}")
         call = _recordable(call)
         signature = self._judge.signatures.get(call.tool, (None, ""))[0]
         if bound is None and not problem:
@@ -179,7 +181,9 @@ class Gate:
         """What a person is asked for a ticket whose action is `ask`."""
         if ticket.task is None or ticket.action != "ask":
             raise UsageError("only a ticket whose action is `ask` has a question")
-        return ApprovalRequest(ticket.call, ticket.decision, ticket.task.record, ticket.arguments, ticket.args_digest, ticket.asked_until)
+        shown = ticket.arguments
+        call = replace(ticket.call, arguments=shown)
+        return ApprovalRequest(call, ticket.decision, ticket.task.record, shown, ticket.args_digest, ticket.asked_until)
 
     def resolve(self, ticket: Ticket, approved: object, by: str = "", how: str = "", failure: str = "") -> Ticket:
         """Take a person's answer. Only the value True approves, once, for this call, before it expires. Never raises."""
@@ -292,9 +296,12 @@ def output_digest(output: object) -> str:
 
 def _recordable(call: ToolCall) -> ToolCall:
     """The call with names that can stand in a record: a model chooses tool names and call ids, and can choose any text."""
+    if not isinstance(call, ToolCall):
+        return ToolCall(f"<{type(call).__name__}>", {})
     fields = {name: getattr(call, name) for name in ("tool", "call_id", "framework", "agent", "run", "session")}
-    cleaned: dict[str, Any] = {name: recordable(text) for name, text in fields.items() if text is not None}
-    return call if all(fields[name] == text for name, text in cleaned.items()) else replace(call, **cleaned)
+    cleaned: dict[str, Any] = {name: recordable(text) for name, text in fields.items() if text is not None or name == "tool"}
+    same = all(type(fields[name]) is str and fields[name] == text for name, text in cleaned.items())
+    return call if same else replace(call, **cleaned)
 
 
 def _same_call(outer: Ticket, call: ToolCall, args_digest: str) -> bool:

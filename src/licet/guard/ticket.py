@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import threading
 from collections.abc import Iterator, Mapping
@@ -79,8 +80,8 @@ class Ticket:
 
     @property
     def arguments(self) -> Mapping[str, Plain]:
-        """The arguments as they were judged, as JSON."""
-        return self._bound.plain if self._bound else {}
+        """The arguments as they were judged, as JSON: a copy, so that changing what is shown changes nothing that runs."""
+        return copy.deepcopy(dict(self._bound.plain)) if self._bound else {}
 
     @property
     def values(self) -> Mapping[str, Any] | None:

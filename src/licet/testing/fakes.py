@@ -11,7 +11,7 @@ from licet.guard import Guard
 from licet.manifest import load, loads
 from licet.tokens import SigningKey
 
-START = 1_795_300_000.0  # 2026-11-22T02:26:40Z
+START = 1_795_300_000.0  # 2026-11-21T22:26:40Z
 
 
 class FakeClock:
