@@ -133,7 +133,8 @@ def bind(signature: ToolSignature, args: tuple[Any, ...], kwargs: Mapping[str, A
     receiver = given.pop(signature.receiver, None) if signature.receiver else None
     for name in signature.injected:
         given.pop(name, None)
-    rest = given.pop(signature.var_keyword, {}) if signature.var_keyword else {}
+    # The names of `**kwargs` are the caller's: one of a class of its own could be equal to whatever it is compared with.
+    rest = {"".join(str.__iter__(name)): item for name, item in given.pop(signature.var_keyword or "", {}).items()}
     clash = sorted(set(given) & set(rest))
     if clash:
         raise TypeError(f"got two values for argument {clash[0]!r}")

@@ -56,8 +56,6 @@ class Gate:
             return self._undecided(call, error)
 
     def _begin(self, call: ToolCall, named: GuardedTask | str | None, bound: Bound | None, problem: str) -> Ticket:
-        if not isinstance(call, ToolCall):
-            raise UsageError(f"a call is a ToolCall, not {type(call).__name__}")
         call = _recordable(call)
         signature = self._judge.signatures.get(call.tool, (None, ""))[0]
         if bound is None and not problem:
@@ -161,7 +159,7 @@ class Gate:
 
     def _undecided(self, call: ToolCall, error: Exception) -> Ticket:
         """The denied ticket for a call that could not be judged; recorded as far as store and ledger let us."""
-        known, call = isinstance(error, LicetError), _recordable(call)
+        known, call = isinstance(error, LicetError), _recordable(call if isinstance(call, ToolCall) else ToolCall("<no call>", {}))
         if not known:
             _log.error("licet: a call was denied because of an error in the guard", exc_info=error)
         decision = weigh([reason("guard.undecided", f"the guard could not decide: {_outward(error) if known else type(error).__name__}")])
@@ -296,8 +294,6 @@ def output_digest(output: object) -> str:
 
 def _recordable(call: ToolCall) -> ToolCall:
     """The call with names that can stand in a record: a model chooses tool names and call ids, and can choose any text."""
-    if not isinstance(call, ToolCall):
-        return ToolCall(f"<{type(call).__name__}>", {})
     fields = {name: getattr(call, name) for name in ("tool", "call_id", "framework", "agent", "run", "session")}
     cleaned: dict[str, Any] = {name: recordable(text) for name, text in fields.items() if text is not None or name == "tool"}
     same = all(type(fields[name]) is str and fields[name] == text for name, text in cleaned.items())
