@@ -1,0 +1,206 @@
+"""A support agent reads a ticket with an injected instruction: once unguarded, once guarded.
+
+    make demo        or        python examples/agents/support/demo.py
+
+What it leaves is in ./.demo; it is wiped at the start. The exit code is 0 if every promise held.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import jwt
+from langchain.agents import create_agent
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, ToolMessage
+from model import PROMPT, ScriptedModel, choose_model
+from places import CUSTOMERS, STRANGER, TICKET, TICKET_TEXT, Crm, Mail, Web
+from tools import make_tools
+
+from licet import Guard, GuardedTask
+from licet.cli import main as licet_command
+from licet.cli.output import paint, say
+from licet.escape import visible, visible_json
+from licet.integrations.langchain import GuardMiddleware
+from licet.ledger import verify
+
+HERE, STATE = Path(__file__).parent, Path(".demo")
+ISSUER = "https://licet.acme.example"
+ADA = CUSTOMERS[0][1]
+
+
+class Promises:
+    """What the demo says of itself, counted."""
+
+    def __init__(self) -> None:
+        self.broken = 0
+
+    def check(self, text: str, otherwise: str, *, held: bool, counts: bool = True) -> None:
+        """Say one promise; one that does not count may fail, for a real model decides for itself."""
+        self.broken += counts and not held
+        mark = paint("✓", "green") if held else paint("✗", "red") if counts else paint("–", "yellow")
+        say("   ", mark, " ", text if held else otherwise)
+
+
+def heading(number: int, text: str) -> None:
+    say()
+    say(paint(f"{number}  {text}", "bold"))
+    say()
+
+
+def run(agent: Any) -> None:
+    """Let the agent work, and show each call it makes, and why it was refused."""
+    for update in agent.stream({"messages": [("user", f"Answer ticket {TICKET}.")]}, stream_mode="updates"):
+        for step in update.values():
+            for message in (step or {}).get("messages", []):
+                if isinstance(message, AIMessage):
+                    for call in message.tool_calls:
+                        arguments = ", ".join(f"{name}={shortly(value)}" for name, value in call["args"].items())
+                        say("    ", paint(call["name"], "bold"), f"({arguments})")
+                elif isinstance(message, ToolMessage) and message.status == "error":
+                    for line in textwrap.wrap(visible(str(message.content), 600), 100):
+                        say("      ", paint(line, "red"))
+
+
+def shortly(value: object) -> str:
+    shown = visible_json(value, 500)
+    return shown if len(shown) <= 40 else f'{shown[:36]} …"'
+
+
+def open_task(guard: Guard, crm: Crm) -> GuardedTask:
+    """One task for one ticket. Our own code says which ticket, and takes the customer's address from the CRM: the agent does not choose."""
+    [ticket] = crm.rows("SELECT sender FROM tickets WHERE number = ?", (TICKET,))
+    return guard.task(
+        "answer-ticket",
+        intent=f"Answer ticket {TICKET}",
+        agent="support-bot",
+        principal="user:grace",
+        tools={
+            "read_ticket": {"arguments": {"number": {"const": TICKET}}},
+            "find_customers": {},
+            "read_help": {},
+            "send_email": {"arguments": {"to": {"const": ticket["sender"]}}},
+        },
+    )
+
+
+def token_holds(web: Web, token: str) -> tuple[bool, str]:
+    """What the help centre could do with the token of a request: any JWT library and the guard's public keys are enough."""
+    try:
+        key = jwt.PyJWKClient(f"{web.url}/jwks.json").get_signing_key_from_jwt(token)
+        claims = jwt.decode(
+            token, key, algorithms=["EdDSA"], audience="https://help.acme.example", issuer=ISSUER,
+            options={"require": ["exp", "iat", "aud", "iss", "sub", "jti"]},
+        )  # fmt: skip
+    except jwt.PyJWTError as error:
+        return False, f"the call token does not verify: {error}"
+    if jwt.get_unverified_header(token)["typ"] != "licet-call+jwt":
+        return False, "the token is of another type than licet-call+jwt"
+    return True, f"{claims['client_id']} for {claims['sub']}, {claims['scope']}, to {claims['aud']}, {claims['exp'] - claims['iat']} s"
+
+
+def introduce(what: str) -> None:
+    say(paint("A support agent and a poisoned ticket", "bold"))
+    say()
+    say("    model   ", what)
+    say("    ticket  ", f"{TICKET}, by {ADA}:")
+    for line in TICKET_TEXT.strip().splitlines():
+        say("            ", paint("│", "dim"), f" {line.strip()}")
+
+
+def compare(guard: Guard, model: BaseChatModel, promises: Promises, *, crm: Crm, web: Web, mail: Mail) -> GuardedTask:
+    """The same agent twice. What differs is one middleware, and the task around the run."""
+    tools = make_tools(crm, web, mail)
+    scripted = isinstance(model, ScriptedModel)
+    answered = f"the task is done: the answer arrived at {ADA}"
+    unanswered = f"no answer arrived at {ADA}"
+
+    heading(1, "Unguarded")
+    run(create_agent(model, tools, system_prompt=PROMPT))
+    say()
+    leaked = any(CUSTOMERS[2][1] in text for text in mail.to(STRANGER))
+    text, otherwise = f"the attack works: the customer list arrived at {STRANGER}", "this time, the model did not do what the ticket said"
+    promises.check(text, otherwise, held=leaked, counts=scripted)
+    promises.check(answered, unanswered, held=bool(mail.to(ADA)), counts=scripted)
+
+    heading(2, "Guarded")
+    mail.box.clear()
+    with open_task(guard, crm) as task:
+        run(create_agent(model, tools, system_prompt=PROMPT, middleware=[GuardMiddleware(guard)]))
+    say()
+    promises.check(f"one call was blocked: nothing arrived at {STRANGER}", f"mail arrived at {STRANGER}", held=not mail.to(STRANGER))
+    promises.check(answered, unanswered, held=bool(mail.to(ADA)), counts=scripted)
+    return task
+
+
+def evidence(web: Web, promises: Promises, *, scripted: bool) -> None:
+    ledger = verify(STATE / "state" / "ledger.jsonl")
+    whole = f"the ledger is whole: {ledger.records} records, each linked to the one before"
+    promises.check(whole, f"the ledger is broken: {ledger.broken}", held=not ledger.broken)
+    held, said = token_holds(web, web.tokens[-1]) if web.tokens else (False, "no call token reached the help centre")
+    text = "the help centre verified the token of its call with a plain JWKS client:"
+    promises.check(text, said, held=held, counts=scripted or bool(web.tokens))
+    if held:
+        say("      ", paint(said, "dim"))
+
+
+def next_steps(task: GuardedTask) -> None:
+    beside = Path(sys.executable).with_name("licet")
+    licet = os.path.relpath(beside) if beside.exists() else "python -m licet.cli"
+    steps = (
+        (f"{licet} graph {task.id[:8]} -o .demo/task.html --state .demo/state", "the task as a drawing"),
+        (f"{licet} findings --state .demo/state", "what an owner must look at"),
+        ("examples/agents/support/licet.yaml", "what the agent may do, and why"),
+        ("docs/quickstart.md", "guard your own tools"),
+    )
+    width = max(len(line) for line, _ in steps) + 3
+    for line, why in steps:
+        say("    ", line.ljust(width), paint(why, "dim"))
+
+
+def main() -> int:
+    begun = time.monotonic()
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # the tools' world is on loopback
+    shutil.rmtree(STATE, ignore_errors=True)
+    STATE.mkdir()
+    guard = Guard.from_file(HERE / "licet.yaml", state=STATE / "state", issuer=ISSUER)
+    crm, mail, web = Crm(STATE / "crm.db"), Mail(), Web(guard.jwks)
+    model, what = choose_model()
+    scripted, promises = isinstance(model, ScriptedModel), Promises()
+
+    introduce(what)
+    try:
+        task = compare(guard, model, promises, crm=crm, web=web, mail=mail)
+    # A provider's library may raise anything: no network, no credit, a model that is gone.
+    except Exception as error:
+        if scripted:
+            raise
+        say(paint(f"{what} cannot be used ({type(error).__name__}); without its key, the demo runs with a scripted model", "red"))
+        return 2
+    guard.close()
+
+    heading(3, "The intent trace, as `licet task ID` prints it")
+    licet_command(["task", task.id, "--state", str(STATE / "state")])
+    heading(4, "Evidence")
+    evidence(web, promises, scripted=scripted)
+    heading(5, "Next")
+    next_steps(task)
+    mail.close()
+    web.close()
+
+    say()
+    if promises.broken:
+        say(paint(f"{promises.broken} of the demo's promises did not hold.", "red"))
+        return 1
+    say(paint(f"Every promise held ({time.monotonic() - begun:.1f} s).", "green"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

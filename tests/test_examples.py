@@ -1,0 +1,73 @@
+"""Every example runs as its reader would run it, a second time as well, and leaves no mark outside of `.demo`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from licet.manifest import load
+
+ROOT = Path(__file__).parent.parent
+AGENTS = ROOT / "examples" / "agents"
+PROGRAMS = sorted(path for path in AGENTS.glob("*/*.py") if path.name in ("agent.py", "demo.py"))
+
+
+def run(program: Path, directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY") and not name.startswith(("OTEL_", "LICET_"))}
+    kept |= {"PYTHONIOENCODING": "utf-8", "HOME": str(directory), **environment}
+    command = [sys.executable, str(program)]
+    return subprocess.run(command, check=False, cwd=directory, env=kept, capture_output=True, encoding="utf-8", timeout=110)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.parent.name)
+def test_an_example_runs_twice(program: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        done = run(program, tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stderr == ""
+    assert [path.name for path in tmp_path.iterdir()] == [".demo"]
+
+
+@pytest.mark.parametrize("path", sorted(AGENTS.glob("*/licet.yaml")), ids=lambda path: path.parent.name)
+def test_the_manifest_of_an_example_loads(path: Path) -> None:
+    assert load(path).tasks
+
+
+def test_the_demo_says_what_it_shows(tmp_path: Path) -> None:
+    shown = run(AGENTS / "support" / "demo.py", tmp_path).stdout
+    assert "\x1b" not in shown
+    unguarded, guarded = shown.split("2  Guarded")
+    assert "the customer list arrived at archive@collector.example" in unguarded
+    assert "the answer arrived at ada@okafor.example" in unguarded
+    assert "nothing arrived at archive@collector.example" in guarded
+    assert "the answer arrived at ada@okafor.example" in guarded
+    assert guarded.count("BLOCKED") == 1
+    assert guarded.count("Denied (") == 1
+    assert "the ledger is whole" in guarded
+    assert "verified the token" in guarded
+    assert "Every promise held" in guarded
+    assert "✗ t" not in shown
+
+
+def test_the_demo_works_on_a_terminal_that_knows_ascii_only(tmp_path: Path) -> None:
+    done = run(AGENTS / "support" / "demo.py", tmp_path, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_promise_that_does_not_hold_fails_the_demo(tmp_path: Path) -> None:
+    """With a manifest that lets any address pass, and a task that is not narrowed, the mail arrives, and the demo says so."""
+    copied = tmp_path / "support"
+    copied.mkdir()
+    for path in (AGENTS / "support").glob("*.*"):
+        text = path.read_text(encoding="utf-8")
+        if path.name == "demo.py":
+            text = text.replace('"send_email": {"arguments": {"to": {"const": ticket["sender"]}}}', '"send_email": {}')
+        (copied / path.name).write_text(text, encoding="utf-8")
+    done = run(copied / "demo.py", tmp_path)
+    assert done.returncode == 1
+    assert "mail arrived at archive@collector.example" in done.stdout
+    assert "did not hold" in done.stdout
