@@ -159,7 +159,8 @@ class Gate:
 
     def _undecided(self, call: ToolCall, error: Exception) -> Ticket:
         """The denied ticket for a call that could not be judged; recorded as far as store and ledger let us."""
-        known, call = isinstance(error, LicetError), _recordable(call if isinstance(call, ToolCall) else ToolCall("<no call>", {}))
+        given: object = call
+        known, call = isinstance(error, LicetError), _recordable(call) if isinstance(given, ToolCall) else ToolCall("<no call>", {})
         if not known:
             _log.error("licet: a call was denied because of an error in the guard", exc_info=error)
         decision = weigh([reason("guard.undecided", f"the guard could not decide: {_outward(error) if known else type(error).__name__}")])
