@@ -450,3 +450,20 @@ def test_a_tool_that_runs_in_a_thread_of_its_own_stays_in_its_task(guard: Guard,
     [message] = answers_in_task(guard, [outer], calls(("outer", {})))
     assert message.content == "done"
     assert world.sent == [("ada@acme.example", "x")]
+
+
+# The page --------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_on_langchain_runs(guard: Guard, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "langchain.md").read_text(encoding="utf-8")
+    block = page.split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LICET_STATE", str(tmp_path / "page"))
+    names = MANIFEST.replace("bot:", "support-bot:").replace("answer", "answer-ticket")
+    Path("licet.yaml").write_text(names, encoding="utf-8")
+    space: dict[str, Any] = {"model": ScriptedModel(script=[calls(("send", TO_EVE))]), "tools": [send_tool(world)]}
+    exec(block, space)
+    space["guard"].close()
+    assert answers(space["answer"])[0].status == "error"
+    assert world.sent == []

@@ -17,6 +17,7 @@ from integrations.scripted import ScriptedModel, calls
 from licet.guard import Guard, GuardedTask
 from licet.integrations.langchain import GuardMiddleware, install
 from licet.ledger import verify
+from licet.records import ToolCall
 from licet.testing import FakeClock
 
 MANIFEST = r"""
@@ -237,3 +238,75 @@ def test_a_pausing_tool_that_a_person_approved_is_asked_for_once(tmp_path: Path,
         assert [call.status for call in guard._store.calls(task.id)] == ["done"]
         with guard._store.transaction() as tx:
             assert tx.asked(task.id) == (1, frozenset())
+
+
+def test_a_suspended_call_is_taken_up_in_another_process(tmp_path: Path) -> None:
+    """Two guards on one state folder stand for two processes; the graph's checkpoints are shared too."""
+    path = tmp_path / "licet.yaml"
+    path.write_text(MANIFEST)
+    saved = InMemorySaver()
+
+    @tool
+    def wait() -> str:
+        """Wait for a person."""
+        return str(interrupt("well?"))
+
+    def graph_of(guard: Guard) -> Any:
+        script = [calls(("wait", {}))]
+        return create_agent(ScriptedModel(script=script), [wait], middleware=[GuardMiddleware(guard)], checkpointer=saved)
+
+    first = Guard.from_file(path, state=tmp_path / "own")
+    with first, first.task("answer", intent="Answer", agent="bot", principal="user:grace", detached=True) as task:
+        graph_of(first).invoke(ASK, THREAD)
+    with Guard.from_file(path, state=tmp_path / "own") as second, second.resume_task(task.id):
+        [done] = answers(graph_of(second).invoke(Command(resume="well"), THREAD))
+        assert done.content == "well"
+        assert [(call.seq, call.status) for call in second._store.calls(task.id)] == [(1, "done")]
+
+
+def test_an_answer_in_another_process_is_for_the_same_question(tmp_path: Path) -> None:
+    path = tmp_path / "licet.yaml"
+    path.write_text(MANIFEST)
+    agent = None
+    for resume in (None, True):
+        with Guard.from_file(path, state=tmp_path / "own") as guard:
+            if agent is None:
+                agent = Mailer(guard, calls(("send", MAIL)))
+                task = guard.task("answer", intent="Answer", agent="bot", principal="user:grace", detached=True)
+            else:
+                saved, sent = agent.graph.checkpointer, agent.sent
+                agent = Mailer(guard, calls(("send", MAIL)))
+                agent.graph.checkpointer, agent.sent = saved, sent
+                task = guard.resume_task(task.id)
+            with task:
+                agent.graph.invoke(ASK if resume is None else Command(resume=resume), THREAD)
+                seen = [(call.seq, call.status) for call in guard._store.calls(task.id)]
+        assert seen == [(1, "asked" if resume is None else "done")]
+    assert len(agent.sent) == 1
+
+
+@pytest.mark.parametrize("other", ["call id", "arguments", "thread", "task"])
+def test_only_the_very_same_call_is_taken_up(guard: Guard, other: str) -> None:
+    """Everything but the suspended call itself pays for itself, and finds the budget used up."""
+
+    def call(**changed: Any) -> ToolCall:
+        return ToolCall(**({"tool": "wait", "arguments": {}, "call_id": "c1", "framework": "f", "session": "s", "known": ("a",)} | changed))
+
+    with task_of(guard) as task:
+        ticket = guard.begin(call())
+        ticket.redeem()
+        guard.end(ticket, suspended=True)
+        changed = {"call id": {"call_id": "c2"}, "arguments": {"arguments": {"a": 1}}, "thread": {"session": "t"}}.get(other, {})
+        if other == "task":
+            with task_of(guard) as another:
+                assert guard.begin(call()).allowed  # a budget of its own
+                assert len(guard._store.calls(another.id)) == 1
+        else:
+            assert guard.begin(call(**changed)).decision.checks == ("scope.budget",)
+        again = guard.begin(call())
+        assert (again.allowed, again.id, again.resumed) == (True, ticket.id, True)
+        # While it runs it is not suspended: the same call a second time is another one.
+        assert guard.begin(call()).decision.checks == ("scope.budget",)
+        guard.end(again, result="done")
+        assert guard.begin(call()).decision.checks == ("scope.budget",)
+    assert task.over()
