@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS calls (
     attributes TEXT, completed INTEGER);
 CREATE UNIQUE INDEX IF NOT EXISTS calls_by_task ON calls (task_id, seq);
 CREATE INDEX IF NOT EXISTS calls_completed ON calls (task_id, completed);
+CREATE INDEX IF NOT EXISTS calls_waiting ON calls (task_id, call_id) WHERE status IN ('suspended','asked');
 CREATE TABLE IF NOT EXISTS findings (
     id TEXT PRIMARY KEY, time REAL, check_id TEXT, severity TEXT, sentence TEXT, task_id TEXT, call_id TEXT, owner TEXT, refs TEXT);
 CREATE INDEX IF NOT EXISTS findings_by_task ON findings (task_id);
