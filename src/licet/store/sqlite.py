@@ -273,8 +273,9 @@ class _SqliteTransaction:
         return seq
 
     def waiting(self, task_id: str, framework: str, call_id: str, tool: str, args_digest: str) -> CallRecord | None:
+        # `+seq`: ordered by the plain column, SQLite would walk all calls of the task instead of the waiting ones.
         query = f"""SELECT {CALL_COLUMNS} FROM calls WHERE task_id=? AND framework=? AND call_id=? AND tool=? AND args_digest=?
-                    AND status IN ('suspended','asked') ORDER BY seq DESC LIMIT 1"""
+                    AND status IN ('suspended','asked') ORDER BY +seq DESC LIMIT 1"""
         row = self._db.execute(query, (task_id, framework, call_id, tool, args_digest)).fetchone()
         return call_of(row) if row else None
 
