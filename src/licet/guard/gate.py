@@ -237,7 +237,7 @@ class Gate:
         elif error is not None:
             # Cancelled or interrupted: the tool may or may not have had its effect.
             status = "failed" if isinstance(error, (Exception, str)) else "unknown"
-            error_type = "tool_error" if isinstance(error, str) else type(error).__qualname__
+            error_type = "tool_error" if isinstance(error, str) else recordable(type(error).__qualname__, 200)
         fields = ledger_fields(ticket) | {"status": status, "result": ticket.result_digest, "error": error_type}
         self._p.recorder.after("call.outcome", fields)
         if ticket._span is not None:

@@ -115,11 +115,12 @@ def _function(wrapping: _Wrapping) -> Callable[..., Any]:
 
 def _finish(wrapping: _Wrapping, ticket: Ticket, result: Any) -> Any:
     """A plain function may hand back something lazy; then the call is not over, and stays judged until it is."""
-    if isinstance(result, types.GeneratorType):
+    kind = type(result)  # never `isinstance`, which runs code of the result's own class
+    if kind is types.GeneratorType:
         return _drive(wrapping, ticket, result)
-    if isinstance(result, types.AsyncGeneratorType):
+    if kind is types.AsyncGeneratorType:
         return _adrive(wrapping, ticket, result)
-    if inspect.iscoroutine(result):
+    if kind is types.CoroutineType:
         return _await(wrapping, ticket, result)
     wrapping.guard.end(ticket, result=result)
     return result

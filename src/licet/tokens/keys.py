@@ -78,10 +78,11 @@ def _load(file: Path) -> SigningKey:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         raise KeyFileError(f"{file}: {error.strerror}; a key file is a plain file of its owner") from error
+    state = os.fstat(descriptor)
+    if not stat.S_ISREG(state.st_mode):
+        os.close(descriptor)
+        raise KeyFileError(f"{file}: is not a plain file")
     with os.fdopen(descriptor, "rb") as opened:
-        state = os.fstat(opened.fileno())
-        if not stat.S_ISREG(state.st_mode):
-            raise KeyFileError(f"{file}: is not a plain file")
         if state.st_uid != os.geteuid():
             raise KeyFileError(f"{file}: belongs to another user")
         if state.st_mode & 0o077:
