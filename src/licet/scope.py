@@ -166,6 +166,7 @@ class CompiledManifest:
         self.opaque: Mapping[str, frozenset[str]] = {
             name: frozenset(arg for arg, rule in tool.arguments.items() if rule.opaque) for name, tool in manifest.tools.items()
         }
+        self.drops: frozenset[str] = frozenset(name for name, tool in manifest.tools.items() if tool.unknown_arguments == "drop")
         self.declared_arguments: Mapping[str, frozenset[str]] = {
             name: frozenset(tool.arguments).union(
                 *(frozenset(task.tools[name].arguments) for task in manifest.tasks.values() if name in task.tools)

@@ -56,12 +56,13 @@ class ToolSignature:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One call in one form: `plain` to judge, `call(function)` to run."""
+    """One call in one form: `plain` to judge, `args` and `kwargs` to run. `dropped` are names that were left out as unknown."""
 
     plain: Mapping[str, Plain]
     values: Mapping[str, Any]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+    dropped: tuple[str, ...] = ()
 
 
 def read_signature(function: Callable[..., Any]) -> ToolSignature:

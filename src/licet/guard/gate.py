@@ -44,6 +44,10 @@ class Gate:
         """Remember how a wrapped tool is called, for adapters that meet it by name. `definition` is the digest of what it shows."""
         self._judge.signatures[tool] = (signature, definition)
 
+    def freeze(self, tool: str, signature: ToolSignature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Bound | None, str]:
+        """See `Judge.bind_call`."""
+        return self._judge.bind_call(tool, signature, args, kwargs)
+
     def begin(self, call: ToolCall, *, task: GuardedTask | str | None = None, bound: Bound | None = None, problem: str = "") -> Ticket:
         """Judge a call. Never raises: what cannot be decided is a denied ticket.
 

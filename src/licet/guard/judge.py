@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from licet.approval import MAX_QUESTIONS
 from licet.budgets import BudgetRefusal, claims
 from licet.errors import SnapshotError, StoreError
-from licet.guard.binding import Bound, ToolSignature, bind_names
+from licet.guard.binding import Bound, ToolSignature, bind, bind_names
 from licet.guard.parts import Parts
 from licet.guard.task import GuardedTask
 from licet.guard.ticket import Ticket
@@ -41,25 +43,43 @@ class Judge:
         self.signatures: dict[str, tuple[ToolSignature, str]] = {}
 
     def bind(self, call: ToolCall, signature: ToolSignature | None) -> tuple[Bound | None, str]:
-        """The frozen call, or why there is none."""
-        opaque = self._p.compiled.opaque.get(call.tool, frozenset())
+        """The frozen call of an adapter, which has names and values; or why there is none."""
+        known = self._known(call.tool, signature, call.known)
+        return self._freeze(call.tool, known, call.arguments, lambda kept, opaque: bind_names(signature, kept, opaque))
+
+    def bind_call(self, tool: str, signature: ToolSignature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Bound | None, str]:
+        """The frozen call of a wrapped function; or why there is none."""
+        known = self._known(tool, signature, None)
+        return self._freeze(tool, known, kwargs, lambda kept, opaque: bind(signature, args, kept, opaque))
+
+    def _freeze(
+        self, tool: str, known: frozenset[str], named: Mapping[str, Any], binding: Callable[[Mapping[str, Any], frozenset[str]], Bound]
+    ) -> tuple[Bound | None, str]:
+        dropped: tuple[str, ...] = ()
+        if tool in self._p.compiled.drops:
+            dropped = tuple(name for name in named if name not in known)
+            named = {name: value for name, value in named.items() if name in known}
         try:
-            return bind_names(signature, call.arguments, opaque), ""
+            return replace(binding(named, self._p.compiled.opaque.get(tool, frozenset())), dropped=dropped), ""
         except SnapshotError as error:
             return None, str(error)
         except TypeError as error:
             return None, f"the arguments do not fit the tool: {error}"
 
+    def _known(self, tool: str, signature: ToolSignature | None, told: tuple[str, ...] | None) -> frozenset[str]:
+        """The names of all arguments that the tool takes: by its signature, else as the framework told, else by the manifest."""
+        declared = self._p.compiled.declared_arguments.get(tool, frozenset())
+        if signature is None:
+            return declared if told is None else frozenset(told)
+        own = signature.known | signature.injected
+        return own | declared if signature.var_keyword else own
+
     def request(self, call: ToolCall, signature: ToolSignature | None, bound: Bound | None, problem: str) -> Request:
         """The call as the checks see it."""
-        declared = self._p.compiled.declared_arguments.get(call.tool, frozenset())
-        nulls: frozenset[str] = frozenset()
-        if signature is not None:
-            known = signature.known | declared if signature.var_keyword else signature.known
-            nulls = signature.defaults_to_null
-        else:
-            known = frozenset(call.known) if call.known is not None else declared
-        return Request(call.tool, bound.plain if bound else {}, self._p.clock.now(), known, nulls, problem)
+        known = self._known(call.tool, signature, call.known)
+        nulls = signature.defaults_to_null if signature is not None else frozenset()
+        plain, dropped = (bound.plain, bound.dropped) if bound else ({}, ())
+        return Request(call.tool, plain, self._p.clock.now(), known, nulls, problem, dropped)
 
     def judge(self, ticket: Ticket, request: Request, *, approved: bool = False) -> Judged:
         """Decide, and take what the budgets must give, in one transaction."""

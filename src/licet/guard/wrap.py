@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from licet.canonical import digest
-from licet.errors import Denied, SnapshotError, UsageError
-from licet.guard.binding import Bound, ToolSignature, annotations_of, bind, read_signature
+from licet.errors import Denied, UsageError
+from licet.guard.binding import Bound, ToolSignature, annotations_of, read_signature
 from licet.guard.gate import output_digest
 from licet.guard.ticket import Ticket, running
 from licet.policy.engine import weigh
@@ -42,14 +42,8 @@ class _Wrapping:
         return ticket, bound or Bound({}, {}, args, kwargs)
 
     def _freeze(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[ToolCall, Bound | None, str]:
-        opaque = self.guard._compiled.opaque.get(self.name, frozenset())
-        try:
-            bound = bind(self.signature, args, kwargs, opaque)
-        except SnapshotError as error:
-            return ToolCall(self.name, {}), None, str(error)
-        except TypeError as error:
-            return ToolCall(self.name, {}), None, f"the arguments do not fit the tool: {error}"
-        return ToolCall(self.name, bound.plain), bound, ""
+        bound, problem = self.guard._gate.freeze(self.name, self.signature, args, kwargs)
+        return ToolCall(self.name, bound.plain if bound else {}), bound, problem
 
     def admit(self, ticket: Ticket) -> None:
         """Use the ticket up, or raise what the caller gets.

@@ -178,6 +178,7 @@ class Tool(_Closed):
     credential: str | None = None
     audience: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:\S+$")] | None = None
     arguments: Mapping[str, Argument] = Field(default_factory=dict)
+    unknown_arguments: Literal["refuse", "drop"] = "refuse"
     token: Literal["call"] | None = None
     durable: Literal["write", "none"] | None = None
 

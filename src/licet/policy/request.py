@@ -19,6 +19,7 @@ class Request:
 
     `known` are the names of all arguments that the tool takes (None: nobody knows, so that nothing can pass).
     `unjudgeable` says why the arguments could not be bound or frozen; then `plain` is empty.
+    `dropped` are unknown arguments that the tool does not get, because the manifest says `unknown_arguments: drop`.
     """
 
     tool: str
@@ -27,6 +28,7 @@ class Request:
     known: frozenset[str] | None = frozenset()
     defaults_to_null: frozenset[str] = frozenset()
     unjudgeable: str = ""
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

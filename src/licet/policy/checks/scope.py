@@ -37,6 +37,9 @@ def argument(request: Request, facts: Facts) -> Iterator[Reason]:
     for name in strangers[:MAX_NAMED]:
         shown = recordable(name, 80)
         yield reason("scope.argument", f"argument `{shown}` is not one that `{request.tool}` is known to take", (shown,))
+    for name in request.dropped[:MAX_NAMED]:
+        shown = recordable(name, 80)
+        yield reason("scope.argument", f"argument `{shown}` was left out: `{request.tool}` is not known to take it", (shown,), "flag")
     for grant in facts.scope.grants_of(request.tool) if facts.scope else ():
         for name, why in grant.refusals(request.plain, request.defaults_to_null):
             yield reason("scope.argument", f"argument `{name}` {why}", (name,))
