@@ -259,7 +259,10 @@ class _SqliteTransaction:
 
     def _used(self, owner: tuple[str, str]) -> Decimal:
         row = self._db.execute("SELECT used FROM budget_use WHERE task_id=? AND key=?", owner).fetchone()
-        return Decimal(row[0]) if row else Decimal(0)
+        used = Decimal(row[0]) if row else Decimal(0)
+        if not used >= 0:
+            raise StoreError("what a budget has given is less than nothing; the store is damaged")
+        return used
 
     def last_tool(self, task_id: str) -> str | None:
         query = "SELECT tool FROM calls WHERE task_id=? AND completed IS NOT NULL ORDER BY completed DESC LIMIT 1"
