@@ -30,7 +30,9 @@ from licet import Denied, UsageError
 from licet.approval import ApprovalRequest
 from licet.canonical import digest
 from licet.errors import StateError, TicketSpent
-from licet.guard.context import current_task, enter_task, leave_task
+from licet.guard.context import enter as enter_task
+from licet.guard.context import leave as leave_task
+from licet.guard.task import current_task
 from licet.manifest import Tool
 from licet.manifest.models import CheckSettings
 from licet.policy import CHECKS_OF_A_CALL
@@ -1613,7 +1615,7 @@ def test_waiting_side_by_side_is_given_once(world: World):
         tickets = [world.guard.begin(ToolCall("risky", {"n": n}, known=("n",)), task=task) for n in range(5)]
         world.clock.advance(200)
         for ticket in tickets:
-            world.guard._framework_answered(ticket, approved=True)
+            world.guard._asking.framework_answered(ticket, approved=True)
         world.clock.advance(601)
         world.denied("scope.expired", world.tool("note"))
 

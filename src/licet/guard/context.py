@@ -11,27 +11,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from licet.guard.task import GuardedTask
-
 # The tasks entered here, innermost last. A tuple, so that threads and asyncio tasks that share a task never share its stack.
-_entered: ContextVar[tuple[GuardedTask, ...]] = ContextVar("licet_tasks", default=())
+_entered: ContextVar[tuple[object, ...]] = ContextVar("licet_tasks", default=())
 
 _taught = threading.Lock()
 _done = False
 
 
-def current_task() -> GuardedTask | None:
+def current() -> object | None:
     """The innermost task entered in this thread or asyncio task."""
     entered = _entered.get()
     return entered[-1] if entered else None
 
 
-def enter_task(task: GuardedTask) -> None:
+def enter(task: object) -> None:
     """Make `task` the current one."""
     _entered.set((*_entered.get(), task))
 
 
-def leave_task(task: GuardedTask) -> None:
+def leave(task: object) -> None:
     """Go back to the task that was current before `task` was entered here; harmless where it never was."""
     entered = _entered.get()
     if task in entered:
@@ -39,7 +37,7 @@ def leave_task(task: GuardedTask) -> None:
         _entered.set(entered[:last])
 
 
-def in_task(task: GuardedTask | None, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def in_task(task: object | None, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call `function` with `task` as the current task."""
     token = _entered.set((task,) if task is not None else ())
     try:
@@ -63,14 +61,14 @@ def teach_threads() -> None:
 
         @functools.wraps(start)
         def start_in_task(self: threading.Thread, *args: Any, **kwargs: Any) -> None:
-            task = current_task()
+            task = current()
             if task is not None:
                 self.run = functools.partial(in_task, task, self.run)  # type: ignore[method-assign]
             start(self, *args, **kwargs)
 
         @functools.wraps(submit)  # type: ignore[arg-type]
         def submit_in_task(self: ThreadPoolExecutor, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-            return submit(self, in_task, current_task(), function, *args, **kwargs)
+            return submit(self, in_task, current(), function, *args, **kwargs)
 
         threading.Thread.start = start_in_task  # type: ignore[method-assign]
         ThreadPoolExecutor.submit = submit_in_task  # type: ignore[method-assign, assignment]

@@ -9,9 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from licet.approval import TIMEOUT_SECONDS, Answer, ApprovalRequest, aask, ask
+from licet.approval import TIMEOUT_SECONDS, ApprovalRequest
 from licet.clock import Clock, SystemClock
 from licet.errors import UsageError
+from licet.guard.asking import Asking
 from licet.guard.context import teach_threads
 from licet.guard.gate import _NOTHING, Gate
 from licet.guard.parts import Parts
@@ -72,7 +73,6 @@ class Guard:
         manifest = manifest.model_copy(deep=True)  # what is judged by: a later change of the public one changes nothing
         self._compiled = CompiledManifest(manifest)
         self._clock = clock or SystemClock()
-        self._approver, self._approval_seconds = approver, approval_seconds
         folder = open_state(state)
         signing = key or load_or_create(folder.key)
         self._store = SqliteStore(folder.store)
@@ -97,6 +97,7 @@ class Guard:
                 approval_seconds,
             )
         )
+        self._asking = Asking(self._gate, self._tasks, self._clock, approver=approver, seconds=approval_seconds)
         self.state = folder.path
         teach_threads()
 
@@ -114,11 +115,11 @@ class Guard:
 
     def tool(self, function: Callable[P, R]) -> Callable[P, R]:
         """Decorator: the guarded twin of a tool. The manifest names it by the function's name."""
-        return wrap(self, function, None)
+        return wrap(self._gate, self._asking, function, None)
 
     def wrap(self, function: Callable[P, R], *, name: str | None = None) -> Callable[P, R]:
         """The guarded twin of any callable, under `name` in the manifest."""
-        return wrap(self, function, name)
+        return wrap(self._gate, self._asking, function, name)
 
     def install(self, framework: str) -> Callable[[], None]:
         """Guard every tool call of a framework in this process, sub-agents included. The answer takes it back.
@@ -209,7 +210,7 @@ class Guard:
     @property
     def has_approver(self) -> bool:
         """Whether this guard can ask a person itself; where not, an adapter may ask by its framework's means."""
-        return self._approver is not None
+        return self._asking.has_approver
 
     def question(self, ticket: Ticket) -> ApprovalRequest:
         """What a person is to be asked about a ticket whose action is `ask`: for adapters that show it themselves."""
@@ -217,7 +218,7 @@ class Guard:
 
     def ask(self, ticket: Ticket) -> Ticket:
         """Ask this guard's approver about a ticket whose action is `ask`, and wait."""
-        self._settle(ticket)
+        self._asking.settle(ticket)
         return ticket
 
     def around(
@@ -244,7 +245,7 @@ class Guard:
         """
         ticket = self.begin(call, task=task, problem=problem)
         if ticket.action == "ask":
-            self._settle(ticket) if ask is None else self._framework_answered(ticket, ask(ticket))
+            self._asking.settle(ticket) if ask is None else self._asking.framework_answered(ticket, ask(ticket))
         if not self._gate.admit(ticket):
             return deny(ticket)
         try:
@@ -287,9 +288,9 @@ class Guard:
         ticket = self.begin(call, task=task, problem=problem)
         if ticket.action == "ask":
             if ask is None:
-                await self._asettle(ticket)
+                await self._asking.asettle(ticket)
             else:
-                self._framework_answered(ticket, ask(ticket))
+                self._asking.framework_answered(ticket, ask(ticket))
         if not self._gate.admit(ticket):
             return deny(ticket)
         try:
@@ -300,35 +301,6 @@ class Guard:
             raise
         self.end(ticket, result=output(result) if output else result, error=failed(result) if failed else None)
         return result
-
-    def _settle(self, ticket: Ticket) -> None:
-        if ticket.action != "ask":
-            return
-        if ticket.approved_before:
-            self._gate.resolve(ticket, approved=True, how="approved before the tool was suspended")
-            return
-        begun = self._clock.monotonic()
-        answer = ask(self._approver, self._gate.question(ticket), self._approval_seconds)
-        self._answered(ticket, answer, self._clock.monotonic() - begun)
-
-    async def _asettle(self, ticket: Ticket) -> None:
-        if ticket.action != "ask":
-            return
-        if ticket.approved_before:
-            self._gate.resolve(ticket, approved=True, how="approved before the tool was suspended")
-            return
-        begun = self._clock.monotonic()
-        answer = await aask(self._approver, self._gate.question(ticket), self._approval_seconds)
-        self._answered(ticket, answer, self._clock.monotonic() - begun)
-
-    def _framework_answered(self, ticket: Ticket, approved: object) -> None:
-        waited = min(self._clock.now(), ticket.asked_until) - ticket.started
-        self._tasks.pause(ticket.task, max(0.0, waited))
-        self._gate.resolve(ticket, approved, how="asked by the framework")
-
-    def _answered(self, ticket: Ticket, answer: Answer, waited: float) -> None:
-        self._tasks.pause(ticket.task, waited)
-        self._gate.resolve(ticket, answer.approved, answer.by, answer.how, answer.failure)
 
     # The rest --------------------------------------------------------------------------------------------------------------
 

@@ -44,6 +44,10 @@ class Gate:
         """Remember how a wrapped tool is called, for adapters that meet it by name. `definition` is the digest of what it shows."""
         self._judge.signatures[tool] = (signature, definition)
 
+    def declared_arguments(self, tool: str) -> frozenset[str]:
+        """The arguments of which the manifest speaks."""
+        return self._p.compiled.declared_arguments.get(tool, frozenset())
+
     def freeze(self, tool: str, signature: ToolSignature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Bound | None, str]:
         """See `Judge.bind_call`."""
         return self._judge.bind_call(tool, signature, args, kwargs)

@@ -8,16 +8,15 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from licet.budgets import TaskBudgets
 from licet.errors import UsageError
-from licet.guard.context import enter_task, leave_task
+from licet.guard.context import current, enter, leave
 from licet.records import TaskRecord
 from licet.scope import Scope
 
 if TYPE_CHECKING:
-    from licet.guard.tasks import Tasks
     from licet.telemetry import CallSpan
 
 TurnKind = Literal["intent", "say", "value", "quote", "observe"]
@@ -32,11 +31,27 @@ class Turn:
     name: str = ""
 
 
+class TaskLife(Protocol):
+    """What keeps tasks: where a task begins, ends, and asks whether it is over."""
+
+    def begin(self, task: GuardedTask) -> None:
+        """Record the beginning."""
+
+    def end(self, task: GuardedTask, by: str) -> None:
+        """Record the end."""
+
+    def turned(self, task: GuardedTask, turn: Turn) -> None:
+        """Record that text entered."""
+
+    def over(self, task: GuardedTask) -> str:
+        """Why the task is over; empty while it is open."""
+
+
 class GuardedTask:
     """An open task. Use it with `with` or `async with`; leaving the block ends it, unless it is detached."""
 
     def __init__(
-        self, tasks: Tasks, record: TaskRecord, scope: Scope, budgets: tuple[TaskBudgets, ...], parent: GuardedTask | None
+        self, tasks: TaskLife, record: TaskRecord, scope: Scope, budgets: tuple[TaskBudgets, ...], parent: GuardedTask | None
     ) -> None:
         self.record = record
         self.scope = scope
@@ -105,11 +120,11 @@ class GuardedTask:
         self._tasks.begin(self)
         with self._lock:
             self._entered += 1
-        enter_task(self)
+        enter(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        leave_task(self)
+        leave(self)
         with self._lock:
             self._entered -= 1
             last = self._entered == 0
@@ -153,3 +168,9 @@ def interpolate(intent: str, values: Mapping[str, str]) -> tuple[str, list[Turn]
         parts.append(values[name])
         text = after
     return "".join(parts), [Turn("value", value, name) for name, value in values.items()]
+
+
+def current_task() -> GuardedTask | None:
+    """The innermost task entered in this thread or asyncio task."""
+    found = current()
+    return found if isinstance(found, GuardedTask) else None

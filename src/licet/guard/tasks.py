@@ -18,9 +18,8 @@ from licet.canonical import Plain, digest_text, recordable
 from licet.clock import Clock
 from licet.denial import explain
 from licet.errors import Denied, StoreError, UsageError
-from licet.guard.context import current_task
 from licet.guard.recorder import Recorder
-from licet.guard.task import GuardedTask, Turn, interpolate
+from licet.guard.task import GuardedTask, Turn, current_task, interpolate
 from licet.manifest import Budget, Grant, Manifest, duration
 from licet.policy import decide
 from licet.policy.checks.delegation import DelegationFacts, DelegationRequest, widened

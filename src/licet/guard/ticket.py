@@ -14,8 +14,8 @@ from typing import Any, Literal
 from licet.canonical import Plain
 from licet.errors import TicketSpent
 from licet.guard.binding import Bound
-from licet.guard.context import current_task, enter_task, leave_task
-from licet.guard.task import GuardedTask
+from licet.guard.context import enter, leave
+from licet.guard.task import GuardedTask, current_task
 from licet.records import Action, Decision, ToolCall
 from licet.telemetry import CallSpan
 from licet.tokens import CallToken
@@ -170,7 +170,7 @@ def running(ticket: Ticket) -> Iterator[None]:
     span, task = ticket._span, ticket.task
     entered = task if task is not None and task is not current_task() else None
     if entered is not None:
-        enter_task(entered)
+        enter(entered)
     try:
         if span is None:
             yield
@@ -180,7 +180,7 @@ def running(ticket: Ticket) -> Iterator[None]:
     finally:
         running_ticket.reset(token)
         if entered is not None:
-            leave_task(entered)
+            leave(entered)
 
 
 def current_call() -> CurrentCall | None:

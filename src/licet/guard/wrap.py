@@ -8,29 +8,27 @@ from __future__ import annotations
 import functools
 import inspect
 import types
-import typing
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from licet.canonical import digest
 from licet.errors import Denied, UsageError
+from licet.guard.asking import Asking
 from licet.guard.binding import Bound, ToolSignature, annotations_of, read_signature
-from licet.guard.gate import output_digest
+from licet.guard.gate import Gate, output_digest
 from licet.guard.ticket import Ticket, running
 from licet.policy.engine import weigh
 from licet.policy.request import reason
 from licet.records import ToolCall
-
-if typing.TYPE_CHECKING:
-    from licet.guard.facade import Guard
 
 
 @dataclass(frozen=True)
 class _Wrapping:
     """One wrapped callable: its name for the manifest, its body, and how it is called."""
 
-    guard: Guard
+    gate: Gate
+    asking: Asking
     name: str
     body: Callable[..., Any]
     signature: ToolSignature
@@ -38,11 +36,11 @@ class _Wrapping:
     def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Ticket, Bound]:
         """The ticket, and what to run with (before a person was asked)."""
         call, bound, problem = self._freeze(args, kwargs)
-        ticket = self.guard._gate.begin(call, bound=bound, problem=problem)
+        ticket = self.gate.begin(call, bound=bound, problem=problem)
         return ticket, bound or Bound({}, {}, args, kwargs)
 
     def _freeze(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[ToolCall, Bound | None, str]:
-        bound, problem = self.guard._gate.freeze(self.name, self.signature, args, kwargs)
+        bound, problem = self.gate.freeze(self.name, self.signature, args, kwargs)
         return ToolCall(self.name, bound.plain if bound else {}), bound, problem
 
     def admit(self, ticket: Ticket) -> None:
@@ -51,18 +49,18 @@ class _Wrapping:
         Raises:
             Denied: the call is refused.
         """
-        if not self.guard._gate.admit(ticket):
+        if not self.gate.admit(ticket):
             raise Denied(ticket.message, ticket.decision)
 
 
-def wrap(guard: Guard, function: Callable[..., Any], name: str | None) -> Callable[..., Any]:
+def wrap(gate: Gate, asking: Asking, function: Callable[..., Any], name: str | None) -> Callable[..., Any]:
     """The guarded twin of `function`.
 
     Raises:
         UsageError: it is not callable, has no name, or the manifest limits an argument that it does not have.
     """
     if isinstance(function, (staticmethod, classmethod)):
-        return type(function)(wrap(guard, function.__func__, name))
+        return type(function)(wrap(gate, asking, function.__func__, name))
     if not callable(function):
         raise UsageError(
             f"`{type(function).__name__}` is not callable; put `@guard.tool` below the framework's own decorator, "
@@ -70,11 +68,11 @@ def wrap(guard: Guard, function: Callable[..., Any], name: str | None) -> Callab
         )
     tool = name or _name_of(function)
     signature = read_signature(function)
-    _limits_fit(guard, tool, signature)
-    wrapping = _Wrapping(guard, tool, function, signature)
+    _limits_fit(gate, tool, signature)
+    wrapping = _Wrapping(gate, asking, tool, function, signature)
     twin = _twin(wrapping, function)
     _dress(twin, function, tool, signature)
-    guard._gate.register(tool, signature, _definition(tool, twin))
+    gate.register(tool, signature, _definition(tool, twin))
     return twin
 
 
@@ -98,7 +96,7 @@ def _is(kind: Callable[[Any], bool], function: Callable[..., Any]) -> bool:
 def _function(wrapping: _Wrapping) -> Callable[..., Any]:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         ticket, bound = wrapping.begin(args, kwargs)
-        wrapping.guard._settle(ticket)
+        wrapping.asking.settle(ticket)
         wrapping.admit(ticket)
         with _ending(wrapping, ticket), running(ticket):
             result = wrapping.body(*bound.args, **bound.kwargs)
@@ -116,18 +114,18 @@ def _finish(wrapping: _Wrapping, ticket: Ticket, result: Any) -> Any:
         return _adrive(wrapping, ticket, result)
     if kind is types.CoroutineType:
         return _await(wrapping, ticket, result)
-    wrapping.guard.end(ticket, result=result)
+    wrapping.gate.end(ticket, result=result)
     return result
 
 
 def _coroutine(wrapping: _Wrapping) -> Callable[..., Any]:
     async def guarded(*args: Any, **kwargs: Any) -> Any:
         ticket, bound = wrapping.begin(args, kwargs)
-        await wrapping.guard._asettle(ticket)
+        await wrapping.asking.asettle(ticket)
         wrapping.admit(ticket)
         with _ending(wrapping, ticket), running(ticket):
             result = await wrapping.body(*bound.args, **bound.kwargs)
-        wrapping.guard.end(ticket, result=result)
+        wrapping.gate.end(ticket, result=result)
         return result
 
     return guarded
@@ -137,7 +135,7 @@ def _generator(wrapping: _Wrapping) -> Callable[..., Any]:
     def guarded(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         # Judged when the body would begin to run, which for a generator is the first `next`.
         ticket, bound = wrapping.begin(args, kwargs)
-        wrapping.guard._settle(ticket)
+        wrapping.asking.settle(ticket)
         wrapping.admit(ticket)
         with _ending(wrapping, ticket), running(ticket):
             generator = wrapping.body(*bound.args, **bound.kwargs)
@@ -149,7 +147,7 @@ def _generator(wrapping: _Wrapping) -> Callable[..., Any]:
 def _async_generator(wrapping: _Wrapping) -> Callable[..., Any]:
     async def guarded(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         ticket, bound = wrapping.begin(args, kwargs)
-        await wrapping.guard._asettle(ticket)
+        await wrapping.asking.asettle(ticket)
         wrapping.admit(ticket)
         with _ending(wrapping, ticket), running(ticket):
             generator = wrapping.body(*bound.args, **bound.kwargs)
@@ -184,7 +182,7 @@ def _drive(wrapping: _Wrapping, ticket: Ticket, generator: Generator[Any, Any, A
             try:
                 item = step()
             except StopIteration as stop:
-                wrapping.guard.end(ticket, result=stop.value)
+                wrapping.gate.end(ticket, result=stop.value)
                 return stop.value
         ticket.output(output_digest(item))
         try:
@@ -192,7 +190,7 @@ def _drive(wrapping: _Wrapping, ticket: Ticket, generator: Generator[Any, Any, A
         except GeneratorExit:
             with _ending(wrapping, ticket), running(ticket):
                 generator.close()
-            wrapping.guard.end(ticket)
+            wrapping.gate.end(ticket)
             raise
         # Whatever the consumer throws in belongs to the tool's body.
         except BaseException as error:  # noqa: BLE001 - see above
@@ -214,7 +212,7 @@ async def _adrive(wrapping: _Wrapping, ticket: Ticket, generator: Any) -> Any:
             try:
                 item = await step()
             except StopAsyncIteration:
-                wrapping.guard.end(ticket)
+                wrapping.gate.end(ticket)
                 return
         ticket.output(output_digest(item))
         try:
@@ -222,7 +220,7 @@ async def _adrive(wrapping: _Wrapping, ticket: Ticket, generator: Any) -> Any:
         except GeneratorExit:
             with _ending(wrapping, ticket), running(ticket):
                 await generator.aclose()
-            wrapping.guard.end(ticket)
+            wrapping.gate.end(ticket)
             raise
         # Whatever the consumer throws in belongs to the tool's body.
         except BaseException as error:  # noqa: BLE001 - see above
@@ -236,7 +234,7 @@ async def _await(wrapping: _Wrapping, ticket: Ticket, coroutine: Any) -> Any:
     _still_open(wrapping, ticket, coroutine.close)
     with _ending(wrapping, ticket), running(ticket):
         result = await coroutine
-    wrapping.guard.end(ticket, result=result)
+    wrapping.gate.end(ticket, result=result)
     return result
 
 
@@ -255,7 +253,7 @@ def _still_open(wrapping: _Wrapping, ticket: Ticket, close: Callable[[], object]
 def _stop(wrapping: _Wrapping, ticket: Ticket, over: str) -> None:
     decision = weigh([reason("scope.expired", over)])
     denial = Denied(f"Denied (scope.expired): `{wrapping.name}` was stopped: {over}.", decision)
-    wrapping.guard.end(ticket, error=denial)
+    wrapping.gate.end(ticket, error=denial)
     raise denial
 
 
@@ -270,7 +268,7 @@ class _ending:  # noqa: N801 - reads as what it is: a block that ends the call i
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None:
-            self._wrapping.guard.end(self._ticket, error=error)
+            self._wrapping.gate.end(self._ticket, error=error)
 
 
 def _name_of(function: Callable[..., Any]) -> str:
@@ -282,11 +280,11 @@ def _name_of(function: Callable[..., Any]) -> str:
     return name
 
 
-def _limits_fit(guard: Guard, tool: str, signature: ToolSignature) -> None:
+def _limits_fit(gate: Gate, tool: str, signature: ToolSignature) -> None:
     """A limit on an argument that the function does not have would never hold: a typo, and an error."""
     if signature.var_keyword is not None:
         return
-    unknown = sorted(guard._compiled.declared_arguments.get(tool, frozenset()) - signature.known)
+    unknown = sorted(gate.declared_arguments(tool) - signature.known)
     if unknown:
         raise UsageError(
             f"the manifest speaks of {', '.join(unknown)}, which `{tool}` does not take; it takes {', '.join(sorted(signature.known))}"
