@@ -1,0 +1,143 @@
+"""The store: records come back as they went in, whatever is in a row is no silent permission, and a fork opens it anew."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from licet.errors import StoreError
+from licet.records import CallRecord, Decision, Finding, Reason, TaskRecord
+from licet.store import SqliteStore
+from licet.store.rows import decision_of, decision_text
+from world import World
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+TIMES = st.floats(0, 4e9, allow_nan=False)
+REASONS = st.builds(Reason, TEXT, st.sampled_from(["deny", "ask", "flag"]), TEXT, st.lists(TEXT, max_size=3).map(tuple), st.lists(TEXT, max_size=2).map(tuple), st.booleans())  # fmt: skip
+OUTCOMES = st.sampled_from(["allow", "ask", "deny"])
+DECISIONS = st.builds(Decision, OUTCOMES, st.lists(REASONS, max_size=3).map(tuple), OUTCOMES, st.lists(TEXT, max_size=2).map(tuple))
+TASKS = st.builds(
+    TaskRecord, id=st.just("t"), kind=TEXT, agent=TEXT, principal=TEXT, intent=TEXT, manifest_digest=TEXT, started=TIMES, ttl=TIMES,
+    parent=st.one_of(st.none(), TEXT), root=TEXT, paused=TIMES, ended=st.one_of(st.none(), TIMES), ended_by=TEXT, detached=st.booleans(),
+)  # fmt: skip
+CALLS = st.builds(
+    CallRecord, id=st.just("c"), task_id=st.just("t"), seq=st.just(1), tool=TEXT, call_id=TEXT, framework=TEXT,
+    status=st.sampled_from(["running", "done", "denied"]), decision=DECISIONS, args_digest=TEXT, started=TIMES,
+    attributes=st.dictionaries(TEXT, st.one_of(TEXT, st.integers(-5, 5)), max_size=3),
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(TASKS, CALLS)
+def test_records_come_back_as_they_went_in(task: TaskRecord, call: CallRecord):
+    store = SqliteStore(":memory:")
+    store.begin_task(task)
+    with store.transaction() as tx:
+        assert tx.add_call(call) == 1
+    store.add_finding(Finding("f", 1.0, "scope.tool", "low", task.intent, "t", "c", task.agent, (task.kind,)))
+    assert store.task("t") == task
+    assert list(store.calls("t")) == [call]
+    (finding,) = store.findings("t")
+    assert (finding.sentence, finding.references) == (task.intent, (task.kind,))
+    store.close()
+
+
+@settings(max_examples=150, deadline=None)
+@given(DECISIONS)
+def test_a_decision_as_text_and_back(decision: Decision):
+    assert decision_of(decision_text(decision)) == decision
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.one_of(
+        TEXT,
+        st.sampled_from(["{}", "null", "[]", '{"outcome":"allow"}', '{"outcome":"allow","reasons":[{}],"judged":"allow","errors":[]}']),
+    )
+)
+def test_a_text_that_is_no_decision_is_an_error_and_never_a_permission(text: str):
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        decision_of(text)
+
+
+@pytest.mark.parametrize("column", ["ttl", "started", "ended", "decision", "narrowing", "used"])
+@pytest.mark.parametrize("junk", ["junk", b"\xff\x00", "NaN", None, "-1e999"])
+def test_junk_in_a_row_never_lets_a_call_through(tmp_path: Path, column: str, junk: Any):
+    """Whoever edits the file may stop the guard; a budget or an end that cannot be read is no permission for more."""
+    world = World(tmp_path)
+    tool = world.tool("pay")
+    with world.guard, world.task(detached=True) as task:
+        tool(100)
+        table = {"decision": "calls", "used": "budget_use"}.get(column, "tasks")
+        other = sqlite3.connect(str(world.guard.state / "licet.db"))
+        with other:
+            other.execute(f"UPDATE {table} SET {column}=?", (junk,))
+        other.close()
+        if column == "used" and junk is None:
+            world.denied("guard.undecided", tool, 1)
+        elif column in ("used", "ended") and junk is not None:
+            world.denied("scope.expired" if column == "ended" else "guard.undecided", tool, 1)
+        else:
+            world.denied("scope.budget", tool, 1)
+    assert task.record.detached
+
+
+def test_a_store_of_a_newer_version_is_refused(tmp_path: Path):
+    path = tmp_path / "s.db"
+    SqliteStore(path).close()
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version=99")
+    database.close()
+    with pytest.raises(StoreError, match="another version"):
+        SqliteStore(path)
+
+
+def test_the_file_is_its_owners_alone(tmp_path: Path):
+    old = os.umask(0)
+    try:
+        SqliteStore(tmp_path / "s.db").close()
+    finally:
+        os.umask(old)
+    assert (tmp_path / "s.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_forked_child_opens_the_store_anew(tmp_path: Path):
+    world = World(tmp_path)
+    tool = world.tool("pay")
+    with world.guard, world.task():
+        tool(60)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                tool(30)
+                code = 0
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        world.denied("scope.budget", tool, 30)
+        tool(10)
+
+
+def test_an_error_undoes_the_whole_step(tmp_path: Path):
+    store = SqliteStore(tmp_path / "s.db")
+
+    def step() -> None:
+        with store.transaction() as tx:
+            tx.ask("t", "x")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        step()
+    with store.transaction() as tx:
+        assert tx.asked("t") == (0, frozenset())
+    store.close()
+    store.close()
+    with pytest.raises(StoreError, match="closed"):
+        store.task("t")

@@ -1,0 +1,203 @@
+"""Spans: one per call under one per task, by the conventions' names, and never a content, here or in any other record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode, get_current_span
+
+import licet
+from licet import Denied
+from licet.records import ToolCall
+from licet.testing import RecordingApprover
+from world import World
+
+
+class Spans:
+    """A world whose spans are kept."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        self.exporter = InMemorySpanExporter()
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.world = World(folder, tracer_provider=provider, **options)
+        self.tracer = provider.get_tracer("test")
+
+    def named(self, name: str) -> list[Any]:
+        return [span for span in self.exporter.get_finished_spans() if span.name == name]
+
+
+@pytest.fixture
+def spans(tmp_path: Path) -> Iterator[Spans]:
+    made = Spans(tmp_path)
+    yield made
+    made.world.guard.close()
+
+
+def test_a_calls_span_stands_under_its_tasks(spans: Spans):
+    """`execute_tool {tool}` under `invoke_agent {agent}`, with the names of the GenAI conventions and our own."""
+    with spans.world.task() as task:
+        spans.world.tool("note")(1)
+        spans.world.tool("send")("ada@acme.example")
+    (agent,), (note,), (send,) = (spans.named(name) for name in ("invoke_agent bot", "execute_tool note", "execute_tool send"))
+    for span in (note, send):
+        assert (span.parent.span_id, span.context.trace_id) == (agent.context.span_id, agent.context.trace_id)
+        assert span.kind.name == "INTERNAL"
+        assert span.status.status_code is StatusCode.UNSET
+    found = send.attributes
+    assert found["gen_ai.operation.name"] == "execute_tool"
+    assert found["gen_ai.tool.name"] == "send"
+    assert found["gen_ai.tool.type"] == "function"
+    assert found["gen_ai.agent.name"] == "bot"
+    assert (found["licet.task.id"], found["licet.txn"], found["licet.task.kind"]) == (task.id, task.id, "work")
+    assert (found["licet.intent.declared"], found["licet.decision.outcome"]) == ("Work", "allow")
+    assert (found["licet.call.seq"], found["licet.chain.previous_tool"]) == (2, "note")
+    assert found["licet.args.digest"].startswith("sha256:")
+    assert found["licet.result.digest"].startswith("sha256:")
+    assert agent.attributes["gen_ai.operation.name"] == "invoke_agent"
+    assert agent.attributes["gen_ai.provider.name"]
+
+
+def test_a_denied_call_has_a_span_with_an_error_and_no_child(spans: Spans):
+    def send(to: str) -> None:
+        with spans.tracer.start_as_current_span("inside"):
+            pass
+
+    tool = spans.world.tool("send", send)
+    with spans.world.task():
+        tool("ada@acme.example")
+        with pytest.raises(Denied):
+            tool("eve@evil.example")
+    allowed, denied = spans.named("execute_tool send")
+    assert denied.status.status_code is StatusCode.ERROR
+    assert denied.attributes["error.type"] == "policy_denied"
+    assert denied.attributes["licet.decision.reason"] == "scope.argument"
+    (inside,) = spans.named("inside")
+    assert inside.parent.span_id == allowed.context.span_id
+    children = [span for span in spans.exporter.get_finished_spans() if span.parent and span.parent.span_id == denied.context.span_id]
+    assert children == []
+
+
+def test_a_failed_call_has_the_exceptions_type_and_not_its_text(spans: Spans):
+    def note() -> None:
+        raise ValueError("secret-in-exception")
+
+    with spans.world.task(), pytest.raises(ValueError, match="secret"):
+        spans.world.tool("note", note)()
+    (span,) = spans.named("execute_tool note")
+    assert (span.attributes["error.type"], span.status.status_code) == ("ValueError", StatusCode.ERROR)
+    assert "secret" not in span.to_json()
+
+
+def test_sub_tasks_are_spans_under_their_parent(spans: Spans):
+    with spans.world.task(), spans.world.guard.delegate("work", agent="helper", intent="x"):
+        spans.world.tool("note")(1)
+    (top,), (sub,), (note,) = (spans.named(name) for name in ("invoke_agent bot", "invoke_agent helper", "execute_tool note"))
+    assert sub.parent.span_id == top.context.span_id
+    assert note.parent.span_id == sub.context.span_id
+    assert list(sub.attributes["licet.actor.chain"]) == ["helper", "bot"]
+
+
+def test_the_store_keeps_what_the_span_says(spans: Spans):
+    with spans.world.task() as task:
+        spans.world.tool("note")(1)
+    (call,) = spans.world.guard._store.calls(task.id)
+    (span,) = spans.named("execute_tool note")
+    assert call.span_id == format(span.context.span_id, "016x")
+    assert call.trace_id == format(span.context.trace_id, "032x")
+    assert call.attributes["gen_ai.tool.name"] == "note"
+
+
+class Broken(SpanProcessor):
+    """Raises at everything."""
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        raise RuntimeError("telemetry")
+
+    def on_end(self, span: Any) -> None:
+        raise RuntimeError("telemetry")
+
+
+def test_telemetry_that_raises_reaches_no_call(tmp_path: Path):
+    provider = TracerProvider()
+    provider.add_span_processor(Broken())
+    world = World(tmp_path, tracer_provider=provider)
+    with world.guard, world.task():
+        assert world.tool("note")(1) == 1
+        world.denied("scope.argument", world.tool("send"), "eve@evil.example")
+
+
+SECRETS = [
+    f"s3cr3t-{place}"
+    for place in ("argument", "nested", "key", "result", "error", "intent", "turn", "list", "denied", "asked", "yield", "unjudgeable")
+]
+
+
+def test_no_content_is_in_any_record(tmp_path: Path):
+    """Secrets planted in every argument, key, result, exception and turn are in no span, ledger line, store row or token."""
+    spans = Spans(tmp_path, approver=RecordingApprover(False))
+    world = spans.world
+    plant = dict(zip((secret.removeprefix("s3cr3t-") for secret in SECRETS), SECRETS, strict=True))
+    tokens: list[str] = []
+
+    def note(value: Any) -> str:
+        call = licet.current_call()
+        tokens.append(call.token if call else "")
+        return plant["result"]
+
+    def stream() -> Iterator[str]:
+        yield plant["yield"]
+
+    def failing() -> None:
+        raise ValueError(plant["error"])
+
+    with world.task() as task:
+        task.say(plant["turn"])
+        tool = world.tool("note", note)
+        tool(plant["argument"])
+        tool({"deep": [{plant["key"]: plant["nested"]}]})
+        tool([plant["list"]])
+        list(world.tool("stream", stream)())
+        with pytest.raises(ValueError, match="s3cr3t"):
+            world.tool("anote", failing)()
+        for refused in (plant["denied"], {plant["key"]: object()}, [plant["unjudgeable"], object()]):
+            with pytest.raises(Denied) as denial:
+                world.tool("send")(refused)
+            assert "s3cr3t" not in str(denial.value)
+    with world.task("asking"), pytest.raises(Denied):
+        world.tool("risky")(plant["asked"])
+    world.guard.close()
+    kept = "\n".join(span.to_json() for span in spans.exporter.get_finished_spans()).encode()
+    kept += b"".join(path.read_bytes() for path in world.guard.state.rglob("*") if path.is_file())
+    for token in tokens:
+        import jwt
+
+        kept += repr(jwt.decode(token, options={"verify_signature": False})).encode()
+    assert len(tokens) == 3
+    assert len(kept) > 10_000
+    assert [secret for secret in SECRETS if secret.encode() in kept] == []
+
+
+def test_the_intent_is_kept_where_the_owner_reads_it_and_nowhere_else(tmp_path: Path):
+    """The store shows a task's intent; spans, ledger and tokens have its digest."""
+    spans = Spans(tmp_path)
+    world = spans.world
+    with world.guard.task("work", intent="s3cr3t-intent", agent="bot", principal="user:a") as task:
+        token = world.guard.begin(ToolCall("note", {}), task=task).token
+    world.guard.close()
+    import jwt
+
+    others = "\n".join(span.to_json() for span in spans.exporter.get_finished_spans()) + Path(world.guard._ledger.path).read_text()
+    assert "s3cr3t" not in others + repr(jwt.decode(token or "", options={"verify_signature": False}))
+
+
+def test_outside_a_call_no_span_is_current(spans: Spans):
+    with spans.world.task():
+        spans.world.tool("note")(1)
+        assert not get_current_span().get_span_context().is_valid
