@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -99,10 +100,12 @@ class Judge:
             elif decision.outcome == "ask" and task is not None and not ticket.resumed:
                 decision = _weary(decision, *tx.asked(task.id), request.tool)
             taken: list[Claim] = []
+            if decision.outcome == "allow" and ticket.seq and not tx.take_up(ticket.id):
+                # Another process took up the call that waited; this one is another call, and nobody was asked about it.
+                ticket.id, ticket.seq = os.urandom(16).hex(), 0
+                decision = weigh([reason("approval.unavailable", "the answer was used for this call elsewhere"), *decision.reasons])
             if decision.outcome == "allow":
                 taken = [tx.reserve(claim, request.time) for claim in wanted]
-                if ticket.seq:
-                    tx.take_up(ticket.id)
             elif decision.outcome == "ask" and task is not None and not ticket.seq:
                 # Counted when it is asked, so that calls side by side cannot ask more often than calls in a row.
                 tx.ask(task.id, request.tool)

@@ -282,8 +282,9 @@ class _SqliteTransaction:
         row = self._db.execute(query, (task_id, framework, call_id, tool, args_digest)).fetchone()
         return call_of(row) if row else None
 
-    def take_up(self, call_id: str) -> None:
-        self._db.execute("UPDATE calls SET status='running', ended=NULL WHERE id=?", (call_id,))
+    def take_up(self, call_id: str) -> bool:
+        waiting = "UPDATE calls SET status='running', ended=NULL WHERE id=? AND status IN ('asked','suspended')"
+        return self._db.execute(waiting, (call_id,)).rowcount == 1
 
     def glass_broken(self, kind: str, now: float) -> bool:
         query = "SELECT 1 FROM broken_glass WHERE kind=? AND until>? AND time<=? LIMIT 1"
