@@ -691,6 +691,20 @@ def test_questions_side_by_side(world: World):
 
 
 @way
+def test_an_approval_used_in_two_processes(tmp_path: Path):
+    """Two processes that wait for the answer about one call: one runs it, the other is refused, and both are on record."""
+    one, other = World(tmp_path), World(tmp_path)
+    call = ToolCall("risky", {}, call_id="c")
+    with one.guard, other.guard, one.task("asking", detached=True) as task:
+        tickets = [one.guard.begin(call, task=task), other.guard.begin(call, task=other.guard.resume_task(task.id))]
+        assert [ticket.action for ticket in tickets] == ["ask", "ask"]
+        answers = [world.guard.resolve(ticket, approved=True).allowed for world, ticket in zip((one, other), tickets, strict=True)]
+        assert answers == [True, False]
+        one.guard.end(tickets[0], result=1)
+        assert [kept.status for kept in one.guard._store.calls(task.id)] == ["done", "denied"]
+
+
+@way
 def test_an_approval_that_a_budget_no_longer_covers(world: World):
     """Two questions waiting for one remaining use: the second approval is judged again, and refused."""
     with world.task("confirm") as task:
