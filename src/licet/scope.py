@@ -33,7 +33,7 @@ class ArgumentRule:
         """
         if absent or (value is None and null_is_default):
             return "is required and missing" if self.rule.required else None
-        if self.rule.required and value in (None, [], ""):
+        if self.rule.required and _is_empty(value):
             return "is required and empty"
         if self._validator is None:
             return None
@@ -88,6 +88,11 @@ class CompiledGrant:
     rules: tuple[ArgumentRule, ...] = ()
     at_most: int | None = None
     ask: bool = False
+
+    @property
+    def limited(self) -> frozenset[str]:
+        """The arguments of which this layer speaks."""
+        return frozenset(rule.name for rule in self.rules)
 
     def refusals(self, plain: Mapping[str, Plain], defaults_to_null: frozenset[str]) -> Iterator[tuple[str, str]]:
         """Each argument that this layer refuses, and why."""
@@ -173,6 +178,10 @@ class CompiledManifest:
             )
             for name, tool in manifest.tools.items()
         }
+
+
+def _is_empty(value: Plain) -> bool:
+    return all(map(_is_empty, value)) if isinstance(value, list) else value in (None, "", {})
 
 
 def leaves(value: Any) -> Iterator[Plain]:

@@ -65,7 +65,7 @@ def snapshot(arguments: Mapping[str, Any], opaque: Iterable[str] = ()) -> Snapsh
     plain: dict[str, Plain] = {}
     for given, value in arguments.items():
         # A key of a class of its own could be equal to whatever it is compared with.
-        name = "".join(str.__iter__(given))
+        name, _ = copier.text("".join(str.__iter__(given)), "a name")
         if name in hidden:
             values[name], plain[name] = value, {OPAQUE: type(value).__qualname__}
             continue
@@ -97,7 +97,7 @@ class _Copier:
         if issubclass(kind, enum.Enum):
             return value, self._enum(value, path, depth)
         if issubclass(kind, str):
-            return self._text(value, path)
+            return self.text(value, path)
         if issubclass(kind, int):
             # Subclasses are reduced to the plain number: their methods could answer differently later.
             number = int.__int__(value)
@@ -112,7 +112,7 @@ class _Copier:
         if issubclass(kind, (bytes, bytearray)):
             return self._bytes(value, path)
         if kind in _PRINTED:
-            return value, self._text(str(value), path)[1]
+            return value, self.text(str(value), path)[1]
         if kind in _TIMES:
             return self._time(value, path)
         return self._container(value, path, depth)
@@ -135,7 +135,7 @@ class _Copier:
             raise SnapshotError(path, "is a time in a zone of its own class")
         return value, value.isoformat()
 
-    def _text(self, value: str, path: str) -> tuple[str, str]:
+    def text(self, value: str, path: str) -> tuple[str, str]:
         text = str.__str__(value) if type(value) is str else "".join(str.__iter__(value))
         self._grow(len(text), path)
         try:
@@ -183,7 +183,7 @@ class _Copier:
         for key, item in _items(value, path):
             if not issubclass(type(key), str):
                 raise SnapshotError(path, f"has a key of type `{type(key).__qualname__}`; only text keys can be judged")
-            name, _ = self._text(key, path)
+            name, _ = self.text(key, path)
             if name in (BYTES, OPAQUE):
                 raise SnapshotError(path, f"uses the reserved key `{name}`")
             copied[name], plain[name] = self.copy(item, f"{path}.{name if named else '*'}", depth + 1)

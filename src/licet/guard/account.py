@@ -20,7 +20,7 @@ def ledger_fields(ticket: Ticket) -> dict[str, Plain]:
         "call": ticket.id, "task": task.id if task else "", "txn": task.record.root if task else "", "seq": ticket.seq,
         "agent": task.record.agent if task else "", "sub": task.record.principal if task else "", "tool": ticket.call.tool,
         "call_id": ticket.call.call_id or "", "framework": ticket.call.framework, "args": ticket.args_digest,
-        "outcome": ticket.decision.outcome, "judged": ticket.decision.judged, "checks": list(ticket.decision.checks),
+        "outcome": ticket.decision.outcome, "judged": ticket.decision.judged, "checks": list(dict.fromkeys(ticket.decision.checks)),
     }  # fmt: skip
 
 

@@ -136,7 +136,9 @@ def bind(signature: ToolSignature, args: tuple[Any, ...], kwargs: Mapping[str, A
         given.pop(name, None)
     # The names of `**kwargs` are the caller's: one of a class of its own could be equal to whatever it is compared with.
     rest = {"".join(str.__iter__(name)): item for name, item in given.pop(signature.var_keyword or "", {}).items()}
-    clash = sorted(set(given) & set(rest))
+    # Of a positional-only parameter with a default, Python 3.13 lets `**kwargs` have the name; which one a tool reads is not ours to
+    # guess. The name of `**kwargs` itself is free.
+    clash = sorted((set(signature.signature.parameters) - {signature.var_keyword}) & set(rest))
     if clash:
         raise TypeError(f"got two values for argument {clash[0]!r}")
     # A default that has changed since (a list that a call appended to, `__defaults__` itself) would not be what was judged.

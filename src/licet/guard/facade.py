@@ -15,15 +15,16 @@ from licet.errors import UsageError
 from licet.guard.asking import Asking
 from licet.guard.context import teach_threads
 from licet.guard.gate import _NOTHING, Gate
+from licet.guard.own_files import OwnFiles
 from licet.guard.parts import Parts
 from licet.guard.recorder import Recorder
-from licet.guard.state import OwnFiles, open_state
+from licet.guard.state import open_state
 from licet.guard.task import GuardedTask
 from licet.guard.tasks import Tasks, Tools
 from licet.guard.ticket import Ticket, running
 from licet.guard.wrap import wrap
 from licet.ledger import Ledger
-from licet.manifest import Manifest, load
+from licet.manifest import Manifest, adopt, load
 from licet.records import ToolCall
 from licet.scope import CompiledManifest
 from licet.store import SqliteStore
@@ -52,6 +53,7 @@ class Guard:
         unsafe_run_unrecorded: run calls even when the ledger cannot be written. Evidence is then missing.
 
     Raises:
+        ManifestError: the manifest was put together by hand, and a rule does not hold.
         StateError: store, ledger or key cannot be used.
     """
 
@@ -69,10 +71,11 @@ class Guard:
         tracer_provider: Any = None,
         unsafe_run_unrecorded: bool = False,
     ) -> None:
+        self._clock = clock or SystemClock()
+        manifest = manifest if manifest.digest else adopt(manifest, self._clock.now())
         self.manifest = manifest
         manifest = manifest.model_copy(deep=True)  # what is judged by: a later change of the public one changes nothing
         self._compiled = CompiledManifest(manifest)
-        self._clock = clock or SystemClock()
         folder = open_state(state)
         signing = key or load_or_create(folder.key)
         self._store = SqliteStore(folder.store)

@@ -109,7 +109,7 @@ class Gate:
         span = self._p.telemetry.start(f"{semconv.EXECUTE_TOOL} {call.tool}", attributes, _parent(task))
         ticket._span = span
         try:
-            if task is not None:
+            if task is not None and tool is not None:  # in observe mode an undeclared tool runs, and nothing vouches for it
                 ticket._token = self._mint(ticket, task, tool, span.traceparent)
             fields = ledger_fields(ticket)
             fields |= {"jti": ticket._token.jti if ticket._token else "", "exp": ticket._token.exp if ticket._token else 0}
@@ -213,7 +213,7 @@ class Gate:
             failure = "the approval came too late"
         if task is not None:
             if not yes and not failure:
-                self._p.store.refuse(task.id, ticket.call.tool)
+                self._p.store.refuse(task.record.root, ticket.call.tool)
             fields = ledger_fields(ticket) | {"approved": yes, "by": by, "how": how or "not authenticated", "failure": failure}
             self._p.recorder.before("approval", fields)
         if not yes:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from licet.approval import MAX_QUESTIONS
 from licet.budgets import BudgetRefusal, claims
+from licet.canonical import recordable
 from licet.errors import SnapshotError, StoreError
 from licet.guard.binding import Bound, ToolSignature, bind, bind_names
 from licet.guard.parts import Parts
@@ -65,7 +66,7 @@ class Judge:
         except SnapshotError as error:
             return None, str(error)
         except TypeError as error:
-            return None, f"the arguments do not fit the tool: {error}"
+            return None, f"the arguments do not fit the tool: {recordable(str(error), 300)}"
 
     def _known(self, tool: str, signature: ToolSignature | None, told: tuple[str, ...] | None) -> frozenset[str]:
         """The names of all arguments that the tool takes: by its signature, else as the framework told, else by the manifest."""
@@ -80,7 +81,9 @@ class Judge:
         known = self._known(call.tool, signature, call.known)
         nulls = signature.defaults_to_null if signature is not None else frozenset()
         plain, dropped = (bound.plain, bound.dropped) if bound else ({}, ())
-        return Request(call.tool, plain, self._p.clock.now(), known, nulls, problem, dropped)
+        # Paths are resolved here, before anything is locked.
+        reaches = self._p.own_files.reaches(plain)
+        return Request(call.tool, plain, self._p.clock.now(), known, nulls, problem, dropped, reaches)
 
     def judge(self, ticket: Ticket, request: Request, *, approved: bool = False) -> Judged:
         """Decide, and take what the budgets must give, in one transaction."""
@@ -88,17 +91,14 @@ class Judge:
         with self._p.store.transaction() as tx:
             if not approved:
                 self._recognise(tx, ticket)
-            facts, wanted = self._facts(tx, task, request, paid=ticket.resumed)
-            kind = task.record.kind if task else ""
-            glass = bool(kind) and tx.glass_broken(kind, request.time)
-            decision = decide(CHECKS_OF_A_CALL, request, facts, lambda check: self._observed(check, kind, request.time, glass=glass))
+            decision, facts, wanted = self._decide(tx, task, request, paid=ticket.resumed)
             if approved and decision.outcome == "ask":
                 settled = weigh(found for found in decision.reasons if found.effect != "ask")
                 decision = replace(decision, outcome="allow", judged=settled.judged)
             elif decision.outcome == "ask" and ticket.asked_until and ticket.asked_until <= request.time:
                 decision = weigh([reason("approval.unavailable", "nobody answered in time"), *decision.reasons])
             elif decision.outcome == "ask" and task is not None and not ticket.resumed:
-                decision = _weary(decision, *tx.asked(task.id), request.tool)
+                decision = _weary(decision, *tx.asked(task.record.root), request.tool)
             taken: list[Claim] = []
             if decision.outcome == "allow" and ticket.seq and not tx.take_up(ticket.id):
                 # Another process took up the call that waited; this one is another call, and nobody was asked about it.
@@ -108,9 +108,22 @@ class Judge:
                 taken = [tx.reserve(claim, request.time) for claim in wanted]
             elif decision.outcome == "ask" and task is not None and not ticket.seq:
                 # Counted when it is asked, so that calls side by side cannot ask more often than calls in a row.
-                tx.ask(task.id, request.tool)
+                tx.ask(task.record.root, request.tool)
             seq = ticket.seq or tx.add_call(self._record(ticket, decision, request.time))
             return Judged(decision, seq, facts.last_tool or "", taken, request.time)
+
+    def _decide(
+        self, tx: Transaction, task: GuardedTask | None, request: Request, *, paid: bool = False
+    ) -> tuple[Decision, Facts, list[Claim]]:
+        facts, wanted = self._facts(tx, task, request, paid=paid)
+        kinds = [each.record.kind for each in _lineage(task)] or [""]
+        glass = {kind: bool(kind) and tx.glass_broken(kind, request.time) for kind in kinds}
+
+        def observed(check: str) -> bool:
+            # A sub-task stays within the tasks above it: what one of them enforces is enforced.
+            return all(self._observed(check, kind, request.time, glass=glass[kind]) for kind in kinds)
+
+        return decide(CHECKS_OF_A_CALL, request, facts, observed), facts, wanted
 
     def give_back(self, judged: Judged) -> None:
         """Return what a call took from its budgets: it was allowed, and could then not be recorded, so that it never ran."""
@@ -132,15 +145,16 @@ class Judge:
         ticket.id, ticket.seq = earlier.id, earlier.seq
         if earlier.status == "suspended":
             ticket.resumed = True
-            ticket.approved_before = any(found.effect == "ask" and not found.observed for found in earlier.decision.reasons)
+            # An approval holds as long as an answer may take, and not for every time that the tool is suspended.
+            fresh = self._p.clock.now() <= earlier.started + self._p.approval_seconds
+            ticket.approved_before = fresh and any(found.effect == "ask" and not found.observed for found in earlier.decision.reasons)
         else:
             ticket.asked_until = earlier.started + self._p.approval_seconds
 
     def _facts(self, tx: Transaction, task: GuardedTask | None, request: Request, *, paid: bool = False) -> tuple[Facts, list[Claim]]:
         """What the checks look at, and what the budgets must give; `paid`: they gave it before the call was suspended."""
-        reaches = self._p.own_files.reaches(request.plain)
         if task is None:
-            return Facts(self._p.manifest, reaches=reaches), []
+            return Facts(self._p.manifest), []
         expired = task.over() or _ended_elsewhere(tx, task)
         wanted: list[Claim] = []
         uncountable = ""
@@ -150,8 +164,13 @@ class Judge:
         except BudgetRefusal as error:
             uncountable = str(error)
         measures = tuple(Measure(claim, tx.measure(claim, request.time)) for claim in wanted)
+        chains = tuple(
+            (each.record.kind, tx.last_tool_under(each.id))
+            for each in _lineage(task)
+            if self._p.manifest.tasks[each.record.kind].chain is not None
+        )
         facts = Facts(
-            self._p.manifest, task.record, expired, task.scope, measures, uncountable, tx.last_tool(task.id), reaches
+            self._p.manifest, task.record, expired, task.scope, measures, uncountable, tx.last_tool(task.id), chains
         )  # fmt: skip
         return facts, wanted
 
@@ -184,12 +203,9 @@ class Judge:
             request = self.request(call, signature, bound, problem)
             found = self._p.tasks.find(task)
             with self._p.store.transaction() as tx:
-                facts, _ = self._facts(tx, found, request)
-                kind = found.record.kind if found else ""
-                glass = bool(kind) and tx.glass_broken(kind, request.time)
-                decision = decide(CHECKS_OF_A_CALL, request, facts, lambda check: self._observed(check, kind, request.time, glass=glass))
+                decision, _, _ = self._decide(tx, found, request)
                 if decision.outcome == "ask" and found is not None:
-                    decision = _weary(decision, *tx.asked(found.id), request.tool)
+                    decision = _weary(decision, *tx.asked(found.record.root), request.tool)
         # As for `begin`: what cannot be decided is a denial.
         except Exception:  # noqa: BLE001 - see above
             _log.warning("licet: peek could not decide", exc_info=True)
@@ -197,15 +213,21 @@ class Judge:
         return decision.outcome
 
 
+def _lineage(task: GuardedTask | None) -> Iterator[GuardedTask]:
+    """The task, and those above it."""
+    while task is not None:
+        yield task
+        task = task.parent
+
+
 def _ended_elsewhere(tx: Transaction, task: GuardedTask | None) -> str:
     """Another process may have ended the task, or one above it."""
-    while task is not None:
-        row = tx.task(task.id)
+    for each in _lineage(task):
+        row = tx.task(each.id)
         if row is None:
-            return f"task {task.id[:8]} is not in the store"
+            return f"task {each.id[:8]} is not in the store"
         if row.ended is not None:
-            return f"task {task.id[:8]} has ended ({row.ended_by})"
-        task = task.parent
+            return f"task {each.id[:8]} has ended ({row.ended_by})"
     return ""
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from licet.clock import Clock
+from licet.guard.own_files import OwnFiles
 from licet.guard.recorder import Recorder
-from licet.guard.state import OwnFiles
 from licet.guard.tasks import Tasks
 from licet.manifest import Manifest
 from licet.scope import CompiledManifest

@@ -15,6 +15,7 @@ from licet.records import Decision, Finding, Reason
 from licet.store import Store
 
 _log = logging.getLogger("licet")
+MAX_WAITING = 10_000  # records; no call begins while one waits, so that only denials can add to them
 MAX_TEXT = 20_000  # characters of one field; names and intents are shorter
 
 
@@ -24,6 +25,7 @@ class Recorder:
     def __init__(self, ledger: Ledger, store: Store, clock: Clock, *, unsafe: bool) -> None:
         self._ledger, self._store, self._clock, self._unsafe = ledger, store, clock, unsafe
         self._waiting: list[tuple[str, dict[str, Plain], str]] = []  # outcomes that could not be written yet
+        self._lost = 0  # records that did not fit any more; how many is recorded
         self._lock = threading.Lock()
         self._flagged: set[tuple[str, str]] = set()
 
@@ -50,7 +52,10 @@ class Recorder:
         except LedgerError:
             _log.warning("licet: an outcome could not be written to the ledger yet", exc_info=True)
             with self._lock:
-                self._waiting.append((kind, fields, time))
+                if len(self._waiting) < MAX_WAITING:
+                    self._waiting.append((kind, fields, time))
+                else:
+                    self._lost += 1
 
     def _catch_up(self) -> None:
         if not self._waiting:
@@ -60,6 +65,9 @@ class Recorder:
                 kind, fields, time = self._waiting[0]
                 self._ledger.append(kind, fields, time=time)
                 self._waiting.pop(0)
+            if self._lost:
+                self._ledger.append("ledger.lost", {"records": self._lost}, time=iso(self._clock.now()))
+                self._lost = 0
 
     def judged(self, decision: Decision, *, task_id: str, call_id: str, owner: str) -> None:
         """Keep the findings that a decision gives rise to: one per denial, and one per task for each other reason."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import threading
@@ -32,6 +33,7 @@ Tools = Iterable[str] | Mapping[str, Any]
 
 _GRANTS = TypeAdapter(dict[str, Grant])
 _BUDGETS = TypeAdapter(list[Budget])
+_log = logging.getLogger("licet")
 MAX_INTENT = 20_000  # characters
 
 
@@ -78,6 +80,11 @@ class Tasks:
         if recordable(written, MAX_INTENT) != written:
             raise UsageError(f"the filled intent is longer than {MAX_INTENT} characters; hand long text on by task.quote(text)")
         narrowing = _narrowing(tools, budgets)
+        counted = {tool for budget in _BUDGETS.validate_python(narrowing["budgets"]) for tool in budget.of}
+        if unknown := sorted(counted - set(declared.tools)):
+            raise UsageError(
+                f"budgets= counts {', '.join(unknown)}, which task kind {kind!r} does not grant, so that it would limit nothing"
+            )
         allowed_ttl = declared.ttl.total_seconds() if ttl is None else min(_seconds(ttl), declared.ttl.total_seconds())
         task_id = os.urandom(16).hex()
         record = TaskRecord(
@@ -147,6 +154,8 @@ class Tasks:
             raise UsageError(f"task {task_id!r} is not known to this store")
         if record.ended is not None:
             raise UsageError(f"task {task_id!r} has ended; open a new one")
+        if not record.detached:
+            raise UsageError(f"task {task_id!r} is not detached: it ends with its block, and is not taken up elsewhere")
         if record.manifest_digest != self._manifest.digest:
             raise UsageError(f"task {task_id!r} began under another manifest; end it and open a new one")
         parent = self.resume(record.parent) if record.parent else None
@@ -273,7 +282,10 @@ class Tasks:
                 credit = max(0.0, min(seconds, now - task._waited_until))
                 task._waited_until = max(task._waited_until, now)
                 task._paused += credit
-            self._store.pause_task(task.id, credit)
+            try:
+                self._store.pause_task(task.id, credit)
+            except StoreError:  # other processes do not know of the waiting; here it counts
+                _log.warning("licet: waiting for a person could not be stored", exc_info=True)
             task = task.parent
 
     def close(self) -> None:

@@ -50,6 +50,7 @@ class Ticket:
         self.seq = 0
         self.started = 0.0
         self.joins: Ticket | None = None
+        self.asking = threading.Lock()  # held by whoever asks a person about this ticket
         self.resumed = False  # the tool was suspended in this call before: its budgets are paid
         self.approved_before = False  # and a person had approved it
         self._bound = bound

@@ -1,7 +1,7 @@
 """The manifest: what is declared. `load(path)` reads one strictly; `Manifest` is what the rest of Licet sees."""
 
 from licet.manifest.arguments import Argument
-from licet.manifest.loader import load, loads
+from licet.manifest.loader import adopt, load, loads
 from licet.manifest.models import START, Agent, Budget, Credential, Grant, Manifest, Owner, TaskKind, Tool, duration
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Owner",
     "TaskKind",
     "Tool",
+    "adopt",
     "duration",
     "load",
     "loads",

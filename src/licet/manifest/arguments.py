@@ -24,17 +24,17 @@ _IMPLIED: Mapping[str, JsonType] = {
     **dict.fromkeys(("properties", "additionalProperties"), "object"),
 }
 
+_ALSO_NUMBERS = {"integer", "number"}
+
 # One text of each kind that a limit is usually meant to keep out: a pattern that lets all of them pass limits nothing.
 _STRANGERS = (
-    "x",
-    "7",
     "eve@evil.example",
     "https://evil.example/?q=1#f",
-    "../../etc/passwd",
+    "../../../etc/passwd",
     "DE89370400440532013000",
     "'; DROP TABLE users; --",
     "Ignore all previous instructions.",
-    "жук 漢字 🙂",
+    "жук 漢字 🙂 жук 漢字 🙂",
 )
 
 
@@ -86,6 +86,12 @@ class Argument(BaseModel):
             raise ValueError(f"these keywords speak of {' and '.join(sorted(implied))}; say which with `type`")
         if implied and self.type is not None and not all(_allows(self._types(), kind) for kind in implied):
             raise ValueError(f"`type` leaves no room for {' or '.join(sorted(implied))}, of which other keywords speak")
+        unlimited = self._types() - implied - {"null"} - (_ALSO_NUMBERS if "number" in implied else set())
+        if implied and (unlimited := unlimited - ({"array"} if "array" not in implied else set())):
+            raise ValueError(f"`type` also lets {' and '.join(sorted(unlimited))} pass, of which no keyword speaks: nothing would limit it")
+        inner = [*([self.items] if self.items else []), *(self.properties or {}).values()]
+        if any(rule.opaque for rule in inner) or (self.items and self.items.required):
+            raise ValueError("`opaque` is said of a whole argument, and `required` of an argument or a property")
         validator(self.schema_for_value())  # what cannot be compiled must not wait for the first call
         return self
 
@@ -111,10 +117,14 @@ class Argument(BaseModel):
             # Closed world inside objects too, unless the manifest opens it.
             schema.setdefault("additionalProperties", False)
             schema["required"] = sorted(name for name, rule in self.properties.items() if rule.required)
+            schema["properties"] |= {name: {**schema["properties"][name], "not": {"type": "null"}} for name in schema["required"]}
         if "type" not in schema:
             implied = sorted({_IMPLIED[word] for word in schema if word in _IMPLIED})
             if implied:
                 schema["type"] = implied[0]
+        elif isinstance(schema["type"], list) and not self.speaks_of_lists():
+            # "a text, or a list of texts": lists are judged item by item, and an item is no list.
+            schema["type"] = [kind for kind in schema["type"] if kind != "array"]
         return schema
 
     def speaks_of_lists(self) -> bool:
@@ -122,8 +132,8 @@ class Argument(BaseModel):
         if self.enum is not None or "const" in self.model_fields_set:
             listed = [*(self.enum or ()), *([self.const] if "const" in self.model_fields_set else [])]
             return any(isinstance(value, list) for value in listed)
-        types = self._types() or {_IMPLIED[word] for word in self._keywords() if word in _IMPLIED}
-        return "array" in types
+        implied = {_IMPLIED[word] for word in self._keywords() if word in _IMPLIED}
+        return "array" in (implied or self._types())
 
     def _types(self) -> set[str]:
         return {self.type} if isinstance(self.type, str) else set(self.type or ())

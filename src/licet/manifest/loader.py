@@ -84,6 +84,21 @@ def loads(text: str, *, name: str = "<text>", now: float | None = None) -> Manif
     return manifest
 
 
+def adopt(manifest: Manifest, now: float) -> Manifest:
+    """A manifest that was not read from a file, held against the same rules; its digest is made from its content.
+
+    Raises:
+        ManifestError: with every rule that does not hold.
+    """
+    name = "<model>"
+    problems = [_place(rule, Document(), name) for rule in broken_rules(manifest, now)]
+    if problems:
+        raise ManifestError(problems)
+    adopted = manifest.model_copy(deep=True)
+    adopted._digest, adopted._source = digest(adopted.model_dump(mode="json", exclude_unset=True)), name
+    return adopted
+
+
 def parse(text: str, *, name: str, now: float | None = None) -> tuple[Manifest | None, Document, list[Problem]]:
     """The manifest if there is one, the document with its places, and all errors."""
     document = read(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from licet.canonical import Plain
@@ -11,6 +11,8 @@ from licet.catalogue import CHECKS
 from licet.manifest import Agent, Credential, Manifest, TaskKind, Tool
 from licet.records import Claim, Effect, Reason, TaskRecord
 from licet.scope import Scope
+
+MAX_NAMED = 10  # reasons of one check that name arguments: a model can make up any number of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Request:
     `known` are the names of all arguments that the tool takes (None: nobody knows, so that nothing can pass).
     `unjudgeable` says why the arguments could not be bound or frozen; then `plain` is empty.
     `dropped` are unknown arguments that the tool does not get, because the manifest says `unknown_arguments: drop`.
+    `reaches` are arguments that lead to Licet's own files: (argument, which).
     """
 
     tool: str
@@ -29,6 +32,7 @@ class Request:
     defaults_to_null: frozenset[str] = frozenset()
     unjudgeable: str = ""
     dropped: tuple[str, ...] = ()
+    reaches: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Facts:
     measures: tuple[Measure, ...] = ()
     uncountable: str = ""  # why a budget cannot count this call
     last_tool: str | None = None  # the tool of the last completed call of this task
-    reaches: tuple[tuple[str, str], ...] = field(default=())  # arguments that lead to Licet's own files: (argument, which)
+    chains: tuple[tuple[str, str | None], ...] = ()  # each chain to follow, own and above: (task kind, last completed tool under it)
 
     @property
     def kind(self) -> TaskKind | None:

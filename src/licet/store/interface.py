@@ -31,6 +31,9 @@ class Transaction(Protocol):
     def last_tool(self, task_id: str) -> str | None:
         """The tool of the task's last completed call."""
 
+    def last_tool_under(self, task_id: str) -> str | None:
+        """The tool of the last completed call of the task and all its sub-tasks."""
+
     def add_call(self, call: CallRecord) -> int:
         """Keep a call; the answer is its number within the task, from 1."""
 

@@ -36,12 +36,14 @@ CREATE TABLE IF NOT EXISTS tasks (
     parent TEXT, root TEXT, narrowing TEXT, paused REAL, ended REAL, ended_by TEXT, detached INTEGER, trace_id TEXT, span_id TEXT);
 CREATE INDEX IF NOT EXISTS tasks_by_time ON tasks (started);
 CREATE INDEX IF NOT EXISTS tasks_by_root ON tasks (root);
+CREATE INDEX IF NOT EXISTS tasks_by_parent ON tasks (parent);
 CREATE TABLE IF NOT EXISTS calls (
     id TEXT PRIMARY KEY, task_id TEXT, seq INTEGER, tool TEXT, call_id TEXT, framework TEXT, status TEXT, decision TEXT,
     args_digest TEXT, started REAL, ended REAL, result_digest TEXT, error_type TEXT, jti TEXT, trace_id TEXT, span_id TEXT,
     attributes TEXT, completed INTEGER);
 CREATE UNIQUE INDEX IF NOT EXISTS calls_by_task ON calls (task_id, seq);
 CREATE INDEX IF NOT EXISTS calls_completed ON calls (task_id, completed);
+CREATE INDEX IF NOT EXISTS calls_by_completion ON calls (completed);
 CREATE INDEX IF NOT EXISTS calls_waiting ON calls (task_id, call_id) WHERE status IN ('suspended','asked');
 CREATE TABLE IF NOT EXISTS findings (
     id TEXT PRIMARY KEY, time REAL, check_id TEXT, severity TEXT, sentence TEXT, task_id TEXT, call_id TEXT, owner TEXT, refs TEXT);
@@ -147,9 +149,7 @@ class SqliteStore:
             "decision": decision_text(decision) if decision else "",
         }  # fmt: skip
         changes: dict[str, Any] = {"status": status} | {name: value for name, value in given.items() if value not in (None, "")}
-        completed = (
-            ", completed=(SELECT coalesce(max(completed),0)+1 FROM calls c WHERE c.task_id=calls.task_id)" if status == "done" else ""
-        )
+        completed = ", completed=(SELECT coalesce(max(completed),0)+1 FROM calls)" if status == "done" else ""
         assignments = ", ".join(f"{name}=?" for name in changes)
         # Column names come from the table above, never from a caller.
         self._write(f"UPDATE calls SET {assignments}{completed} WHERE id=?", (*changes.values(), call_id))
@@ -266,6 +266,13 @@ class _SqliteTransaction:
 
     def last_tool(self, task_id: str) -> str | None:
         query = "SELECT tool FROM calls WHERE task_id=? AND completed IS NOT NULL ORDER BY completed DESC LIMIT 1"
+        row = self._db.execute(query, (task_id,)).fetchone()
+        return row[0] if row else None
+
+    def last_tool_under(self, task_id: str) -> str | None:
+        query = """WITH RECURSIVE line(id) AS (SELECT ? UNION SELECT tasks.id FROM tasks JOIN line ON tasks.parent=line.id)
+                   SELECT tool FROM line JOIN calls ON calls.task_id=line.id
+                   AND completed=(SELECT max(completed) FROM calls c WHERE c.task_id=line.id) ORDER BY completed DESC LIMIT 1"""
         row = self._db.execute(query, (task_id,)).fetchone()
         return row[0] if row else None
 

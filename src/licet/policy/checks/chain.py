@@ -10,12 +10,15 @@ from licet.records import Reason
 
 
 def order(request: Request, facts: Facts) -> Iterator[Reason]:
-    """With a declared chain, an edge must lead here from the last completed call, or from `start`."""
-    kind = facts.kind
-    if kind is None or kind.chain is None:
-        return
-    before = facts.last_tool or START
-    if (before, request.tool) not in kind.chain:
-        allowed = sorted(target for source, target in kind.chain if source == before)
-        then = f"only {', '.join(f'`{name}`' for name in allowed)} may" if allowed else "nothing may"
-        yield reason("chain.order", f"`{request.tool}` may not follow `{before}`; {then}", (before, request.tool))
+    """With a declared chain, an edge must lead here from the last completed call, or from `start`.
+
+    A sub-task follows the chains of the tasks above it too: their calls and its own are one order.
+    """
+    for kind, last in facts.chains:
+        chain = facts.manifest.tasks[kind].chain or ()
+        before = last or START
+        if (before, request.tool) not in chain:
+            allowed = sorted(target for source, target in chain if source == before)
+            then = f"only {', '.join(f'`{name}`' for name in allowed)} may" if allowed else "nothing may"
+            whose = "" if facts.task is not None and kind == facts.task.kind else f" (the chain of `{kind}`, above)"
+            yield reason("chain.order", f"`{request.tool}` may not follow `{before}`; {then}{whose}", (before, request.tool))

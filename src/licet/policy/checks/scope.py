@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from licet.canonical import recordable
-from licet.policy.request import Facts, Request, reason
+from licet.policy.request import MAX_NAMED, Facts, Request, reason
 from licet.records import Reason
-
-MAX_NAMED = 10  # a model can make up any number of arguments
 
 
 def unknown_tool(request: Request, facts: Facts) -> Iterator[Reason]:
@@ -41,6 +39,9 @@ def argument(request: Request, facts: Facts) -> Iterator[Reason]:
         shown = recordable(name, 80)
         yield reason("scope.argument", f"argument `{shown}` was left out: `{request.tool}` is not known to take it", (shown,), "flag")
     for grant in facts.scope.grants_of(request.tool) if facts.scope else ():
+        for name in sorted(grant.limited - known):
+            # A limit on an argument that the tool does not take is a typo, and would never hold.
+            yield reason("scope.argument", f"`{name}` is limited, and `{request.tool}` does not take it", (name,))
         for name, why in grant.refusals(request.plain, request.defaults_to_null):
             yield reason("scope.argument", f"argument `{name}` {why}", (name,))
 
