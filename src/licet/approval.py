@@ -47,7 +47,7 @@ class ApprovalRequest:
             f"        {visible(name, 100)} = {plain_text(visible_json(value, _SHOWN), _SHOWN * 2)}"
             for name, value in self.arguments.items()
         ]
-        lines += [f"Why:    {plain_text(found.sentence, _SHOWN)} ({found.check})" for found in self.decision.reasons]
+        lines += [f"Why:    {plain_text(found.told, _SHOWN)} ({found.check})" for found in self.decision.reasons]
         return "\n".join([*lines, f"Valid:  until {iso(self.expires)}, for exactly this call, once"])
 
 

@@ -118,3 +118,6 @@ _ROWS = (
 
 CHECKS: Mapping[str, CheckInfo] = {row.id: row for row in _ROWS}
 """Every check of this release, by id."""
+
+ALWAYS_ENFORCED = frozenset({"guard.self", "guard.undecided"})
+"""Never only observed, not under broken glass either: a trial must not cost the guard its keys, and what is undecided did not pass."""

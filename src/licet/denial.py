@@ -44,7 +44,7 @@ def explain(decision: Decision, tool: str, granted: Iterable[str]) -> Denial:
     """Put a decision that does not allow a call into words for the model."""
     found = leading(decision)
     check = found.check if found else "guard.undecided"
-    why = found.sentence if found else "the guard could not decide"
+    why = found.told if found else "the guard could not decide"
     sentence = f"`{plain_text(tool, 80)}` did not run: {plain_text(why, _SENTENCE)}"
     return Denial(check, sentence, _RETRY.get(check, _NO_RETRY), tuple(plain_text(name, 80) for name in sorted(granted)))
 

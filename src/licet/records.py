@@ -40,7 +40,11 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a check spoke. `effect` is what the check asks for; `observed` means that it was recorded and not enforced."""
+    """Why a check spoke. `effect` is what the check asks for; `observed` means that it was recorded and not enforced.
+
+    `hint` says what would pass. A grant made for one task can hold a person's data there, so that it is for the model, the approver and
+    the embedded store, and stays out of spans and findings.
+    """
 
     check: str
     effect: Effect
@@ -48,6 +52,12 @@ class Reason:
     path: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     observed: bool = False
+    hint: str = ""
+
+    @property
+    def told(self) -> str:
+        """Sentence and hint."""
+        return f"{self.sentence}: {self.hint}" if self.hint else self.sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ delegation, took away. The same shape as a macaroon's caveats (Birgisson et al.,
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,8 @@ from typing import Any
 from licet.canonical import Plain
 from licet.manifest import Argument, Grant, Manifest
 from licet.manifest.arguments import validator
+
+NOT_AS_GRANTED = "is not as granted"
 
 
 class ArgumentRule:
@@ -37,7 +40,7 @@ class ArgumentRule:
             return "is required and empty"
         if self._validator is None:
             return None
-        return None if self._passes(value) else f"is not as granted: {self.describe()}"
+        return None if self._passes(value) else NOT_AS_GRANTED
 
     def _passes(self, value: Plain) -> bool:
         if isinstance(value, list) and not self._of_lists:
@@ -49,9 +52,9 @@ class ArgumentRule:
         words: list[str] = []
         rule = self.rule
         if rule.enum is not None:
-            words.append("one of " + ", ".join(map(str, rule.enum[:8])) + (" …" if len(rule.enum) > 8 else ""))
+            words.append("one of " + ", ".join(map(_shown, rule.enum[:8])) + (" …" if len(rule.enum) > 8 else ""))
         if "const" in rule.model_fields_set:
-            words.append(f"exactly {rule.const}")
+            words.append(f"exactly {_shown(rule.const)}")
         if rule.type is not None:
             words.append("of type " + (rule.type if isinstance(rule.type, str) else " or ".join(rule.type)))
         for word, text in _IN_WORDS.items():
@@ -94,13 +97,13 @@ class CompiledGrant:
         """The arguments of which this layer speaks."""
         return frozenset(rule.name for rule in self.rules)
 
-    def refusals(self, plain: Mapping[str, Plain], defaults_to_null: frozenset[str]) -> Iterator[tuple[str, str]]:
-        """Each argument that this layer refuses, and why."""
+    def refusals(self, plain: Mapping[str, Plain], defaults_to_null: frozenset[str]) -> Iterator[tuple[str, str, str]]:
+        """Each argument that this layer refuses, why, and what would pass."""
         for rule in self.rules:
             absent = rule.name not in plain
             why = rule.refusal(plain.get(rule.name), absent=absent, null_is_default=rule.name in defaults_to_null)
             if why is not None:
-                yield rule.name, why
+                yield rule.name, why, rule.describe() if why == NOT_AS_GRANTED else ""
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,10 @@ class CompiledManifest:
             )
             for name, tool in manifest.tools.items()
         }
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _is_empty(value: Plain) -> bool:

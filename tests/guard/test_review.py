@@ -237,3 +237,39 @@ def test_a_name_that_python_would_hand_to_two_parameters_is_refused(guard):
 
     with opened(guard, "work"), pytest.raises(Denied):
         guard.wrap(read)(path="y")
+
+
+def test_observe_never_extends_to_our_own_files(guard):
+    """A trial must not cost the guard its keys."""
+    with opened(guard, "watched"):
+        assert refusal(guard, "send", to="eve") == ""
+        assert refusal(guard, "read", path=str(guard.state / "keys")) == "guard.self"
+
+
+@pytest.mark.parametrize("check", ["guard.self", "guard.undecided"])
+def test_what_is_always_enforced_cannot_be_set_to_observe(check):
+    """A setting that does nothing would be a trap."""
+    with pytest.raises(ManifestError):
+        loads(MANIFEST + f"checks: {{{check}: {{mode: observe, until: 2026-12-01, reason: x}}}}\n", now=NOW)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["work: {intent: W, ttl: 1m, tools: {send: {at_most: }}}", "work: {intent: W, ttl: 1m, tools: {send: {arguments: {to: {pattern: }}}}}"],
+)
+def test_a_blank_value_takes_no_limit_away(line):
+    """A blank key is an error, with its place."""
+    text = MANIFEST.replace("work: {intent: Work, ttl: 10m, tools: {read: {}}}", line)
+    with pytest.raises(ManifestError) as error:
+        loads(text, now=NOW)
+    assert [problem.code for problem in error.value.problems] == ["blank"]
+
+
+def test_what_a_narrowed_grant_says_stays_out_of_spans_and_findings(guard):
+    """The bound made for one task can be a person's data; the model is told it, the span is not."""
+    with opened(guard, "work", tools={"read": {"arguments": {"path": {"const": "Ada Lovelace, 1815"}}}}) as task:
+        ticket = guard.begin(ToolCall("read", {"path": "x"}, framework="other"))
+    assert "Ada Lovelace" in ticket.message
+    assert "Ada" not in str(ticket._span.attributes)
+    assert "Ada" not in str(guard._store.findings(task.id))
+    assert "Ada" not in (guard.state / "ledger.jsonl").read_text()

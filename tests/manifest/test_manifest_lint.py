@@ -26,6 +26,7 @@ LINTS = [
     ("2027-01-31", "2027-01-31, revoked: 2026-11-01", "revoked", "warning", "credentials.crm.revoked", "2026-11-01"),
     ("2027-01-31", "2027-01-31, rotate_every: 90d", "rotation-unknown", "warning", "credentials.crm.rotate_every", "nobody can tell"),
     ("2027-01-31", "2027-01-31, rotate_every: 90d, issued: 2026-01-01", "stale", "warning", "credentials.crm.rotate_every", "overdue"),
+    ("    ttl: 10m", "    ttl: 10m\n    mode: observe\n    until: 2026-11-22\n    reason: trial", "observing", "warning", "tasks.answer.mode", "runs all the same"),
     ("    ttl: 10m", "    ttl: 10m\n    mode: observe\n    until: 2026-11-01\n    reason: trial",
      "observe-over", "warning", "tasks.answer.until", "ended"),
     ("[start -> read_ticket, read_ticket -> send_email]", "[start -> send_email]",
@@ -64,7 +65,6 @@ def test_what_leaves_is_named() -> None:
         ("2027-01-31", "2026-11-22"),  # to the end of its last day
         ("2027-01-31", "2027-01-31, revoked: 2026-11-23"),
         ("2027-01-31", "2027-01-31, rotate_every: 90d, issued: 2026-01-01, rotated: 2026-10-01"),
-        ("    ttl: 10m", "    ttl: 10m\n    mode: observe\n    until: 2026-11-22\n    reason: trial"),
         ("{to: {type: string}, body: {maxLength: 500}}", "{to: {enum: [a]}, body: {}}"),
     ],
 )

@@ -34,7 +34,7 @@ CASES = [
     ("name: Support", "name: '  '", False),
     (", contact: support@acme.example", "", False),
     ("  bot: {", "  'my bot': {", False),
-    ("owner: support, tasks: [answer]", "owner: , tasks: [answer]", True),
+    ("owner: support, tasks: [answer]", "owner: , tasks: [answer]", False),
     ("tasks: [answer]", "tasks: answer", False),
     ("tasks: [answer]", "tasks: [1]", False),
     ("expires: 2027-01-31", "expires: 31.01.2027", False),
@@ -82,7 +82,7 @@ CASES = [
     ("distinct: to, of: send_email, at_most: 3", "rate: 5, of: send_email", False),
     ("distinct: to, of: send_email, at_most: 3", "rate: 5, per: 1m, of: send_email, at_most: 3", False),
     ("distinct: to, of", "distinct: to, sum: amount, of", False),
-    ("chain: [start -> read_ticket, read_ticket -> send_email]", "chain:", True),
+    ("chain: [start -> read_ticket, read_ticket -> send_email]", "chain:", False),
     ("chain: [start -> read_ticket, ", "chain: [start, ", False),
 ]
 

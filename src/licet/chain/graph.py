@@ -86,7 +86,7 @@ def build(tasks: Sequence[TaskRecord], calls: Mapping[str, Sequence[CallRecord]]
                     decision.judged,
                     call.status,
                     decision.checks,
-                    tuple(found.sentence for found in decision.reasons),
+                    tuple(found.told for found in decision.reasons),
                     call.seq,
                 )
             )

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         for problem in problems:
             output.problem(problem)
-        verdict = output.paint("not usable", "red") if errors else output.paint("well", "green")
+        verdict = output.paint("fails", "red") if errors else output.paint("well", "green")
         output.say(options.file, ": ", verdict, f" ({_count(errors, 'error')}, {_count(warnings, 'warning')})")
     return 1 if errors else 0
 

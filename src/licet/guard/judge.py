@@ -11,6 +11,7 @@ from typing import Any
 from licet.approval import MAX_QUESTIONS
 from licet.budgets import BudgetRefusal, claims
 from licet.canonical import recordable
+from licet.catalogue import ALWAYS_ENFORCED
 from licet.errors import SnapshotError, StoreError
 from licet.guard.binding import Bound, ToolSignature, bind, bind_names
 from licet.guard.parts import Parts
@@ -176,11 +177,10 @@ class Judge:
 
     def _observed(self, check: str, kind: str, now: float, *, glass: bool) -> bool:
         """Whether a reason of this check is recorded only: check over task kind over manifest; broken glass over all."""
-        if check == "guard.undecided":
+        if check in ALWAYS_ENFORCED:
             return False
         if glass:
-            # Broken glass lets a task beyond its scope, never to the guard's own keys.
-            return check != "guard.self"
+            return True
         manifest = self._p.manifest
         for moded in (manifest.checks.get(check), manifest.tasks.get(kind)):
             if moded is not None and moded.mode is not None:

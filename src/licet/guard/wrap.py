@@ -50,7 +50,11 @@ class _Wrapping:
             Denied: the call is refused.
         """
         if not self.gate.admit(ticket):
-            raise Denied(ticket.message, ticket.decision)
+            denial = Denied(ticket.message, ticket.decision)
+            if "identity.no-task" in ticket.decision.checks:
+                # For the developer who reads the traceback; the text for the model stays as it is.
+                denial.add_note("open a task around the agent's run: `with guard.task(...)`; see docs/checks/identity.no-task.md")
+            raise denial
 
 
 def wrap(gate: Gate, asking: Asking, function: Callable[..., Any], name: str | None) -> Callable[..., Any]:

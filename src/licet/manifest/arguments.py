@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,8 @@ _IMPLIED: Mapping[str, JsonType] = {
 }
 
 _ALSO_NUMBERS = {"integer", "number"}
+
+_NOT_LINEAR = re.compile(r"\(\?<?[=!]|\(\?P=|\\[1-9]")  # look-around, back-references
 
 # One text of each kind that a limit is usually meant to keep out: a pattern that lets all of them pass limits nothing.
 _STRANGERS = (
@@ -163,9 +166,21 @@ def check_pattern(pattern: str) -> None:
         validator({"pattern": pattern})  # by itself too: `a)|(?:b` would close the group that anchors it
         matcher = validator({"type": "string", "pattern": anchored(pattern)})
     except ValueError as error:
-        raise ValueError("this pattern cannot be used: write a regular expression without look-around and back-references") from error
+        raise ValueError(f"this pattern cannot be used: {_why_not(pattern)}") from error
     if all(matcher.is_valid(text) for text in _STRANGERS):
         raise ValueError("this pattern lets everything pass; leave it out, or say what is meant")
+
+
+def _why_not(pattern: str) -> str:
+    """The validator says no more than that a pattern is none; Python's own parser knows where a bracket is missing."""
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        where = f" at character {error.pos + 1}" if error.pos is not None else ""
+        return error.msg + where
+    if _NOT_LINEAR.search(pattern):
+        return "it has a look-around or a back-reference; write it without"
+    return "patterns here do not know all of this form; write it more simply"
 
 
 def validator(schema: Mapping[str, Any]) -> jsonschema_rs.Draft202012Validator:

@@ -126,6 +126,10 @@ def _observing(manifest: Manifest, now: float) -> Iterator[Rule]:
         if moded.until is not None and end_of(moded.until) <= now:
             why = f"`observe` ended with {moded.until}; since then this is enforced"
             yield _warn((*path, "until"), why, "take `mode`, `until` and `reason` out, or choose a new date", "observe-over")
+        elif moded.mode == "observe":
+            where = "in production, " if manifest.environment == PRODUCTION else ""
+            why = f"{where}what is refused here runs all the same, until {moded.until}"
+            yield _warn((*path, "mode"), why, "enforce as soon as the findings allow it", "observing")
 
 
 def _off_chain(kind: str, task: TaskKind) -> Iterator[Rule]:

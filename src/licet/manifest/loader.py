@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path as FilePath
@@ -46,8 +47,19 @@ _IN_OUR_WORDS = {
     **dict.fromkeys(("too_short", "string_too_short"), "this must not be empty"),
     "string_type": "text must stand here",
     "bool_type": "`true` or `false` must stand here (YAML 1.2 reads `yes`, `no`, `on` and `off` as text)",
-    "int_type": "a whole number must stand here",
+    "int_type": "a whole number must stand here, in digits and without quotes",
+    "greater_than_equal": "this must be at least {ge}",
+    "greater_than": "this must be more than {gt}",
+    "string_too_long": "this must have at most {max_length} characters",
 }
+
+# Pydantic's codes may change with its version; ours are promised by `licet check --help`.
+_CODES = {
+    "extra_forbidden": "unknown-key",
+    "missing": "missing",
+    **dict.fromkeys(("too_short", "string_too_short"), "empty"),
+}
+_WORD = re.compile(r"'([^']*)'")
 
 
 def load(path: str | FilePath, *, now: float | None = None) -> Manifest:
@@ -109,6 +121,7 @@ def parse(text: str, *, name: str, now: float | None = None) -> tuple[Manifest |
         problems.append(Problem(name, 1, 1, "", "a manifest is a mapping", "start with `licet: 1`"))
         return None, document, problems
     problems += _unenforced(document, name)
+    problems += _blank(document, name)
     manifest: Manifest | None = None
     try:
         manifest = Manifest.model_validate(document.data)
@@ -153,13 +166,28 @@ def _unenforced(document: Document, name: str) -> Iterator[Problem]:
             yield Problem(name, line, column, _key(path), why, "take it out for now", code="not-enforced")
 
 
+def _blank(document: Document, name: str) -> Iterator[Problem]:
+    """Keys with nothing behind them. Read as absent, a blank `at_most:` or `pattern:` would take a limit away without a word."""
+    refused = {path for path, *_ in document.refused}
+    for path in document.places:
+        if not path or isinstance(path[-1], int) or path in refused or _value(document.data, path) is not None:
+            continue
+        bare_grant = len(path) == 4 and path[0] == "tasks" and path[2] == "tools"
+        model = _model_at(path[:-1])
+        if not bare_grant and not (model is Argument and path[-1] == "const"):
+            line, column = document.place(path)
+            yield Problem(name, line, column, _key(path), "nothing stands here", "write a value, or take the key out", code="blank")
+
+
 def _explain(item: Any, document: Document, name: str) -> Problem | None:
     """One pydantic error as a problem; None where `_unenforced` has said it already."""
     path = _known_path(item["loc"], document)
     line, column = document.place(path)
-    kind, message, fix = item["type"], str(item["msg"]), "see docs/manifest.md for what may stand here"
+    kind, message, fix = item["type"], str(item["msg"]), ""
     model = _model_at(path[:-1])
     key = str(path[-1]) if path else ""
+    if path and _value(document.data, path) is None and path in document.places:
+        return None  # `_blank` has said it
     if model is not None and (
         key in UNENFORCED.get(model.__name__, {}) or unenforced_value(model.__name__, key, _value(document.data, path))
     ):
@@ -173,12 +201,19 @@ def _explain(item: Any, document: Document, name: str) -> Problem | None:
         message, fix = "this key is missing", f"add `{item['loc'][-1]}:`"
         path = (*path, str(item["loc"][-1])) if path == tuple(item["loc"][:-1]) else path
     elif kind == "value_error":
-        message, fix = message.removeprefix("Value error, "), "mend this value"
+        message, _, fix = message.removeprefix("Value error, ").partition("; ")
+    elif kind == "literal_error":
+        expected = str(item["ctx"]["expected"])
+        message = "this must be " + expected.replace("'", "`")
+        close = difflib.get_close_matches(str(item["input"]), _WORD.findall(expected), n=1)
+        fix = f"did you mean `{close[0]}`?" if close else ""
     elif kind == "string_pattern_mismatch":
         message, fix = "this is not a name that can stand here", f"it must match {item['ctx']['pattern']}"
     else:
-        message = _IN_OUR_WORDS.get(kind) or message[:1].lower() + message[1:]
-    return Problem(name, line, column, _key(path), message, fix, code=kind)
+        ours = _IN_OUR_WORDS.get(kind)
+        message = ours.format_map(item.get("ctx", {})) if ours and "{" in ours else ours or message[:1].lower() + message[1:]
+    code = _CODES.get(kind) or ("wrong-type" if kind.endswith("_type") else "wrong-value")
+    return Problem(name, line, column, _key(path), message, fix, code=code)
 
 
 def _known_path(loc: tuple[Any, ...], document: Document) -> Path:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from licet.catalogue import CHECKS
+from licet.catalogue import ALWAYS_ENFORCED, CHECKS
 from licet.manifest.models import START, Manifest, Moded, TaskKind, end_of
 from licet.manifest.yaml_reader import Path
 
 MAX_OBSERVE_DAYS = 30
 DAY = 86_400
+_NAMED = 12  # of a list of names, how many a message repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,11 @@ class Rule:
 
 def broken_rules(manifest: Manifest, now: float) -> list[Rule]:
     """All errors. `now`, in seconds since the epoch, bounds `observe`."""
-    return [*_wildcards(manifest), *_empties(manifest), *_references(manifest), *_task_kinds(manifest), *_modes(manifest, now)]
+    wildcards = list(_wildcards(manifest))
+    told = {rule.path for rule in wildcards}
+    others = [*_empties(manifest), *_references(manifest), *_task_kinds(manifest), *_modes(manifest, now)]
+    # A wildcard is no known name either; once is enough.
+    return [*wildcards, *(rule for rule in others if not (rule.code == "reference" and rule.path in told))]
 
 
 def _wildcards(manifest: Manifest) -> Iterator[Rule]:
@@ -84,8 +90,10 @@ def _references(manifest: Manifest) -> Iterator[Rule]:
     for index, pair in enumerate(manifest.edges):
         for end in pair:
             yield from _known(("edges", index), end, environments, "environments in use")
-    for check in manifest.checks:
+    for check, settings in manifest.checks.items():
         yield from _known(("checks", check), check, CHECKS, "check ids")
+        if check in ALWAYS_ENFORCED and settings.mode == "observe":
+            yield Rule(("checks", check), "this check is always enforced", "take it out", code="observe")
 
 
 def _task_kinds(manifest: Manifest) -> Iterator[Rule]:
@@ -135,5 +143,11 @@ def moded_parts(manifest: Manifest) -> Iterator[tuple[Path, Moded]]:
 def _known(path: Path, name: str, known: Iterable[str], where: str) -> Iterator[Rule]:
     names = sorted(known)
     if name not in names:
-        fix = f"declared: {', '.join(names[:12])}" if names else f"declare it under `{where}:`"
+        close = difflib.get_close_matches(name, names, n=1)
+        if close:
+            fix = f"did you mean `{close[0]}`?"
+        elif names:
+            fix = f"declared: {', '.join(names[:_NAMED])}{', …' if len(names) > _NAMED else ''}"
+        else:
+            fix = f"declare it under `{where}:`"
         yield Rule(path, f"`{name}` is not among the {where}", fix, code="reference")

@@ -55,7 +55,18 @@ def _tidy(node: Any) -> None:
     if isinstance(node.get("title"), str) and len(node) > 1:
         del node["title"]  # "Minlength" helps nobody
     if node.get("default", ...) is None:
-        del node["default"]  # absent and null are the same; an editor would fill in null
+        del node["default"]  # an editor would fill in null, which is an error
+        _drop_null(node)
+
+
+def _drop_null(node: dict[str, Any]) -> None:
+    """Take `null` out of what an optional key may hold: a blank key is an error, not an absent one."""
+    arms = [arm for arm in node.get("anyOf", ()) if arm != {"type": "null"}]
+    if len(arms) == 1:
+        del node["anyOf"]
+        node.update(arms[0])
+    elif arms:
+        node["anyOf"] = arms
 
 
 _LENGTHS = {"minLength": "minItems", "maxLength": "maxItems"}

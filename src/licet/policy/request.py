@@ -76,7 +76,7 @@ class Facts:
         return self.manifest.credentials.get(tool.credential or "") if tool else None
 
 
-def reason(check: str, sentence: str, path: Iterable[str] = (), effect: Effect | None = None) -> Reason:
+def reason(check: str, sentence: str, path: Iterable[str] = (), effect: Effect | None = None, hint: str = "") -> Reason:
     """A reason with the check's default effect and references."""
     info = CHECKS[check]
-    return Reason(check, effect or info.effect, sentence, tuple(path), info.references)
+    return Reason(check, effect or info.effect, sentence, tuple(path), info.references, hint=hint)

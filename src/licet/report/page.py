@@ -73,7 +73,7 @@ def _task(body: Element, story: Story, task: TaskRecord) -> None:
 def _row(rows: Element, call: CallRecord, outcome: str, *, blocked: bool) -> None:
     row = SubElement(rows, "tr", {"class": "blocked"} if blocked else {})
     why = "; ".join(
-        f"{found.sentence} [{found.check}]{' (observed, not enforced)' if found.observed else ''}" for found in call.decision.reasons
+        f"{found.told} [{found.check}]{' (observed, not enforced)' if found.observed else ''}" for found in call.decision.reasons
     )
     error = f" ({call.error_type})" if call.error_type else ""
     for text in (str(call.seq), call.tool, f"{outcome}{error}", why, call.args_digest):

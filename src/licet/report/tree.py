@@ -80,7 +80,7 @@ def _verdict(call: CallRecord) -> tuple[str, str, Style]:
 
 def _because(found: Reason) -> str:
     observed = " (observed, not enforced)" if found.observed else ""
-    return f"{visible(found.sentence, _SENTENCE)} [{visible(found.check, _NAME)}]{observed}"
+    return f"{visible(found.told, _SENTENCE)} [{visible(found.check, _NAME)}]{observed}"
 
 
 def _enforced(found: Reason) -> bool:

@@ -102,7 +102,7 @@ def _difference(row: Row, number: int, ticket: Ticket) -> str:
     if decision.outcome == row.expected and (row.check is None or row.check in by):
         return ""
     wanted = f"{row.expected} by {row.check}" if row.check else row.expected
-    reasons = [f"      {found.check} [{found.effect}]: {visible(found.sentence)}" for found in decision.reasons]
+    reasons = [f"      {found.check} [{found.effect}]: {visible(found.told)}" for found in decision.reasons]
     call = f"{visible(row.tool, 80)}({visible_json(dict(row.arguments), 200)})"
     head = f"  row {number}: {call} in {row.kind} of {row.agent}: expected {wanted}, got {decision.outcome}"
     return "\n".join([head, *(reasons or ["      no check spoke"])])

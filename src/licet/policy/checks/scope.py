@@ -42,8 +42,8 @@ def argument(request: Request, facts: Facts) -> Iterator[Reason]:
         for name in sorted(grant.limited - known):
             # A limit on an argument that the tool does not take is a typo, and would never hold.
             yield reason("scope.argument", f"`{name}` is limited, and `{request.tool}` does not take it", (name,))
-        for name, why in grant.refusals(request.plain, request.defaults_to_null):
-            yield reason("scope.argument", f"argument `{name}` {why}", (name,))
+        for name, why, hint in grant.refusals(request.plain, request.defaults_to_null):
+            yield reason("scope.argument", f"argument `{name}` {why}", (name,), hint=hint)
 
 
 def budget(request: Request, facts: Facts) -> Iterator[Reason]:
