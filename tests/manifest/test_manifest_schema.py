@@ -5,7 +5,8 @@ from __future__ import annotations
 import jsonschema_rs
 import pytest
 
-from licet.manifest import Manifest
+from licet.errors import ManifestError
+from licet.manifest import Manifest, loads
 from licet.manifest.schema import SHIPPED, build, main, text
 from licet.manifest.yaml_reader import read
 from manifests import NOW, VALID, changed
