@@ -53,6 +53,8 @@ def digest_text(text: str | bytes) -> str:
 
 def recordable(text: object, limit: int = 256) -> str:
     """Text from outside as it may stand in a record: lone surrogates written as `\\udc80`, cut to `limit` characters with a digest."""
+    if type(text) is str and text.isascii() and len(text) <= limit:
+        return text
     shown = "".join(str.__iter__(text)) if isinstance(text, str) else f"<{type(text).__name__}>"
     if not shown.isascii():
         shown = shown.encode("utf-8", "backslashreplace").decode("utf-8")

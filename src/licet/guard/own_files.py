@@ -62,7 +62,9 @@ class OwnFiles:
         return next((which for form, which in self._spellings if form in text), None)
 
     def _resolved(self, path: str) -> str | None:
-        real = os.path.realpath(path)
+        # Most texts are no path at all: one look tells that there is no link to follow.
+        bare = os.sep not in path and not os.path.lexists(path)
+        real = os.path.join(os.getcwd(), path) if bare else os.path.realpath(path)  # noqa: PTH109, PTH118 - a text, not a path yet
         return next((which for own, which in self._own.items() if real == own or real.startswith(own + os.sep)), None)
 
 
