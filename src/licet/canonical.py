@@ -7,7 +7,6 @@ to the nearest double, and then two different arguments could have one digest.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import math
 from typing import Any, TypeAlias
@@ -59,11 +58,6 @@ def recordable(text: object, limit: int = 256) -> str:
     if not shown.isascii():
         shown = shown.encode("utf-8", "backslashreplace").decode("utf-8")
     return shown if len(shown) <= limit else f"{shown[:limit]}… {digest_text(shown)}"
-
-
-def keyed_digest(key: bytes, value: Plain) -> str:
-    """`hmac-sha256:` and the hex digest: for values that could be guessed from a plain hash."""
-    return "hmac-sha256:" + hmac.new(key, canonical(value), hashlib.sha256).hexdigest()
 
 
 def _parts(value: Any) -> list[str]:
