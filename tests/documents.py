@@ -51,6 +51,28 @@ def output_of(example: Example, folder: Path) -> str:
     return result.stdout
 
 
+_STEP = re.compile(
+    r"^```python[^\n]*\n(?P<program>.*?)^```$(?:(?:(?!^```python|^#).)*?^```text\n(?P<printed>.*?)^```$)?", re.MULTILINE | re.DOTALL
+)
+_BETWEEN = "---- the next block ----"
+
+
+def steps_hold(page: Path, folder: Path) -> None:
+    """All Python blocks of a page, run as one program in their order, print what stands in the `text` block behind each."""
+    text = page.read_text(encoding="utf-8")
+    steps = list(_STEP.finditer(text))
+    program = f"print({_BETWEEN!r})\n".join(step["program"] for step in steps)
+    shown = output_of(Example(page, example_of(page).manifest, program, ""), folder).split(_BETWEEN + "\n")
+    assert len(shown) == len(steps)
+    for step, printed in reversed([*zip(steps, shown, strict=True)]):
+        said = step["printed"] or ""
+        if os.environ.get("LICET_REWRITE") and step["printed"] is not None and unvarying(said) != unvarying(printed):
+            text = text[: step.start("printed")] + printed + text[step.end("printed") :]
+            page.write_text(text, encoding="utf-8")
+        else:
+            assert unvarying(said) == unvarying(printed), f"{page.name}, after\n{step['program']}\nsays:\n{said}and it prints:\n{printed}"
+
+
 def unvarying(text: str) -> str:
     """`text` without the ids of tasks, which are new in each run."""
     return re.sub(r"\btask [0-9a-f]{8}\b", "task ID", text)

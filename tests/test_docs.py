@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from documents import example_of, holds
+from documents import example_of, holds, steps_hold
 from licet.catalogue import CHECKS
+from licet.cli import main
+
+Captured = pytest.CaptureFixture[str]
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = DOCS / "checks"
@@ -71,5 +74,15 @@ def test_the_index_lists_each_check_with_its_effect():
     assert sorted(rows) == sorted((check, info.effect, info.fires_when) for check, info in CHECKS.items())
 
 
-def test_the_quickstart_prints_what_it_says(tmp_path: Path):
-    holds(example_of(DOCS / "quickstart.md"), tmp_path)
+@pytest.mark.parametrize("page", ["quickstart.md", "api.md"])
+def test_each_block_prints_what_stands_behind_it(page: str, tmp_path: Path):
+    steps_hold(DOCS / page, tmp_path)
+
+
+def test_the_quickstart_shows_what_check_says_of_its_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured):
+    page = DOCS / "quickstart.md"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_COLOR", "1")
+    Path("licet.yaml").write_text(example_of(page).manifest, encoding="utf-8")
+    assert main(["check", "licet.yaml"]) == 0
+    assert f"$ licet check licet.yaml\n{capsys.readouterr().out}```" in page.read_text(encoding="utf-8")
