@@ -32,7 +32,7 @@ tasks:
   work:
     intent: Measure
     ttl: 1h
-    tools: {send: {arguments: {to: {pattern: '[^@]+@acme\\.example'}, size: {maximum: 1000000}}}}
+    tools: {send: {arguments: {to: {format: email, pattern: '[a-z0-9._+-]+@acme\\.example'}, size: {maximum: 1000000}}}}
     budgets: [{of: send, at_most: 100000000}]
 """
 CALLS_A_ROUND = 50
