@@ -86,3 +86,14 @@ def test_the_quickstart_shows_what_check_says_of_its_manifest(tmp_path: Path, mo
     Path("licet.yaml").write_text(example_of(page).manifest, encoding="utf-8")
     assert main(["check", "licet.yaml"]) == 0
     assert f"$ licet check licet.yaml\n{capsys.readouterr().out}```" in page.read_text(encoding="utf-8")
+
+
+def test_the_page_on_replay_shows_what_its_sample_gives(monkeypatch: pytest.MonkeyPatch, capsys: Captured):
+    page = (DOCS / "replay.md").read_text(encoding="utf-8")
+    command, *said = page.split("```console\n$ licet ")[1].split("```")[0].splitlines()
+    monkeypatch.chdir(DOCS.parent)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert main(command.split()) == 0
+    *printed, last = capsys.readouterr().out.splitlines()
+    assert printed == said[:-1]
+    assert last.partition(" in ")[0] == said[-1].partition(" in ")[0]
