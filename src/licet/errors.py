@@ -62,7 +62,7 @@ class UsageError(LicetError, ValueError):
 class Problem:
     """One thing that is wrong, or doubtful, in a manifest.
 
-    `line` and `column` count from 1; 0 means that the place is not known.
+    `line` and `column` count from 1; 0 means that the place is not known. `fix` is empty where the message says what to do.
     """
 
     file: str
@@ -76,8 +76,18 @@ class Problem:
 
     def __str__(self) -> str:
         # Keys and messages quote the file, and a traceback is a surface too.
-        text = f"{self.file}:{self.line}:{self.column}: {self.severity}: `{self.key}`: {self.message}; {self.fix}"
-        return visible(text, _LONGEST)
+        return visible(f"{self.place}{self.severity}: {self.sentence}", _LONGEST)
+
+    @property
+    def place(self) -> str:
+        """`file:line:column: `, as far as it is known."""
+        return f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: "
+
+    @property
+    def sentence(self) -> str:
+        """Key, message and fix, as far as there are any."""
+        key = f"`{self.key}`: " if self.key else ""
+        return f"{key}{self.message}" + (f"; {self.fix}" if self.fix else "")
 
 
 class ManifestError(LicetError):

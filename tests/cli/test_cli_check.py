@@ -51,7 +51,7 @@ def test_errors_exit_1_with_file_line_column_key_and_fix(tmp_path: Path, capsys:
     path = _written(tmp_path, VALID.replace("ttl", "tttl"))
     assert main(["check", path]) == 1
     out = capsys.readouterr().out
-    assert f"{path}:6:43: error: `tasks.answer.tttl`: unknown key; did you mean `ttl`? [extra_forbidden]\n" in out
+    assert f"{path}:6:43: error: `tasks.answer.tttl`: unknown key; did you mean `ttl`? [unknown-key]\n" in out
 
 
 def test_json_carries_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

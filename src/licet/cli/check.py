@@ -13,6 +13,15 @@ from licet.manifest.loader import read_file
 EXAMPLE = """\
 Errors exit 1, warnings alone exit 0, a file that cannot be read exits 2.
 
+Each problem has a code that stays the same from release to release:
+  invalid       the file is not read: no YAML, a key twice, an anchor      unknown-key   a key that means nothing here
+  missing       a key that must be there                                   blank         a key with nothing behind it
+  wrong-type    a text where a number must stand, and the like             wrong-value   a value that cannot stand here
+  empty         a scope, a list or a text without content                  reference     a name that refers to nothing
+  wildcard      a name that would grant everything                         rule          parts that do not fit together
+  observe       an `observe` that may not be                               not-enforced  a rule that this release would not hold
+The lints have codes of their own, for example missing-access (an error), unowned-agent and unlimited (warnings).
+
 example: licet check licet.yaml
          licet check --json licet.yaml | jq '.problems[].code'
 """

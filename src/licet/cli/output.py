@@ -42,10 +42,8 @@ def error(*parts: str) -> None:
 
 def problem(found: Problem, *, stream: TextIO | None = None) -> None:
     """Print one problem of a manifest, as `file:line:column: severity: `key`: message; fix [code]`."""
-    place = f"{found.file}:{found.line}:{found.column}: " if found.line else f"{found.file}: "
     severity = paint(found.severity, "red" if found.severity == "error" else "yellow", stream=stream)
-    key = f"`{found.key}`: " if found.key else ""
-    say(place, severity, f": {key}{found.message}; {found.fix} [{found.code}]", stream=stream)
+    say(found.place, severity, f": {found.sentence} [{found.code}]", stream=stream)
 
 
 def data(value: Any) -> None:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -173,13 +174,16 @@ def check_pattern(pattern: str) -> None:
 
 def _why_not(pattern: str) -> str:
     """The validator says no more than that a pattern is none; Python's own parser knows where a bracket is missing."""
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        where = f" at character {error.pos + 1}" if error.pos is not None else ""
-        return error.msg + where
     if _NOT_LINEAR.search(pattern):
         return "it has a look-around or a back-reference; write it without"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python warns of what its own dialect may change
+            re.compile(pattern)
+    except re.error as error:
+        return error.msg + (f" at character {error.pos + 1}" if error.pos is not None else "")
+    except (RecursionError, OverflowError):
+        return "it is nested too deep, or repeats too often"
     return "patterns here do not know all of this form; write it more simply"
 
 
