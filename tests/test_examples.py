@@ -53,6 +53,12 @@ def test_the_demo_says_what_it_shows(tmp_path: Path) -> None:
     assert "✗ t" not in shown
 
 
+def test_the_readme_shows_lines_of_the_demo(tmp_path: Path) -> None:
+    quoted = (ROOT / "README.md").read_text(encoding="utf-8").split("```console\n1  Unguarded")[1].split("```")[0].splitlines()
+    rest = iter(run(AGENTS / "support" / "demo.py", tmp_path).stdout.splitlines())
+    assert [line for line in quoted if line not in rest] == []  # all of them, in this order
+
+
 def test_the_demo_works_on_a_terminal_that_knows_ascii_only(tmp_path: Path) -> None:
     done = run(AGENTS / "support" / "demo.py", tmp_path, PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stdout + done.stderr
