@@ -21,19 +21,23 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from langchain.agents.middleware import AgentMiddleware
-from langchain_core.messages import ToolMessage
-from langchain_core.tools import BaseTool
-from langgraph.errors import GraphBubbleUp
-from langgraph.prebuilt import ToolNode
-from langgraph.prebuilt.tool_node import ToolCallRequest
-from langgraph.types import Command, interrupt
-
 from licet.errors import Denied
 from licet.escape import visible, visible_json
 from licet.guard import Guard, GuardedTask, Ticket
-from licet.integrations._langchain_arguments import ToolReader
 from licet.records import ToolCall
+
+try:
+    from langchain.agents.middleware import AgentMiddleware
+    from langchain_core.messages import ToolMessage
+    from langchain_core.tools import BaseTool
+    from langgraph.errors import GraphBubbleUp
+    from langgraph.prebuilt import ToolNode
+    from langgraph.prebuilt.tool_node import ToolCallRequest
+    from langgraph.types import Command, interrupt
+
+    from licet.integrations._langchain_arguments import ToolReader
+except ImportError as error:
+    raise ImportError(f"LangChain is missing, or too old ({error}); pip install 'licet[langchain]'") from error
 
 FRAMEWORK = "langchain"
 TASK_KEY = "licet_task"
