@@ -30,6 +30,11 @@ def visible(text: str, limit: int = 2_000) -> str:
     return f"{shown}{CUT_MARK} ({left_out} more characters)" if left_out > 0 else shown
 
 
+def counted(number: int, what: str) -> str:
+    """`1 call`, `2 calls`, `1,000 calls`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def visible_json(value: Any, limit: int = 2_000) -> str:
     """JSON of a plain value, each character visible, cut to `limit`."""
     try:

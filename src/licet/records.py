@@ -117,6 +117,12 @@ class TaskRecord:
     trace_id: str = ""
     span_id: str = ""
 
+    def state(self, now: float) -> Literal["open", "ended", "over"]:
+        """`over` is a task whose time ran out and that nobody ended. `now` is in seconds since the epoch."""
+        if self.ended is not None:
+            return "ended"
+        return "over" if now > self.started + self.ttl + self.paused else "open"
+
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:

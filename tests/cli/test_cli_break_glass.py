@@ -54,6 +54,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def used(place: Path) -> Path:
+    """A guard has been there before."""
+    Guard.from_file("licet.yaml").close()
+    return place
+
+
 def findings(capsys: Out) -> list[dict[str, Any]]:
     capsys.readouterr()
     main(["findings", "--json"])
@@ -98,7 +105,7 @@ def test_calls_of_the_kind_run_observed_until_the_time_is_over(place: Path, caps
     assert (broken["kind_of_task"], broken["why"]) == ("answer", "the CRM moved")
 
 
-def test_each_owner_is_told_by_mail_or_it_is_said_that_nobody_was(place: Path, mailbox: Mailbox, capsys: Out) -> None:
+def test_each_owner_is_told_by_mail_or_it_is_said_that_nobody_was(used: Path, mailbox: Mailbox, capsys: Out) -> None:
     assert main(["break-glass", "answer", "--reason", "INC-1 \x1b[2J\u202e\nBcc: eve@evil.example", "--json"]) == 0
     out, err = capsys.readouterr()
     assert [(row["owner"], row["told"]) for row in json.loads(out)["owners"]] == [("support", True), ("ops", False)]
@@ -115,7 +122,7 @@ def test_each_owner_is_told_by_mail_or_it_is_said_that_nobody_was(place: Path, m
     assert told[1].endswith("ops was not told: the contact is not an e-mail address")
 
 
-def test_without_a_relay_it_says_whom_to_tell(place: Path, capsys: Out) -> None:
+def test_without_a_relay_it_says_whom_to_tell(used: Path, capsys: Out) -> None:
     assert main(["break-glass", "lookup", "--reason", "x"]) == 0
     assert "nobody was told automatically (LICET_SMTP is not set): tell ops (#ops on the chat) yourself" in capsys.readouterr().err
     assert main(["break-glass", "alone", "--reason", "x"]) == 0
@@ -123,7 +130,7 @@ def test_without_a_relay_it_says_whom_to_tell(place: Path, capsys: Out) -> None:
     assert [finding["owner"] for finding in findings(capsys)] == ["ops", ""]
 
 
-def test_a_relay_that_refuses_or_is_not_there_is_said(place: Path, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:
+def test_a_relay_that_refuses_or_is_not_there_is_said(used: Path, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:
     mailbox.answer = "554 no \x1b[31m"
     assert main(["break-glass", "answer", "--reason", "x"]) == 0
     assert "did not take it" in capsys.readouterr().err
@@ -142,6 +149,12 @@ def test_a_relay_that_refuses_or_is_not_there_is_said(place: Path, mailbox: Mail
 def test_wrong_usage_exits_2_and_breaks_nothing(arguments: list[str], place: Path, capsys: Out) -> None:
     assert main(["break-glass", *arguments]) == 2
     assert not (place / "state").exists()
+
+
+def test_a_folder_that_no_guard_has_used_is_refused_and_not_made(place: Path, capsys: Out) -> None:
+    assert main(["break-glass", "answer", "--reason", "x", "--state", "statte"]) == 2
+    assert "no guard has ever used this folder" in capsys.readouterr().err
+    assert not (place / "statte").exists()
 
 
 @pytest.mark.parametrize(

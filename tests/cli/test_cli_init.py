@@ -120,6 +120,22 @@ def module(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     return made
 
 
+def test_what_a_module_prints_is_no_part_of_the_draft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The draft may go to a file by `>`."""
+    (tmp_path / "noisy_tools.py").write_text("print('hello: [world')\ndef send(to: str) -> None: ...\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    manifest, _, said = _init(capsys, "--module", "noisy_tools")
+    assert list(manifest.tools) == ["send"]
+    assert "hello: [world" in said
+
+
+def test_a_module_with_an_attribute_is_told_what_to_write(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "--module", "my_tools:send"]) == 2
+    assert "`--module my_tools`, or `--langchain my_tools:send`" in capsys.readouterr().err
+
+
 def test_an_mcp_answer_becomes_tools(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Hints of the server are shown and not believed; what cannot be named or kept is told."""
     (tmp_path / "tools.json").write_text(json.dumps(MCP))

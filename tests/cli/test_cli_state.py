@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,6 +13,7 @@ import pytest
 from licet import Denied, Guard
 from licet.cli import main
 from licet.ledger import verify
+from licet.testing import FakeClock
 from state_fixture import manifest_in, worked_in
 
 Out = pytest.CaptureFixture[str]
@@ -28,9 +31,9 @@ def test_tasks_lists_the_newest_first(worked: tuple[Path, str], capsys: Out) -> 
     assert main(["tasks"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "lookup" in lines[0]
-    assert "1 calls" in lines[0]
+    assert lines[0].endswith("lookup  helper  1 call, 1 blocked")
     assert lines[2].startswith(worked[1][:12])
-    assert "3 calls  1 blocked" in lines[2]
+    assert "3 calls, 1 blocked" in lines[2]
     assert lines[3].strip() == "Answer ticket 1 \\u{1b}[31m<b>"
     assert main(["tasks", "-n", "1", "--json"]) == 0
     assert [task["kind"] for task in json.loads(capsys.readouterr().out)["tasks"]] == ["lookup"]
@@ -140,10 +143,72 @@ def test_ledger_verify_tells_whole_from_broken(worked: tuple[Path, str], tmp_pat
     copy = tmp_path / "copy.jsonl"
     copy.write_bytes(b"".join([*lines[:2], lines[2].replace(b"allow", b"allov"), *lines[3:]]))
     assert main(["ledger", "verify", str(copy)]) == 1
-    assert "broken: line 4" in capsys.readouterr().out
+    assert "broken: line 3 or 4 was changed (3 records before it well)" in capsys.readouterr().out
     assert main(["ledger", "verify", str(copy), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["ok"] is False
+    capsys.readouterr()
     assert main(["ledger", "verify", str(tmp_path / "nowhere")]) == 2
+    assert "nowhere: cannot be read: No such file or directory; check path and rights" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command,choice", [("ledger", "verify"), ("keys", "jwks")])
+def test_what_a_command_wants_is_named(command: str, choice: str, capsys: Out) -> None:
+    assert main([command]) == 2
+    assert f"the following arguments are required: {choice}" in capsys.readouterr().err
+
+
+def test_a_task_whose_time_ran_out_is_called_over_everywhere(tmp_path: Path, capsys: Out) -> None:
+    state = tmp_path / "state"
+    clock = FakeClock(1_000_000.0)
+    with Guard.from_file(manifest_in(tmp_path), state=state, clock=clock) as guard:
+        task = guard.task("alone", intent="Wait", agent="stray", principal="user:x", detached=True)
+        with task:
+            pass
+    where = ["--state", str(state)]
+    main(["tasks", *where])
+    assert "Z  over   alone" in capsys.readouterr().out
+    main(["task", task.id, *where])
+    assert capsys.readouterr().out.splitlines()[0].endswith("Z  over")
+    main(["task", task.id, "--json", *where])
+    assert json.loads(capsys.readouterr().out)["state"] == "over"
+    for name in ("g.svg", "g.html"):
+        assert main(["graph", task.id, "-o", str(tmp_path / name), *where]) == 0
+        assert "task over" in (tmp_path / name).read_text(encoding="utf-8")
+
+
+def test_the_end_of_a_block_does_not_read_like_something_blocked(worked: tuple[Path, str], tmp_path: Path, capsys: Out) -> None:
+    main(["task", worked[1]])
+    assert "ended (end of `with`)" in capsys.readouterr().out
+    main(["graph", worked[1], "-o", str(tmp_path / "g.html")])
+    page = (tmp_path / "g.html").read_text(encoding="utf-8")
+    assert "ended (end of `with`)" in page
+    assert "<h1>Answer ticket 1 \\u{1b}[31m&lt;b&gt;</h1><p>answer: 4 calls, 2 blocked, 1 sub-task, 2 findings.</p>" in page
+
+
+def test_the_command_at_the_end_of_a_trace_can_be_pasted(worked: tuple[Path, str], capsys: Out) -> None:
+    main(["task", worked[1]])
+    assert capsys.readouterr().out.splitlines()[-1] == f"2 findings: licet findings --task {worked[1][:12]}"
+    main(["task", worked[1], "--state", str(worked[0])])
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.endswith(f" --state {worked[0]}")
+    assert main(shlex.split(last.partition("licet ")[2])) == 0
+
+
+def test_observed_denials_are_counted(tmp_path: Path, capsys: Out) -> None:
+    manifest = manifest_in(tmp_path)
+    until = (datetime.now(UTC) + timedelta(days=3)).date()
+    manifest.write_text(manifest.read_text(encoding="utf-8") + f"mode: observe\nuntil: {until}\nreason: trial\n", encoding="utf-8")
+    with Guard.from_file(manifest, state=tmp_path / "state") as guard:
+
+        @guard.tool
+        def send_email(to: str, body: str) -> str:
+            return "sent"
+
+        with guard.task("answer", intent="Answer", agent="bot", principal="user:grace"):
+            send_email("ada@acme.example", "x")
+            send_email("eve@evil.example", "x")
+    main(["tasks", "--state", str(tmp_path / "state")])
+    assert "  2 calls, 1 observed\n" in capsys.readouterr().out
 
 
 def test_keys_jwks_holds_the_public_half_only(worked: tuple[Path, str], capsys: Out) -> None:

@@ -186,7 +186,7 @@ def test_ten_bad_lines_are_named_and_the_rest_counted(place: Path, capsys: Out) 
     out, err = capsys.readouterr()
     assert err.count("not a session: runs.jsonl:") == 10
     assert "5 more lines" in err
-    assert "1 sessions, 1 calls" in out
+    assert "1 session, 1 call in" in out
     assert "15 bad lines" in out
 
 

@@ -63,13 +63,13 @@ class CallGraph:
         return graph
 
 
-def build(tasks: Sequence[TaskRecord], calls: Mapping[str, Sequence[CallRecord]]) -> CallGraph:
-    """The graph of `tasks` (parents before children) and the calls of each."""
+def build(tasks: Sequence[TaskRecord], calls: Mapping[str, Sequence[CallRecord]], now: float) -> CallGraph:
+    """The graph of `tasks` (parents before children) and the calls of each, at `now` (seconds since the epoch)."""
     nodes: list[Node] = []
     edges: list[Edge] = []
     for task in tasks:
         intent = f"task:{task.id}"
-        nodes.append(Node(intent, "intent", task.intent, task.id, status="ended" if task.ended else "open"))
+        nodes.append(Node(intent, "intent", task.intent, task.id, status=task.state(now)))
         if task.parent and any(other.id == task.parent for other in tasks):
             edges.append(Edge(f"task:{task.parent}", intent, "delegated"))
         before = intent

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from licet.canonical import Plain
 from licet.cli import output
 from licet.cli.owners import Relay
-from licet.cli.state import add_state, folder_of, store_of
+from licet.cli.state import add_state, existing, store_of
 from licet.clock import SystemClock, iso
 from licet.errors import UsageError
 from licet.escape import visible
 from licet.guard.recorder import Recorder
-from licet.guard.state import open_state
 from licet.ledger import Ledger
 from licet.manifest import Manifest, load
 from licet.records import Reason
@@ -64,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     if not why or len(options.reason) > _LONGEST_REASON:
         raise UsageError(f"--reason must say something, in at most {_LONGEST_REASON} characters")
     relay = Relay.from_environment()
-    folder, clock, by = open_state(folder_of(options).path), SystemClock(), getpass.getuser()
+    folder, clock, by = existing(options, "store"), SystemClock(), getpass.getuser()
     ledger = Ledger(folder.ledger)
     with store_of(folder) as store:
         recorder = Recorder(ledger, store, clock, unsafe=False)

@@ -7,6 +7,7 @@ import dataclasses
 import time
 
 from licet.cli import output
+from licet.escape import counted
 from licet.manifest.lint import check
 from licet.manifest.loader import read_file
 
@@ -46,9 +47,5 @@ def run(options: argparse.Namespace) -> int:
         for problem in problems:
             output.problem(problem)
         verdict = output.paint("fails", "red") if errors else output.paint("well", "green")
-        output.say(options.file, ": ", verdict, f" ({_count(errors, 'error')}, {_count(warnings, 'warning')})")
+        output.say(options.file, ": ", verdict, f" ({counted(errors, 'error')}, {counted(warnings, 'warning')})")
     return 1 if errors else 0
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

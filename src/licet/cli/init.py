@@ -18,6 +18,7 @@ from licet.draft.mcp import from_mcp
 from licet.draft.openapi import from_openapi
 from licet.draft.python import from_langchain, from_module
 from licet.errors import UsageError
+from licet.escape import counted
 from licet.manifest.loader import loads
 
 MAX_BYTES = 32 * 1024 * 1024  # of a file that is read
@@ -26,7 +27,8 @@ EXAMPLE = """\
 Every guess in the draft is marked and on the safe side: a tool writes and lets data out unless something says otherwise, and a person
 confirms each call. What a tool says of itself is shown as a comment and never relied on.
 
---langchain and --module import the module, with the current directory on the path: its top level runs.
+--langchain and --module import the module, with the current directory on the path: its top level runs. What it
+prints goes to standard error.
 
 example: licet init --langchain my_agent.tools:TOOLS -o licet.yaml
          licet init --module my_tools
@@ -57,7 +59,9 @@ def run(options: argparse.Namespace) -> int:
         output.write(text)
         return 0
     _save(Path(options.output), text, force=options.force)
-    output.error(f"wrote {options.output}: {len(drafted.tools)} tools; next: read each guess, then `licet check {options.output}`")
+    output.error(
+        f"wrote {options.output}: {counted(len(drafted.tools), 'tool')}; next: read each guess, then `licet check {options.output}`"
+    )
     return 0
 
 

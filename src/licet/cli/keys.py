@@ -17,7 +17,7 @@ example: licet keys jwks > jwks.json
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("what", choices=["jwks"], help="a JWK set (RFC 7517)")
+    parser.add_argument("what", metavar="jwks", choices=["jwks"], help="a JWK set (RFC 7517)")
     add_state(parser)
 
 

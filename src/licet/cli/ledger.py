@@ -7,6 +7,7 @@ import dataclasses
 
 from licet.cli import output
 from licet.cli.state import add_state, existing
+from licet.escape import counted
 from licet.ledger import verify
 
 EXAMPLE = """\
@@ -20,7 +21,7 @@ example: licet ledger verify
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("what", choices=["verify"], help="check form, numbering and every link")
+    parser.add_argument("what", metavar="verify", choices=["verify"], help="check form, numbering and every link")
     parser.add_argument("file", metavar="FILE", nargs="?", help="a ledger file (default: that of the state folder)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a line")
     add_state(parser)
@@ -33,7 +34,9 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         output.data(dataclasses.asdict(check) | {"ok": not check.broken})
     elif check.broken:
-        output.say(f"{check.path}: ", output.paint("broken", "red"), f": {check.broken} ({check.records} records before it are well)")
+        output.say(
+            f"{check.path}: ", output.paint("broken", "red"), f": {check.broken} ({counted(check.records, 'record')} before it well)"
+        )
     else:
-        output.say(f"{check.path}: ", output.paint("whole", "green"), f" ({check.records} records, head {check.head})")
+        output.say(f"{check.path}: ", output.paint("whole", "green"), f" ({counted(check.records, 'record')}, head {check.head})")
     return 1 if check.broken else 0

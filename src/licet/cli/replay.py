@@ -13,6 +13,7 @@ from typing import Any
 
 from licet.cli import output
 from licet.errors import UsageError
+from licet.escape import counted
 from licet.guard import Guard
 from licet.manifest import load
 from licet.replay import Bad, KindStatistics, Replay, Statistics, read
@@ -91,7 +92,7 @@ def _say_bad(bad: Sequence[Bad]) -> None:
     for item in bad[:SHOWN_BAD]:
         output.error("not a session: ", str(item))
     if len(bad) > SHOWN_BAD:
-        output.error(f"not a session: {len(bad) - SHOWN_BAD} more lines")
+        output.error(f"not a session: {counted(len(bad) - SHOWN_BAD, 'more line')}")
 
 
 def _as_dict(options: argparse.Namespace, digest: str, statistics: Statistics, bad: Sequence[Bad], seconds: float) -> dict[str, Any]:
@@ -112,8 +113,8 @@ def _table(statistics: Statistics, bad: Sequence[Bad], seconds: float) -> None:
     for kind, counts in statistics.kinds.items():
         _kind(kind, counts)
     rate = f", {statistics.calls / seconds:,.0f} calls/s" if seconds > 0 else ""
-    wrong = f", {len(bad)} bad lines" if bad else ""
-    output.say(f"{statistics.sessions:,} sessions, {statistics.calls:,} calls in {seconds:.1f} s{rate}{wrong}")
+    wrong = f", {counted(len(bad), 'bad line')}" if bad else ""
+    output.say(f"{counted(statistics.sessions, 'session')}, {counted(statistics.calls, 'call')} in {seconds:.1f} s{rate}{wrong}")
 
 
 def _kind(kind: str, counts: KindStatistics) -> None:
@@ -162,8 +163,9 @@ class _Progress:
             return
         self._said, self._shown = now, True
         part = (sum(self._sizes[:index]) + min(position, self._sizes[index])) / sum(self._sizes)
-        calls = self._statistics.calls
-        text = f"{part:4.0%}  {self._statistics.sessions:,} sessions, {calls:,} calls, {calls / (now - self._begun):,.0f} calls/s"
+        sessions, calls = self._statistics.sessions, self._statistics.calls
+        rate = f"{calls / (now - self._begun):,.0f} calls/s"
+        text = f"{part:4.0%}  {counted(sessions, 'session')}, {counted(calls, 'call')}, {rate}"
         output.write(f"\r\x1b[K{text}" if self._tty else f"{text}\n", stream=sys.stderr)
         sys.stderr.flush()
 

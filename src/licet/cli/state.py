@@ -17,11 +17,6 @@ def add_state(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", metavar="DIR", help="the state folder (default: LICET_STATE, else the user's state directory)")
 
 
-def folder_of(options: argparse.Namespace) -> StateFolder:
-    """The folder that is meant, whether or not it is there."""
-    return StateFolder((default_state() if options.state is None else Path(options.state)).absolute())
-
-
 def existing(options: argparse.Namespace, *needed: str) -> StateFolder:
     """The state folder, which must be there with the files in it that are `needed` (`store`, `ledger`, `key`).
 
@@ -29,7 +24,7 @@ def existing(options: argparse.Namespace, *needed: str) -> StateFolder:
         UsageError: it is not.
         StateError: it belongs to another user, or others can write in it.
     """
-    folder = folder_of(options)
+    folder = StateFolder((default_state() if options.state is None else Path(options.state)).absolute())
     for what in needed:
         file: Path = getattr(folder, what)
         try:
@@ -37,7 +32,8 @@ def existing(options: argparse.Namespace, *needed: str) -> StateFolder:
         except (OSError, ValueError):  # a folder that may not be entered, or no path at all
             found = False
         if not found:
-            raise UsageError(f"{file}: there is nothing here yet; run a guard first, or name its folder with `--state` or LICET_STATE")
+            why = "there is nothing here yet: no guard has ever used this folder"
+            raise UsageError(f"{file}: {why}; run one first, or name its folder with `--state` or LICET_STATE")
     return open_state(folder.path)
 
 

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         output.data(story.as_dict())
     else:
-        output.write(trace(story, output.paint))
+        output.write(trace(story, output.paint, state=options.state))
     return 0
 
 

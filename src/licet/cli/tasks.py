@@ -5,17 +5,22 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from licet.cli import output
+from licet.cli.output import Style
 from licet.cli.state import add_state, existing, store_of
 from licet.clock import iso
-from licet.escape import visible
-from licet.records import CallRecord, TaskRecord
+from licet.escape import counted, visible
+from licet.records import CallRecord
 
 SHORT_ID = 12
+_STYLES: Mapping[str, Style] = {"blocked": "red", "observed": "yellow"}
 
 EXAMPLE = """\
+A task is open, ended, or over: its time ran out and nobody ended it. An observed call would have been denied, and ran: its task kind,
+its check or the manifest is in `observe`.
+
 example: licet tasks -n 5
          licet tasks --json | jq '.tasks[] | select(.blocked > 0) | .id'
 """
@@ -36,28 +41,25 @@ def _count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """List them, newest first."""
+    now = time.time()
     with store_of(existing(options, "store")) as store:
         rows = [(task, store.calls(task.id)) for task in store.tasks(options.number)]
     if options.json:
-        output.data({"tasks": [dataclasses.asdict(task) | _counts(calls) | {"state": state(task)} for task, calls in rows]})
+        output.data({"tasks": [dataclasses.asdict(task) | _counts(calls) | {"state": task.state(now)} for task, calls in rows]})
         return 0
     for task, calls in rows:
         counts = _counts(calls)
-        blocked = output.paint(f"{counts['blocked']} blocked", "red") if counts["blocked"] else ""
-        place = f"{task.id[:SHORT_ID]}  {iso(task.started)}  {state(task):5}  "
-        output.say(place, output.paint(visible(task.kind, 40), "bold"), f"  {visible(task.agent, 40)}  {counts['calls']} calls  ", blocked)
+        said = [f"  {visible(task.agent, 40)}  {counted(counts['calls'], 'call')}"]
+        for word, style in _STYLES.items():
+            said += [", ", output.paint(f"{counts[word]} {word}", style)] if counts[word] else []
+        place = f"{task.id[:SHORT_ID]}  {iso(task.started)}  {task.state(now):5}  "
+        output.say(place, output.paint(visible(task.kind, 40), "bold"), *said)
         output.say("              ", output.paint(visible(task.intent, 100), "dim"))
     if not rows:
         output.say("no tasks yet")
     return 0
 
 
-def state(task: TaskRecord) -> str:
-    """`open`, `ended`, or `over` for a task whose time ran out and that nobody ended."""
-    if task.ended is not None:
-        return "ended"
-    return "over" if time.time() > task.started + task.ttl + task.paused else "open"
-
-
 def _counts(calls: Sequence[CallRecord]) -> dict[str, int]:
-    return {"calls": len(calls), "blocked": sum(call.status == "denied" for call in calls)}
+    observed = sum(call.decision.judged == "deny" and call.decision.outcome == "allow" for call in calls)
+    return {"calls": len(calls), "blocked": sum(call.status == "denied" for call in calls), "observed": observed}

@@ -5,6 +5,7 @@ LangChain itself is not imported: an object with a `name` and a schema is a tool
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import os
@@ -29,6 +30,11 @@ def from_module(name: str) -> Drafted:
     Raises:
         UsageError: the module cannot be imported, or has no such functions.
     """
+    if ":" in name:
+        module_name, _, attribute = name.partition(":")
+        shown = visible(module_name, 80)
+        either = f"`--module {shown}`, or `--langchain {shown}:{visible(attribute, 80)}` for LangChain tools"
+        raise UsageError(f"a module is named without an attribute: {either}")
     module = _import(name)
     listed = getattr(module, "__all__", None)
     names = [item for item in listed if isinstance(item, str)] if isinstance(listed, (list, tuple)) else list(vars(module))
@@ -70,7 +76,9 @@ def _import(name: str) -> ModuleType:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        return importlib.import_module(name)
+        # Our own standard output may be the draft.
+        with contextlib.redirect_stdout(sys.stderr):
+            return importlib.import_module(name)
     except (ImportError, SyntaxError, TypeError, ValueError) as error:
         why = f"{type(error).__name__}: {error}"
         raise UsageError(f"module `{visible(name, 80)}` cannot be imported ({visible(why, 300)}); run this where its agent runs") from error

@@ -19,6 +19,7 @@ from typing import Any
 
 from licet.canonical import Plain, canonical
 from licet.errors import LedgerError
+from licet.escape import visible
 
 FIRST = "sha256:" + "0" * 64
 MAX_LINE = 1024 * 1024  # bytes; a line is digests and names, and far smaller
@@ -144,27 +145,27 @@ def verify(path: str | Path) -> LedgerCheck:
             for number, raw in enumerate(file, 1):
                 broken = _check_line(raw, number, head)
                 if broken:
-                    return LedgerCheck(str(path), count, head, f"line {number}: {broken}")
+                    return LedgerCheck(str(path), count, head, broken)
                 head, count = link(raw[:-1]), count + 1
     except OSError as error:
-        raise LedgerError(f"{path}: {error.strerror}") from error
+        raise LedgerError(f"{path}: cannot be read: {error.strerror}; check path and rights") from error
     return LedgerCheck(str(path), count, head)
 
 
 def _check_line(raw: bytes, number: int, head: str) -> str:
     if not raw.endswith(b"\n"):
-        return "is cut off"
+        return f"line {number} is cut off"
     try:
         record: Any = json.loads(raw, object_pairs_hook=_no_duplicates)
         form = canonical(record)
     except (ValueError, RecursionError):
-        return "is not a record"
+        return f"line {number} is not a record"
     if not isinstance(record, dict) or form != raw[:-1]:
-        return "is not in canonical form"
+        return f"line {number} is not in canonical form"
     if type(record.get("seq")) is not int or record["seq"] != number:
-        return f"has number {record.get('seq')}"
+        return f"line {number} has number {visible(str(record.get('seq')), 40)}"
     if record.get("prev") != head:
-        return "does not follow the line before it"
+        return f"line {number - 1} or {number} was changed" if number > 1 else "line 1 was changed, or is not the first"
     return ""
 
 

@@ -7,7 +7,7 @@ import hashlib
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from licet.clock import iso
-from licet.escape import visible
+from licet.escape import counted, visible
 from licet.records import CallRecord, TaskRecord
 from licet.report.layout import is_blocked, words
 from licet.report.story import Story
@@ -18,7 +18,8 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1f2937; max-width: 72rem; m
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 dt { font-weight: 600; } dd { margin: 0 0 .4rem 0; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; }
-td { border-top: 1px solid #d1d5db; overflow-wrap: anywhere; } tr.blocked td { background: #fdecea; color: #7a1712; font-weight: 600; }
+td { border-top: 1px solid #d1d5db; overflow-wrap: break-word; } tr.blocked td { background: #fdecea; color: #7a1712; font-weight: 600; }
+th, td.short { white-space: nowrap; } td.long { overflow-wrap: anywhere; min-width: 9rem; }
 .picture { overflow-x: auto; border: 1px solid #d1d5db; }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -32,14 +33,15 @@ def page(story: Story) -> str:
     SubElement(head, "meta", {"charset": "utf-8"})
     SubElement(head, "meta", {"http-equiv": "Content-Security-Policy", "content": POLICY})
     SubElement(head, "meta", {"name": "referrer", "content": "no-referrer"})
-    title = f"{visible(story.task.kind, 80)}: task {visible(story.task.id, 64)}"
-    SubElement(head, "title").text = title
+    intent, kind = visible(story.task.intent), visible(story.task.kind, 80)
+    SubElement(head, "title").text = f"{visible(story.task.intent, 100)} ({kind})"
     SubElement(head, "style").text = _STYLE
     body = SubElement(root, "body")
-    SubElement(body, "h1").text = title
+    SubElement(body, "h1").text = intent
     blocked = sum(is_blocked(node) for node in story.graph.nodes)
     calls = sum(map(len, story.calls.values()))
-    SubElement(body, "p").text = f"{calls} calls, {blocked} blocked, {len(story.tasks) - 1} sub-tasks, {len(story.findings)} findings."
+    subtasks, findings = counted(len(story.tasks) - 1, "sub-task"), counted(len(story.findings), "finding")
+    SubElement(body, "p").text = f"{kind}: {counted(calls, 'call')}, {blocked} blocked, {subtasks}, {findings}."
     SubElement(body, "div", {"class": "picture"}).append(picture_of(story))
     for task in story.tasks:
         _task(body, story, task)
@@ -47,14 +49,15 @@ def page(story: Story) -> str:
 
 
 def _task(body: Element, story: Story, task: TaskRecord) -> None:
-    SubElement(body, "h2").text = f"{visible(task.kind, 80)} ({visible(task.id, 64)})"
+    SubElement(body, "h2").text = f"{visible(task.kind, 80)}: {visible(task.intent, 200)}"
     facts = SubElement(body, "dl")
-    ended = f"{iso(task.ended)} ({task.ended_by})" if task.ended is not None else "open"
+    state = story.state(task) + (f", {iso(task.ended)}" if task.ended is not None else "")
     for name, value in (
         ("Intent", task.intent),
         ("Agent", f"{task.agent} for {task.principal} (asserted)"),
+        ("Task", task.id),
         ("Began", iso(task.started)),
-        ("Ended", ended),
+        ("State", state),
         ("Manifest", task.manifest_digest),
     ):
         SubElement(facts, "dt").text = name
@@ -76,5 +79,5 @@ def _row(rows: Element, call: CallRecord, outcome: str, *, blocked: bool) -> Non
         f"{found.told} [{found.check}]{' (observed, not enforced)' if found.observed else ''}" for found in call.decision.reasons
     )
     error = f" ({call.error_type})" if call.error_type else ""
-    for text in (str(call.seq), call.tool, f"{outcome}{error}", why, call.args_digest):
-        SubElement(row, "td").text = visible(text)
+    for text, look in ((str(call.seq), "short"), (call.tool, "short"), (outcome + error, ""), (why, "long"), (call.args_digest, "long")):
+        SubElement(row, "td", {"class": look} if look else {}).text = visible(text, 2_000 if look == "long" else 100)

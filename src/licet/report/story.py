@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ class Story:
     tasks: Sequence[TaskRecord]
     calls: Mapping[str, Sequence[CallRecord]]
     findings: Sequence[Finding] = ()
+    now: float = field(default_factory=time.time)  # when it is told
 
     @property
     def task(self) -> TaskRecord:
@@ -29,7 +31,12 @@ class Story:
     @property
     def graph(self) -> CallGraph:
         """The call graph of all of it."""
-        return build(self.tasks, self.calls)
+        return build(self.tasks, self.calls, self.now)
+
+    def state(self, task: TaskRecord) -> str:
+        """Whether a task is open, over or ended, and by what it ended."""
+        word = task.state(self.now)
+        return f"{word} ({_ended_by(task.ended_by)})" if word == "ended" else word
 
     def children(self, task_id: str) -> list[TaskRecord]:
         """The tasks that were delegated from this one."""
@@ -47,11 +54,19 @@ class Story:
         calls = [dataclasses.asdict(call) | {"attributes": dict(call.attributes)} for call in self.calls.get(about.id, ())]
         return {
             **dataclasses.asdict(about),
+            "state": about.state(self.now),
             "principal_is": "asserted",
             "calls": calls,
             "findings": [dataclasses.asdict(finding) for finding in self.findings if finding.task_id == about.id],
             "tasks": [self.as_dict(child) for child in self.children(about.id)],
         }
+
+
+def _ended_by(by: str) -> str:
+    """The guard's words for people: `block left` reads as if something had been blocked."""
+    if by == "block left":
+        return "end of `with`"
+    return by.replace("block left by", "`with` left by", 1) if by.startswith("block left by ") else by
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,9 @@ def picture_of(story: Story) -> Element:
 def _edge(root: Element, edge: Edge, source: Box, target: Box) -> None:
     """From the left part of one box down and into the next; a short arrow head of its own, so that no marker is referred to."""
     colour = _RED if edge.explains else _GREY
-    start = (source.x + 20, source.y + source.height)
+    # Each kind leaves its box at a place of its own, so that dashes never lie on a line.
+    out = 44 if edge.kind == "delegated" else 32 if edge.explains else 20
+    start = (source.x + out, source.y + source.height)
     attributes = {"fill": "none", "stroke": colour, "stroke-width": "2.5" if edge.explains else "1.5"}
     if edge.explains or edge.kind == "delegated":
         attributes["stroke-dasharray"] = "7 4" if edge.explains else "2 4"
@@ -46,11 +48,9 @@ def _edge(root: Element, edge: Edge, source: Box, target: Box) -> None:
         path = f"M {start[0]} {start[1]} L {tip[0]} {tip[1]}"
         head = f"M {tip[0] - 5} {tip[1] - 8} L {tip[0]} {tip[1]} L {tip[0] + 5} {tip[1] - 8} Z"
     else:
-        side = target.x if target.x > source.x else target.x + WIDTH
-        toward = -1 if target.x > source.x else 1
-        tip = (side, target.y + target.height // 2)
+        tip = (target.x, target.y + target.height // 2)  # what stands elsewhere stands to the right: blocked, or delegated
         path = f"M {start[0]} {start[1]} L {start[0]} {tip[1]} L {tip[0]} {tip[1]}"
-        head = f"M {tip[0] + 8 * toward} {tip[1] - 5} L {tip[0]} {tip[1]} L {tip[0] + 8 * toward} {tip[1] + 5} Z"
+        head = f"M {tip[0] - 8} {tip[1] - 5} L {tip[0]} {tip[1]} L {tip[0] - 8} {tip[1] + 5} Z"
     SubElement(root, "path", {"d": path, **attributes})
     SubElement(root, "path", {"d": head, "fill": colour})
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Literal
 
 from licet.clock import iso
-from licet.escape import visible
+from licet.escape import counted, visible
 from licet.records import CallRecord, Reason, TaskRecord
 from licet.report.story import Story
 
@@ -22,25 +23,24 @@ def plain(text: str, style: Style) -> str:  # noqa: ARG001 - the signature of a 
     return text
 
 
-def trace(story: Story, paint: Paint = plain) -> str:
-    """The tree of a story, ending in a line feed. `paint` colours parts that are visible already."""
+def trace(story: Story, paint: Paint = plain, *, state: str | None = None) -> str:
+    """The tree of a story, ending in a line feed. `paint` colours parts that are visible already.
+
+    `state` is the state folder, if it is not the one that `licet` looks into by itself.
+    """
     lines: list[str] = []
     _task(story, story.task, "", paint, lines)
     if story.findings:
-        count = len(story.findings)
-        lines.append(paint(f"{count} finding{'' if count == 1 else 's'}: licet findings --task {visible(story.task.id[:SHORT_ID])}", "dim"))
+        where = f" --state {visible(shlex.quote(state))}" if state is not None else ""
+        command = f"licet findings --task {visible(story.task.id[:SHORT_ID])}{where}"
+        lines.append(paint(f"{counted(len(story.findings), 'finding')}: {command}", "dim"))
     return "\n".join(lines) + "\n"
-
-
-def state_of(task: TaskRecord) -> str:
-    """Whether a task is open, or how it ended."""
-    return f"ended ({task.ended_by})" if task.ended is not None else "open"
 
 
 def _task(story: Story, task: TaskRecord, indent: str, paint: Paint, lines: list[str]) -> None:
     steps = story.steps(task.id)
     bar = "│ " if steps else "  "
-    head = f"{paint(_short(task.kind), 'bold')}  task {visible(task.id[:SHORT_ID])}  {iso(task.started)}  {_short(state_of(task))}"
+    head = f"{paint(_short(task.kind), 'bold')}  task {visible(task.id[:SHORT_ID])}  {iso(task.started)}  {_short(story.state(task))}"
     lines.append(f"{indent}{head}")
     below = _below(indent)
     lines.append(f"{below}{bar}intent  {visible(task.intent, _INTENT)}")
