@@ -32,7 +32,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
 demo: $(VENV)/.examples ## an injected agent, unguarded and guarded
-	$(BIN)/python examples/agents/support/demo.py
+	@$(BIN)/python examples/agents/support/demo.py
 
 test: $(VENV)/.dev ## all tests
 	$(BIN)/python -m pytest -n $(JOBS)
@@ -77,7 +77,7 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.examples: $(VENV)/.made pyproject.toml constraints.txt
-	@echo "installing Licet and what its examples need"
+	@echo "setting up $(VENV) (about half a minute, once)"
 	@$(call install,$(VENV),-c constraints.txt -e '.[examples]')
 	@touch $@
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,17 @@ def test_the_readme_shows_lines_of_the_demo(tmp_path: Path) -> None:
     quoted = (ROOT / "README.md").read_text(encoding="utf-8").split("```console\n1  Unguarded")[1].split("```")[0].splitlines()
     rest = iter(run(AGENTS / "support" / "demo.py", tmp_path).stdout.splitlines())
     assert [line for line in quoted if line not in rest] == []  # all of them, in this order
+
+
+def test_what_the_demo_says_to_paste_works_where_it_ran(tmp_path: Path) -> None:
+    shown = run(AGENTS / "support" / "demo.py", tmp_path).stdout
+    assert "the next run replaces it" in shown
+    commands = [line.partition("#")[0].replace("less ", "cat ", 1) for line in shown.splitlines() if "   # " in line]
+    assert len(commands) == 4
+    for command in commands:
+        done = subprocess.run(shlex.split(command), check=False, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / ".demo" / "task.html").exists()
 
 
 def test_the_demo_works_on_a_terminal_that_knows_ascii_only(tmp_path: Path) -> None:

@@ -40,6 +40,14 @@ class SystemClock:
         return _monotonic()
 
 
+def lasting(seconds: float) -> str:
+    """A duration for people: `under 1 s`, `45 s`, `10 min`, `1.5 h`, `30 d`."""
+    if seconds < 1:
+        return "under 1 s"
+    size, unit = next((size, unit) for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")) if seconds >= size)
+    return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
+
+
 def iso(seconds: float) -> str:
     """RFC 3339 text in UTC with milliseconds, for example `2026-11-22T10:16:00.000Z`."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

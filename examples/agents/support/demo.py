@@ -8,6 +8,7 @@ What it leaves is in ./.demo; it is wiped at the start. The exit code is 0 if ev
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 import textwrap
@@ -31,6 +32,7 @@ from licet.integrations.langchain import GuardMiddleware
 from licet.ledger import verify
 
 HERE, STATE = Path(__file__).parent, Path(".demo")
+DOCS = HERE.parents[2] / "docs"
 ISSUER = "https://licet.acme.example"
 ADA = CUSTOMERS[0][1]
 
@@ -152,16 +154,19 @@ def evidence(web: Web, promises: Promises, *, scripted: bool) -> None:
 
 def next_steps(task: GuardedTask) -> None:
     beside = Path(sys.executable).with_name("licet")
-    licet = os.path.relpath(beside) if beside.exists() else "python -m licet.cli"
+    licet = shlex.quote(os.path.relpath(beside)) if beside.exists() else f"{shlex.quote(sys.executable)} -m licet.cli"
+    where = f"--state {STATE / 'state'}"
     steps = (
-        (f"{licet} graph {task.id[:8]} -o .demo/task.html --state .demo/state", "the task as a drawing"),
-        (f"{licet} findings --state .demo/state", "what an owner must look at"),
-        ("examples/agents/support/licet.yaml", "what the agent may do, and why"),
-        ("docs/quickstart.md", "guard your own tools"),
+        (f"{licet} graph {task.id[:8]} -o {STATE / 'task.html'} {where}", "the task as a drawing"),
+        (f"{licet} findings {where}", "what an owner must look at"),
+        (f"less {shlex.quote(os.path.relpath(HERE / 'licet.yaml'))}", "what the agent may do, and why"),
+        (f"less {shlex.quote(os.path.relpath(DOCS / 'quickstart.md'))}", "guard your own tools"),
     )
     width = max(len(line) for line, _ in steps) + 3
     for line, why in steps:
-        say("    ", line.ljust(width), paint(why, "dim"))
+        say("    ", line.ljust(width), paint(f"# {why}", "dim"))  # a comment, so that whole lines can be pasted
+    say()
+    say(f"    What this run left is in {STATE}; the next run replaces it.")
 
 
 def main() -> int:

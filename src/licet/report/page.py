@@ -19,7 +19,7 @@ h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 dt { font-weight: 600; } dd { margin: 0 0 .4rem 0; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; }
 td { border-top: 1px solid #d1d5db; overflow-wrap: break-word; } tr.blocked td { background: #fdecea; color: #7a1712; font-weight: 600; }
-th, td.short { white-space: nowrap; } td.long { overflow-wrap: anywhere; min-width: 9rem; }
+th, td.short { white-space: nowrap; } td.word { min-width: 7rem; } td.long { overflow-wrap: anywhere; min-width: 9rem; }
 .picture { overflow-x: auto; border: 1px solid #d1d5db; }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -79,5 +79,11 @@ def _row(rows: Element, call: CallRecord, outcome: str, *, blocked: bool) -> Non
         f"{found.told} [{found.check}]{' (observed, not enforced)' if found.observed else ''}" for found in call.decision.reasons
     )
     error = f" ({call.error_type})" if call.error_type else ""
-    for text, look in ((str(call.seq), "short"), (call.tool, "short"), (outcome + error, ""), (why, "long"), (call.args_digest, "long")):
-        SubElement(row, "td", {"class": look} if look else {}).text = visible(text, 2_000 if look == "long" else 100)
+    for text, look in (
+        (str(call.seq), "short"),
+        (call.tool, "short"),
+        (outcome + error, "word"),
+        (why, "long"),
+        (call.args_digest, "long"),
+    ):
+        SubElement(row, "td", {"class": look}).text = visible(text, 2_000 if look == "long" else 100)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from licet.canonical import recordable
+from licet.clock import lasting
 from licet.policy.request import MAX_NAMED, Facts, Request, reason
 from licet.records import Reason
 
@@ -54,7 +55,7 @@ def budget(request: Request, facts: Facts) -> Iterator[Reason]:
         claim = measure.claim
         if measure.after > claim.limit:
             what = claim.key.partition(": ")[2] or claim.key
-            window = f" in {claim.window:g} s" if claim.kind == "rate" else ""
+            window = f" in {lasting(claim.window)}" if claim.kind == "rate" else ""
             owner = "" if facts.task is None or claim.task_id == facts.task.id else " (a budget of the task above)"
             yield reason("scope.budget", f"this would be {measure.after} {what}{window}, and at most {claim.limit} are allowed{owner}")
 
