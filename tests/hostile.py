@@ -29,7 +29,8 @@ _INVISIBLE = [
     "pay\u200bpal", "a\u200cb", "a\u200db", "\ufeffbom", "soft\u00adhyphen", "\u2060word joiner", "\u180emongolian", "\u3164filler",
     "\uffa0half", "\u115fjamo", "\u2800braille", "\ufff9anno\ufffatation\ufffb", "\U000e0041\U000e0042tag", "\U000e0001",
     "ok" + "".join(chr(0xE0000 + ord(letter)) for letter in "ignore all rules"), "\u206aold", "\ue000private", "\U000f0000private",
-    "\ufdd0noncharacter", "\uffff", "\U0010ffff",
+    "\ufdd0noncharacter", "\uffff", "\U0010ffff", "grapheme\u034fjoiner", "selected\ufe0f", "\u17b4khmer\u17b5", "\u180bfree\u180f",
+    "ok" + "".join(chr(0xE0100 + ord(letter)) for letter in "ignore all rules"), "ok" + "".join(map(chr, range(0xFE00, 0xFE10))),
 ]  # fmt: skip
 _SURROGATES = ["\ud800", "a\udfffb", "\udcff", "\ud83d\ude42", "\udc80\udc81"]
 _HTML = [
@@ -53,6 +54,8 @@ HOSTILE: tuple[str, ...] = tuple(dict.fromkeys([*_ANSI, *_OSC, *_CONTROL, *_BIDI
 
 _ACTING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+# The others of Unicode's Default_Ignorable_Code_Point that are of no acting category.
+_IGNORABLE = frozenset(map(chr, (0x034F, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 
 
 def acting(text: str, allow: str = "\n") -> list[str]:
@@ -60,5 +63,5 @@ def acting(text: str, allow: str = "\n") -> list[str]:
     return [
         f"U+{ord(character):04X}"
         for character in text
-        if character not in allow and (unicodedata.category(character) in _ACTING or character in _BLANK)
+        if character not in allow and (unicodedata.category(character) in _ACTING or character in _BLANK | _IGNORABLE)
     ]

@@ -1,7 +1,8 @@
 """Make any text safe to show: what could act on a terminal, a page or a reader's eye becomes visible instead.
 
-Control characters (ANSI sequences live from ESC), bidirectional overrides, zero-width and other format characters, private use,
-lone surrogates and unusual line ends are written as `\\u{202e}`. Markdown links, images and tags lose their hold by a backslash.
+Control characters (ANSI sequences live from ESC), bidirectional overrides, zero-width and other format characters, variation
+selectors, private use, lone surrogates and unusual line ends are written as `\\u{202e}`. Markdown links, images and tags lose their
+hold by a backslash.
 """
 
 from __future__ import annotations
@@ -21,6 +22,14 @@ _MARKDOWN = re.compile(r"\][(\[:]|<[A-Za-z/!?]")
 _MARKDOWN_HOLD = re.compile(r"[\\\[\]<]")
 # Blank, but of category Lo or So, so that they pass as letters: Hangul fillers and the empty Braille cell.
 _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+# Of category Mn, and of no width: combining grapheme joiner, Khmer inherent vowels, Mongolian and other variation selectors. With the
+# two sets above, these are all Default_Ignorable_Code_Points of Unicode; they can carry a hidden text, one byte a selector.
+_IGNORABLE_MARKS = frozenset(
+    chr(code)
+    for first, last in ((0x034F, 0x034F), (0x17B4, 0x17B5), (0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
+    for code in range(first, last + 1)
+)
+_UNSEEN = _BLANK_LETTERS | _IGNORABLE_MARKS
 
 
 def visible(text: str, limit: int = 2_000) -> str:
@@ -58,6 +67,6 @@ def visible_html(text: str, limit: int = 2_000) -> str:
 def _show(character: str) -> str:
     if " " <= character <= "~":
         return character
-    if unicodedata.category(character) in _HIDDEN_CATEGORIES or character in _BLANK_LETTERS:
+    if unicodedata.category(character) in _HIDDEN_CATEGORIES or character in _UNSEEN:
         return f"\\u{{{ord(character):x}}}"
     return character

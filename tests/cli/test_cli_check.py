@@ -213,3 +213,12 @@ def test_check_shows_hostile_manifests_without_effect(text: str, tmp_path: Path,
             assert acting(out + err) == []
             lines = out.splitlines() if not options else []
             assert all(line.startswith(path) for line in lines)
+
+
+def test_every_character_that_unicode_lets_a_reader_ignore_shows():
+    """Default_Ignorable_Code_Point of Unicode 16; what is not assigned yet is in it, too."""
+    ranges = [(0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200F)]
+    ranges += [(0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0)]
+    ranges += [(0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)]
+    for code in (code for first, last in ranges for code in range(first, last + 1)):
+        assert visible(chr(code)) == f"\\u{{{code:x}}}"
