@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -58,6 +59,7 @@ class Ticket:
         self._span: CallSpan | None = None
         self._state: State = "ended"
         self._joined = False
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._outputs = hashlib.sha256()
         self._output_count = 0
@@ -95,8 +97,11 @@ class Ticket:
         The answer is None only in observe mode, where a call whose arguments cannot be frozen runs with what it was given.
 
         Raises:
-            TicketSpent: the call is not allowed, or has been taken before, or its task is over.
+            TicketSpent: the call is not allowed, or has been taken before, or its task is over; or this is another process (a fork),
+                which does not see whether it was taken.
         """
+        if self._process != os.getpid():
+            raise TicketSpent(f"this ticket for `{self.call.tool}` was opened in another process; begin a call of its own")
         over = self.task.over() if self.task is not None and self.action == "allow" else ""
         with self._lock:
             if not self.allowed:
@@ -110,6 +115,8 @@ class Ticket:
 
     def join(self) -> bool:
         """Let an inner layer be the same call; True for the first that asks while this ticket, or the one it joined, is running."""
+        if self._process != os.getpid():
+            return False  # a fork has a copy, and would be one more execution
         with self._lock:
             if self._state != "running" or self._joined or not self._outermost_runs():
                 return False
@@ -124,6 +131,11 @@ class Ticket:
         while outermost.joins is not None:
             outermost = outermost.joins
         return outermost._state == "running"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has been redeemed, in this process, and its call is not over."""
+        return self._state == "running" and self._process == os.getpid()
 
     @property
     def unused(self) -> bool:

@@ -17,13 +17,16 @@ A call that needs a person asks the guard's approver. A guard without one pauses
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from licet.errors import Denied
+from licet.errors import Denied, UsageError
 from licet.escape import visible, visible_json
 from licet.guard import Guard, GuardedTask, Ticket
+from licet.guard.binding import annotations_of
 from licet.records import ToolCall
 
 try:
@@ -42,6 +45,7 @@ except ImportError as error:
 FRAMEWORK = "langchain"
 TASK_KEY = "licet_task"
 
+R = TypeVar("R")
 Result = ToolMessage | Command[Any]
 _NO_TASK = ""  # names no task: the call is refused, and does not fall back to the current one
 _SHOWN = 500  # characters of one argument
@@ -193,9 +197,14 @@ def _within(outer: Any, layer: Any) -> Any:
 def guard_tool(guard: Guard, tool: BaseTool) -> BaseTool:
     """A guarded twin of a tool that is used without an agent: same class, name and schema; `invoke` and all its forms are judged.
 
-    A refused call answers with an error `ToolMessage` if it came as a tool call with an id, and raises `Denied` otherwise.
+    A refused call answers with an error `ToolMessage` if it came as a tool call with an id, and raises `Denied` otherwise. What would
+    reach the function without being judged (`func`, `coroutine`, `_run`, `_arun`) raises UsageError, unless a judged call runs.
     """
     adapter, base = _Adapter(guard), type(tool)
+    judged_call: ContextVar[Ticket | None] = ContextVar("licet_guarded_tool", default=None)
+
+    def inner(body: Callable[..., Any]) -> Callable[..., Any]:
+        return _inner(tool.name, body, judged_call)
 
     def judged(tool_input: Any, options: Mapping[str, Any]) -> tuple[_Made, Callable[[Ticket], Any], Callable[[Ticket], Any]]:
         bare = not isinstance(tool_input, dict)
@@ -220,20 +229,64 @@ def guard_tool(guard: Guard, tool: BaseTool) -> BaseTool:
     def run(self: Any, tool_input: Any, *args: Any, **options: Any) -> Any:
         made, frozen, deny = judged(tool_input, options)
         return guard.around(
-            made.call, lambda ticket: base.run(self, frozen(ticket), *args, **options), deny, made.ask, task=made.task,
-            problem=made.problem, failed=_failed, output=_content, suspend=(GraphBubbleUp,),
+            made.call, lambda ticket: _within_call(judged_call, ticket, base.run, self, frozen(ticket), *args, **options), deny, made.ask,
+            task=made.task, problem=made.problem, failed=_failed, output=_content, suspend=(GraphBubbleUp,),
         )  # fmt: skip
 
     async def arun(self: Any, tool_input: Any, *args: Any, **options: Any) -> Any:
         made, frozen, deny = judged(tool_input, options)
+
+        async def within(ticket: Ticket) -> Any:
+            token = judged_call.set(ticket)
+            try:
+                return await base.arun(self, frozen(ticket), *args, **options)
+            finally:
+                judged_call.reset(token)
+
         return await guard.aaround(
-            made.call, lambda ticket: base.arun(self, frozen(ticket), *args, **options), deny, made.ask, task=made.task,
+            made.call, within, deny, made.ask, task=made.task,
             problem=made.problem, failed=_failed, output=_content, suspend=(GraphBubbleUp,),
         )  # fmt: skip
 
-    twin = tool.model_copy()
+    functions = {name: getattr(tool, name, None) for name in ("func", "coroutine")}
+    twin = tool.model_copy(update={name: inner(function) for name, function in functions.items() if callable(function)})
     body = {"run": run, "arun": arun, "__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
+    body |= {"_run": inner(base._run), "_arun": inner(base._arun)}
     object.__setattr__(twin, "__class__", type(base.__name__, (base,), body))
+    return twin
+
+
+def _within_call(judged: ContextVar[Ticket | None], ticket: Ticket, run: Callable[..., R], *args: Any, **options: Any) -> R:
+    token = judged.set(ticket)
+    try:
+        return run(*args, **options)
+    finally:
+        judged.reset(token)
+
+
+def _inner(tool: str, body: Callable[..., Any], judged: ContextVar[Ticket | None]) -> Callable[..., Any]:
+    """`body` for the judged call that runs, and for nothing else: of the same kind and signature, and no attribute leads to it."""
+
+    def check() -> None:
+        ticket = judged.get()
+        # A thread that the tool started has the ticket still when its call is over.
+        if ticket is None or not ticket.is_running:
+            raise UsageError(f"this would run `{tool}` without judging the call; call the guarded tool by `invoke` or `ainvoke`")
+
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        check()
+        return body(*args, **kwargs)
+
+    async def aguarded(*args: Any, **kwargs: Any) -> Any:
+        check()
+        return await body(*args, **kwargs)
+
+    twin: Callable[..., Any] = aguarded if inspect.iscoroutinefunction(body) else guarded
+    twin.__name__, twin.__doc__ = getattr(body, "__name__", tool), body.__doc__
+    hints = twin.__annotations__ = annotations_of(body)  # resolved: the twin's globals are ours
+    signature = inspect.signature(body)
+    parameters = [given.replace(annotation=hints.get(name, given.annotation)) for name, given in signature.parameters.items()]
+    twin.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return twin
 
 
