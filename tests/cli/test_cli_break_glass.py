@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import socket
 import time
 from collections.abc import Iterator
@@ -165,3 +167,11 @@ def test_a_relay_that_is_none_exits_2_and_breaks_nothing(url: str, place: Path, 
     assert main(["break-glass", "answer", "--reason", "x"]) == 2
     assert "smtp://host:port" in capsys.readouterr().err
     assert not (place / "state").exists()
+
+
+def test_who_broke_it_is_not_what_the_environment_says(place: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LOGNAME", "ciso")
+    Guard.from_file(place / "licet.yaml").close()
+    assert main(["break-glass", "answer", "--reason", "x"]) == 0
+    [record, *_] = map(json.loads, (place / "state" / "ledger.jsonl").read_text(encoding="utf-8").splitlines())
+    assert record["by"] == pwd.getpwuid(os.getuid()).pw_name

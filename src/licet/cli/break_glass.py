@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from licet.errors import UsageError
 from licet.escape import visible
 from licet.guard.recorder import Recorder
 from licet.ledger import Ledger
+from licet.machine import user_name
 from licet.manifest import Manifest, load
 from licet.records import Reason
 
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     if not why or len(options.reason) > _LONGEST_REASON:
         raise UsageError(f"--reason must say something, in at most {_LONGEST_REASON} characters")
     relay = Relay.from_environment()
-    folder, clock, by = existing(options, "store"), SystemClock(), getpass.getuser()
+    folder, clock, by = existing(options, "store"), SystemClock(), user_name()
     ledger = Ledger(folder.ledger)
     with store_of(folder) as store:
         recorder = Recorder(ledger, store, clock, unsafe=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 import time
 
 from licet.cli import output
@@ -12,6 +11,7 @@ from licet.clock import iso
 from licet.errors import UsageError
 from licet.guard.state import StateFolder
 from licet.ledger import Ledger
+from licet.machine import user_name
 from licet.report import collect, trace
 from licet.store import Store
 
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _end(folder: StateFolder, store: Store, wanted: str, *, as_json: bool) -> int:
     record = store.task(wanted)
-    now, by = time.time(), f"command line, {getpass.getuser()}"
+    now, by = time.time(), f"command line, {user_name()}"
     ended = record is not None and record.ended is None
     if record is not None and ended:
         ledger = Ledger(folder.ledger)

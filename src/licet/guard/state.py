@@ -7,7 +7,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from licet.errors import StateError
+from licet.errors import KeyFileError, StateError
+from licet.machine import check_own
 
 STORE, LEDGER, KEYS = "licet.db", "ledger.jsonl", "keys"
 KEY_FILE = "call-token.pem"
@@ -47,17 +48,19 @@ def open_state(path: str | Path | None) -> StateFolder:
     """The state folder, created with mode 0700 if it is missing.
 
     Raises:
-        StateError: it cannot be created, is no folder, belongs to another user, or others can write in it.
+        StateError: it cannot be created, is no folder, belongs to another user, or others can write in it; or others can look into
+            its folder of keys.
     """
     folder = StateFolder(Path(default_state() if path is None else path).absolute())
     try:
         folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder.path / KEYS).mkdir(mode=0o700, exist_ok=True)
-        state = folder.path.stat()
+        state, keys = folder.path.stat(), (folder.path / KEYS).lstat()
     except OSError as error:
         raise StateError(f"{folder.path}: {error.strerror}; choose another folder with `state=` or LICET_STATE") from error
     if state.st_uid != os.geteuid():
         raise StateError(f"{folder.path}: belongs to another user; choose another folder with `state=` or LICET_STATE")
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise StateError(f"{folder.path}: others can write here; run `chmod go-w` on it")
+    check_own(folder.path / KEYS, keys, KeyFileError, folder=True)
     return folder

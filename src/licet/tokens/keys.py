@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import stat
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from licet.canonical import canonical
 from licet.errors import KeyFileError
+from licet.machine import open_own
 
 ALGORITHM = "EdDSA"  # RFC 8037; PyJWT does not know RFC 9864's `Ed25519` yet
 
@@ -74,19 +74,7 @@ def load_or_create(path: str | Path) -> SigningKey:
 
 
 def _load(file: Path) -> SigningKey:
-    try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        raise KeyFileError(f"{file}: {error.strerror}; a key file is a plain file of its owner") from error
-    state = os.fstat(descriptor)
-    if not stat.S_ISREG(state.st_mode):
-        os.close(descriptor)
-        raise KeyFileError(f"{file}: is not a plain file")
-    with os.fdopen(descriptor, "rb") as opened:
-        if state.st_uid != os.geteuid():
-            raise KeyFileError(f"{file}: belongs to another user")
-        if state.st_mode & 0o077:
-            raise KeyFileError(f"{file}: can be read or written by others (mode {state.st_mode & 0o777:04o}); run `chmod 600` on it")
+    with os.fdopen(open_own(file, os.O_RDONLY, KeyFileError), "rb") as opened:
         pem = opened.read(10_000)
     try:
         private = load_pem_private_key(pem, password=None)
