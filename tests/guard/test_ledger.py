@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 import os
@@ -189,3 +190,25 @@ def _tasks(folder: Path) -> list[Any]:
     found = sorted(store.tasks(), key=lambda task: task.ended is not None)
     store.close()
     return found
+
+
+def test_a_writer_that_never_lets_go_refuses_the_record_and_does_not_hold_us(tmp_path: Path):
+    """A process that was stopped while it wrote holds the lock for as long as it is stopped."""
+    ledger = Ledger(tmp_path / "l", lock_seconds=0.05)
+    ledger.append("a", {}, time="")
+    with (tmp_path / "l").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(LedgerError, match="another writer"):
+            ledger.append("b", {}, time="")
+    assert ledger.append("c", {}, time="") == 2
+    with ledger._lock, pytest.raises(LedgerError, match="another writer"):
+        ledger.append("d", {}, time="")
+    assert verify(tmp_path / "l").broken == ""
+
+
+@pytest.mark.parametrize("line", [b"[" * 200_000, b"{}", b"null", b"\xff", b'{"seq":"x"}', b'{"seq":1e999}'])
+def test_a_last_line_that_is_no_record_is_an_error_of_the_ledger(tmp_path: Path, line: bytes):
+    (tmp_path / "l").write_bytes(line + b"\n")
+    (tmp_path / "l").chmod(0o600)
+    with pytest.raises(LedgerError, match="not a record"):
+        Ledger(tmp_path / "l").append("a", {}, time="")

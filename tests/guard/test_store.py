@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import sqlite3
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from licet.errors import StoreError
-from licet.records import CallRecord, Decision, Finding, Reason, TaskRecord
+from licet import Guard
+from licet.errors import KeyFileError, LedgerError, StateError, StoreError, TicketSpent
+from licet.manifest import loads
+from licet.records import CallRecord, Decision, Finding, Reason, TaskRecord, ToolCall
 from licet.store import SqliteStore
 from licet.store.rows import decision_of, decision_text
-from world import World
+from world import MANIFEST, World
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 TIMES = st.floats(0, 4e9, allow_nan=False)
@@ -141,3 +147,88 @@ def test_an_error_undoes_the_whole_step(tmp_path: Path):
     store.close()
     with pytest.raises(StoreError, match="closed"):
         store.task("t")
+
+
+def widen(path: Path) -> None:
+    path.chmod(0o666)
+
+
+def link_away(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to(path.with_name("elsewhere"))
+
+
+def make_a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path, 0o600)
+
+
+@pytest.mark.parametrize("how", [widen, link_away, make_a_pipe])
+@pytest.mark.parametrize("which", ["licet.db", "licet.db-wal", "ledger.jsonl", "keys/call-token.pem", "keys"])
+def test_a_file_that_is_not_ours_alone_is_refused(tmp_path: Path, which: str, how: Callable[[Path], None]):
+    """Others could write in the store that the glass is broken, or read the key."""
+    if which == "keys" and how is make_a_pipe:
+        pytest.skip("a folder is not unlinked")
+    state = tmp_path / "licet-state"
+    with Guard(loads(MANIFEST), state=state) as guard, guard.task("work", intent="x", agent="bot", principal="user:a"):
+        if which == "licet.db-wal":
+            shutil.copy(state / which, tmp_path / "wal")
+    if which == "licet.db-wal":
+        shutil.move(tmp_path / "wal", state / which)
+        (state / which).chmod(0o600)
+    how(state / which)
+    with pytest.raises(StateError) as refused, Guard(loads(MANIFEST), state=state) as guard:
+        guard.task("work", intent="x", agent="bot", principal="user:a").__enter__()
+    kinds: dict[str, type[StateError]] = {"licet.db": StoreError, "licet.db-wal": StoreError, "ledger.jsonl": LedgerError}
+    assert type(refused.value) is kinds.get(which, KeyFileError)
+    if how is widen:
+        assert f"chmod {700 if which == 'keys' else 600}" in str(refused.value)
+
+
+def test_a_child_forked_while_a_thread_holds_the_store_and_the_ledger_goes_on(tmp_path: Path):
+    world = World(tmp_path)
+    tool = world.tool("pay")
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with world.guard._store._lock, world.guard._ledger._lock:
+            held.set()
+            done.wait(60)
+
+    with world.guard, world.task():
+        tool(1)
+        thread = threading.Thread(target=hold)
+        thread.start()
+        assert held.wait(60)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                signal.alarm(20)  # a child that hangs is killed, and has not ended with 0
+                tool(30)
+                code = 0
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        done.set()
+        thread.join()
+        world.denied("scope.budget", tool, 70)
+
+
+def test_a_ticket_is_for_the_process_that_opened_it(tmp_path: Path):
+    """A fork has a copy of it, and would be a second execution."""
+    world = World(tmp_path)
+    with world.guard, world.task() as task:
+        ticket = world.guard.begin(ToolCall("note", {"value": 1}, known=("value",)), task=task)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                ticket.redeem()
+            except TicketSpent:
+                code = 0 if not ticket.join() else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert ticket.redeem() is not None
+        assert ticket.is_running

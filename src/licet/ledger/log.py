@@ -12,6 +12,8 @@ import hashlib
 import json
 import os
 import threading
+import time as clock
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,22 +22,27 @@ from typing import Any
 from licet.canonical import Plain, canonical
 from licet.errors import LedgerError
 from licet.escape import visible
+from licet.machine import open_own
 
 FIRST = "sha256:" + "0" * 64
+LOCK_SECONDS = 5.0  # how long to wait for another writer before the record, and so the call, is refused
+_STEP_SECONDS = 0.002  # between two tries for the lock of the file
 MAX_LINE = 1024 * 1024  # bytes; a line is digests and names, and far smaller
 
 
 class Ledger:
     """An appender. Raises LedgerError when a record cannot be written; then nothing of it counts."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, lock_seconds: float = LOCK_SECONDS) -> None:
         self._path = str(path)
+        self._patience = lock_seconds
         self._lock = threading.Lock()
         self._file = -1
         self._process = 0
         self._size = -1
         self._seq = 0
         self._link = FIRST
+        _ledgers.add(self)
 
     @property
     def path(self) -> str:
@@ -48,16 +55,20 @@ class Ledger:
         Raises:
             LedgerError: the record is not (wholly) in the file.
         """
-        with self._lock:
-            try:
-                return self._append(kind, fields, time, durable=durable)
-            except OSError as error:
-                self._size = -1  # read the tail again before the next record
-                raise LedgerError(f"{self._path}: {error.strerror}") from error
+        lock = self._lock
+        if not lock.acquire(timeout=self._patience):
+            raise self._busy()
+        try:
+            return self._append(kind, fields, time, durable=durable)
+        except OSError as error:
+            self._size = -1  # read the tail again before the next record
+            raise LedgerError(f"{self._path}: {error.strerror}") from error
+        finally:
+            lock.release()
 
     def _append(self, kind: str, fields: Mapping[str, Plain], time: str, *, durable: bool) -> int:
         file = self._open()
-        fcntl.flock(file, fcntl.LOCK_EX)
+        self._take(file)
         try:
             size = os.fstat(file).st_size
             if size != self._size:
@@ -78,9 +89,35 @@ class Ledger:
         finally:
             fcntl.flock(file, fcntl.LOCK_UN)
 
+    def _take(self, file: int) -> None:
+        """Lock the file against other processes; one that was stopped while it held the lock must not stop us for ever."""
+        deadline = clock.monotonic() + self._patience
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if clock.monotonic() >= deadline:
+                    raise self._busy() from None
+                clock.sleep(_STEP_SECONDS)
+            else:
+                return
+
+    def _busy(self) -> LedgerError:
+        return LedgerError(f"{self._path}: another writer has held the lock for {self._patience:g} s; try again")
+
+    def renew(self) -> None:
+        """What a forked child does first: a thread that held the lock is not in it, and so never lets go.
+
+        Its copy of the descriptor would keep the file locked after its parent has died.
+        """
+        self._lock = threading.Lock()
+        if self._file >= 0:
+            os.close(self._file)
+        self._file = -1
+
     def _open(self) -> int:
         if self._file < 0 or self._process != os.getpid():
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._file = open_own(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, LedgerError)
             self._process, self._size = os.getpid(), -1
         return self._file
 
@@ -107,7 +144,7 @@ class Ledger:
         last = tail[:-1].rpartition(b"\n")[2]
         try:
             self._seq, self._link = int(json.loads(last)["seq"]), link(last)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise LedgerError(f"{self._path}: the last line is not a record; move the file away and look into it") from error
 
     def close(self) -> None:
@@ -116,6 +153,17 @@ class Ledger:
             if self._file >= 0 and self._process == os.getpid():
                 os.close(self._file)
             self._file = -1
+
+
+_ledgers: weakref.WeakSet[Ledger] = weakref.WeakSet()
+
+
+def _renew_all() -> None:
+    for ledger in list(_ledgers):
+        ledger.renew()
+
+
+os.register_at_fork(after_in_child=_renew_all)
 
 
 def link(line: bytes) -> str:

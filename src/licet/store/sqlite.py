@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from licet.errors import StoreError
+from licet.machine import check_own
 from licet.records import EXACT, CallRecord, CallStatus, Claim, Decision, Finding, TaskRecord
 from licet.store.rows import (
     CALL_COLUMNS,
@@ -62,7 +64,7 @@ class SqliteStore:
     """A store in the file `path`, created with mode 0600. Use it from any thread; after a fork it opens the file anew.
 
     Raises:
-        StoreError: the file cannot be opened, is not ours, or is of a newer version.
+        StoreError: the file cannot be opened, is not ours alone, or is of a newer version.
     """
 
     def __init__(self, path: str | Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
@@ -71,13 +73,13 @@ class SqliteStore:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._process = 0
+        _stores.add(self)
         with self._lock, _translated(self._path):
             self._open()
 
     def _open(self) -> sqlite3.Connection:
         if self._path != ":memory:":
-            # Create it ourselves: SQLite would use the umask.
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            _make_own(self._path)
         connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -97,6 +99,13 @@ class SqliteStore:
             # A forked child must not touch its parent's connection, not even to close it.
             return self._open()
         return self._connection
+
+    def renew(self) -> None:
+        """What a forked child does first: a thread that held the lock is not in it, and so never lets go."""
+        self._lock = threading.RLock()
+        if self._connection is not None:
+            # Kept for good: to let go of it would close it, and take back a parent's transaction that is not the child's.
+            _inherited.append(self._connection)
 
     @contextmanager
     def transaction(self) -> Iterator[_SqliteTransaction]:
@@ -208,6 +217,18 @@ class SqliteStore:
             return self._db().execute(query, values).fetchall()
 
 
+_stores: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
+_inherited: list[sqlite3.Connection] = []
+
+
+def _renew_all() -> None:
+    for store in list(_stores):
+        store.renew()
+
+
+os.register_at_fork(after_in_child=_renew_all)
+
+
 class _SqliteTransaction:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -300,6 +321,19 @@ class _SqliteTransaction:
     def asked(self, task_id: str) -> tuple[int, frozenset[str]]:
         rows = self._db.execute("SELECT tool, refused FROM questions WHERE task_id=?", (task_id,)).fetchall()
         return sum(1 for _, refused in rows if not refused), frozenset(tool for tool, refused in rows if refused)
+
+
+def _make_own(path: str) -> None:
+    """Create the file ourselves, as SQLite would use the umask; one that is there, and what SQLite keeps beside it, must be ours alone.
+
+    What is there is looked at and not opened: closing any descriptor of a file takes away the locks that this process has on it, those
+    of another connection too (https://sqlite.org/howtocorrupt.html, 2.2).
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    for name in (path, f"{path}-wal", f"{path}-shm", f"{path}-journal"):
+        with suppress(FileNotFoundError):
+            check_own(name, os.lstat(name), StoreError)
 
 
 def _marks(columns: str) -> str:
