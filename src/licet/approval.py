@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import getpass
+import hashlib
 import inspect
+import io
 import os
+import select
 import sys
+import termios
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
 
 from licet.canonical import Plain
-from licet.clock import iso
+from licet.clock import Clock, SystemClock, iso
 from licet.escape import plain_text, visible, visible_json
+from licet.machine import user_name
 from licet.records import Decision, TaskRecord, ToolCall
 
 TIMEOUT_SECONDS = 300.0
 MAX_QUESTIONS = 5  # per task; what would ask again is denied
 
 _SHOWN = 500  # characters of one argument
+_TRIES = 3  # how often what answers no question, or another one, is passed over
+_LONGEST_ANSWER = 1_000  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,12 @@ class ApprovalRequest:
     arguments: Mapping[str, Plain]
     digest: str
     expires: float
+
+    @property
+    def code(self) -> str:
+        """Four characters that stand for this question, so that an answer to another one is not taken for an answer to it."""
+        told = "\0".join((self.task.id, ascii(self.call.tool), self.digest, repr(self.expires)))
+        return hashlib.sha256(told.encode()).hexdigest()[:4]
 
     @property
     def text(self) -> str:
@@ -68,18 +81,82 @@ class Approver(Protocol):
         """True approves; any other answer refuses."""
 
 
-class ConsoleApprover:
-    """Asks on the terminal of this process."""
+_terminal = threading.Lock()  # a process has one terminal, and one person before it: one question at a time
 
-    def __init__(self, stdin: TextIO | None = None, stdout: TextIO | None = None) -> None:
-        self._in, self._out = stdin or sys.stdin, stdout or sys.stderr
-        self.identity = (getpass.getuser(), f"terminal of user id {os.getuid()}")
+
+class ConsoleApprover:
+    """Asks on the terminal of this process, one question at a time. `yes` with the code of the question approves.
+
+    What was typed before the question is thrown away, and a question that has expired takes no answer.
+    """
+
+    def __init__(self, stdin: TextIO | None = None, stdout: TextIO | None = None, clock: Clock | None = None) -> None:
+        self._in, self._out, self._clock = stdin or sys.stdin, stdout or sys.stderr, clock or SystemClock()
+        self.identity = (user_name(), f"terminal of user id {os.getuid()}")
 
     def __call__(self, request: ApprovalRequest, /) -> bool:
-        """Show the request; `yes`, written out, approves."""
-        self._out.write(f"\n--- approval needed ---\n{request.text}\nApprove this call? Write yes to approve: ")
+        """Show the request; `yes` and its code, written out, approves.
+
+        Raises:
+            TimeoutError: nobody answered before the request expired.
+        """
+        deadline = time.monotonic() + request.expires - self._clock.now()
+        if deadline <= time.monotonic() or not _terminal.acquire(timeout=deadline - time.monotonic()):
+            raise TimeoutError
+        try:
+            return self._ask(request, deadline)
+        except TimeoutError:
+            self._say("\nNo answer in time; this question is closed.\n")
+            raise
+        finally:
+            _terminal.release()
+
+    def _ask(self, request: ApprovalRequest, deadline: float) -> bool:
+        descriptor = _descriptor(self._in)
+        if descriptor is not None and os.isatty(descriptor):
+            termios.tcflush(descriptor, termios.TCIFLUSH)
+        wanted = f"yes {request.code}"
+        self._say(f"\n--- approval needed ---\n{request.text}\nApprove this call? Write `{wanted}` to approve, `no` to refuse: ")
+        for _ in range(_TRIES):
+            answer = self._in.readline(_LONGEST_ANSWER) if descriptor is None else _read_line(descriptor, deadline)
+            if self._clock.now() >= request.expires:
+                raise TimeoutError
+            said = " ".join(answer.split()).lower()
+            if said == wanted:
+                return True
+            if said.partition(" ")[0] != "yes":
+                return False
+            self._say(f"That does not answer this question. Write `{wanted}` to approve, `no` to refuse: ")
+        return False
+
+    def _say(self, text: str) -> None:
+        self._out.write(text)
         self._out.flush()
-        return self._in.readline().strip().lower() == "yes"
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    """The file descriptor below a stream; None for one that has none, such as text in memory."""
+    try:
+        return stream.fileno()
+    except (OSError, AttributeError, io.UnsupportedOperation):
+        return None
+
+
+def _read_line(descriptor: int, deadline: float) -> str:
+    """One line, if it comes before the deadline. No longer: a question that nobody waits for would take the next one's answer.
+
+    Byte by byte, and past the stream's own buffer, which may hold what was typed before.
+    """
+    line = b""
+    while len(line) < _LONGEST_ANSWER and not line.endswith(b"\n"):
+        ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            raise TimeoutError
+        byte = os.read(descriptor, 1)
+        if not byte:
+            break
+        line += byte
+    return line.decode("utf-8", "replace")
 
 
 def ask(approver: Callable[[ApprovalRequest], object] | None, request: ApprovalRequest, seconds: float) -> Answer:
@@ -105,15 +182,26 @@ async def aask(approver: Callable[[ApprovalRequest], object] | None, request: Ap
     if approver is None or not _is_async(approver):
         return await asyncio.to_thread(ask, approver, request, seconds)
     by, how = _identity(approver)
+
+    async def work() -> object:
+        result = approver(request)
+        return await result if inspect.isawaitable(result) else result
+
+    # As in `ask`: an empty context, and an approver that never answers (or does not let itself be cancelled) is not waited for.
+    task = asyncio.create_task(work(), context=contextvars.Context())
     try:
-        async with asyncio.timeout(seconds):
-            result = approver(request)
-            return Answer((await result if inspect.isawaitable(result) else result) is True, by, how)
-    except TimeoutError:
+        await asyncio.wait({task}, timeout=seconds)
+    finally:
+        late = task.cancel()
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # what comes too late is nobody's error
+    if late:
         return _nobody(f"nobody answered within {seconds:g} s", by, how)
+    if task.cancelled():
+        return _nobody("the approver failed (CancelledError)", by, how)
     # Whatever an approver raises, it has not approved.
-    except Exception as error:  # noqa: BLE001 - see above
+    if (error := task.exception()) is not None:
         return _nobody(f"the approver failed ({type(error).__name__})", by, how)
+    return Answer(task.result() is True, by, how)
 
 
 def _answer(approver: Callable[[ApprovalRequest], object], request: ApprovalRequest, by: str, how: str) -> Answer:

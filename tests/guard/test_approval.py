@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import os
+import pty
+import pwd
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import licet
 from hostile import HOSTILE, acting
 from licet import ConsoleApprover, Denied
-from licet.approval import ApprovalRequest
+from licet.approval import ApprovalRequest, aask
+from licet.guard.task import current_task
+from licet.machine import user_name
 from licet.records import ToolCall
 from licet.testing import FakeClock, RecordingApprover
 from world import World
@@ -150,12 +163,25 @@ def test_what_is_shown_acts_on_nobody(tmp_path: Path, text: str):
             assert acting(ticket.message) == []
 
 
+@contextmanager
+def question(world: World, value: int = 1) -> Iterator[ApprovalRequest]:
+    with world.task("asking") as task:
+        yield world.guard.question(world.guard.begin(ToolCall("risky", {"value": value}, known=("value",)), task=task))
+
+
 @pytest.mark.parametrize(
     "answer, approved",
     [
-        ("yes\n", True),
-        ("YES \n", True),
+        ("yes CODE\n", True),
+        ("YES  CODE \n", True),
+        ("yes\nyes CODE\n", True),
+        ("yes 0000\nyes CODE\n", True),
+        ("yes\n", False),
         ("yes please\n", False),
+        ("yes CODE please\n", False),
+        ("yes\nyes\nyes\nyes CODE\n", False),
+        ("no\nyes CODE\n", False),
+        ("CODE\n", False),
         ("1\n", False),
         ("y\n", False),
         ("\n", False),
@@ -163,10 +189,169 @@ def test_what_is_shown_acts_on_nobody(tmp_path: Path, text: str):
         ("no\n", False),
     ],
 )
-def test_the_console_takes_yes_for_a_yes_and_nothing_else(world: World, answer: str, approved: bool):
+def test_the_console_takes_yes_and_the_code_of_the_question_and_nothing_else(world: World, answer: str, approved: bool):
     shown = io.StringIO()
-    with world.task("asking") as task:
-        ticket = world.guard.begin(ToolCall("risky", {}), task=task)
-        said = ConsoleApprover(io.StringIO(answer), shown)(world.guard._gate.question(ticket))
+    with question(world) as request:
+        assert request.code != "0000"
+        said = ConsoleApprover(io.StringIO(answer.replace("CODE", request.code)), shown, world.clock)(request)
     assert said is approved
     assert "risky" in shown.getvalue()
+    assert f"yes {request.code}" in shown.getvalue()
+
+
+def test_each_question_has_a_code_of_its_own(world: World):
+    """Another tool, task, time or argument is another question."""
+    with question(world) as one, question(world) as other_task, question(world, 2) as other_argument:
+        changed = [replace(one, call=replace(one.call, tool="send")), replace(one, expires=one.expires + 1)]
+        assert len({request.code for request in (one, other_task, other_argument, *changed)}) == 5
+
+
+class Terminal:
+    """Both ends of a pseudo-terminal: what the person types, and what the process reads."""
+
+    def __init__(self) -> None:
+        self._person, process = pty.openpty()
+        self.stdin = os.fdopen(process, "r")
+        self.shown = io.StringIO()
+
+    def type(self, text: str) -> None:
+        os.write(self._person, text.encode())
+
+    def close(self) -> None:
+        self.stdin.close()
+        os.close(self._person)
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    made = Terminal()
+    yield made
+    made.close()
+
+
+class Person(io.StringIO):
+    """A screen; `answers` is what the person before it types when a question appears."""
+
+    def __init__(self, terminal: Terminal, answers: Callable[[str], str]) -> None:
+        super().__init__()
+        self._terminal, self._answers = terminal, answers
+        self.questions: list[str] = []
+
+    def write(self, text: str) -> int:
+        if "approval needed" in text:
+            self.questions.append(text)
+            self._terminal.type(self._answers(text))
+        return super().write(text)
+
+
+def its_code(text: str) -> str:
+    found = re.search(r"Write `(yes [0-9a-f]{4})`", text)
+    assert found is not None
+    return found[1] + "\n"
+
+
+def test_what_was_typed_before_the_question_is_thrown_away(world: World, terminal: Terminal):
+    """Even the right answer: nobody has read the question yet."""
+    with question(world) as request:
+        terminal.type(f"yes {request.code}\n")
+        person = Person(terminal, lambda _text: "no\n")
+        assert ConsoleApprover(terminal.stdin, person, world.clock)(request) is False
+
+
+def test_one_terminal_shows_one_question_at_a_time(world: World, terminal: Terminal):
+    """The person answers what is on the screen; no other question may take the answer."""
+    together = threading.Barrier(2)
+
+    def answers(text: str) -> str:
+        return its_code(text) if "= 1" in text else "no\n"
+
+    person = Person(terminal, answers)
+    said: dict[int, bool] = {}
+
+    def ask_about(request: ApprovalRequest, value: int) -> None:
+        together.wait(30)
+        said[value] = ConsoleApprover(terminal.stdin, person, world.clock)(request)
+
+    with question(world, 1) as one, question(world, 2) as two:
+        threads = [threading.Thread(target=ask_about, args=given) for given in ((one, 1), (two, 2))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    assert said == {1: True, 2: False}
+    assert len(person.questions) == 2
+
+
+def test_a_question_that_nobody_answered_takes_no_answer_of_the_next(world: World, terminal: Terminal):
+    with question(world, 1) as first, question(world, 2) as request:
+        late = replace(first, expires=world.clock.now() + 0.01)
+        with pytest.raises(TimeoutError):
+            ConsoleApprover(terminal.stdin, terminal.shown, world.clock)(late)
+        person = Person(terminal, lambda text: f"yes {late.code}\n" + its_code(text))
+        assert ConsoleApprover(terminal.stdin, person, world.clock)(request) is True
+    assert "closed" in terminal.shown.getvalue()
+
+
+def test_an_expired_question_is_not_even_shown(world: World):
+    shown = io.StringIO()
+    with question(world) as request:
+        world.clock.advance(1_000)
+        with pytest.raises(TimeoutError):
+            ConsoleApprover(io.StringIO(f"yes {request.code}\n"), shown, world.clock)(request)
+    assert shown.getvalue() == ""
+
+
+def test_who_answered_is_not_what_the_environment_says(monkeypatch: pytest.MonkeyPatch):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "ciso")
+    assert ConsoleApprover().identity[0] == user_name() == pwd.getpwuid(os.getuid()).pw_name
+    monkeypatch.setattr(os, "getuid", lambda: 3_999_999_999)
+    assert user_name() == "user id 3999999999"
+
+
+async def test_an_async_approver_is_outside_of_the_agents_task(tmp_path: Path):
+    """What it calls itself is judged for itself, and cannot run on the agent's grants."""
+    seen: list[Any] = []
+
+    async def approver(request: ApprovalRequest) -> bool:
+        seen.append((current_task(), licet.current_call(), place.get()))
+        return True
+
+    place: ContextVar[str] = ContextVar("place", default="outside")
+    place.set("the agent's")
+    world = World(tmp_path, approver=approver)
+
+    async def risky() -> str:
+        return "ran"
+
+    async with world.guard.task("asking", intent="x", agent="bot", principal="user:a"):
+        assert await world.tool("risky", risky)() == "ran"
+    world.guard.close()
+    assert seen == [(None, None, "outside")]
+
+
+@pytest.mark.parametrize("how", ["waits", "does not let itself be cancelled", "raises", "is cancelled", "raises TimeoutError"])
+async def test_an_async_approver_that_does_not_answer_has_not_approved(world: World, how: str):
+    ended = asyncio.Event()
+
+    async def approver(request: ApprovalRequest) -> bool:
+        if how == "raises":
+            raise LookupError
+        if how == "raises TimeoutError":
+            raise TimeoutError
+        if how == "is cancelled":
+            raise asyncio.CancelledError
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.set()
+            if how == "waits":
+                raise
+        return True
+
+    with question(world) as request:
+        answer = await aask(approver, request, 0.01)
+    assert (answer.approved, bool(answer.failure)) == (False, True)
+    assert ("nobody answered" in answer.failure) == (how in ("waits", "does not let itself be cancelled"))
+    if "nobody answered" in answer.failure:
+        await asyncio.wait_for(ended.wait(), 30)
