@@ -305,6 +305,7 @@ def test_a_store_that_is_no_store(tmp_path: Path, content: bytes):
     folder = tmp_path / "licet-state"
     folder.mkdir(mode=0o700)
     (folder / "licet.db").write_bytes(content)
+    (folder / "licet.db").chmod(0o600)
     with contextlib.nullcontext() if not content else pytest.raises(StateError, match=r"licet\.db"):
         guard_for(MANIFEST, tmp_path).close()
 
