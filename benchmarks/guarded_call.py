@@ -73,7 +73,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as state, Guard(loads(MANIFEST), state=state, tracer_provider=TracerProvider()) as guard:
 
         def send(to: str, size: int) -> str:
-            return "sent"
+            return f"{size} to {to}"
 
         guarded = guard.wrap(send)
         with guard.task("work", intent="Measure", agent="bot", principal="user:bench"):

@@ -249,9 +249,7 @@ def test_hostile_sessions_act_on_nobody(text: str, place: Path, capsys: Out) -> 
     assert code == 1
     assert acting(out) == []
     assert acting(err) == []
-    read_back: str = json.loads(json.dumps(text))
-    is_text = read_back.encode("utf-8", "replace").decode() == read_back
-    assert ("undecided" in out) != is_text  # a tool's name that is no text cannot be recorded, so that the guard refuses
+    assert "undecided" not in out  # a name that is no text is a tool that nobody declared, and no error of the guard
 
 
 def test_a_session_that_cannot_be_written_down_is_denied_and_not_lost(place: Path) -> None:

@@ -123,6 +123,7 @@ class Gate:
             ticket.decision = weigh([*decision.reasons, reason("guard.undecided", f"the call cannot be recorded: {_outward(error)}")])
             self._refuse(ticket)
             return
+        ticket.message = ""  # that of the question, where a person was asked
         ticket.move("open", "ended")
         if decision.judged != "allow" or decision.reasons:
             self._p.recorder.judged(decision, task_id=task.id if task else "", call_id=ticket.id, owner=owner_of(task, self._p.manifest))
