@@ -7,6 +7,7 @@ import contextvars
 import hashlib
 import inspect
 import io
+import logging
 import os
 import select
 import sys
@@ -23,6 +24,7 @@ from licet.escape import plain_text, visible, visible_json
 from licet.machine import user_name
 from licet.records import Decision, TaskRecord, ToolCall
 
+_log = logging.getLogger("licet")
 TIMEOUT_SECONDS = 300.0
 MAX_QUESTIONS = 5  # per task; what would ask again is denied
 
@@ -78,7 +80,7 @@ class Approver(Protocol):
     """Any callable, sync or async, that answers a request. An attribute `identity` (who, how authenticated) is recorded."""
 
     def __call__(self, request: ApprovalRequest, /) -> bool | Awaitable[bool]:
-        """True approves; any other answer refuses."""
+        """True approves, False refuses; anything else is no answer, and the call is denied."""
 
 
 _terminal = threading.Lock()  # a process has one terminal, and one person before it: one question at a time
@@ -99,6 +101,7 @@ class ConsoleApprover:
 
         Raises:
             TimeoutError: nobody answered before the request expired.
+            EOFError: the terminal is closed, so that nobody can answer.
         """
         deadline = time.monotonic() + request.expires - self._clock.now()
         if deadline <= time.monotonic() or not _terminal.acquire(timeout=deadline - time.monotonic()):
@@ -121,6 +124,8 @@ class ConsoleApprover:
             answer = self._in.readline(_LONGEST_ANSWER) if descriptor is None else _read_line(descriptor, deadline)
             if self._clock.now() >= request.expires:
                 raise TimeoutError
+            if not answer:
+                raise EOFError("the terminal is closed")
             said = " ".join(answer.split()).lower()
             if said == wanted:
                 return True
@@ -201,7 +206,7 @@ async def aask(approver: Callable[[ApprovalRequest], object] | None, request: Ap
     # Whatever an approver raises, it has not approved.
     if (error := task.exception()) is not None:
         return _nobody(f"the approver failed ({type(error).__name__})", by, how)
-    return Answer(task.result() is True, by, how)
+    return _said(task.result(), by, how)
 
 
 def _answer(approver: Callable[[ApprovalRequest], object], request: ApprovalRequest, by: str, how: str) -> Answer:
@@ -209,10 +214,20 @@ def _answer(approver: Callable[[ApprovalRequest], object], request: ApprovalRequ
         result = approver(request)
         if inspect.isawaitable(result):
             result = asyncio.run(_wait(result))
+    except TimeoutError:
+        return _nobody("nobody answered in time", by, how)
     # Whatever an approver raises, it has not approved.
     except Exception as error:  # noqa: BLE001 - see above
+        _log.warning("licet: the approver failed", exc_info=True)
         return _nobody(f"the approver failed ({type(error).__name__})", by, how)
-    return Answer(result is True, by, how)
+    return _said(result, by, how)
+
+
+def _said(result: object, by: str, how: str) -> Answer:
+    """Only True approves and only False refuses: a record must not say that a person refused when a program answered nonsense."""
+    if isinstance(result, bool):
+        return Answer(result, by, how)
+    return _nobody(f"the approver answered with {type(result).__name__}, and only True or False is an answer", by, how)
 
 
 async def _wait(result: Awaitable[Any]) -> object:

@@ -21,7 +21,7 @@ import pytest
 
 import licet
 from hostile import HOSTILE, acting
-from licet import ConsoleApprover, Denied
+from licet import ConsoleApprover, Denied, UsageError
 from licet.approval import ApprovalRequest, aask
 from licet.guard.task import current_task
 from licet.machine import user_name
@@ -176,16 +176,15 @@ def question(world: World, value: int = 1) -> Iterator[ApprovalRequest]:
         ("YES  CODE \n", True),
         ("yes\nyes CODE\n", True),
         ("yes 0000\nyes CODE\n", True),
-        ("yes\n", False),
-        ("yes please\n", False),
-        ("yes CODE please\n", False),
+        ("yes\nno\n", False),
+        ("yes please\nno\n", False),
+        ("yes CODE please\nno\n", False),
         ("yes\nyes\nyes\nyes CODE\n", False),
         ("no\nyes CODE\n", False),
         ("CODE\n", False),
         ("1\n", False),
         ("y\n", False),
         ("\n", False),
-        ("", False),
         ("no\n", False),
     ],
 )
@@ -197,6 +196,19 @@ def test_the_console_takes_yes_and_the_code_of_the_question_and_nothing_else(wor
     assert said is approved
     assert "risky" in shown.getvalue()
     assert f"yes {request.code}" in shown.getvalue()
+
+
+@pytest.mark.parametrize("answer", ["", "yes\n"])
+def test_a_closed_terminal_is_nobody_and_not_a_refusal(tmp_path: Path, answer: str):
+    """A record must not say that a person refused when none was there."""
+    world = World(tmp_path, approver=ConsoleApprover(io.StringIO(answer), io.StringIO()))
+    with world.guard, world.task("asking"):
+        world.denied("approval.unavailable", world.tool("risky"))
+
+
+def test_an_approver_that_cannot_be_called_is_an_error_at_once(tmp_path: Path):
+    with pytest.raises(UsageError):
+        World(tmp_path, approver=True)
 
 
 def test_each_question_has_a_code_of_its_own(world: World):

@@ -188,6 +188,7 @@ def test_a_file_that_is_not_ours_alone_is_refused(tmp_path: Path, which: str, ho
 def test_a_child_forked_while_a_thread_holds_the_store_and_the_ledger_goes_on(tmp_path: Path):
     world = World(tmp_path)
     tool = world.tool("pay")
+    world.guard._store._busy = 0.05
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -213,6 +214,36 @@ def test_a_child_forked_while_a_thread_holds_the_store_and_the_ledger_goes_on(tm
         done.set()
         thread.join()
         world.denied("scope.budget", tool, 70)
+
+
+def test_children_forked_while_threads_write_can_write(tmp_path: Path):
+    """SQLite takes a lock that was held at the fork for one of the child's own, which is never let go."""
+    world = World(tmp_path)
+    store = world.guard._store
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.is_set():
+            with store.transaction() as tx:
+                tx.ask("t", "x")
+
+    with world.guard, world.task() as task:
+        thread = threading.Thread(target=write)
+        thread.start()
+        codes = []
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                code = 1
+                try:
+                    signal.alarm(30)
+                    code = 0 if world.guard.begin(ToolCall("note", {"value": 1}, known=("value",)), task=task).allowed else 2
+                finally:
+                    os._exit(code)
+            codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        over.set()
+        thread.join()
+    assert codes == [0] * 20
 
 
 def test_a_ticket_is_for_the_process_that_opened_it(tmp_path: Path):

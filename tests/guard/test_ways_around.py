@@ -572,7 +572,7 @@ def test_an_answer_that_is_not_true(tmp_path: Path, answer: object):
     """Only the value True approves: text, numbers and objects that count as true do not."""
     world = World(tmp_path, approver=RecordingApprover(answer))
     with world.guard, world.task("asking"):
-        world.denied("approval.refused", world.tool("risky"))
+        world.denied("approval.unavailable", world.tool("risky"))
 
 
 @way

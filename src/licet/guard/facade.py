@@ -71,6 +71,8 @@ class Guard:
         tracer_provider: Any = None,
         unsafe_run_unrecorded: bool = False,
     ) -> None:
+        if approver is not None and not callable(approver):
+            raise UsageError("approver= is a callable that takes an ApprovalRequest and answers True or False")
         self._clock = clock or SystemClock()
         manifest = manifest if manifest.digest else adopt(manifest, self._clock.now())
         self.manifest = manifest

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from licet.budgets import owned
 from licet.canonical import Plain, digest_text, recordable
-from licet.clock import Clock
+from licet.clock import Clock, lasting
 from licet.denial import explain
 from licet.errors import Denied, StoreError, UsageError
 from licet.guard.recorder import Recorder
@@ -259,7 +259,7 @@ class Tasks:
         if task._ended:
             return f"task {task.id[:8]} has ended"
         if self._remaining(task) <= 0:
-            return f"the time of task {task.id[:8]} is over ({task.record.ttl:g} s)"
+            return f"the time of task {task.id[:8]} is over ({lasting(task.record.ttl)})"
         return self.over(task.parent) if task.parent else ""
 
     def _remaining(self, task: GuardedTask) -> float:

@@ -100,6 +100,17 @@ class SqliteStore:
             return self._open()
         return self._connection
 
+    def pause(self) -> bool:
+        """Before a fork: let a transaction end, as SQLite in the child would take its lock for one that is held in the child.
+
+        A thread that does not end it does not keep the fork: then the child cannot write, and refuses its calls.
+        """
+        return self._lock.acquire(timeout=self._busy)
+
+    def go_on(self) -> None:
+        """After a fork, in the parent."""
+        self._lock.release()
+
     def renew(self) -> None:
         """What a forked child does first: a thread that held the lock is not in it, and so never lets go."""
         self._lock = threading.RLock()
@@ -221,12 +232,26 @@ _stores: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
 _inherited: list[sqlite3.Connection] = []
 
 
-def _renew_all() -> None:
+_forking = threading.local()  # `paused`: the stores that the fork of this thread holds still
+
+
+def _before_fork() -> None:
+    _forking.paused = [store for store in list(_stores) if store.pause()]
+
+
+def _in_parent() -> None:
+    for store in _forking.paused:
+        store.go_on()
+    _forking.paused = []
+
+
+def _in_child() -> None:
+    _forking.paused = []
     for store in list(_stores):
         store.renew()
 
 
-os.register_at_fork(after_in_child=_renew_all)
+os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)
 
 
 class _SqliteTransaction:
