@@ -81,16 +81,24 @@ class SqliteStore:
         if self._path != ":memory:":
             _make_own(self._path)
         connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None, check_same_thread=False)
+        # A guard may be left open until the process ends, or fail below; the connection is closed all the same.
+        closing = weakref.finalize(self, _close_in, os.getpid(), connection)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            closing()
+            raise
+        self._connection, self._process = connection, os.getpid()
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, SCHEMA_VERSION):
-            connection.close()
             raise StoreError(f"{self._path}: written by another version of Licet (schema {version}); use a new state folder")
         if version == 0:
             connection.executescript(f"{_SCHEMA} PRAGMA user_version={SCHEMA_VERSION};")
-        self._connection, self._process = connection, os.getpid()
-        return connection
 
     def _db(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -359,6 +367,12 @@ def _make_own(path: str) -> None:
     for name in (path, f"{path}-wal", f"{path}-shm", f"{path}-journal"):
         with suppress(FileNotFoundError):
             check_own(name, os.lstat(name), StoreError)
+
+
+def _close_in(process: int, connection: sqlite3.Connection) -> None:
+    """Close a connection, unless this is a forked child of the process that opened it."""
+    if process == os.getpid():
+        connection.close()
 
 
 def _marks(columns: str) -> str:
