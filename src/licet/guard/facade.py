@@ -239,7 +239,7 @@ class Guard:
         output: Callable[[R], object] | None = None,
         suspend: tuple[type[BaseException], ...] = (),
     ) -> R:
-        """`begin`, then `run(ticket)` or `deny(ticket)`, then `end`. `run` must use `ticket.arguments`, which is what was judged.
+        """`begin`, then `run(ticket)` or `deny(ticket)`, then `end`. `run` must use `ticket.values`, the frozen arguments that were judged.
 
         Args:
             ask: asks a person by the framework's own means, and may raise its pause; by default the guard's approver.
