@@ -82,6 +82,33 @@ _ROWS = (
         "follow the chain, or add the edge if this work needs it", ("ASI02", "ASI08"),
     ),
     CheckInfo(
+        "origin.argument", "deny", "a value that must come from the intent or a trusted source came from elsewhere, or from nowhere",
+        "let it come from where the rule says, or endorse the source by name under the argument's `origin:`", ("ASI01", "ASI02", "AML.T0051.001"),
+    ),
+    CheckInfo(
+        "origin.unanchored", "ask",
+        "after untrusted content entered, nothing that identifies what a write acts on leads back to the intent",
+        "name the thing in the intent, or let a person confirm", ("ASI01", "ASI02", "AML.T0051.001"),
+    ),
+    CheckInfo(
+        "origin.content", "ask", "an address, a link, an account number or a secret from an untrusted source stands in free text that leaves",
+        "let a person confirm, or declare where the argument must come from", ("ASI01", "AML.T0086"),
+    ),
+    CheckInfo(
+        "flow.egress", "deny",
+        "something was revealed to the task, and the call leaves our control with no destination from the intent, a trusted field or the "
+        "counterpart of what revealed it",
+        "let the destination come from the intent or a trusted field", ("ASI01", "ASI02", "AML.T0086"),
+    ),
+    CheckInfo(
+        "flow.declared", "deny", "a label was revealed to the task, and a flow of the manifest keeps it from this sink",
+        "do this in a task that was not shown it, or change the flow", ("ASI01", "ASI02", "AML.T0086"),
+    ),
+    CheckInfo(
+        "tool.changed", "deny", "the tool's definition (name, description, schema) is not the one that is pinned",
+        "look at what changed, then run `licet pin`", ("ASI04", "AML.T0110"),
+    ),
+    CheckInfo(
         "environment.crossing", "deny", "agent, tool and credential are in different environments without a declared edge",
         "declare the edge, or use the tool of the agent's own environment", ("NHI8", "ASI03"),
     ),

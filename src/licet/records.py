@@ -53,11 +53,28 @@ class Reason:
     references: tuple[str, ...] = ()
     observed: bool = False
     hint: str = ""
+    value: str = ""  # what the approver alone is shown
 
     @property
     def told(self) -> str:
         """Sentence and hint."""
         return f"{self.sentence}: {self.hint}" if self.hint else self.sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A value that flowed into a call: into which argument, from which origin, and, where it has one, from which field of which call.
+
+    `way` says what had to be undone to find it; `whole`: it is all of the argument's leaf.
+    """
+
+    argument: str
+    kind: str
+    call_id: str = ""
+    tool: str = ""
+    field: str = ""
+    way: str = ""
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +162,7 @@ class CallRecord:
     trace_id: str = ""
     span_id: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    used: tuple[Used, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 from licet.canonical import Plain
 from licet.manifest import Argument, Grant, Manifest
 from licet.manifest.arguments import validator
+from licet.manifest.labels import ITEM, LeafPath, OriginRule, OutputLabels
 
 NOT_AS_GRANTED = "is not as granted"
 
@@ -85,12 +86,39 @@ _IN_WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Sourced:
+    """What one layer says of where the leaves of an argument come from. `path` is where in the argument it holds; empty: everywhere."""
+
+    argument: str
+    path: LeafPath
+    rule: OriginRule
+
+    def governs(self, path: LeafPath) -> bool:
+        """Whether it speaks of the leaf at `path`."""
+        return path[: len(self.path)] == self.path
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledGrant:
     """One tool in one layer."""
 
     rules: tuple[ArgumentRule, ...] = ()
     at_most: int | None = None
     ask: bool = False
+
+    sourced: tuple[Sourced, ...] = ()
+    content: frozenset[str] = frozenset()
+    destinations: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Argument], at_most: int | None = None, *, ask: bool = False) -> CompiledGrant:
+        """From what the manifest says of a tool, or of a grant."""
+        return cls(
+            tuple(ArgumentRule(name, rule) for name, rule in arguments.items()), at_most, ask,
+            tuple(found for name, rule in arguments.items() for found in _sourced(name, rule, ())),
+            frozenset(name for name, rule in arguments.items() if rule.content),
+            frozenset(name for name, rule in arguments.items() if rule.destination),
+        )  # fmt: skip
 
     @property
     def limited(self) -> frozenset[str]:
@@ -147,10 +175,7 @@ def compile_grants(source: str, grants: Mapping[str, Grant]) -> Layer:
     """A layer from grants of the manifest's form."""
     return Layer(
         source,
-        {
-            tool: CompiledGrant(tuple(ArgumentRule(name, rule) for name, rule in grant.arguments.items()), grant.at_most, grant.ask)
-            for tool, grant in grants.items()
-        },
+        {tool: CompiledGrant.of(grant.arguments, grant.at_most, ask=grant.ask) for tool, grant in grants.items()},
     )
 
 
@@ -163,10 +188,7 @@ class CompiledManifest:
     """What can be made once per manifest and is then only looked up: a later change of the models changes nothing."""
 
     def __init__(self, manifest: Manifest) -> None:
-        tools = {
-            name: CompiledGrant(tuple(ArgumentRule(arg, rule) for arg, rule in tool.arguments.items()))
-            for name, tool in manifest.tools.items()
-        }
+        tools = {name: CompiledGrant.of(tool.arguments) for name, tool in manifest.tools.items()}
         base = Layer("the manifest's tools", tools)
         self.scopes: Mapping[str, Scope] = {
             kind: Scope((base, compile_grants(f"task kind `{kind}`", task.tools))) for kind, task in manifest.tasks.items()
@@ -174,6 +196,19 @@ class CompiledManifest:
         self.opaque: Mapping[str, frozenset[str]] = {
             name: frozenset(arg for arg, rule in tool.arguments.items() if rule.opaque) for name, tool in manifest.tools.items()
         }
+        self.labels: Mapping[str, OutputLabels] = {name: OutputLabels.of(tool.output, tool.fields) for name, tool in manifest.tools.items()}
+        self.urls: Mapping[str, frozenset[str]] = {
+            name: frozenset(arg for arg, rule in tool.arguments.items() if rule.format == "uri") for name, tool in manifest.tools.items()
+        }
+        self.not_destinations: Mapping[str, frozenset[str]] = {
+            name: frozenset(arg for arg, rule in tool.arguments.items() if rule.destination is False)
+            for name, tool in manifest.tools.items()
+        }
+        rules = [rule for tool in manifest.tools.values() for rule in tool.arguments.values()]
+        rules += [rule for task in manifest.tasks.values() for grant in task.tools.values() for rule in grant.arguments.values()]
+        self.endorsed_tools: frozenset[str] = frozenset(
+            term.tool for rule in rules for found in _sourced("", rule, ()) for term in found.rule.endorsements
+        )
         self.drops: frozenset[str] = frozenset(name for name, tool in manifest.tools.items() if tool.unknown_arguments == "drop")
         self.declared_arguments: Mapping[str, frozenset[str]] = {
             name: frozenset(tool.arguments).union(
@@ -181,6 +216,15 @@ class CompiledManifest:
             )
             for name, tool in manifest.tools.items()
         }
+
+
+def _sourced(argument: str, rule: Argument, path: LeafPath) -> Iterator[Sourced]:
+    if rule.origin is not None:
+        yield Sourced(argument, path, rule.origin)
+    for name, inner in (rule.properties or {}).items():
+        yield from _sourced(argument, inner, (*path, name))
+    if rule.items is not None:
+        yield from _sourced(argument, rule.items, (*path, ITEM))
 
 
 def _shown(value: object) -> str:

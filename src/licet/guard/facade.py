@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from licet.approval import TIMEOUT_SECONDS, ApprovalRequest
+from licet.chain.index import MAX_ATOMS
 from licet.clock import Clock, SystemClock
 from licet.errors import UsageError
 from licet.guard.asking import Asking
 from licet.guard.context import teach_threads
 from licet.guard.gate import _NOTHING, Gate
+from licet.guard.origins import Origins
 from licet.guard.own_files import OwnFiles
 from licet.guard.parts import Parts
 from licet.guard.recorder import Recorder
-from licet.guard.state import open_state
+from licet.guard.state import open_state, secret
 from licet.guard.task import GuardedTask
 from licet.guard.tasks import Tasks, Tools
 from licet.guard.ticket import Ticket, running
@@ -50,6 +52,8 @@ class Guard:
         issuer: the `iss` claim of call tokens; by default a name made from the key.
         token_seconds: the life of a call token, at most 300.
         tracer_provider: where spans go; by default the application's provider, else OTLP by the standard environment variables.
+        origin_values: how many values of all that a task is shown are remembered, to tell where later arguments came from. When they are
+            full, no field counts as trusted any more; nothing tainted is forgotten.
         unsafe_run_unrecorded: run calls even when the ledger cannot be written. Evidence is then missing.
 
     Raises:
@@ -69,6 +73,7 @@ class Guard:
         issuer: str | None = None,
         token_seconds: int = DEFAULT_SECONDS,
         tracer_provider: Any = None,
+        origin_values: int = MAX_ATOMS,
         unsafe_run_unrecorded: bool = False,
     ) -> None:
         if approver is not None and not callable(approver):
@@ -84,7 +89,10 @@ class Guard:
         self._ledger = Ledger(folder.ledger)
         self._telemetry = Telemetry(tracer_provider, version=VERSION, environment=manifest.environment)
         recorder = Recorder(self._ledger, self._store, self._clock, unsafe=unsafe_run_unrecorded)
-        self._tasks = Tasks(manifest, self._compiled, store=self._store, recorder=recorder, telemetry=self._telemetry, clock=self._clock)
+        origins = Origins(manifest, self._compiled, self._store, secret(folder), origin_values)
+        self._tasks = Tasks(
+            manifest, self._compiled, store=self._store, recorder=recorder, telemetry=self._telemetry, clock=self._clock, origins=origins
+        )
         workload = f"urn:licet:guard:{os.urandom(8).hex()}"
         self._issuer = Issuer(signing, issuer or f"urn:licet:issuer:{signing.kid}", workload, token_seconds)
         own = OwnFiles(folder, manifest.source)
@@ -99,6 +107,7 @@ class Guard:
                 self._clock,
                 self._tasks,
                 own,
+                origins,
                 approval_seconds,
             )
         )

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from licet.approval import ApprovalRequest
-from licet.canonical import digest, digest_text, recordable
+from licet.canonical import Plain, digest, digest_text, recordable
 from licet.denial import explain, leading
-from licet.errors import LicetError, StoreError, TicketSpent, UsageError
+from licet.errors import Denied, LicetError, StoreError, TicketSpent, UsageError
 from licet.guard.account import ledger_fields, outcome_attributes, owner_of, span_attributes
 from licet.guard.binding import Bound, ToolSignature
 from licet.guard.judge import Judge, Judged
@@ -29,6 +29,7 @@ from licet.telemetry import semconv
 
 _log = logging.getLogger("licet")
 _NOTHING = object()
+MAX_TEXT = 1_000_000  # characters of what an object shows of itself
 
 
 class Gate:
@@ -82,6 +83,7 @@ class Gate:
         request = self._judge.request(call, signature, bound, problem)
         ticket = Ticket(os.urandom(16).hex(), call, Decision("deny"), task=task, bound=bound, digest=args_digest)
         ticket.started = request.time
+        ticket.within = outer if outer is not None and outer.is_running else None
         judged = self._judge.judge(ticket, request)
         ticket.decision, ticket.seq = judged.decision, judged.seq
         if judged.decision.outcome == "allow":
@@ -111,6 +113,7 @@ class Gate:
         try:
             if task is not None and tool is not None:  # in observe mode an undeclared tool runs, and nothing vouches for it
                 ticket._token = self._mint(ticket, task, tool, span.traceparent)
+            self._p.origins.wrote(ticket)
             fields = ledger_fields(ticket)
             fields |= {"jti": ticket._token.jti if ticket._token else "", "exp": ticket._token.exp if ticket._token else 0}
             if ticket.resumed:
@@ -238,7 +241,9 @@ class Gate:
         if not ticket.move("ended", "running", "open") or ticket.joins is not None:
             return
         if result is not _NOTHING:
-            ticket.output(output_digest(result))
+            self.output(ticket, result)
+        if error is not None and not isinstance(error, Denied):  # what a denial says is our own
+            self._shown(ticket, error if isinstance(error, str) else error_text(error), failed=True)
         status: CallStatus = "done"
         error_type = ""
         if suspended:
@@ -258,6 +263,25 @@ class Gate:
             self._p.recorder.finding(
                 late, "medium", task_id=ticket.task.id, call_id=ticket.id, owner=owner_of(ticket.task, self._p.manifest)
             )
+
+    def output(self, ticket: Ticket, output: object) -> None:
+        """Count one output (a result, or one yield): its digest, and where its values stand. Never raises."""
+        plain, digested = plain_output(output)
+        ticket.output(digested)
+        if ticket.joins is None:
+            self._shown(ticket, plain)
+
+    def _shown(self, ticket: Ticket, plain: Plain, *, failed: bool = False) -> None:
+        try:
+            told = self._p.origins.saw(ticket, plain, failed=failed)
+        # The tool has run, and its result must reach the agent; what cannot be indexed takes all trust away.
+        except Exception:  # noqa: BLE001 - see above
+            _log.warning("licet: an output could not be indexed; no field of this task counts as trusted any more", exc_info=True)
+            told = self._p.origins.blind(ticket)
+        if told:
+            full = reason("origin.argument", told, effect="flag")
+            task_id = ticket.task.id if ticket.task else ""
+            self._p.recorder.finding(full, "medium", task_id=task_id, call_id=ticket.id, owner=owner_of(ticket.task, self._p.manifest))
 
     def admit(self, ticket: Ticket) -> bool:
         """Use an allowed ticket up; False if the tool must not run, and then the ticket says why."""
@@ -293,13 +317,27 @@ class Gate:
             _log.warning("licet: the outcome of a call could not be stored", exc_info=True)
 
 
-def output_digest(output: object) -> str:
-    """The digest of a tool's output; of what cannot be frozen only its type is digested."""
+def plain_output(output: object) -> tuple[Plain, str]:
+    """A tool's output as plain data, and its digest; of what cannot be frozen the text that it shows, and the digest of its type."""
     try:
-        return digest(snapshot({"output": output}).plain["output"])
+        plain = snapshot({"output": output}).plain["output"]
+        return plain, digest(plain)
     # The output's own code may raise anything while it is read; the tool has run, and its result must reach the agent.
     except Exception:  # noqa: BLE001
-        return digest_text(f"unjudgeable {type(output).__qualname__}")
+        return _text_of(output), digest_text(f"unjudgeable {type(output).__qualname__}")
+
+
+def error_text(error: BaseException) -> str:
+    """What an exception says, as a framework would show it to the model."""
+    return f"{type(error).__name__}: {_text_of(error)}"
+
+
+def _text_of(thing: object) -> str:
+    try:
+        text = str(thing)
+        return text[:MAX_TEXT] if type(text) is str else ""
+    except Exception:  # noqa: BLE001 - code of the thing itself
+        return f"<{type(thing).__qualname__}>"
 
 
 def _recordable(call: ToolCall) -> ToolCall:

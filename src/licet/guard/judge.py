@@ -11,20 +11,22 @@ from typing import Any
 from licet.approval import MAX_QUESTIONS
 from licet.budgets import BudgetRefusal, claims
 from licet.canonical import recordable
-from licet.catalogue import ALWAYS_ENFORCED
+from licet.catalogue import ALWAYS_ENFORCED, CHECKS
 from licet.errors import SnapshotError, StoreError
 from licet.guard.binding import Bound, ToolSignature, bind, bind_names
+from licet.guard.origins import NOTHING_SEEN, Seen
 from licet.guard.parts import Parts
 from licet.guard.task import GuardedTask
 from licet.guard.ticket import Ticket
 from licet.policy import CHECKS_OF_A_CALL, Facts, Measure, Request, decide
 from licet.policy.engine import weigh
 from licet.policy.request import reason
-from licet.records import CallRecord, CallStatus, Claim, Decision, ToolCall
+from licet.records import CallRecord, CallStatus, Claim, Decision, Effect, Reason, ToolCall
 from licet.store import Transaction
 from licet.telemetry import semconv
 
 _log = logging.getLogger("licet")
+_STRICTNESS: tuple[Effect, ...] = ("flag", "ask", "deny")
 
 
 @dataclass(slots=True)
@@ -36,6 +38,7 @@ class Judged:
     last_tool: str = ""
     claims: list[Claim] = field(default_factory=list)
     time: float = 0.0
+    seen: Seen = NOTHING_SEEN
 
 
 class Judge:
@@ -89,10 +92,12 @@ class Judge:
     def judge(self, ticket: Ticket, request: Request, *, approved: bool = False) -> Judged:
         """Decide, and take what the budgets must give, in one transaction."""
         task = ticket.task
+        # Before anything is locked: the index has a lock of its own.
+        ticket.seen = seen = self._p.origins.look(task, request.tool, request.plain)
         with self._p.store.transaction() as tx:
             if not approved:
                 self._recognise(tx, ticket)
-            decision, facts, wanted = self._decide(tx, task, request, paid=ticket.resumed)
+            decision, facts, wanted = self._decide(tx, task, request, seen, paid=ticket.resumed)
             if approved and decision.outcome == "ask":
                 settled = weigh(found for found in decision.reasons if found.effect != "ask")
                 decision = replace(decision, outcome="allow", judged=settled.judged)
@@ -111,12 +116,12 @@ class Judge:
                 # Counted when it is asked, so that calls side by side cannot ask more often than calls in a row.
                 tx.ask(task.record.root, request.tool)
             seq = ticket.seq or tx.add_call(self._record(ticket, decision, request.time))
-            return Judged(decision, seq, facts.last_tool or "", taken, request.time)
+            return Judged(decision, seq, facts.last_tool or "", taken, request.time, seen)
 
     def _decide(
-        self, tx: Transaction, task: GuardedTask | None, request: Request, *, paid: bool = False
+        self, tx: Transaction, task: GuardedTask | None, request: Request, seen: Seen, *, paid: bool = False
     ) -> tuple[Decision, Facts, list[Claim]]:
-        facts, wanted = self._facts(tx, task, request, paid=paid)
+        facts, wanted = self._facts(tx, task, request, seen, paid=paid)
         kinds = [each.record.kind for each in _lineage(task)] or [""]
         glass = {kind: bool(kind) and tx.glass_broken(kind, request.time) for kind in kinds}
 
@@ -124,7 +129,10 @@ class Judge:
             # A sub-task stays within the tasks above it: what one of them enforces is enforced.
             return all(self._observed(check, kind, request.time, glass=glass[kind]) for kind in kinds)
 
-        return decide(CHECKS_OF_A_CALL, request, facts, observed), facts, wanted
+        def effect(found: Reason) -> Effect:
+            return self._effect(found, kinds)
+
+        return decide(CHECKS_OF_A_CALL, request, facts, observed, effect), facts, wanted
 
     def give_back(self, judged: Judged) -> None:
         """Return what a call took from its budgets: it was allowed, and could then not be recorded, so that it never ran."""
@@ -152,7 +160,9 @@ class Judge:
         else:
             ticket.asked_until = earlier.started + self._p.approval_seconds
 
-    def _facts(self, tx: Transaction, task: GuardedTask | None, request: Request, *, paid: bool = False) -> tuple[Facts, list[Claim]]:
+    def _facts(
+        self, tx: Transaction, task: GuardedTask | None, request: Request, seen: Seen, *, paid: bool = False
+    ) -> tuple[Facts, list[Claim]]:
         """What the checks look at, and what the budgets must give; `paid`: they gave it before the call was suspended."""
         if task is None:
             return Facts(self._p.manifest), []
@@ -171,7 +181,8 @@ class Judge:
             if self._p.manifest.tasks[each.record.kind].chain is not None
         )
         facts = Facts(
-            self._p.manifest, task.record, expired, task.scope, measures, uncountable, tx.last_tool(task.id), chains
+            self._p.manifest, task.record, expired, task.scope, measures, uncountable, tx.last_tool(task.id), chains,
+            seen.traces, seen.entered, seen.exposures, seen.full, self.signatures.get(request.tool, (None, ""))[1],
         )  # fmt: skip
         return facts, wanted
 
@@ -182,17 +193,32 @@ class Judge:
         if glass:
             return True
         manifest = self._p.manifest
-        for moded in (manifest.checks.get(check), manifest.tasks.get(kind)):
+        declared = manifest.tasks.get(kind)
+        for moded in (declared.checks.get(check) if declared else None, manifest.checks.get(check), declared):
             if moded is not None and moded.mode is not None:
                 return moded.observes(now)
         return manifest.observes(now)
+
+    def _effect(self, found: Reason, kinds: list[str]) -> Effect:
+        """The effect of a reason: what the task kind, else the manifest, sets for its check; of several tasks the strictest."""
+        if found.effect != CHECKS[found.check].effect:
+            return found.effect  # a rule of the manifest chose it for this very case
+        chosen = [self._chosen_effect(found.check, kind) or found.effect for kind in kinds]
+        return max(chosen, key=_STRICTNESS.index)
+
+    def _chosen_effect(self, check: str, kind: str) -> Effect | None:
+        declared = self._p.manifest.tasks.get(kind)
+        for settings in (declared.checks.get(check) if declared else None, self._p.manifest.checks.get(check)):
+            if settings is not None and settings.then is not None:
+                return settings.then
+        return None
 
     def _record(self, ticket: Ticket, decision: Decision, now: float) -> CallRecord:
         status: dict[str, CallStatus] = {"allow": "running", "ask": "asked", "deny": "denied"}
         call = ticket.call
         return CallRecord(
             id=ticket.id, task_id=ticket.task.id if ticket.task else "", seq=0, tool=call.tool, call_id=call.call_id or "",
-            framework=call.framework, status=status[decision.outcome], decision=decision, args_digest=ticket.args_digest, started=now,
+            framework=call.framework, status=status[decision.outcome], decision=decision, args_digest=ticket.args_digest, started=now, used=ticket.seen.used if ticket.seen else (),
         )  # fmt: skip
 
     def peek(self, call: ToolCall, *, task: GuardedTask | str | None = None) -> str:
@@ -202,8 +228,9 @@ class Judge:
             bound, problem = self.bind(call, signature)
             request = self.request(call, signature, bound, problem)
             found = self._p.tasks.find(task)
+            seen = self._p.origins.look(found, request.tool, request.plain)
             with self._p.store.transaction() as tx:
-                decision, _, _ = self._decide(tx, found, request)
+                decision, _, _ = self._decide(tx, found, request, seen)
                 if decision.outcome == "ask" and found is not None:
                     decision = _weary(decision, *tx.asked(found.record.root), request.tool)
         # As for `begin`: what cannot be decided is a denial.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from licet.clock import Clock
+from licet.guard.origins import Origins
 from licet.guard.own_files import OwnFiles
 from licet.guard.recorder import Recorder
 from licet.guard.tasks import Tasks
@@ -28,4 +29,5 @@ class Parts:
     clock: Clock
     tasks: Tasks
     own_files: OwnFiles
+    origins: Origins
     approval_seconds: float

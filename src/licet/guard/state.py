@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from licet.errors import KeyFileError, StateError
-from licet.machine import check_own
+from licet.machine import check_own, open_own
 
 STORE, LEDGER, KEYS = "licet.db", "ledger.jsonl", "keys"
 KEY_FILE = "call-token.pem"
+SECRET_FILE = "digests.key"
+SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +67,35 @@ def open_state(path: str | Path | None) -> StateFolder:
         raise StateError(f"{folder.path}: others can write here; run `chmod go-w` on it")
     check_own(folder.path / KEYS, keys, KeyFileError, folder=True)
     return folder
+
+
+def secret(folder: StateFolder) -> bytes:
+    """The secret that keys digests which outlive a task; a missing one is made, with mode 0600.
+
+    Raises:
+        KeyFileError: others can read the file, it belongs to somebody else, or it does not hold a secret.
+    """
+    file = folder.path / KEYS / SECRET_FILE
+    try:
+        # O_EXCL decides who makes it when several processes start at once.
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return _read_secret(file)
+    except OSError as error:
+        raise KeyFileError(f"{file}: {error.strerror}; check the state folder's rights") from error
+    made = os.urandom(SECRET_BYTES)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(made)
+        out.flush()
+        os.fsync(out.fileno())
+    return made
+
+
+def _read_secret(file: Path) -> bytes:
+    for _ in range(100):
+        with os.fdopen(open_own(file, os.O_RDONLY, KeyFileError), "rb") as opened:
+            found = opened.read(SECRET_BYTES + 1)
+        if len(found) == SECRET_BYTES:
+            return found
+        time.sleep(0.01)  # another process is writing it
+    raise KeyFileError(f"{file}: does not hold {SECRET_BYTES} bytes; move it away and a new one is made")

@@ -66,6 +66,8 @@ class GuardedTask:
         self._paused = record.paused
         self._waited_until = -math.inf  # on the monotonic clock: up to here, waiting has been given back
         self._span: CallSpan | None = None
+        self.filled: tuple[tuple[int, int], ...] = ()  # where values stand in the intent that the user did not write
+        self.resumed = False  # begun in another process
         self._entered = 0
         self._lock = threading.Lock()
 
@@ -141,14 +143,14 @@ class GuardedTask:
         return f"GuardedTask(id={self.id!r}, kind={self.record.kind!r})"
 
 
-def interpolate(intent: str, values: Mapping[str, str]) -> tuple[str, list[Turn]]:
-    """Fill `{name}` places of the intent; what is filled in is not the user's own words, and is remembered apart.
+def interpolate(intent: str, values: Mapping[str, str]) -> tuple[str, list[Turn], list[tuple[int, int]]]:
+    """Fill `{name}` places of the intent; what is filled in is not the user's own words, and is remembered apart, with where it stands.
 
     Raises:
         UsageError: a place has no value, a value has no place, or a value is not text.
     """
     if not values:
-        return intent, []
+        return intent, [], []
     text = intent
     for name, value in values.items():
         if not isinstance(value, str):
@@ -157,17 +159,22 @@ def interpolate(intent: str, values: Mapping[str, str]) -> tuple[str, list[Turn]
             raise UsageError(f"the intent has no place {{{name}}} for values[{name!r}]")
     # One pass over the intent, so that a value that looks like a place is not filled in again.
     parts: list[str] = []
+    spans: list[tuple[int, int]] = []
+    length = 0
     while text:
         before, brace, rest = text.partition("{")
         parts.append(before)
+        length += len(before)
         if not brace:
             break
         name, closing, after = rest.partition("}")
         if not closing or name not in values:
             raise UsageError(f"the intent has a place {{{name}}} without a value" if closing else "the intent has a `{` without a `}`")
         parts.append(values[name])
+        spans.append((length, length + len(values[name])))
+        length = spans[-1][1]
         text = after
-    return "".join(parts), [Turn("value", value, name) for name, value in values.items()]
+    return "".join(parts), [Turn("value", value, name) for name, value in values.items()], spans
 
 
 def current_task() -> GuardedTask | None:

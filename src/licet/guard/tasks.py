@@ -19,6 +19,7 @@ from licet.canonical import Plain, digest_text, recordable
 from licet.clock import Clock, lasting
 from licet.denial import explain
 from licet.errors import Denied, StoreError, UsageError
+from licet.guard.origins import Origins
 from licet.guard.recorder import Recorder
 from licet.guard.task import GuardedTask, Turn, current_task, interpolate
 from licet.manifest import Budget, Grant, Manifest, duration
@@ -41,10 +42,11 @@ class Tasks:
     """Opens and ends the tasks of one guard."""
 
     def __init__(
-        self, manifest: Manifest, compiled: CompiledManifest, *, store: Store, recorder: Recorder, telemetry: Telemetry, clock: Clock
-    ) -> None:
+        self, manifest: Manifest, compiled: CompiledManifest, *, store: Store, recorder: Recorder, telemetry: Telemetry, clock: Clock,
+        origins: Origins,
+    ) -> None:  # fmt: skip
         self._manifest, self._compiled, self._store = manifest, compiled, store
-        self._recorder, self._telemetry, self._clock = recorder, telemetry, clock
+        self._recorder, self._telemetry, self._clock, self._origins = recorder, telemetry, clock, origins
         self._open: dict[str, GuardedTask] = {}
         self._lock = threading.Lock()
 
@@ -76,10 +78,10 @@ class Tasks:
                 raise UsageError(f"{name}= must be a text that says something")
             if recordable(text, MAX_INTENT) != text:
                 raise UsageError(f"{name}= holds a lone surrogate, or is longer than {MAX_INTENT} characters; long text: task.quote(text)")
-        written, filled = interpolate(intent, values)
+        written, filled, spans = interpolate(intent, values)
         if recordable(written, MAX_INTENT) != written:
             raise UsageError(f"the filled intent is longer than {MAX_INTENT} characters; hand long text on by task.quote(text)")
-        narrowing = _narrowing(tools, budgets)
+        narrowing = _narrowing(tools, budgets) | {"filled": spans}
         counted = {tool for budget in _BUDGETS.validate_python(narrowing["budgets"]) for tool in budget.of}
         if unknown := sorted(counted - set(declared.tools)):
             raise UsageError(
@@ -160,6 +162,7 @@ class Tasks:
             raise UsageError(f"task {task_id!r} began under another manifest; end it and open a new one")
         parent = self.resume(record.parent) if record.parent else None
         task = self._assemble(record, parent)
+        task.resumed = True
         task._begun, task._monotonic = True, self._clock.monotonic() - max(0.0, self._clock.now() - record.started)
         with self._lock:
             return self._open.setdefault(task_id, task)
@@ -195,7 +198,9 @@ class Tasks:
             scope = scope.narrow(layer)
         budgets = (*self._manifest.tasks[record.kind].budgets, *_BUDGETS.validate_python(narrowing["budgets"]))
         ledger = owned(record.id, (layer.grants for layer in own), budgets)
-        return GuardedTask(self, record, scope, (ledger, *(parent.budgets if parent else ())), parent)
+        task = GuardedTask(self, record, scope, (ledger, *(parent.budgets if parent else ())), parent)
+        task.filled = tuple((start, end) for start, end in narrowing["filled"])
+        return task
 
     def begin(self, task: GuardedTask) -> None:
         """Record the beginning; entering a begun task again only makes it current."""
@@ -226,6 +231,7 @@ class Tasks:
             },
         )  # fmt: skip
         self._store.begin_task(task.record)
+        self._origins.begin(task)
         task._begun = True
         with self._lock:
             self._open[task.id] = task
@@ -244,12 +250,14 @@ class Tasks:
             # The ledger has the end, and this process refuses the task from here on.
             self._recorder.after("task.end.unstored", {"task": task.id, "txn": task.record.root})
         self._recorder.forget(task.id)
+        self._origins.end(task)
         if task._span is not None:
             task._span.end()
 
     def turned(self, task: GuardedTask, turn: Turn) -> None:
         """Record that text entered a task, by digest."""
         if task._begun:
+            self._origins.turned(task, turn)
             self._recorder.after("task.turn", {"task": task.id, "txn": task.record.root, "as": turn.kind, "text": digest_text(turn.text)})
 
     def over(self, task: GuardedTask) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from licet.canonical import Plain
 from licet.errors import TicketSpent
@@ -20,6 +20,9 @@ from licet.guard.task import GuardedTask, current_task
 from licet.records import Action, Decision, ToolCall
 from licet.telemetry import CallSpan
 from licet.tokens import CallToken
+
+if TYPE_CHECKING:
+    from licet.guard.origins import Seen
 
 State = Literal["asked", "open", "running", "ended"]
 
@@ -53,6 +56,9 @@ class Ticket:
         self.joins: Ticket | None = None
         self.asking = threading.Lock()  # held by whoever asks a person about this ticket
         self.resumed = False  # the tool was suspended in this call before: its budgets are paid
+        self.seen: Seen | None = None  # where the arguments came from, when they were judged
+        self.within: Ticket | None = None  # the call in which this one is made
+        self.saw_untrusted = False  # a call made within this one was shown untrusted content
         self.approved_before = False  # and a person had approved it
         self._bound = bound
         self._token: CallToken | None = None
@@ -85,6 +91,18 @@ class Ticket:
     def arguments(self) -> Mapping[str, Plain]:
         """The arguments as they were judged, as JSON: a copy, so that changing what is shown changes nothing that runs."""
         return copy.deepcopy(dict(self._bound.plain)) if self._bound else {}
+
+    @property
+    def plain(self) -> Mapping[str, Plain]:
+        """The arguments as they were judged: for those who only read."""
+        return self._bound.plain if self._bound else {}
+
+    def note_untrusted(self) -> None:
+        """The calls around this one have been shown what it was shown."""
+        outer = self.within
+        while outer is not None:
+            outer.saw_untrusted = True
+            outer = outer.within
 
     @property
     def values(self) -> Mapping[str, Any] | None:

@@ -16,7 +16,7 @@ from licet.canonical import digest
 from licet.errors import Denied, UsageError
 from licet.guard.asking import Asking
 from licet.guard.binding import Bound, ToolSignature, annotations_of, read_signature
-from licet.guard.gate import Gate, output_digest
+from licet.guard.gate import Gate
 from licet.guard.ticket import Ticket, running
 from licet.policy.engine import weigh
 from licet.policy.request import reason
@@ -188,7 +188,7 @@ def _drive(wrapping: _Wrapping, ticket: Ticket, generator: Generator[Any, Any, A
             except StopIteration as stop:
                 wrapping.gate.end(ticket, result=stop.value)
                 return stop.value
-        ticket.output(output_digest(item))
+        wrapping.gate.output(ticket, item)
         try:
             sent = yield item
         except GeneratorExit:
@@ -218,7 +218,7 @@ async def _adrive(wrapping: _Wrapping, ticket: Ticket, generator: Any) -> Any:
             except StopAsyncIteration:
                 wrapping.gate.end(ticket)
                 return
-        ticket.output(output_digest(item))
+        wrapping.gate.output(ticket, item)
         try:
             sent = yield item
         except GeneratorExit:

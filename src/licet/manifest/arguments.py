@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal
 import jsonschema_rs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
+from licet.manifest.labels import Origin
+
 JsonType = Literal["string", "number", "integer", "boolean", "array", "object", "null"]
 Format = Literal["email", "uri", "date", "date-time", "time", "duration", "uuid", "ipv4", "ipv6", "hostname"]
 
@@ -27,6 +29,7 @@ _IMPLIED: Mapping[str, JsonType] = {
 }
 
 _ALSO_NUMBERS = {"integer", "number"}
+_NOT_OF_THE_VALUE = ("description", "required", "opaque", "origin", "content", "destination")
 
 _NOT_LINEAR = re.compile(r"\(\?<?[=!]|\(\?P=|\\[1-9]")  # look-around, back-references
 
@@ -73,6 +76,9 @@ class Argument(BaseModel):
     description: str | None = None
     required: bool = False
     opaque: bool = False
+    origin: Origin | None = None
+    content: bool = False
+    destination: bool | None = None
 
     @field_validator("pattern")
     @classmethod
@@ -93,6 +99,10 @@ class Argument(BaseModel):
         unlimited = self._types() - implied - {"null"} - (_ALSO_NUMBERS if "number" in implied else set())
         if implied and (unlimited := unlimited - ({"array"} if "array" not in implied else set())):
             raise ValueError(f"`type` also lets {' and '.join(sorted(unlimited))} pass, of which no keyword speaks: nothing would limit it")
+        if self.content and self.origin is not None:
+            raise ValueError("`content` is free text, of which the origin is tracked and not required; say `content` or `origin`")
+        if self.opaque and (self.origin is not None or self.content):
+            raise ValueError("an `opaque` argument is not looked into, so that its origin cannot be told")
         inner = [*([self.items] if self.items else []), *(self.properties or {}).values()]
         if any(rule.opaque for rule in inner) or (self.items and self.items.required):
             raise ValueError("`opaque` is said of a whole argument, and `required` of an argument or a property")
@@ -146,9 +156,7 @@ class Argument(BaseModel):
         return [
             word
             for word in type(self).model_fields
-            if word in self.model_fields_set
-            and word not in ("description", "required", "opaque")
-            and (word == "const" or getattr(self, word) is not None)
+            if word in self.model_fields_set and word not in _NOT_OF_THE_VALUE and (word == "const" or getattr(self, word) is not None)
         ]
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from pydantic.config import JsonDict
 
 from licet.manifest.arguments import Argument, listed
+from licet.manifest.labels import Fields, Label, OriginWord
 
 Access = Literal["read", "write", "admin"]
 START = "start"
@@ -134,7 +135,9 @@ def end_of(day: date) -> float:
 
 
 class CheckSettings(Moded):
-    """What is set for one check id."""
+    """What is set for one check id. `then` is the effect of its reasons, in place of the check's own."""
+
+    then: Literal["deny", "ask", "flag"] | None = None
 
 
 class Owner(_Closed):
@@ -179,6 +182,12 @@ class Tool(_Closed):
     audience: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:\S+$")] | None = None
     arguments: Mapping[str, Argument] = Field(default_factory=dict)
     unknown_arguments: Literal["refuse", "drop"] = "refuse"
+    output: Label = "untrusted"
+    fields: Fields = Field(default_factory=dict)
+    format: Literal["object", "json", "yaml", "text"] = "object"
+    reveals: Annotated[tuple[Name, ...], BeforeValidator(listed)] | None = None
+    store: Name | None = None
+    definition: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
     token: Literal["call"] | None = None
     durable: Literal["write", "none"] | None = None
 
@@ -243,6 +252,28 @@ def _or_nothing(schema: dict[str, Any]) -> None:
     schema["additionalProperties"] = {"anyOf": [schema["additionalProperties"], _NULL]}
 
 
+class Unless(_Closed):
+    """The exception of a flow: every destination of the call comes from one of these."""
+
+    destination: Annotated[tuple[OriginWord, ...], BeforeValidator(listed), Field(min_length=1)]
+
+
+class Flow(_Closed):
+    """What was revealed may not reach a sink, unless its destinations come from where they may.
+
+    `source` (`from:`) is a label that tools `reveal`; `to` is `egress`, `write`, `admin`, or a tool's name. `by: exposure` (the default)
+    speaks of everything after the label was shown; `by: value` only of calls in whose arguments such a value was found.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    source: Annotated[Name, Field(alias="from")]
+    to: Name
+    unless: Unless | None = None
+    then: Literal["deny", "ask", "flag"] = "deny"
+    by: Literal["exposure", "value"] = "exposure"
+
+
 class TaskKind(Moded):
     """A kind of work: its purpose, its tools, its limits."""
 
@@ -251,6 +282,7 @@ class TaskKind(Moded):
     tools: Mapping[str, Grant] = Field(json_schema_extra=_or_nothing)
     budgets: Annotated[tuple[Budget, ...], BeforeValidator(listed)] = ()
     chain: Edges | None = None
+    checks: Mapping[str, CheckSettings] = Field(default_factory=dict)
 
     @field_validator("tools", mode="before")
     @classmethod
@@ -277,6 +309,7 @@ class Manifest(Moded):
     tools: Mapping[Name, Tool]
     tasks: Mapping[Name, TaskKind]
     edges: Edges = ()
+    flows: Annotated[tuple[Flow, ...], BeforeValidator(listed)] = ()
     checks: Mapping[str, CheckSettings] = Field(default_factory=dict)
 
     _digest: str = ""
@@ -308,16 +341,6 @@ class Manifest(Moded):
 
 
 UNENFORCED: Mapping[str, Mapping[str, str]] = {
-    "Manifest": {"flows": "flow rules"},
-    "Tool": {
-        "output": "output labels",
-        "fields": "field labels",
-        "format": "output forms",
-        "reveals": "exposure labels",
-        "store": "store memory",
-        "definition": "pinned tool definitions",
-    },
-    "Argument": {"origin": "origins of values", "content": "origins of content", "destination": "destinations of flows"},
     "Credential": {"regions": "regions of use", "networks": "networks of use"},
 }
 """Keys of the grammar that this release does not enforce: declaring one is an error, because a rule that does nothing is a trap."""

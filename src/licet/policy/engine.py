@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from licet.policy.checks import chain, credential, environment, guard_self, identity, scope
+from licet.policy.checks import chain, credential, environment, flow, guard_self, identity, origin, scope, tool
 from licet.policy.request import Facts, Request, reason
-from licet.records import Decision, Outcome, Reason
+from licet.records import Decision, Effect, Outcome, Reason
 
 RequestT = TypeVar("RequestT")
 FactsT = TypeVar("FactsT")
@@ -30,6 +30,12 @@ CHECKS_OF_A_CALL: tuple[Callable[[Request, Facts], Iterable[Reason]], ...] = (
     credential.stale,
     credential.unowned,
     guard_self.own_files,
+    tool.changed,
+    origin.argument,
+    origin.content,
+    origin.unanchored,
+    flow.egress,
+    flow.declared,
     scope.approval,
 )
 
@@ -39,13 +45,14 @@ def decide(
     request: RequestT,
     facts: FactsT,
     observed: Callable[[str], bool] = lambda _check: False,
+    effect: Callable[[Reason], Effect] = lambda found: found.effect,
 ) -> Decision:
-    """Run every check and weigh the reasons. `observed(check id)` says which reasons are recorded only."""
+    """Run every check and weigh the reasons. `observed(check id)` says which reasons are recorded only, `effect(reason)` what each asks for."""
     reasons: list[Reason] = []
     errors: list[str] = []
     for check in checks:
         try:
-            reasons += [replace(found, observed=True) if observed(found.check) else found for found in check(request, facts)]
+            reasons += [replace(found, observed=observed(found.check), effect=effect(found)) for found in check(request, facts)]
         # A check that fails in whatever way has not decided, and could-not-decide is deny: the one broad handler that closes.
         except Exception as error:  # noqa: BLE001 - it closes
             name = f"{check.__module__.rpartition('.')[2]}.{check.__name__}" if hasattr(check, "__name__") else repr(check)

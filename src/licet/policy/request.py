@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from licet.canonical import Plain
 from licet.catalogue import CHECKS
+from licet.chain.origin import Exposure, Place, Trace
 from licet.manifest import Agent, Credential, Manifest, TaskKind, Tool
 from licet.records import Claim, Effect, Reason, TaskRecord
 from licet.scope import Scope
@@ -56,6 +57,12 @@ class Facts:
     last_tool: str | None = None  # the tool of the last completed call of this task
     chains: tuple[tuple[str, str | None], ...] = ()  # each chain to follow, own and above: (task kind, last completed tool under it)
 
+    traces: tuple[Trace, ...] = ()  # where every leaf of every argument came from
+    entered: Place | None = None  # the first untrusted content that the task was shown
+    exposures: tuple[Exposure, ...] = ()  # what has been revealed to the task
+    full: bool = False  # the origin index is full: no field counts as trusted
+    definition: str = ""  # the digest of the tool's definition as it is now; empty where nobody knows it
+
     @property
     def kind(self) -> TaskKind | None:
         """The task kind, if the task is known."""
@@ -76,7 +83,7 @@ class Facts:
         return self.manifest.credentials.get(tool.credential or "") if tool else None
 
 
-def reason(check: str, sentence: str, path: Iterable[str] = (), effect: Effect | None = None, hint: str = "") -> Reason:
-    """A reason with the check's default effect and references."""
+def reason(check: str, sentence: str, path: Iterable[str] = (), effect: Effect | None = None, hint: str = "", value: str = "") -> Reason:
+    """A reason with the check's default effect and references. `value` is for the approver alone."""
     info = CHECKS[check]
-    return Reason(check, effect or info.effect, sentence, tuple(path), info.references, hint=hint)
+    return Reason(check, effect or info.effect, sentence, tuple(path), info.references, hint=hint, value=value)

@@ -87,6 +87,12 @@ class Store(Protocol):
     def add_finding(self, finding: Finding) -> None:
         """Keep a finding."""
 
+    def taint(self, store: str, values: Sequence[str], task_id: str, call_id: str) -> None:
+        """Remember, for good, that a call wrote these values (keyed digests) into `store` without having them from the intent or trust."""
+
+    def tainted(self, store: str, values: Sequence[str]) -> Sequence[str]:
+        """Which of the values are remembered so."""
+
     def break_glass(self, kind: str, until: float, reason: str, by: str, now: float) -> None:
         """Let tasks of this kind run in observe mode until `until`."""
 

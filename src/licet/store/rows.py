@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import Any
 
-from licet.records import CallRecord, Decision, Finding, Reason, TaskRecord
+from licet.records import CallRecord, Decision, Finding, Reason, TaskRecord, Used
 
 TASK_COLUMNS = (
     "id, kind, agent, principal, intent, manifest_digest, started, ttl, parent, root, narrowing, paused, ended, ended_by, detached, "
@@ -14,7 +14,7 @@ TASK_COLUMNS = (
 )
 CALL_COLUMNS = (
     "id, task_id, seq, tool, call_id, framework, status, decision, args_digest, started, ended, result_digest, error_type, jti, "
-    "trace_id, span_id, attributes"
+    "trace_id, span_id, attributes, used"
 )
 FINDING_COLUMNS = "id, time, check_id, severity, sentence, task_id, call_id, owner, refs"
 
@@ -39,7 +39,7 @@ def call_row(call: CallRecord, seq: int) -> tuple[Any, ...]:
     return (
         call.id, call.task_id, seq, call.tool, call.call_id, call.framework, call.status, decision_text(call.decision),
         call.args_digest, call.started, call.ended, call.result_digest, call.error_type, call.jti, call.trace_id, call.span_id,
-        json.dumps(dict(call.attributes)),
+        json.dumps(dict(call.attributes)), json.dumps([astuple(used) for used in call.used]),
     )  # fmt: skip
 
 
@@ -47,7 +47,9 @@ def call_of(row: tuple[Any, ...]) -> CallRecord:
     """The call of a row in the order of CALL_COLUMNS."""
     names = CALL_COLUMNS.replace(" ", "").split(",")
     fields = dict(zip(names, row, strict=True))
-    return CallRecord(**(fields | {"decision": decision_of(fields["decision"]), "attributes": json.loads(fields["attributes"] or "{}")}))
+    used = tuple(Used(*item) for item in json.loads(fields["used"] or "[]"))
+    attributes = json.loads(fields["attributes"] or "{}")
+    return CallRecord(**(fields | {"decision": decision_of(fields["decision"]), "attributes": attributes, "used": used}))
 
 
 def finding_row(finding: Finding) -> tuple[Any, ...]:
@@ -66,7 +68,10 @@ def finding_of(row: tuple[Any, ...]) -> Finding:
 
 def decision_text(decision: Decision) -> str:
     """A decision as JSON."""
-    return json.dumps(asdict(decision))
+    plain = asdict(decision)
+    for item in plain["reasons"]:
+        del item["value"]  # for the approver's eyes only
+    return json.dumps(plain)
 
 
 def decision_of(text: str) -> Decision:

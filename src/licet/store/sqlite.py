@@ -30,7 +30,7 @@ from licet.store.rows import (
 )
 
 BUSY_SECONDS = 5.0  # how long to wait for another process's transaction before the call is refused
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tasks (
@@ -42,7 +42,7 @@ CREATE INDEX IF NOT EXISTS tasks_by_parent ON tasks (parent);
 CREATE TABLE IF NOT EXISTS calls (
     id TEXT PRIMARY KEY, task_id TEXT, seq INTEGER, tool TEXT, call_id TEXT, framework TEXT, status TEXT, decision TEXT,
     args_digest TEXT, started REAL, ended REAL, result_digest TEXT, error_type TEXT, jti TEXT, trace_id TEXT, span_id TEXT,
-    attributes TEXT, completed INTEGER);
+    attributes TEXT, used TEXT, completed INTEGER);
 CREATE UNIQUE INDEX IF NOT EXISTS calls_by_task ON calls (task_id, seq);
 CREATE INDEX IF NOT EXISTS calls_completed ON calls (task_id, completed);
 CREATE INDEX IF NOT EXISTS calls_by_completion ON calls (completed);
@@ -56,6 +56,7 @@ CREATE TABLE IF NOT EXISTS budget_times (task_id TEXT, key TEXT, time REAL);
 CREATE INDEX IF NOT EXISTS budget_times_by_key ON budget_times (task_id, key, time);
 CREATE TABLE IF NOT EXISTS questions (task_id TEXT, tool TEXT, refused INTEGER);
 CREATE INDEX IF NOT EXISTS questions_by_task ON questions (task_id);
+CREATE TABLE IF NOT EXISTS written (store TEXT, value TEXT, task_id TEXT, call_id TEXT, PRIMARY KEY (store, value)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS broken_glass (kind TEXT, until REAL, reason TEXT, by TEXT, time REAL);
 """
 
@@ -214,6 +215,21 @@ class SqliteStore:
     def calls(self, task_id: str) -> Sequence[CallRecord]:
         """See `Store`."""
         return [call_of(row) for row in self._read(f"SELECT {CALL_COLUMNS} FROM calls WHERE task_id=? ORDER BY seq", (task_id,))]
+
+    def taint(self, store: str, values: Sequence[str], task_id: str, call_id: str) -> None:
+        """See `Store`."""
+        rows = [(store, value, task_id, call_id) for value in values]
+        with self.transaction() as tx:
+            tx._db.executemany("INSERT OR IGNORE INTO written (store, value, task_id, call_id) VALUES (?,?,?,?)", rows)
+
+    def tainted(self, store: str, values: Sequence[str]) -> Sequence[str]:
+        """See `Store`."""
+        out: list[str] = []
+        for start in range(0, len(values), 500):
+            some = values[start : start + 500]
+            query = f"SELECT value FROM written WHERE store=? AND value IN ({','.join('?' * len(some))})"
+            out += [row[0] for row in self._read(query, (store, *some))]
+        return out
 
     def findings(self, task_id: str | None = None) -> Sequence[Finding]:
         """See `Store`."""

@@ -1,0 +1,429 @@
+"""What a task has seen, by keyed hashes: so that a later call can ask, at the cost of its own size, where its values came from.
+
+Two indices, never one. *Trust* is exact, and given only to a leaf that the manifest labels so, which no earlier untrusted output held, and
+which the call did not itself bring in. *Taint* is loose, and never forgotten: when the index is full, trust goes first; when there is none
+left to forget, no field counts as trusted any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise, repeat
+
+from licet.canonical import Plain
+from licet.chain.encodings import MAX_DECODED, encoded, forms
+from licet.chain.intent import Intent, words_of
+from licet.chain.origin import Exposure, OriginKind, Part, Place, Trace
+from licet.chain.outputs import Leaf, argument_leaves
+from licet.manifest.labels import LeafPath
+from licet.chain.text import PIECE, SHORT, atom, atoms, exact, kind, loose, party, pieces
+
+MAX_ATOMS = 100_000
+MAX_GRAMS = 200_000
+_REFS = 4  # places that are kept for one value
+_WHOLE = 400  # characters; a longer leaf is kept by its words only
+_RUN = 5  # bigrams in a row that make a passage
+_QUOTED = re.compile(r"[\"'`“‘«]([^\"'`“”‘’«»\s]{1,60})[\"'`”’»]")
+_ID_WORDS = ("id", "no", "nr", "number", "#", "'")
+_SECRET = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9+/_=.-]{16,}")
+_LINES = re.compile(r"[\n\r\t,;]|: ")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output, or one text that entered: what the index is told of it. `brought` are the argument leaves of the call itself."""
+
+    seq: int
+    call_id: str
+    tool: str
+    leaves: list[Leaf]
+    brought: tuple[Plain, ...] = ()
+    reveals: tuple[str, ...] = ()
+    anchored: bool = False
+    named: frozenset[str] = frozenset()
+    endorsable: bool = False
+    task_id: str = ""
+
+
+class OriginIndex:
+    """The index of one task and its sub-tasks.
+
+    Args:
+        atoms, grams: how many values, and how many pairs of words, are kept.
+        salt: keys the hashes; by default a new one, so that hashes of two tasks cannot be compared.
+    """
+
+    def __init__(self, *, max_atoms: int = MAX_ATOMS, max_grams: int = MAX_GRAMS, salt: bytes | None = None) -> None:
+        self.intent = Intent()
+        self.exposures: dict[str, Exposure] = {}
+        self.entered: Place | None = None
+        """The first untrusted content that the task was shown."""
+        self.dropped = 0
+        """Trusted values that were forgotten."""
+        self.full = False
+        """Taint no longer fits: nothing counts as trusted."""
+        self._max_atoms, self._max_grams = max_atoms, max_grams
+        self._hashes, self._pairs = _hashers(salt or os.urandom(16))
+        self._key = hashlib.sha256(b"digest" + (salt or os.urandom(16))).digest()
+        self._places: list[Place] = []
+        self._taint: dict[int, int] = {}
+        self._grams: dict[int, int] = {}
+        self._trust: dict[int, tuple[int, ...]] = {}
+        self._counterparts: dict[int, tuple[int, ...]] = {}
+        self._held: dict[int, tuple[int, ...]] = {}
+
+    def __len__(self) -> int:
+        return len(self._taint) + len(self._trust) + len(self._counterparts) + len(self._held) + len(self._places)
+
+    # What is seen ------------------------------------------------------------------------------------------------------
+
+    def observe(self, output: Output, tainted_in_store: Callable[[list[str]], frozenset[str]] | None = None) -> None:
+        """Take in one output. `tainted_in_store` tells which of the values it is asked about were written there tainted, in any task."""
+        places = _Places(self, output)
+        untrusted = [leaf for leaf in output.leaves if leaf.label == "untrusted"]
+        brought = self._brought(output.brought) if len(untrusted) < len(output.leaves) or output.endorsable else frozenset()
+        for leaf in untrusted:
+            self._take_untrusted(leaf, places.of(leaf))
+            if self.entered is None:
+                self.entered = self._places[places.of(leaf)]
+        chosen = [leaf for leaf in output.leaves if leaf.label != "untrusted"]
+        remembered: frozenset[str] = frozenset()
+        if chosen and tainted_in_store:
+            remembered = tainted_in_store(sorted({form for leaf in chosen for form in _asked(leaf)}))
+        for leaf in chosen:
+            if remembered and not remembered.isdisjoint(_asked(leaf)):
+                self._take_untrusted(leaf, places.of(leaf, "untrusted"))
+            else:
+                self._take_chosen(leaf, places.of(leaf), brought)
+        if output.endorsable:
+            for leaf in output.leaves:
+                self._take_held(leaf, places.of(leaf), brought)
+        self._expose(output, places)
+        self._make_room()
+
+    def _take_untrusted(self, leaf: Leaf, place: int) -> None:
+        taint, value = self._taint, leaf.value
+        if not isinstance(value, str):
+            form = exact(value)[0][2:]
+            keys = [f"{word} {form}" for word in _field_words(leaf)] if len(form) < SHORT else [form]
+        else:
+            text = loose(value)
+            words = pieces(text)
+            keys = list(atoms(words))
+            if len(text) <= _WHOLE:
+                whole = atom(text.strip())
+                keys.append(whole if len(whole) >= SHORT else f"{_field_words(leaf)[0]} {whole}")
+            keys += [f"' {quoted}" if len(quoted) < SHORT else atom(quoted) for quoted in _QUOTED.findall(text)]
+            for at, word in enumerate(words):
+                if 0 < len(word) < SHORT and not word.isalpha():
+                    keys += [f"{before} {word.lstrip('#')}" for before in words[max(0, at - 3) : at] if before]
+                    if word[0] == "#":
+                        keys.append(f"# {word[1:]}")
+            if len(words) > 1:
+                self._add_grams(words, place)
+        for key in self._hashes(keys):
+            taint.setdefault(key, place)
+
+    def _add_grams(self, words: list[str], place: int) -> None:
+        fresh = set(self._pairs(words)) - self._grams.keys()
+        if len(self._grams) + len(fresh) > self._max_grams:
+            self.full = True
+        else:
+            self._grams.update(dict.fromkeys(fresh, place))
+
+    def _take_chosen(self, leaf: Leaf, place: int, brought: frozenset[str]) -> None:
+        for form in exact(leaf.value):
+            (key,) = self._hashes([form])
+            index = self._trust if leaf.label == "trusted" else self._counterparts
+            if key not in index and (self.full or _atom_of(leaf.value) in brought):
+                continue
+            if leaf.label == "trusted" and key not in index and self._tainted(leaf):
+                continue
+            _remember(index, key, place)
+        if leaf.label == "trusted" and isinstance(leaf.value, str) and not self.full and " " in leaf.value:
+            self._take_named(leaf, place, brought)
+
+    def _take_named(self, leaf: Leaf, place: int, brought: frozenset[str]) -> None:
+        """A trusted text names addresses, accounts and links as whole words; those are as trusted as it is."""
+        for word in PIECE.findall(str(leaf.value)):
+            piece = word.strip(".:!?")
+            if len(piece) < 6 or piece.isalpha() or party(piece) not in ("address", "account", "link"):
+                continue
+            inner = Leaf(leaf.path, piece, leaf.label, leaf.record)
+            if _atom_of(piece) not in brought and not self._tainted(inner):
+                for key in self._hashes(list(exact(piece))):
+                    _remember(self._trust, key, place)
+
+    def _take_held(self, leaf: Leaf, place: int, brought: frozenset[str]) -> None:
+        found = {leaf.value}
+        if isinstance(leaf.value, str):
+            found |= {part.strip() for part in _LINES.split(leaf.value)[:2_000]}
+            found |= {piece.strip(".:!?*#") for piece in PIECE.findall(leaf.value)[:5_000]}
+        for value in found:
+            if value in ("", None) or _atom_of(value) in brought:
+                continue
+            for key in self._hashes(list(exact(value))):
+                _remember(self._held, key, place)
+
+    def _brought(self, values: Iterable[Plain]) -> frozenset[str]:
+        out: set[str] = set()
+        for value in values:
+            if isinstance(value, str):
+                words = pieces(loose(value[:MAX_DECODED]))
+                out.update(atoms(words), words)
+                out.add(_atom_of(value))
+            elif value is not None and not isinstance(value, (bool, list, dict)):
+                out.add(_atom_of(value))
+        return frozenset(out)
+
+    def _expose(self, output: Output, places: _Places) -> None:
+        for label in output.reveals:
+            if not output.leaves:
+                continue
+            seen = self.exposures.get(label)
+            if seen is None:
+                seen = self.exposures[label] = Exposure(label, self._places[places.of(output.leaves[0])])
+            if len(seen.calls) < 3:
+                seen.calls.add(output.call_id)
+            seen.sole = seen.sole and len(seen.calls) == 1 and places.sole
+
+    def _make_room(self) -> None:
+        while len(self) > self._max_atoms and (self._trust or self._held or self._counterparts):
+            index = self._trust or self._counterparts or self._held
+            for key in list(index)[: max(1, len(index) // 4)]:
+                del index[key]
+                self.dropped += 1
+        if len(self) > self._max_atoms:
+            self.full = True
+        if self.full:
+            # What came in untrusted from here on is not known, so that nobody can tell what it did not hold.
+            self.dropped += len(self._trust)
+            self._trust.clear()
+            for key in list(self._taint)[self._max_atoms :]:
+                del self._taint[key]
+
+    def enter(self, text: str, *, path: str = "") -> None:
+        """Text that no guarded call made and the user did not write: `unseen`, and untrusted."""
+        leaf = Leaf((path,) if path else (), text, "untrusted", -1)
+        self.observe(Output(0, "", "", [leaf]))
+
+    def _tainted(self, leaf: Leaf) -> bool:
+        """Whether untrusted content held this value, in any form that a reader would take for it."""
+        return self._place_of(leaf.value, _field_words(leaf)) is not None
+
+    def _place_of(self, value: Plain, names: Iterable[str] = ()) -> Place | None:
+        if not isinstance(value, str):
+            found = exact(value)
+            return self._find_atom(found[0][2:], names) if found else None
+        text = loose(value)
+        place = self._find_text(text, names)
+        if place is None and 8 <= len(text) <= 200 and (any(map(str.isdigit, text)) or "@" in text or "/" in text):
+            for form, _ in encoded(value):
+                place = place or self._find_text(loose(form), ())
+            place = place or self._find_text(text[::-1], ())
+        return place
+
+    def _find_text(self, text: str, names: Iterable[str]) -> Place | None:
+        """Where a loose text was seen, whole."""
+        stripped = text.strip()
+        place = self._find_atom(atom(stripped), names)
+        if place is None and (words := pieces(stripped)) and len(words) > 1 and self._grams:
+            refs = [self._grams.get(key) for key in self._pairs(words)]
+            if None not in refs:
+                place = self._places[refs[0] or 0]
+        return place
+
+    def _find_atom(self, form: str, names: Iterable[str]) -> Place | None:
+        keys = [form] if len(form) >= SHORT else [f"{name} {form}" for name in (*names, *_ID_WORDS)]
+        for key in self._hashes(keys):
+            if (ref := self._taint.get(key)) is not None:
+                return self._places[ref]
+        return None
+
+    # What is asked -----------------------------------------------------------------------------------------------------
+
+    def trace(self, tool: str, argument: str, value: Plain, *, url: bool = False, deep: bool = True) -> list[Trace]:
+        """Where every leaf of one argument came from. `deep`: look for encodings too."""
+        names = words_of(argument)
+        if names <= {"id"}:
+            names |= words_of(tool)
+        return [
+            self._trace(argument, shown, path, leaf, names, url=url, deep=deep) for shown, path, leaf in argument_leaves(value, argument)
+        ]
+
+    def _trace(self, argument: str, shown: str, path: LeafPath, value: Plain, names: frozenset[str], *, url: bool, deep: bool) -> Trace:
+        whole = exact(value, url=url)
+        if not whole:
+            return Trace(argument, shown, path, value, frozenset({"nowhere"}))
+        kinds: set[OriginKind] = set()
+        places: list[Place] = []
+        if self.intent.holds(value, names, url=url):
+            kinds.add("intent")
+        keys = self._hashes(list(whole))
+        chosen: tuple[tuple[OriginKind, dict[int, tuple[int, ...]]], ...] = (("trusted", self._trust), ("counterpart", self._counterparts))
+        for kind_of, index in chosen:
+            refs = [ref for key in keys for ref in index.get(key, ())]
+            if refs and not (kind_of == "trusted" and self.full):
+                kinds.add(kind_of)
+                places += [self._places[ref] for ref in refs]
+        held = tuple(self._places[ref] for key in keys for ref in self._held.get(key, ()))
+        found = party(value)
+        parts = () if kinds and (not isinstance(value, str) or " " not in value.strip()) else tuple(self._parts(value, names, deep=deep))
+        for part in parts:
+            if part.whole and not kinds & {"intent", "trusted"}:
+                kinds.add(part.place.kind)
+                places.append(part.place)
+        return Trace(
+            argument, shown, path, value, frozenset(kinds or {"nowhere"}), tuple(places), held, parts, found, self.digest(whole[0])
+        )  # fmt: skip
+
+    def _parts(self, value: Plain, names: frozenset[str], *, deep: bool) -> Iterator[Part]:
+        """The tainted values in an argument; the whole of it first, if it is one."""
+        what = kind(value) if isinstance(value, str) else "a number"
+        place = self._place_of(value, names)
+        if place is not None:
+            yield Part(what, place, "", str(value), whole=True)
+        if not isinstance(value, str):
+            return
+        told: set[str] = set()
+        whole_found = place is not None
+        for form, way in forms(value) if deep else ((value, ""),):
+            text = loose(form)
+            if way and not whole_found and len(text) >= SHORT and (place := self._find_text(text, names)) is not None:
+                whole_found = True
+                yield Part(what, place, way, form, whole=True)
+            for piece in _worth_finding(form, encoded=bool(way)):
+                own = loose(piece)
+                if own in told or own == text.strip():
+                    continue
+                if (place := self._find_atom(atom(own), ())) is not None:
+                    told.add(own)
+                    yield Part(kind(piece) if party(piece) else "a secret" if _SECRET.fullmatch(piece) else "a value", place, way, piece)
+            if not way and (passage := self._passage(pieces(text))) is not None:
+                yield Part("a passage", passage)
+
+    def _passage(self, words: list[str]) -> Place | None:
+        """Where a run of at least six words was seen."""
+        if len(words) <= _RUN or not self._grams:
+            return None
+        run = 0
+        for key in self._pairs(words):
+            ref = self._grams.get(key)
+            run = run + 1 if ref is not None else 0
+            if run >= _RUN and ref is not None:
+                return self._places[ref]
+        return None
+
+    def digest(self, form: str) -> str:
+        """Eight hex digits that stand for a value in this task, and say nothing of it outside."""
+        return hmac.new(self._key, form.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:8]
+
+    def named(self, tool: str, arguments: Mapping[str, Plain]) -> frozenset[str]:
+        """The arguments that the intent names: every leaf of them is the user's."""
+        out = []
+        for argument, value in arguments.items():
+            names = words_of(argument) | (words_of(tool) if words_of(argument) <= {"id"} else frozenset())
+            found = [leaf for *_, leaf in argument_leaves(value, argument) if exact(leaf)]
+            if found and all(self.intent.holds(leaf, names) for leaf in found):
+                out.append(argument)
+        return frozenset(out)
+
+
+class _Places:
+    """The places of one output, made when they are needed."""
+
+    def __init__(self, index: OriginIndex, output: Output) -> None:
+        self._index, self._output = index, output
+        self._known: dict[tuple[object, ...], int] = {}
+        records = {leaf.record for leaf in output.leaves}
+        self.sole = len(records - {-1}) <= 1
+        self._anchored: dict[int, bool] = {}
+        if not output.anchored and index.intent.words:
+            for leaf in output.leaves:
+                if isinstance(leaf.value, str) and not self._anchored.get(leaf.record):
+                    self._anchored[leaf.record] = not index.intent.words.isdisjoint(re.findall(r"[^\W_]+", leaf.value.lower()))
+
+    def of(self, leaf: Leaf, label: str | None = None) -> int:
+        """The number of the place of a leaf. Untrusted leaves of one path share one, whatever their record."""
+        record = leaf.record if leaf.label != "untrusted" else -1
+        key = (leaf.path, record, label)
+        known = self._known.get(key)
+        if known is None:
+            output = self._output
+            shown = ".".join(leaf.path).replace(".[]", "[]").replace(".~", "*~") if leaf.path else "$"
+            place = Place(
+                output.seq, output.call_id, output.tool, leaf.path, shown, leaf.label, record, self.sole,
+                output.anchored or self._anchored.get(leaf.record, False), output.named, output.task_id,
+            )  # fmt: skip
+            known = self._known[key] = len(self._index._places)
+            self._index._places.append(place if label is None else replace(place, label="untrusted"))
+        return known
+
+
+def _remember(index: dict[int, tuple[int, ...]], key: int, place: int) -> None:
+    known = index.get(key, ())
+    if place not in known and len(known) < _REFS:
+        index[key] = (*known, place)
+
+
+def _field_words(leaf: Leaf) -> tuple[str, ...]:
+    """The words of the field's own name: `file_id` for `[].file_id`."""
+    names = [part for part in leaf.path if part not in ("[]", "~")]
+    return (names[-1].lower(), *words_of(names[-1])) if names else ("",)
+
+
+def _asked(leaf: Leaf) -> list[str]:
+    return [*store_forms(leaf.value, leaf.path), *(form for form in written_forms(leaf.value, "", leaf.path) if len(form) >= 6)]
+
+
+def _atom_of(value: Plain) -> str:
+    return atom(loose(value).strip()) if isinstance(value, str) else exact(value)[0][2:] if exact(value) else ""
+
+
+def _worth_finding(text: str, *, encoded: bool) -> Iterator[str]:
+    """The pieces of a text that are somebody's own: addresses, links, accounts, ids, secrets."""
+    for piece in PIECE.findall(text):
+        stripped = piece.strip(".:!?*-")
+        if len(stripped) >= 6 and not stripped.isalpha() and (not encoded or party(stripped) or _SECRET.fullmatch(stripped)):
+            yield stripped
+
+
+def store_forms(value: Plain, path: LeafPath, argument: str = "") -> list[str]:
+    """The forms under which a store remembers a value; a short one only together with a word of its field's or argument's name."""
+    form = _atom_of(value)
+    if len(form) >= SHORT or not form:
+        return [form] if form else []
+    names = {word for part in (argument, *path[-1:]) for word in words_of(part)}
+    return sorted(f"{name} {form}" for name in names)
+
+
+def written_forms(value: Plain, argument: str, path: LeafPath) -> Iterator[str]:
+    """The forms of all that a write puts into a store by one argument leaf."""
+    yield from store_forms(value, path, argument)
+    if isinstance(value, str):
+        yield from (form for form in atoms(pieces(loose(value))) if len(form) >= SHORT)
+
+
+def _hashers(salt: bytes) -> tuple[Callable[[list[str]], Iterable[int]], Callable[[list[str]], Iterable[int]]]:
+    """Keyed 64-bit hashes of texts, and of neighbours in a list of words.
+
+    Python's own hash of a text is SipHash keyed by the process; where that key is fixed from outside it is no secret, and BLAKE2b
+    takes over.
+    """
+    if sys.flags.hash_randomization and os.environ.get("PYTHONHASHSEED", "random") in ("", "random"):
+        secret = salt.hex()
+        return lambda texts: map(hash, zip(repeat(secret), texts)), lambda words: map(hash, zip(repeat(secret), words, words[1:]))
+    keyed = hashlib.blake2b(digest_size=8, key=salt)
+
+    def of(text: str) -> int:
+        one = keyed.copy()
+        one.update(text.encode("utf-8", "surrogatepass"))
+        return int.from_bytes(one.digest(), "big")
+
+    return lambda texts: map(of, texts), lambda words: map(of, map(" ".join, pairwise(words)))

@@ -1,0 +1,115 @@
+"""What a trace says: where the leaves of one call's arguments came from, each with the path to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from licet.canonical import Plain
+from licet.manifest.labels import Endorsement, Label, LeafPath, OriginTerm
+
+OriginKind = Literal["intent", "trusted", "counterpart", "untrusted", "unseen", "nowhere"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value was seen: a field of a call's output, or model input that no guarded call made (`tool` is then empty).
+
+    `record` is the list item that it stood in, -1 for none; `sole`: no other record stood beside it. `anchored`: the intent led there,
+    by an argument of the call or by words in the record. `named` are the arguments of that call which the intent names.
+    """
+
+    seq: int
+    call_id: str
+    tool: str
+    path: LeafPath
+    shown: str
+    label: Label
+    record: int = -1
+    sole: bool = True
+    anchored: bool = False
+    named: frozenset[str] = frozenset()
+    task_id: str = ""
+
+    @property
+    def kind(self) -> OriginKind:
+        """The origin of a value that was seen here."""
+        return "unseen" if not self.tool else self.label
+
+    def __str__(self) -> str:
+        if not self.tool:
+            return "model input that no guarded call made (unseen)"
+        what = f"`{self.shown}` of" if self.path else "the output of"
+        return f"{what} `{self.tool}` (call {self.seq}, {self.label})"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A tainted value within an argument: what it is (`an address`), where it was seen, and what had to be undone to find it."""
+
+    what: str
+    place: Place
+    way: str = ""
+    value: str = ""
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One leaf of one argument. `kinds` are all origins that hold; `places` are where the whole value was seen; `held` where a source
+    that some rule endorses held it; `parts` are tainted values in it. `party` is what it names (`address`, `account`, `link`, `path`)."""
+
+    argument: str
+    leaf: str
+    path: LeafPath
+    value: Plain
+    kinds: frozenset[OriginKind]
+    places: tuple[Place, ...] = ()
+    held: tuple[Place, ...] = ()
+    parts: tuple[Part, ...] = ()
+    party: str = ""
+    digest: str = ""
+
+    @property
+    def anchored(self) -> bool:
+        """Whether it is the user's, or stands where the intent led."""
+        return "intent" in self.kinds or any(place.anchored for place in (*self.places, *self.held))
+
+    def allows(self, terms: Sequence[OriginTerm]) -> OriginTerm | None:
+        """The first of `terms` that holds for this leaf."""
+        for term in terms:
+            if isinstance(term, Endorsement):
+                if self.endorsed(term) is not None:
+                    return term
+            elif term in self.kinds:
+                return term
+        return None
+
+    def endorsed(self, term: Endorsement) -> Place | None:
+        """Where the endorsed source held the value."""
+        for place in (*self.places, *self.held):
+            if place.tool == term.tool and term.path.matches(place.path) and (term.argument is None or term.argument in place.named):
+                return place
+        return None
+
+    @property
+    def best(self) -> OriginKind:
+        """The origin that is trusted most."""
+        for kind in _ORDER:
+            if kind in self.kinds:
+                return kind
+        return "nowhere"
+
+
+_ORDER: tuple[OriginKind, ...] = ("intent", "trusted", "counterpart", "untrusted", "unseen", "nowhere")
+
+
+@dataclass(slots=True)
+class Exposure:
+    """One label that a task has been shown: by which call first, and by which calls and records in all."""
+
+    label: str
+    first: Place
+    calls: set[str] = field(default_factory=set)
+    sole: bool = True

@@ -1,0 +1,209 @@
+"""The origin index of every open task: what entered it, what its calls were shown, what they wrote, and where arguments came from."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from licet.canonical import Plain
+from licet.chain.index import OriginIndex, Output, written_forms
+from licet.chain.intent import HIDDEN
+from licet.chain.origin import Exposure, Place, Trace
+from licet.chain.outputs import Form, Leaf, argument_leaves, leaves
+from licet.guard.task import GuardedTask, Turn
+from licet.guard.ticket import Ticket
+from licet.manifest import Manifest, Tool
+from licet.manifest.labels import OutputLabels, lower
+from licet.records import Used
+from licet.scope import CompiledManifest
+from licet.store import Store
+
+MAX_USED = 50  # value flows that are kept of one call
+_UNKNOWN = Tool()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the index says for one call, at the moment of asking."""
+
+    traces: tuple[Trace, ...] = ()
+    entered: Place | None = None
+    exposures: tuple[Exposure, ...] = ()
+    full: bool = False
+
+    @property
+    def used(self) -> tuple[Used, ...]:
+        """The value flows into the call."""
+        out: dict[Used, None] = {}
+        for trace in self.traces:
+            if "intent" in trace.kinds:
+                out[Used(trace.argument, "intent")] = None
+            for place in (*trace.places[:3], *trace.held[:1]):
+                out[_used(trace.argument, place)] = None
+            for part in trace.parts:
+                if not part.whole or "trusted" not in trace.kinds:
+                    out[_used(trace.argument, part.place, part.way, whole=part.whole)] = None
+        return tuple(out)[:MAX_USED]
+
+
+NOTHING_SEEN = Seen()
+
+
+@dataclass(slots=True)
+class _Held:
+    index: OriginIndex
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    told_full: bool = False
+
+
+class Origins:
+    """One index per task tree. `secret` keys the digests by which a store's memory outlives the task."""
+
+    def __init__(self, manifest: Manifest, compiled: CompiledManifest, store: Store, secret: bytes, max_atoms: int) -> None:
+        self._manifest, self._compiled, self._store, self._secret = manifest, compiled, store, secret
+        self._max_atoms = max_atoms
+        self._trees: dict[str, _Held] = {}
+        self._lock = threading.Lock()
+
+    # What enters -------------------------------------------------------------------------------------------------------
+
+    def begin(self, task: GuardedTask) -> None:
+        """A task begins. A sub-task shares its parent's index: what is delegated grants no origin that the parent lacks."""
+        if task.parent is None:
+            for turn in task.turns:
+                self.turned(task, turn)
+        else:
+            held = self._of(task)
+            with held.lock:
+                for turn in task.turns:
+                    if turn.kind in ("quote", "observe", "value"):
+                        held.index.enter(turn.text)
+
+    def turned(self, task: GuardedTask, turn: Turn) -> None:
+        """Text entered the task."""
+        held = self._of(task)
+        with held.lock:
+            if turn.kind == "intent":
+                if task.parent is None:
+                    held.index.intent.add(_own_words(task))
+            elif turn.kind == "say":
+                held.index.intent.add(turn.text)
+            else:
+                held.index.enter(turn.text)
+
+    def end(self, task: GuardedTask) -> None:
+        """The tree has ended; nothing asks for its index any more."""
+        if task.parent is None:
+            with self._lock:
+                self._trees.pop(task.record.root, None)
+
+    def _of(self, task: GuardedTask) -> _Held:
+        root = task.record.root
+        with self._lock:
+            held = self._trees.get(root)
+            if held is None:
+                held = self._trees[root] = _Held(OriginIndex(max_atoms=self._max_atoms, max_grams=2 * self._max_atoms))
+                if task.resumed:
+                    # What this task was shown elsewhere is not known here: no field can count as trusted, and anything may have entered.
+                    held.index.full = True
+                    held.index.enter("what this task was shown in another process")
+            return held
+
+    # What is asked -----------------------------------------------------------------------------------------------------
+
+    def look(self, task: GuardedTask | None, tool: str, plain: Mapping[str, Plain]) -> Seen:
+        """Where the arguments of a call came from, and what the task has been shown."""
+        if task is None:
+            return Seen()
+        declared = self._manifest.tools.get(tool, _UNKNOWN)
+        deep = declared.writes or declared.leaves
+        held, urls = self._of(task), self._compiled.urls.get(tool, frozenset())
+        with held.lock:
+            index = held.index
+            traces = tuple(trace for name, value in plain.items() for trace in index.trace(tool, name, value, url=name in urls, deep=deep))
+            return Seen(traces, index.entered, tuple(index.exposures.values()), index.full)
+
+    # What calls do -----------------------------------------------------------------------------------------------------
+
+    def wrote(self, ticket: Ticket) -> None:
+        """A call is about to run: what it writes into a store, and did not get from the intent or a trusted field, stays tainted there.
+
+        Raises:
+            StoreError: it cannot be remembered, so that the call must not run.
+        """
+        tool = self._manifest.tools.get(ticket.call.tool, _UNKNOWN)
+        if tool.store is None or not tool.writes or ticket.task is None:
+            return
+        forms: dict[str, None] = {}
+        for trace in ticket.seen.traces if ticket.seen else ():
+            if not trace.kinds & {"intent", "trusted"}:
+                forms.update(dict.fromkeys(written_forms(trace.value, trace.argument, trace.path)))
+        if forms:
+            self._store.taint(tool.store, [self._keyed(tool.store, form) for form in forms], ticket.task.id, ticket.id)
+
+    def saw(self, ticket: Ticket, plain: Plain, *, failed: bool = False) -> str:
+        """An output, or a part of one, reached the agent; `failed`: it is the text of an error, which has no fields.
+
+        The answer is a sentence if the index has just become full, else empty.
+        """
+        if ticket.task is None:
+            return ""
+        name = ticket.call.tool
+        tool = self._manifest.tools.get(name, _UNKNOWN)
+        labels = self._compiled.labels.get(name)
+        form: Form = "text" if failed else tool.format
+        found = leaves(plain, labels, form) if labels else leaves(plain, OutputLabels("untrusted", ()))
+        if ticket.saw_untrusted:
+            # What a sub-agent answers carries the labels of all that it saw.
+            found = [Leaf(leaf.path, leaf.value, lower(leaf.label, "untrusted"), leaf.record) for leaf in found]
+        held = self._of(ticket.task)
+        traces = ticket.seen.traces if ticket.seen else ()
+        with held.lock:
+            index = held.index
+            output = Output(
+                ticket.seq, ticket.id, name, found, tuple(leaf for name, value in ticket.plain.items() for *_, leaf in argument_leaves(value, name)), tuple(tool.reveals or ()),
+                any(trace.anchored for trace in traces if trace.value is not None), index.named(name, ticket.plain),
+                name in self._compiled.endorsed_tools, ticket.task.id,
+            )  # fmt: skip
+            index.observe(output, (lambda asked: self._remembered(tool.store, asked)) if tool.store else None)
+            if any(leaf.label == "untrusted" for leaf in found):
+                ticket.note_untrusted()
+            if index.full and not held.told_full:
+                held.told_full = True
+                return f"the origin index of this task is full ({self._max_atoms} values): no field counts as trusted any more"
+        return ""
+
+    def blind(self, ticket: Ticket) -> str:
+        """Something was shown that could not be taken in: nobody can tell what it did not hold. The answer is a sentence."""
+        if ticket.task is None:
+            return ""
+        held = self._of(ticket.task)
+        with held.lock:
+            held.index.full = True
+            held.index.enter("an output that could not be indexed")
+        ticket.note_untrusted()
+        return "an output could not be indexed: no field of this task counts as trusted any more"
+
+    def _remembered(self, store: str | None, forms: Sequence[str]) -> frozenset[str]:
+        if store is None or not forms:
+            return frozenset()
+        keys = {self._keyed(store, form): form for form in forms}
+        return frozenset(keys[key] for key in self._store.tainted(store, list(keys)))
+
+    def _keyed(self, store: str, form: str) -> str:
+        return hmac.new(self._secret, f"{store}\0{form}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]
+
+
+def _own_words(task: GuardedTask) -> str:
+    """The intent without what was filled into it."""
+    text = task.record.intent
+    for start, end in sorted(task.filled, reverse=True):
+        text = f"{text[:start]}{HIDDEN}{text[end:]}"
+    return text
+
+
+def _used(argument: str, place: Place, way: str = "", *, whole: bool = True) -> Used:
+    return Used(argument, place.kind, place.call_id, place.tool, place.shown, way, whole)

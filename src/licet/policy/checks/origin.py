@@ -1,0 +1,117 @@
+"""Whether the values of a call come from where they may: trust is exact, taint is loose (design § 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from licet.chain.origin import Place, Trace
+from licet.chain.text import exact, kind
+from licet.manifest.labels import OriginRule
+from licet.policy.request import MAX_NAMED, Facts, Request, reason
+from licet.policy.rules import content_of, destinations_of, rules_of
+from licet.records import Effect, Reason
+
+FULL = " (the origin index of this task is full, so that no field counts as trusted)"
+
+
+def argument(request: Request, facts: Facts) -> Iterator[Reason]:
+    """Every leaf of an argument comes from where each rule that speaks of it lets it come from; null and nothing pass."""
+    told = 0
+    for trace in facts.traces:
+        for rule in rules_of(request.tool, trace, facts):
+            if _is_nothing(trace) or trace.allows(rule.allowed) is not None:
+                continue
+            asked = trace.allows(rule.ask)
+            effect: Effect = "ask" if asked is not None else rule.otherwise
+            told += 1
+            if told <= MAX_NAMED:
+                sentence, path = _why(trace, rule, facts, endorsed=asked is not None)
+                yield reason("origin.argument", sentence, path, effect, hint=f"it may come from {rule}", value=str(trace.value)[:500])
+            break
+
+
+def unanchored(request: Request, facts: Facts) -> Iterator[Reason]:
+    """After untrusted content entered, something that identifies what a write acts on must lead back to the intent."""
+    tool = facts.tool(request.tool)
+    if tool is None or not tool.writes or facts.entered is None:
+        return
+    speaking = [trace for trace in facts.traces if not _is_nothing(trace)]
+    receiving = destinations_of(request.tool, facts)
+    identifying = [trace for trace in speaking if trace.argument in receiving or any(True for _ in rules_of(request.tool, trace, facts))]
+    if not identifying:
+        free = content_of(request.tool, facts)
+        identifying = [trace for trace in speaking if trace.argument not in free] or speaking
+    if any(trace.anchored for trace in identifying):
+        return
+    named = ", ".join(dict.fromkeys(f"`{trace.leaf}`" for trace in identifying[:3])) or "nothing in the call"
+    verb = "leads" if len(identifying) == 1 else "lead"
+    sentence = (
+        f"after {facts.entered} was shown, {named} of `{request.tool}` {verb if identifying else 'leads'} back to nothing in the intent"
+    )
+    if identifying and len(identifying) > 1:
+        sentence = f"after {facts.entered} was shown, none of {named} of `{request.tool}` leads back to the intent"
+    yield reason("origin.unanchored", sentence, (request.tool, *_place_path(facts.entered)))
+
+
+def content(request: Request, facts: Facts) -> Iterator[Reason]:
+    """An address, a link or a secret from an untrusted source, inside free text that leaves."""
+    tool = facts.tool(request.tool)
+    if tool is None or not tool.leaves:
+        return
+    told: set[tuple[str, str, str]] = set()
+    for trace in facts.traces:
+        if any(True for _ in rules_of(request.tool, trace, facts)):
+            continue
+        for part in trace.parts:
+            key = (trace.leaf, part.what, str(part.place))
+            if part.what not in _SENSITIVE or part.place.kind not in ("untrusted", "unseen") or key in told or len(told) >= MAX_NAMED:
+                continue
+            if part.whole and trace.kinds & {"intent", "trusted"}:
+                continue
+            told.add(key)
+            way = f", found by undoing {part.way}" if part.way else ""
+            sentence = f"{part.what} in `{trace.leaf}` came from {part.place}{way}"
+            yield reason("origin.content", sentence, (trace.leaf, part.what, *_place_path(part.place)), value=part.value[:500])
+
+
+_SENSITIVE = frozenset({"an address", "a link", "an account number", "a secret"})
+
+
+def _is_nothing(trace: Trace) -> bool:
+    return trace.value is None or (not isinstance(trace.value, bool) and not exact(trace.value))
+
+
+def _why(trace: Trace, rule: OriginRule, facts: Facts, *, endorsed: bool) -> tuple[str, tuple[str, ...]]:
+    """One sentence with the path, and the path: argument, atom, call, field, label."""
+    what = f"`{trace.leaf}`"
+    if trace.value.__class__ is bool:
+        return f"{what} is true or false, which has no origin", (trace.leaf,)
+    place = _best_place(trace, rule)
+    atom = f"{kind(str(trace.value)).partition(' ')[2]} #{trace.digest}"
+    full = FULL if facts.full else ""
+    if place is None:
+        return f"{what} ({atom}) came from nowhere that the guard has seen, and it must come from {_short(rule)}{full}", (trace.leaf, atom)
+    way = next((f", found by undoing {part.way}" for part in trace.parts if part.way and part.whole), "")
+    then = "a person confirms values from there" if endorsed else f"not from {_short(rule)}"
+    return f"{what} ({atom}) came from {place}{way}: {then}{full}", (trace.leaf, atom, *_place_path(place))
+
+
+def _short(rule: OriginRule) -> str:
+    words = [
+        {"intent": "the intent", "trusted": "a trusted field", "counterpart": "a counterpart", "nowhere": "the model"}.get(
+            str(term), f"`{term}`"
+        )
+        for term in rule.allowed
+    ]
+    return " or ".join(words) or "anywhere without a person"
+
+
+def _best_place(trace: Trace, rule: OriginRule) -> Place | None:
+    for term in rule.endorsements:
+        if (place := trace.endorsed(term)) is not None:
+            return place
+    return next(iter((*trace.places, *trace.held)), None)
+
+
+def _place_path(place: Place) -> tuple[str, ...]:
+    return (f"call {place.seq}", place.tool or "model input", place.shown, place.kind)

@@ -1,0 +1,44 @@
+"""Which rules of origin speak of an argument: what the manifest declares, else what is safe by default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from licet.chain.origin import Trace
+from licet.manifest.labels import OriginRule
+from licet.policy.request import Facts
+
+DEFAULT = OriginRule(("intent", "trusted"))
+"""For whatever names a party or a place outside, in a tool that writes or through which data leaves."""
+
+RECEIVERS = frozenset({"to", "recipient", "recipients", "cc", "bcc", "url", "channel", "email"})
+"""Arguments that name who receives, unless the manifest says `destination: false`."""
+
+
+def rules_of(tool: str, trace: Trace, facts: Facts) -> Iterator[OriginRule]:
+    """The rules for one leaf: every layer's, or the default where no layer speaks of the argument's origin or calls it content."""
+    declared = False
+    for grant in facts.scope.grants_of(tool) if facts.scope else ():
+        for sourced in grant.sourced:
+            if sourced.argument == trace.argument:
+                declared = True
+                if sourced.governs(trace.path):
+                    yield sourced.rule
+    info = facts.tool(tool)
+    if not declared and trace.party and info is not None and (info.writes or info.leaves) and trace.argument not in content_of(tool, facts):
+        yield DEFAULT
+
+
+def content_of(tool: str, facts: Facts) -> frozenset[str]:
+    """The arguments that are declared free text."""
+    grants = facts.scope.grants_of(tool) if facts.scope else ()
+    return frozenset().union(*(grant.content for grant in grants))
+
+
+def destinations_of(tool: str, facts: Facts) -> frozenset[str]:
+    """The arguments that name who or what receives: declared, or implied by their name."""
+    grants = facts.scope.grants_of(tool) if facts.scope else ()
+    declared: frozenset[str] = frozenset().union(*(grant.destinations for grant in grants))
+    info = facts.tool(tool)
+    refused = {name for name, rule in (info.arguments if info else {}).items() if rule.destination is False}
+    return declared | (RECEIVERS & {trace.argument for trace in facts.traces}) - refused
