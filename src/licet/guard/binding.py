@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from licet.canonical import Plain
+from licet.definition import definition_digest, parameters_of
 from licet.errors import SnapshotError, UsageError
 from licet.snapshot import Snapshot, snapshot
 
@@ -90,6 +91,20 @@ def read_signature(function: Callable[..., Any]) -> ToolSignature:
                 # The developer's own sentinel: left out of the judged call.
                 continue
     return ToolSignature(signature, receiver, defaults, fallbacks, injected)
+
+
+def definition_of(tool: str, function: Callable[..., Any], signature: ToolSignature | None = None) -> str:
+    """The digest of what a callable shows of itself as the tool `tool`; a guarded twin shows what its original does.
+
+    Raises:
+        UsageError: the signature cannot be read.
+    """
+    read = signature or read_signature(function)
+    left_out = read.injected | ({read.receiver} if read.receiver else set())
+    description = getattr(function, "__doc__", None)
+    return definition_digest(
+        tool, description if isinstance(description, str) else "", parameters_of(read.signature, annotations_of(function), left_out)
+    )
 
 
 def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:

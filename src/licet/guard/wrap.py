@@ -12,10 +12,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mappi
 from dataclasses import dataclass
 from typing import Any
 
-from licet.canonical import digest
 from licet.errors import Denied, UsageError
 from licet.guard.asking import Asking
-from licet.guard.binding import Bound, ToolSignature, annotations_of, read_signature
+from licet.guard.binding import Bound, ToolSignature, annotations_of, definition_of, read_signature
 from licet.guard.gate import Gate
 from licet.guard.ticket import Ticket, running
 from licet.policy.engine import weigh
@@ -76,7 +75,7 @@ def wrap(gate: Gate, asking: Asking, function: Callable[..., Any], name: str | N
     wrapping = _Wrapping(gate, asking, tool, function, signature)
     twin = _twin(wrapping, function)
     _dress(twin, function, tool, signature)
-    gate.register(tool, signature, _definition(tool, twin))
+    gate.register(tool, signature, definition_of(tool, function, signature))
     return twin
 
 
@@ -301,6 +300,7 @@ def _dress(twin: Callable[..., Any], function: Callable[..., Any], tool: str, si
         value = getattr(function, attribute, None)
         if isinstance(value, str):
             setattr(twin, attribute, value)
+    twin.__licet_tool__ = tool  # type: ignore[attr-defined]  # for `licet pin`, which finds the twin in its module
     if not hasattr(function, "__name__"):
         twin.__name__ = twin.__qualname__ = tool
     hints = annotations_of(function)  # resolved: the twin's globals are ours
@@ -311,8 +311,3 @@ def _dress(twin: Callable[..., Any], function: Callable[..., Any], tool: str, si
     ]
     returns = hints.get("return", signature.signature.return_annotation)
     twin.__signature__ = signature.signature.replace(parameters=parameters, return_annotation=returns)  # type: ignore[attr-defined]
-
-
-def _definition(tool: str, twin: Callable[..., Any]) -> str:
-    """The digest of what a tool shows of itself: name, description, signature."""
-    return digest({"name": tool, "description": twin.__doc__ or "", "signature": str(inspect.signature(twin))})
