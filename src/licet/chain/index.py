@@ -265,7 +265,7 @@ class OriginIndex:
         places: list[Place] = []
         if self.intent.holds(value, names, url=url):
             kinds.add("intent")
-        keys = self._hashes(list(whole))
+        keys = list(self._hashes(list(whole)))
         chosen: tuple[tuple[OriginKind, dict[int, tuple[int, ...]]], ...] = (("trusted", self._trust), ("counterpart", self._counterparts))
         for kind_of, index in chosen:
             refs = [ref for key in keys for ref in index.get(key, ())]

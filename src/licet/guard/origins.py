@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from licet.canonical import Plain
-from licet.chain.index import OriginIndex, Output, written_forms
+from licet.chain.index import OriginIndex, Output, store_forms, written_forms
 from licet.chain.intent import HIDDEN
 from licet.chain.origin import Exposure, Place, Trace
 from licet.chain.outputs import Form, Leaf, argument_leaves, leaves
@@ -138,9 +138,13 @@ class Origins:
         if tool.store is None or not tool.writes or ticket.task is None:
             return
         forms: dict[str, None] = {}
+        # What a person was asked about, and approved, that person vouches for.
+        vouched = {found.path[0] for found in ticket.decision.reasons if found.effect == "ask" and found.path and not found.observed}
         for trace in ticket.seen.traces if ticket.seen else ():
-            if not trace.kinds & {"intent", "trusted"}:
-                forms.update(dict.fromkeys(written_forms(trace.value, trace.argument, trace.path)))
+            if not trace.kinds & {"intent", "trusted"} and trace.leaf not in vouched:
+                forms.update(dict.fromkeys(store_forms(trace.value, trace.path, trace.argument)))
+                for part in trace.parts:
+                    forms.update(dict.fromkeys(written_forms(part.value, trace.argument, trace.path)))
         if forms:
             self._store.taint(tool.store, [self._keyed(tool.store, form) for form in forms], ticket.task.id, ticket.id)
 
