@@ -23,7 +23,8 @@ class ToolCall:
     """A call that an agent wants made: all that a framework adapter has to say.
 
     `known` are the names of the tool's parameters where the framework knows them (closed world); None: the guard asks the
-    wrapped function or the manifest. `reason` is what the agent itself says the call is for.
+    wrapped function or the manifest. `reason` is what the agent itself says the call is for. `definition` is the digest of the tool's
+    definition where the framework has the tool at hand; else that of the wrapped function counts.
     """
 
     tool: str
@@ -36,6 +37,7 @@ class ToolCall:
     reason: str | None = None
     known: tuple[str, ...] | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    definition: str = ""
 
 
 @dataclass(frozen=True, slots=True)

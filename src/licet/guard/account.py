@@ -6,6 +6,7 @@ from typing import Any
 
 from licet.canonical import Plain
 from licet.denial import leading
+from licet.guard.stated import reason_digest
 from licet.guard.task import GuardedTask
 from licet.guard.ticket import Ticket
 from licet.manifest import Manifest
@@ -16,12 +17,15 @@ from licet.telemetry import semconv
 def ledger_fields(ticket: Ticket) -> dict[str, Plain]:
     """The ledger's account of a call: the seven facts that draft-ietf-wimse-aims asks for, by digests where contents are."""
     task = ticket.task
-    return {
+    fields: dict[str, Plain] = {
         "call": ticket.id, "task": task.id if task else "", "txn": task.record.root if task else "", "seq": ticket.seq,
         "agent": task.record.agent if task else "", "sub": task.record.principal if task else "", "tool": ticket.call.tool,
         "call_id": ticket.call.call_id or "", "framework": ticket.call.framework, "args": ticket.args_digest,
         "outcome": ticket.decision.outcome, "judged": ticket.decision.judged, "checks": list(dict.fromkeys(ticket.decision.checks)),
     }  # fmt: skip
+    if digested := reason_digest(ticket.call):
+        fields["reason"] = digested
+    return fields
 
 
 def span_attributes(ticket: Ticket, manifest: Manifest) -> dict[str, Any]:
@@ -39,11 +43,19 @@ def span_attributes(ticket: Ticket, manifest: Manifest) -> dict[str, Any]:
             semconv.INTENT_DECLARED: manifest.tasks[task.record.kind].intent, semconv.CHAIN_DEPTH: task.depth,
             semconv.ACTOR_ID: task.record.agent,
         }  # fmt: skip
+    if digested := reason_digest(call):
+        attributes[semconv.CALL_REASON_DIGEST] = digested
     if call.call_id:
         attributes[semconv.TOOL_CALL_ID] = call.call_id
     if call.session:
         attributes[semconv.CONVERSATION_ID] = call.session
     return attributes
+
+
+def stored_attributes(ticket: Ticket) -> dict[str, Any]:
+    """What the embedded store keeps of the call's span, and what the agent said, which no span has."""
+    kept = dict(ticket._span.attributes) if ticket._span else {}
+    return kept | {semconv.CALL_REASON: ticket.call.reason} if ticket.call.reason else kept
 
 
 def outcome_attributes(decision: Decision) -> dict[str, Any]:

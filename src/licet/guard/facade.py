@@ -135,6 +135,14 @@ class Guard:
         """The guarded twin of any callable, under `name` in the manifest."""
         return wrap(self._gate, self._asking, function, name)
 
+    @property
+    def definitions(self) -> dict[str, str]:
+        """The digest of the definition of each tool that this guard has met so far: wrapped, or called through a framework.
+
+        Written to a file as JSON, it is what `licet pin --from FILE` reads.
+        """
+        return dict(self._gate.definitions)
+
     def install(self, framework: str) -> Callable[[], None]:
         """Guard every tool call of a framework in this process, sub-agents included. The answer takes it back.
 

@@ -14,10 +14,11 @@ from licet.approval import ApprovalRequest
 from licet.canonical import Plain, digest, digest_text, recordable
 from licet.denial import explain, leading
 from licet.errors import Denied, LicetError, StoreError, TicketSpent, UsageError
-from licet.guard.account import ledger_fields, outcome_attributes, owner_of, span_attributes
+from licet.guard.account import ledger_fields, outcome_attributes, owner_of, span_attributes, stored_attributes
 from licet.guard.binding import Bound, ToolSignature
 from licet.guard.judge import Judge, Judged
 from licet.guard.parts import Parts
+from licet.guard.stated import stated, without_reason
 from licet.guard.task import GuardedTask
 from licet.guard.ticket import Ticket, running_ticket
 from licet.manifest import Tool
@@ -40,10 +41,16 @@ class Gate:
         self._judge = Judge(parts)
         self._pending: dict[tuple[str, ...], Ticket] = {}
         self._lock = threading.Lock()
+        self._asked_in: dict[str, str] = {}  # by wrapped tool, the parameter in which the agent states its reason
+        self.definitions: dict[str, str] = {}
 
-    def register(self, tool: str, signature: ToolSignature, definition: str) -> None:
-        """Remember how a wrapped tool is called, for adapters that meet it by name. `definition` is the digest of what it shows."""
+    def register(self, tool: str, signature: ToolSignature, definition: str, reason_in: str = "") -> None:
+        """Remember how a wrapped tool is called, for adapters that meet it by name. `definition` is the digest of what it shows,
+        `reason_in` the parameter that was added to ask for a reason.
+        """
         self._judge.signatures[tool] = (signature, definition)
+        self._asked_in[tool] = reason_in
+        self.definitions[tool] = definition
 
     def declared_arguments(self, tool: str) -> frozenset[str]:
         """The arguments of which the manifest speaks."""
@@ -65,7 +72,9 @@ class Gate:
             return self._undecided(call, error)
 
     def _begin(self, call: ToolCall, named: GuardedTask | str | None, bound: Bound | None, problem: str) -> Ticket:
-        call = _recordable(call)
+        call = _recordable(self._stated(call))
+        if call.definition:
+            self.definitions[call.tool] = call.definition
         signature = self._judge.signatures.get(call.tool, (None, ""))[0]
         if bound is None and not problem:
             bound, problem = self._judge.bind(call, signature)
@@ -93,6 +102,11 @@ class Gate:
         else:
             self._refuse(ticket)
         return ticket
+
+    def _stated(self, call: ToolCall) -> ToolCall:
+        """The call with its reason apart: it is no argument of the tool's."""
+        call = without_reason(call, self._asked_in.get(call.tool, ""))
+        return call if call.reason is None else replace(call, reason=stated(call.reason))
 
     def _joined(self, call: ToolCall, outer: Ticket, bound: Bound | None, args_digest: str) -> Ticket:
         ticket = Ticket(outer.id, call, outer.decision, task=outer.task, bound=bound, digest=args_digest)
@@ -138,7 +152,7 @@ class Gate:
             args_digest=ticket.args_digest, now=self._p.clock.now(), expires=self._p.tasks.expires(task), step=ticket.seq,
             purpose=self._p.manifest.tasks[task.record.kind].intent, intent_digest=digest_text(task.record.intent), actors=task.agents,
             context={"traceparent": traceparent, "policy_version": self._p.manifest.digest},
-            tool_digest=self._judge.signatures[name][1] if name in self._judge.signatures else "",
+            tool_digest=ticket.call.definition or self._judge.signatures.get(name, (None, ""))[1],
         )  # fmt: skip
 
     def _durable(self, tool: Tool | None) -> bool:
@@ -301,6 +315,11 @@ class Gate:
 
     def peek(self, call: ToolCall, *, task: GuardedTask | str | None = None) -> str:
         """See `Judge.peek`."""
+        try:
+            call = self._stated(call)
+        # As for `begin`: what cannot be decided is a denial.
+        except Exception:  # noqa: BLE001 - see above
+            return "deny"
         return self._judge.peek(call, task=task)
 
     def _update(self, ticket: Ticket, status: CallStatus, error_type: str = "") -> None:
@@ -309,7 +328,7 @@ class Gate:
             self._p.store.update_call(
                 ticket.id, status=status, ended=self._p.clock.now(), result_digest=ticket.result_digest, error_type=error_type,
                 jti=ticket._token.jti if ticket._token else "", trace_id=span.trace_id if span else "",
-                span_id=span.span_id if span else "", attributes=_json(span.attributes) if span else "",
+                span_id=span.span_id if span else "", attributes=_json(stored_attributes(ticket)) if span else "",
                 decision=ticket.decision if status == "denied" else None,
             )  # fmt: skip
         except StoreError:
@@ -342,7 +361,7 @@ def _text_of(thing: object) -> str:
 
 def _recordable(call: ToolCall) -> ToolCall:
     """The call with names that can stand in a record: a model chooses tool names and call ids, and can choose any text."""
-    fields = {name: getattr(call, name) for name in ("tool", "call_id", "framework", "agent", "run", "session")}
+    fields = {name: getattr(call, name) for name in ("tool", "call_id", "framework", "agent", "run", "session", "definition")}
     cleaned: dict[str, Any] = {name: recordable(text) for name, text in fields.items() if text is not None or name == "tool"}
     same = all(type(fields[name]) is str and fields[name] == text for name, text in cleaned.items())
     return call if same else replace(call, **cleaned)

@@ -87,7 +87,7 @@ class Judge:
         plain, dropped = (bound.plain, bound.dropped) if bound else ({}, ())
         # Paths are resolved here, before anything is locked.
         reaches = self._p.own_files.reaches(plain)
-        return Request(call.tool, plain, self._p.clock.now(), known, nulls, problem, dropped, reaches)
+        return Request(call.tool, plain, self._p.clock.now(), known, nulls, problem, dropped, reaches, call.reason or "", call.definition)
 
     def judge(self, ticket: Ticket, request: Request, *, approved: bool = False) -> Judged:
         """Decide, and take what the budgets must give, in one transaction."""
@@ -182,7 +182,7 @@ class Judge:
         )
         facts = Facts(
             self._p.manifest, task.record, expired, task.scope, measures, uncountable, tx.last_tool(task.id), chains,
-            seen.traces, seen.entered, seen.exposures, seen.full, self.signatures.get(request.tool, (None, ""))[1],
+            seen.traces, seen.entered, seen.exposures, seen.full, request.definition or self.signatures.get(request.tool, (None, ""))[1],
         )  # fmt: skip
         return facts, wanted
 
@@ -219,6 +219,7 @@ class Judge:
         return CallRecord(
             id=ticket.id, task_id=ticket.task.id if ticket.task else "", seq=0, tool=call.tool, call_id=call.call_id or "",
             framework=call.framework, status=status[decision.outcome], decision=decision, args_digest=ticket.args_digest, started=now, used=ticket.seen.used if ticket.seen else (),
+            attributes={semconv.CALL_REASON: call.reason} if call.reason else {},
         )  # fmt: skip
 
     def peek(self, call: ToolCall, *, task: GuardedTask | str | None = None) -> str:

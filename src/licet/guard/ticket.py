@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from licet.canonical import Plain
@@ -185,7 +185,8 @@ class Ticket:
             headers["Licet-Call-Token"] = self.token
         if self._span and self._span.traceparent:
             headers["traceparent"] = self._span.traceparent
-        return CurrentCall(self.call, self.task.id if self.task else "", self.token or "", headers)
+        # The agent's stated reason is for those who watch; the tool must not come to depend on it.
+        return CurrentCall(replace(self.call, reason=None), self.task.id if self.task else "", self.token or "", headers)
 
 
 running_ticket: ContextVar[Ticket | None] = ContextVar("licet_ticket", default=None)

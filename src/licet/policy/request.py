@@ -24,6 +24,8 @@ class Request:
     `unjudgeable` says why the arguments could not be bound or frozen; then `plain` is empty.
     `dropped` are unknown arguments that the tool does not get, because the manifest says `unknown_arguments: drop`.
     `reaches` are arguments that lead to Licet's own files: (argument, which).
+    `reason` is what the agent says the call is for, in its own words. `definition` is the digest of the tool's definition as the
+    framework that makes the call has it.
     """
 
     tool: str
@@ -34,6 +36,8 @@ class Request:
     unjudgeable: str = ""
     dropped: tuple[str, ...] = ()
     reaches: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+    definition: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ RESULT_DIGEST = "licet.result.digest"
 CHAIN_DEPTH = "licet.chain.depth"
 CHAIN_PREVIOUS_TOOL = "licet.chain.previous_tool"
 CALL_SEQ = "licet.call.seq"
+CALL_REASON = "licet.call.reason"  # the agent's own words: in the embedded store only, never on a span
+CALL_REASON_DIGEST = "licet.call.reason_digest"
 MODE = "licet.mode"
 
 # Low-cardinality values of `error.type`.
