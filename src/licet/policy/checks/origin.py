@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from licet.chain.intent import words_of
 from licet.chain.origin import Place, Trace
 from licet.chain.text import exact, kind
 from licet.manifest.labels import OriginRule
 from licet.policy.request import MAX_NAMED, Facts, Request, reason
-from licet.policy.rules import content_of, destinations_of, rules_of
+from licet.policy.rules import destinations_of, rules_of
 from licet.records import Effect, Reason
 
+_IDENTIFYING = frozenset(
+    {"id", "ids", "uuid", "guid", "key", "ref", "reference", "number", "no", "nr", "name", "names", "path", "file", "filename"}
+)
 FULL = " (the origin index of this task is full, so that no field counts as trusted)"
 
 
@@ -31,26 +35,30 @@ def argument(request: Request, facts: Facts) -> Iterator[Reason]:
 
 
 def unanchored(request: Request, facts: Facts) -> Iterator[Reason]:
-    """After untrusted content entered, something that identifies what a write acts on must lead back to the intent."""
+    """After untrusted content entered, something that identifies what a write acts on must lead back to the intent.
+
+    A call in which nothing is identified (`start_engine()`, `set_volume(3)`) leaves nothing to choose, and passes.
+    """
     tool = facts.tool(request.tool)
     if tool is None or not tool.writes or facts.entered is None:
         return
-    speaking = [trace for trace in facts.traces if not _is_nothing(trace)]
     receiving = destinations_of(request.tool, facts)
-    identifying = [trace for trace in speaking if trace.argument in receiving or any(True for _ in rules_of(request.tool, trace, facts))]
-    if not identifying:
-        free = content_of(request.tool, facts)
-        identifying = [trace for trace in speaking if trace.argument not in free] or speaking
-    if any(trace.anchored for trace in identifying):
+    identifying = [
+        trace
+        for trace in facts.traces
+        if not _is_nothing(trace)
+        and (
+            trace.argument in receiving
+            or not _IDENTIFYING.isdisjoint(words_of(trace.argument))
+            or any(True for _ in rules_of(request.tool, trace, facts))
+        )
+    ]
+    if not identifying or any(trace.anchored for trace in identifying):
         return
-    named = ", ".join(dict.fromkeys(f"`{trace.leaf}`" for trace in identifying[:3])) or "nothing in the call"
-    verb = "leads" if len(identifying) == 1 else "lead"
-    sentence = (
-        f"after {facts.entered} was shown, {named} of `{request.tool}` {verb if identifying else 'leads'} back to nothing in the intent"
-    )
-    if identifying and len(identifying) > 1:
-        sentence = f"after {facts.entered} was shown, none of {named} of `{request.tool}` leads back to the intent"
-    yield reason("origin.unanchored", sentence, (request.tool, *_place_path(facts.entered)))
+    named = ", ".join(dict.fromkeys(f"`{trace.leaf}`" for trace in identifying[:3]))
+    leads = f"{named} of `{request.tool}` leads" if len(identifying) == 1 else f"none of {named} of `{request.tool}` leads"
+    back = "back to nothing in the intent" if len(identifying) == 1 else "back to the intent"
+    yield reason("origin.unanchored", f"after {facts.entered} was shown, {leads} {back}", (request.tool, *_place_path(facts.entered)))
 
 
 def content(request: Request, facts: Facts) -> Iterator[Reason]:
