@@ -25,12 +25,6 @@ _MAX_DEPTH = 20
 _CUT = "nested too deep"
 
 
-class AskedReason:
-    """Marks, within `Annotated`, the parameter that the guard added to ask for a reason. It is no part of the tool's definition."""
-
-    __slots__ = ()
-
-
 def definition_digest(name: str, description: str, parameters: Plain) -> str:
     """The digest of a definition. `parameters` is what `parameters_of` or `schema_of` made."""
     return digest({"name": _text(name), "description": _text(inspect.cleandoc(description)), "parameters": parameters})
@@ -42,9 +36,14 @@ def parameters_of(signature: inspect.Signature, hints: Mapping[str, Any], left_o
     `hints` are its annotations, resolved. `left_out` are parameters that are not the agent's (`self`, what a framework fills in).
     """
     return [
-        {"name": name, "kind": parameter.kind.name, "annotation": _annotation(annotation, ()), "default": _default(parameter.default)}
+        {
+            "name": name,
+            "kind": parameter.kind.name,
+            "annotation": _annotation(hints.get(name, parameter.annotation), ()),
+            "default": _default(parameter.default),
+        }
         for name, parameter in signature.parameters.items()
-        if name not in left_out and not _is_ours(annotation := hints.get(name, parameter.annotation))
+        if name not in left_out
     ]
 
 
@@ -90,10 +89,6 @@ def _json(value: Any, depth: int) -> Plain:
             for key, item in value.items()
         }
     return [_json(item, depth + 1) for item in value] if isinstance(value, (list, tuple)) else _value(value)
-
-
-def _is_ours(annotation: Any) -> bool:
-    return any(isinstance(mark, AskedReason) for mark in getattr(annotation, "__metadata__", ()))
 
 
 def _default(default: Any) -> Plain:

@@ -21,12 +21,19 @@ _FILLED_IN = frozenset({"InjectedToolArg", "_DirectlyInjectedToolArg", "Runnable
 _NAMED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
+class AskedReason:
+    """Marks, within `Annotated`, the parameter that a guarded twin has to ask for a reason. It is no part of the tool."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class ToolSignature:
     """What a tool's own signature says.
 
     `receiver` is the name of `self` or `cls`, and `injected` are the parameters that the agent's framework fills in; both are handed
-    through unjudged, because they are not the agent's to choose.
+    through unjudged, because they are not the agent's to choose. `asks` is the parameter in which a twin that is wrapped once more asks
+    for a reason; it is not in `signature`.
     """
 
     signature: inspect.Signature
@@ -34,6 +41,7 @@ class ToolSignature:
     defaults: Mapping[str, Plain] = field(default_factory=dict)
     fallbacks: Mapping[str, Any] = field(default_factory=dict)  # what each default was when the tool was wrapped
     injected: frozenset[str] = frozenset()
+    asks: str = ""
 
     @functools.cached_property
     def known(self) -> frozenset[str]:
@@ -77,8 +85,10 @@ def read_signature(function: Callable[..., Any]) -> ToolSignature:
     except (TypeError, ValueError) as error:
         raise UsageError("this callable has no signature that can be read; wrap it in a function with named parameters") from error
     parameters = list(signature.parameters.values())
-    receiver = parameters[0].name if parameters and _is_plain_method(function, parameters[0].name) else None
     hints = annotations_of(function)
+    asks = next((p.name for p in parameters if _asks_reason(hints.get(p.name, p.annotation))), "")
+    parameters = [parameter for parameter in parameters if parameter.name != asks]
+    receiver = parameters[0].name if parameters and _is_plain_method(function, parameters[0].name) else None
     injected = frozenset(p.name for p in parameters if _is_filled_in(hints.get(p.name, p.annotation)))
     defaults: dict[str, Plain] = {}
     fallbacks: dict[str, Any] = {}
@@ -90,7 +100,7 @@ def read_signature(function: Callable[..., Any]) -> ToolSignature:
             except SnapshotError:
                 # The developer's own sentinel: left out of the judged call.
                 continue
-    return ToolSignature(signature, receiver, defaults, fallbacks, injected)
+    return ToolSignature(signature.replace(parameters=parameters), receiver, defaults, fallbacks, injected, asks)
 
 
 def definition_of(tool: str, function: Callable[..., Any], signature: ToolSignature | None = None) -> str:
@@ -118,6 +128,10 @@ def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
         return typing.get_type_hints(target, include_extras=True)
     except (NameError, TypeError, AttributeError):
         return dict(getattr(target, "__annotations__", {}))
+
+
+def _asks_reason(annotation: Any) -> bool:
+    return any(isinstance(mark, AskedReason) for mark in getattr(annotation, "__metadata__", ()))
 
 
 def _is_filled_in(annotation: Any) -> bool:

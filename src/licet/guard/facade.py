@@ -7,7 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, overload
 
 from licet.approval import TIMEOUT_SECONDS, ApprovalRequest
 from licet.chain.index import MAX_ATOMS
@@ -127,13 +127,40 @@ class Guard:
 
     # Tools ---------------------------------------------------------------------------------------------------------------
 
-    def tool(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Decorator: the guarded twin of a tool. The manifest names it by the function's name."""
-        return wrap(self._gate, self._asking, function, None)
+    @overload
+    def tool(self, function: Callable[P, R], /) -> Callable[P, R]: ...
 
-    def wrap(self, function: Callable[P, R], *, name: str | None = None) -> Callable[P, R]:
-        """The guarded twin of any callable, under `name` in the manifest."""
-        return wrap(self._gate, self._asking, function, name)
+    @overload
+    def tool(self, function: Callable[P, R], /, *, ask_reason: bool) -> Callable[..., R]: ...
+
+    @overload
+    def tool(self, /, *, ask_reason: bool = False) -> Callable[[Callable[P, R]], Callable[..., R]]: ...
+
+    def tool(self, function: Callable[..., Any] | None = None, /, *, ask_reason: bool = False) -> Callable[..., Any]:
+        """Decorator: the guarded twin of a tool. The manifest names it by the function's name.
+
+        `@guard.tool(ask_reason=True)` asks the agent what each call is for; see `wrap`.
+        """
+        if function is None:
+            return lambda given: wrap(self._gate, self._asking, given, None, ask_reason=ask_reason)
+        return wrap(self._gate, self._asking, function, None, ask_reason=ask_reason)
+
+    @overload
+    def wrap(self, function: Callable[P, R], *, name: str | None = None) -> Callable[P, R]: ...
+
+    @overload
+    def wrap(self, function: Callable[..., R], *, name: str | None = None, ask_reason: bool) -> Callable[..., R]: ...
+
+    def wrap(self, function: Callable[..., R], *, name: str | None = None, ask_reason: bool = False) -> Callable[..., R]:
+        """The guarded twin of any callable, under `name` in the manifest.
+
+        `ask_reason`: the twin has one more parameter, `reason` (or `licet_reason`, where the tool has a `reason` of its own), in which
+        the agent says what the call is for. The tool does not get it. It is recorded, and held against the call (`intent.mismatch`).
+
+        Raises:
+            UsageError: it is not callable, has no name, or the manifest limits an argument that it does not have.
+        """
+        return wrap(self._gate, self._asking, function, name, ask_reason=ask_reason)
 
     @property
     def definitions(self) -> dict[str, str]:

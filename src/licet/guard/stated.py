@@ -40,15 +40,22 @@ def stated(said: object) -> str | None:
 
 def without_reason(call: ToolCall, parameter: str) -> ToolCall:
     """The call with its reason taken out of the arguments."""
-    if not parameter or parameter not in call.arguments:
+    if not parameter:
         return call
     rest, said = take(call.arguments, parameter)
-    return replace(call, arguments=rest, reason=call.reason or said)
+    return call if len(rest) == len(call.arguments) else replace(call, arguments=rest, reason=call.reason or said)
 
 
 def take(arguments: Mapping[str, Any], parameter: str) -> tuple[dict[str, Any], str | None]:
     """The arguments that are the tool's, and the reason."""
-    return {name: value for name, value in arguments.items() if name != parameter}, stated(arguments.get(parameter))
+    rest: dict[str, Any] = {}
+    said: object = None
+    for name, value in arguments.items():
+        if type(name) is str and name == parameter:  # a name of a class of its own could be equal to whatever it is compared with
+            said = value
+        else:
+            rest[name] = value
+    return rest, stated(said)
 
 
 def reason_digest(call: ToolCall) -> str:

@@ -10,12 +10,15 @@ import inspect
 import types
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from licet.errors import Denied, UsageError
 from licet.guard.asking import Asking
-from licet.guard.binding import Bound, ToolSignature, annotations_of, definition_of, read_signature
+from licet.guard.binding import AskedReason, Bound, ToolSignature, annotations_of, definition_of, read_signature
 from licet.guard.gate import Gate
+from licet.guard.stated import DESCRIPTION, reason_parameter, take
 from licet.guard.ticket import Ticket, running
 from licet.policy.engine import weigh
 from licet.policy.request import reason
@@ -31,16 +34,20 @@ class _Wrapping:
     name: str
     body: Callable[..., Any]
     signature: ToolSignature
+    reason_in: str = ""  # the parameter in which the agent states its reason, where it is asked for one
 
     def begin(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Ticket, Bound]:
         """The ticket, and what to run with (before a person was asked)."""
-        call, bound, problem = self._freeze(args, kwargs)
+        said: str | None = None
+        if self.reason_in:
+            kwargs, said = take(kwargs, self.reason_in)
+        call, bound, problem = self._freeze(args, kwargs, said)
         ticket = self.gate.begin(call, bound=bound, problem=problem)
         return ticket, bound or Bound({}, {}, args, kwargs)
 
-    def _freeze(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[ToolCall, Bound | None, str]:
+    def _freeze(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], said: str | None) -> tuple[ToolCall, Bound | None, str]:
         bound, problem = self.gate.freeze(self.name, self.signature, args, kwargs)
-        return ToolCall(self.name, bound.plain if bound else {}), bound, problem
+        return ToolCall(self.name, bound.plain if bound else {}, reason=said), bound, problem
 
     def admit(self, ticket: Ticket) -> None:
         """Use the ticket up, or raise what the caller gets.
@@ -56,14 +63,14 @@ class _Wrapping:
             raise denial
 
 
-def wrap(gate: Gate, asking: Asking, function: Callable[..., Any], name: str | None) -> Callable[..., Any]:
-    """The guarded twin of `function`.
+def wrap(gate: Gate, asking: Asking, function: Callable[..., Any], name: str | None, *, ask_reason: bool = False) -> Callable[..., Any]:
+    """The guarded twin of `function`. `ask_reason`: it has one more parameter, in which the agent says what the call is for.
 
     Raises:
         UsageError: it is not callable, has no name, or the manifest limits an argument that it does not have.
     """
     if isinstance(function, (staticmethod, classmethod)):
-        return type(function)(wrap(gate, asking, function.__func__, name))
+        return type(function)(wrap(gate, asking, function.__func__, name, ask_reason=ask_reason))
     if not callable(function):
         raise UsageError(
             f"`{type(function).__name__}` is not callable; put `@guard.tool` below the framework's own decorator, "
@@ -72,10 +79,13 @@ def wrap(gate: Gate, asking: Asking, function: Callable[..., Any], name: str | N
     tool = name or _name_of(function)
     signature = read_signature(function)
     _limits_fit(gate, tool, signature)
-    wrapping = _Wrapping(gate, asking, tool, function, signature)
+    reason_in = signature.asks
+    if ask_reason and not reason_in:
+        reason_in = reason_parameter(tool, {*signature.signature.parameters, *gate.declared_arguments(tool)})
+    wrapping = _Wrapping(gate, asking, tool, function, signature, reason_in)
     twin = _twin(wrapping, function)
-    _dress(twin, function, tool, signature)
-    gate.register(tool, signature, definition_of(tool, function, signature))
+    _dress(twin, function, wrapping)
+    gate.register(tool, signature, definition_of(tool, function, signature), reason_in)
     return twin
 
 
@@ -294,8 +304,9 @@ def _limits_fit(gate: Gate, tool: str, signature: ToolSignature) -> None:
         )
 
 
-def _dress(twin: Callable[..., Any], function: Callable[..., Any], tool: str, signature: ToolSignature) -> None:
-    """Name, text, signature and annotations of the original, and nothing that leads to it."""
+def _dress(twin: Callable[..., Any], function: Callable[..., Any], wrapping: _Wrapping) -> None:
+    """Name, text, signature and annotations of the original, and nothing that leads to it; and the question for a reason."""
+    tool, signature = wrapping.name, wrapping.signature
     for attribute in ("__name__", "__qualname__", "__doc__", "__module__"):
         value = getattr(function, attribute, None)
         if isinstance(value, str):
@@ -304,10 +315,16 @@ def _dress(twin: Callable[..., Any], function: Callable[..., Any], tool: str, si
     if not hasattr(function, "__name__"):
         twin.__name__ = twin.__qualname__ = tool
     hints = annotations_of(function)  # resolved: the twin's globals are ours
+    if wrapping.reason_in:
+        hints[wrapping.reason_in] = Annotated[str, Field(description=DESCRIPTION), AskedReason()]
     twin.__annotations__ = hints
     parameters = [
         parameter.replace(annotation=hints.get(parameter.name, parameter.annotation))
         for parameter in signature.signature.parameters.values()
     ]
+    if wrapping.reason_in:
+        asked = inspect.Parameter(wrapping.reason_in, inspect.Parameter.KEYWORD_ONLY, default="", annotation=hints[wrapping.reason_in])
+        # `**kwargs` comes last.
+        parameters.insert(len(parameters) - (signature.var_keyword is not None), asked)
     returns = hints.get("return", signature.signature.return_annotation)
     twin.__signature__ = signature.signature.replace(parameters=parameters, return_annotation=returns)  # type: ignore[attr-defined]
