@@ -1,5 +1,7 @@
-"""The graph of a task: its intent, its calls, what followed what, who delegated to whom."""
+"""The graph of tasks: intents, calls, what followed what, which values went where, who delegated to whom."""
 
-from licet.chain.graph import CallGraph, Edge, Node, build
+from licet.chain.graph import CallGraph, Edge, Node
+from licet.chain.grow import Chain, build
+from licet.chain.paths import explain, flows
 
-__all__ = ["CallGraph", "Edge", "Node", "build"]
+__all__ = ["CallGraph", "Chain", "Edge", "Node", "build", "explain", "flows"]
