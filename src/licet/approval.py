@@ -62,6 +62,8 @@ class ApprovalRequest:
             f"        {visible(name, 100)} = {plain_text(visible_json(value, _SHOWN), _SHOWN * 2)}"
             for name, value in self.arguments.items()
         ]
+        if self.call.reason:
+            lines.append(f"Says:   {plain_text(self.call.reason, _SHOWN)}")  # the agent's own words
         lines += [f"Why:    {plain_text(found.told, _SHOWN)} ({found.check})" for found in self.decision.reasons]
         return "\n".join([*lines, f"Valid:  until {iso(self.expires)}, for exactly this call, once"])
 

@@ -105,6 +105,11 @@ _ROWS = (
         "do this in a task that was not shown it, or change the flow", ("ASI01", "ASI02", "AML.T0086"),
     ),
     CheckInfo(
+        "intent.mismatch", "flag",
+        "the reason that the agent states for a call names another tool, or less access than the call's tool has",
+        "look at what the agent was shown before this call", ("ASI01", "ASI09"),
+    ),
+    CheckInfo(
         "tool.changed", "deny", "the tool's definition (name, description, schema) is not the one that is pinned",
         "look at what changed, then run `licet pin`", ("ASI04", "AML.T0110"),
     ),

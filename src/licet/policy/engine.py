@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from licet.policy.checks import chain, credential, environment, flow, guard_self, identity, origin, scope, tool
+from licet.policy.checks import chain, credential, environment, flow, guard_self, identity, intent, origin, scope, tool
 from licet.policy.request import Facts, Request, reason
 from licet.records import Decision, Effect, Outcome, Reason
 
@@ -31,6 +31,7 @@ CHECKS_OF_A_CALL: tuple[Callable[[Request, Facts], Iterable[Reason]], ...] = (
     credential.unowned,
     guard_self.own_files,
     tool.changed,
+    intent.mismatch,
     origin.argument,
     origin.content,
     origin.unanchored,
