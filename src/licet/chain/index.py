@@ -21,8 +21,8 @@ from licet.chain.encodings import MAX_DECODED, encoded, forms
 from licet.chain.intent import Intent, words_of
 from licet.chain.origin import Exposure, OriginKind, Part, Place, Trace
 from licet.chain.outputs import Leaf, argument_leaves
-from licet.manifest.labels import LeafPath
 from licet.chain.text import PIECE, SHORT, atom, atoms, exact, kind, loose, party, pieces
+from licet.manifest.labels import LeafPath
 
 MAX_ATOMS = 100_000
 MAX_GRAMS = 200_000
@@ -32,6 +32,7 @@ _RUN = 5  # bigrams in a row that make a passage
 _QUOTED = re.compile(r"[\"'`“‘«]([^\"'`“”‘’«»\s]{1,60})[\"'`”’»]")
 _ID_WORDS = ("id", "no", "nr", "number", "#", "'")
 _SECRET = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9+/_=.-]{16,}")
+_WORD = re.compile(r"[^\W_]+")
 _LINES = re.compile(r"[\n\r\t,;]|: ")
 
 
@@ -88,17 +89,16 @@ class OriginIndex:
         places = _Places(self, output)
         untrusted = [leaf for leaf in output.leaves if leaf.label == "untrusted"]
         brought = self._brought(output.brought) if len(untrusted) < len(output.leaves) or output.endorsable else frozenset()
-        for leaf in untrusted:
-            self._take_untrusted(leaf, places.of(leaf))
-            if self.entered is None:
-                self.entered = self._places[places.of(leaf)]
+        self._take_untrusted(untrusted, places)
+        if untrusted and self.entered is None:
+            self.entered = self._places[places.of(untrusted[0])]
         chosen = [leaf for leaf in output.leaves if leaf.label != "untrusted"]
         remembered: frozenset[str] = frozenset()
         if chosen and tainted_in_store:
             remembered = tainted_in_store(sorted({form for leaf in chosen for form in _asked(leaf)}))
         for leaf in chosen:
             if remembered and not remembered.isdisjoint(_asked(leaf)):
-                self._take_untrusted(leaf, places.of(leaf, "untrusted"))
+                self._take_untrusted([leaf], places, label="untrusted")
             else:
                 self._take_chosen(leaf, places.of(leaf), brought)
         if output.endorsable:
@@ -107,35 +107,25 @@ class OriginIndex:
         self._expose(output, places)
         self._make_room()
 
-    def _take_untrusted(self, leaf: Leaf, place: int) -> None:
-        taint, value = self._taint, leaf.value
-        if not isinstance(value, str):
-            form = exact(value)[0][2:]
-            keys = [f"{word} {form}" for word in _field_words(leaf)] if len(form) < SHORT else [form]
-        else:
-            text = loose(value)
-            words = pieces(text)
-            keys = list(atoms(words))
-            if len(text) <= _WHOLE:
-                whole = atom(text.strip())
-                keys.append(whole if len(whole) >= SHORT else f"{_field_words(leaf)[0]} {whole}")
-            keys += [f"' {quoted}" if len(quoted) < SHORT else atom(quoted) for quoted in _QUOTED.findall(text)]
-            for at, word in enumerate(words):
-                if 0 < len(word) < SHORT and not word.isalpha():
-                    keys += [f"{before} {word.lstrip('#')}" for before in words[max(0, at - 3) : at] if before]
-                    if word[0] == "#":
-                        keys.append(f"# {word[1:]}")
-            if len(words) > 1:
-                self._add_grams(words, place)
-        for key in self._hashes(keys):
-            taint.setdefault(key, place)
-
-    def _add_grams(self, words: list[str], place: int) -> None:
-        fresh = set(self._pairs(words)) - self._grams.keys()
-        if len(self._grams) + len(fresh) > self._max_grams:
-            self.full = True
-        else:
-            self._grams.update(dict.fromkeys(fresh, place))
+    def _take_untrusted(self, leaves: list[Leaf], places: _Places, label: str | None = None) -> None:
+        # By place, so that the many leaves of one field are hashed in one go.
+        keys: dict[int, list[str]] = {}
+        words: dict[int, list[str]] = {}
+        for leaf in leaves:
+            place = places.of(leaf, label)
+            found, split = _loose_forms(leaf)
+            keys.setdefault(place, []).extend(found)
+            if len(split) > 1:
+                words.setdefault(place, []).extend((*split, ""))  # the gap keeps neighbours in two leaves apart
+        for place, texts in keys.items():
+            for key in self._hashes(texts):
+                self._taint.setdefault(key, place)
+        for place, texts in words.items():
+            fresh = set(self._pairs(texts)).difference(self._grams)
+            if len(self._grams) + len(fresh) > self._max_grams:
+                self.full = True
+            else:
+                self._grams.update(dict.fromkeys(fresh, place))
 
     def _take_chosen(self, leaf: Leaf, place: int, brought: frozenset[str]) -> None:
         for form in exact(leaf.value):
@@ -176,7 +166,8 @@ class OriginIndex:
         for value in values:
             if isinstance(value, str):
                 words = pieces(loose(value[:MAX_DECODED]))
-                out.update(atoms(words), words)
+                out.update(atoms(words))
+                out.update(words)
                 out.add(_atom_of(value))
             elif value is not None and not isinstance(value, (bool, list, dict)):
                 out.add(_atom_of(value))
@@ -344,10 +335,10 @@ class _Places:
         records = {leaf.record for leaf in output.leaves}
         self.sole = len(records - {-1}) <= 1
         self._anchored: dict[int, bool] = {}
-        if not output.anchored and index.intent.words:
+        if (not output.anchored and index.intent.words and any(leaf.label != "untrusted" for leaf in output.leaves)) or output.endorsable:
             for leaf in output.leaves:
                 if isinstance(leaf.value, str) and not self._anchored.get(leaf.record):
-                    self._anchored[leaf.record] = not index.intent.words.isdisjoint(re.findall(r"[^\W_]+", leaf.value.lower()))
+                    self._anchored[leaf.record] = not index.intent.words.isdisjoint(_WORD.findall(leaf.value.lower()))
 
     def of(self, leaf: Leaf, label: str | None = None) -> int:
         """The number of the place of a leaf. Untrusted leaves of one path share one, whatever their record."""
@@ -370,6 +361,22 @@ def _remember(index: dict[int, tuple[int, ...]], key: int, place: int) -> None:
     known = index.get(key, ())
     if place not in known and len(known) < _REFS:
         index[key] = (*known, place)
+
+
+def _loose_forms(leaf: Leaf) -> tuple[list[str], list[str]]:
+    """Under which forms an untrusted leaf is kept, and its words. A short value is kept with what names it only."""
+    value = leaf.value
+    if not isinstance(value, str):
+        form = exact(value)[0][2:]
+        return ([f"{word} {form}" for word in _field_words(leaf)] if len(form) < SHORT else [form]), []
+    text = loose(value)
+    words = pieces(text)
+    forms = atoms(words)
+    if len(text) <= _WHOLE:
+        whole = atom(text.strip())
+        forms.append(whole if len(whole) >= SHORT else f"{_field_words(leaf)[0]} {whole}")
+    forms += [f"' {quoted}" if len(quoted) < SHORT else atom(quoted) for quoted in _QUOTED.findall(text)]
+    return forms, words
 
 
 def _field_words(leaf: Leaf) -> tuple[str, ...]:

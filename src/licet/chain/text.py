@@ -26,96 +26,14 @@ _HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,24}(?::\d+)?(?:[/?#]\S*)?")
 _MAILBOX = re.compile(r"(?:[^<>@,;]*<)?\s*([^\s@<>,;]+@[^\s@<>,;]+)\s*>?(?:\s*[,;]\s*|$)")
 
 # What looks like an ASCII letter in most fonts (a selection from Unicode TR39, confusables), after NFKD and case folding.
-_LOOKS_LIKE = str.maketrans(
-    {
-        pair[0]: pair[1:]
-        for pair in [
-            "аa",
-            "вb",
-            "ԁd",
-            "еe",
-            "һh",
-            "іi",
-            "јj",
-            "кk",
-            "ӏl",
-            "мm",
-            "нh",
-            "оo",
-            "рp",
-            "ԛq",
-            "гr",
-            "ѕs",
-            "сc",
-            "тt",
-            "уy",
-            "ѵv",
-            "ԝw",
-            "хx",
-            "ьb",
-            "αa",
-            "βb",
-            "γy",
-            "εe",
-            "ηn",
-            "ιi",
-            "κk",
-            "νv",
-            "οo",
-            "ρp",
-            "τt",
-            "υu",
-            "χx",
-            "ωw",
-            "ıi",
-            "łl",
-            "øo",
-            "đd",
-            "ħh",
-            "æae",
-            "œoe",
-            "ſs",
-            "ɑa",
-            "ɡg",
-            "ᴀa",
-            "ʙb",
-            "ᴄc",
-            "ᴅd",
-            "ᴇe",
-            "ɢg",
-            "ʜh",
-            "ɪi",
-            "ᴊj",
-            "ᴋk",
-            "ʟl",
-            "ᴍm",
-            "ɴn",
-            "ᴏo",
-            "ᴘp",
-            "ʀr",
-            "ᴛt",
-            "ᴜu",
-            "ᴠv",
-            "ᴡw",
-            "ʏy",
-            "ᴢz",
-            "‐-",
-            "‑-",
-            "‒-",
-            "–-",
-            "—-",
-            "−-",
-            "․.",
-            "。.",
-            "∕/",
-            "⁄/",
-            "∶:",
-            "＠@",
-        ]
-    }
-)
+_LOOKS = """
+аa вb ԁd еe һh іi јj кk ӏl мm нh оo рp ԛq гr ѕs сc тt уy ѵv ԝw хx ьb αa βb γy εe ηn ιi κk νv οo ρp τt υu χx ωw
+ıi łl øo đd ħh æae œoe ſs ɑa ɡg ᴀa ʙb ᴄc ᴅd ᴇe ɢg ʜh ɪi ᴊj ᴋk ʟl ᴍm ɴn ᴏo ᴘp ʀr ᴛt ᴜu ᴠv ᴡw ʏy ᴢz ‐- ‑- ‒- –- —- −- ․. 。. ∕/ ⁄/ ∶: ＠@
+"""
+_LOOKS_LIKE = str.maketrans({pair[0]: pair[1:] for pair in _LOOKS.split()})
 PIECE = re.compile(r"[^\s\"'<>(){}\[\],;|=`]+")
 _EDGES = ".:!?*-…“”‘’«»"
+_DIGIT = re.compile(r"\d")
 _SQUEEZE = re.compile(r"[\W_]+")
 
 
@@ -234,27 +152,33 @@ def atom(piece: str) -> str:
     return _number(piece)[2:] if _NUMBER.fullmatch(piece) and len(piece) <= 40 else piece
 
 
-def atoms(words: list[str]) -> Iterator[str]:
-    """The values in the pieces of a loose text that are somebody's own: addresses, links, account numbers, ids, numbers. Not plain words."""
-    run: list[str] = []
+def atoms(words: list[str]) -> list[str]:
+    """The values in the pieces of a loose text that are somebody's own: addresses, links, accounts, ids, numbers. Not plain words.
+
+    A short one is told together with each of the three words before it, which may name it.
+    """
+    out: list[str] = []
+    run = ""
     last = -2
-    for at, word in enumerate(words):
-        if word.isalpha() or not word:
+    for at in [number for number, word in enumerate(words) if not word.isalpha()]:
+        word = words[at]
+        if not word:
             continue
-        yield atom(word)
-        for inner in _inside(word):
-            yield inner
-        # Account, card and telephone numbers are printed in groups.
-        if len(word) <= 5 and any(map(str.isdigit, word)):
-            if at == last + 1:
-                run.append(word)
-            else:
-                run = [word]
-            last = at
-            if len(run) > 1 and len(joined := squeezed("".join(run))) >= 8:
-                yield joined
+        if len(word) < SHORT:
+            out += [f"{before} {word.lstrip('#')}" for before in words[max(0, at - 3) : at] if before]
+            if word[0] == "#":
+                out.append(f"# {word[1:]}")
         else:
-            last = -2
+            out.append(atom(word))
+            if "@" in word or ":" in word:
+                out += _inside(word)
+        # Account, card and telephone numbers are printed in groups.
+        if len(word) <= 5 and _DIGIT.search(word) is not None:
+            run = run + word if at == last + 1 else word
+            last = at
+            if len(run) > len(word) and len(joined := squeezed(run)) >= 8:
+                out.append(joined)
+    return out
 
 
 def _inside(word: str) -> Iterator[str]:
