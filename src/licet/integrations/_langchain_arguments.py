@@ -9,6 +9,8 @@ from typing import Any
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ValidationError, create_model
 
+from licet.definition import object_definition
+
 _SYNTHETIC = frozenset({"args", "kwargs"})  # fields that stand for `*args` and `**kwargs`
 _CACHED = 1_000  # tools
 _UNFIT = "the arguments do not fit the tool"
@@ -76,6 +78,7 @@ class ToolReader:
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[BaseTool, AgentArguments]] = {}
+        self._defined: dict[int, tuple[tuple[BaseTool, str, str, Any], str]] = {}
 
     def __call__(self, tool: BaseTool | None) -> AgentArguments:
         """The arguments of `tool`; None is a tool that the agent made up, or that is registered elsewhere."""
@@ -86,6 +89,20 @@ class ToolReader:
             if len(self._known) >= _CACHED:
                 self._known.clear()
             kept = self._known[id(tool)] = (tool, _read(tool))
+        return kept[1]
+
+    def definition(self, tool: BaseTool | None) -> str:
+        """The digest of what the tool shows of itself now; empty where nobody knows. A tool object may be given another description."""
+        if tool is None:
+            return ""
+        if isinstance(tool.args_schema, dict):  # it can change in its place
+            return object_definition(tool)
+        shows = (tool, tool.name, tool.description, tool.args_schema)
+        kept = self._defined.get(id(tool))
+        if kept is None or any(one is not other for one, other in zip(kept[0], shows, strict=True)):
+            if len(self._defined) >= _CACHED:
+                self._defined.clear()
+            kept = self._defined[id(tool)] = (shows, object_definition(tool))
         return kept[1]
 
 
