@@ -4,7 +4,8 @@
     undo = guard.install("langchain")                                                # or every graph built from here on, sub-agents too
 
 A middleware reaches the agent that it is given to, and no sub-agent: what runs an agent inside a tool, and deepagents with its
-`general-purpose` sub-agent, wants `install`. Both together judge a call once.
+`general-purpose` sub-agent, wants `install`. Both together judge a call once. Only the middleware sees what the model is shown: what
+no guarded call, intent or turn produced (retrieved context, memory, a history, a provider's own tools) enters the task as `unseen`.
 
 The task is the `licet_task` of the run's context (`context={"licet_task": task.handle}`, or an attribute), else the one in
 `config["configurable"]`, else the current one. The task itself or its `handle` counts; a bare id does not. LangGraph copies texts of
@@ -26,19 +27,22 @@ from typing import Any, TypeVar
 from licet.errors import Denied, UsageError
 from licet.escape import visible, visible_json
 from licet.guard import Guard, GuardedTask, Ticket
-from licet.guard.binding import annotations_of
+from licet.guard.task import current_task
 from licet.records import ToolCall
 
 try:
-    from langchain.agents.middleware import AgentMiddleware
+    from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
     from langchain_core.messages import ToolMessage
     from langchain_core.tools import BaseTool
+    from langgraph.config import get_config
     from langgraph.errors import GraphBubbleUp
     from langgraph.prebuilt import ToolNode
     from langgraph.prebuilt.tool_node import ToolCallRequest
     from langgraph.types import Command, interrupt
 
     from licet.integrations._langchain_arguments import ToolReader
+    from licet.integrations._langchain_input import BLIND, input_of, messages_in, said
+    from licet.integrations._langchain_output import Catching, Caught, note, shaped_like
 except ImportError as error:
     raise ImportError(f"LangChain is missing, or too old ({error}); pip install 'licet[langchain]'") from error
 
@@ -67,6 +71,7 @@ class _Adapter:
     def __init__(self, guard: Guard) -> None:
         self.guard = guard
         self._read = ToolReader()
+        self._catching = Catching()
 
     def made(
         self, name: str, given: Any, call_id: str | None, tool: BaseTool | None, config: Mapping[str, Any], *, runtime: object = None
@@ -84,7 +89,11 @@ class _Adapter:
         )  # fmt: skip
         in_graph = any(str(key).startswith("__pregel") for key in configurable)
         ask = self._interrupt if in_graph and not self.guard.has_approver else None
-        return _Made(call, self._task(getattr(runtime, "context", None), configurable), problem, ask)
+        task = self._task(getattr(runtime, "context", None), configurable)
+        seen = self.task_of(task)
+        if not problem and seen is not None and input_of(seen).blind:
+            problem = BLIND
+        return _Made(call, task, problem, ask)
 
     def injected(self, tool: BaseTool) -> frozenset[str]:
         return self._read(tool).injected
@@ -92,6 +101,35 @@ class _Adapter:
     def single(self, tool: BaseTool) -> str:
         """The name of the argument that a tool takes as a bare text."""
         return next(iter(self._read(tool).names or ("input",)))
+
+    def task_of(self, named: GuardedTask | str | None) -> GuardedTask | None:
+        """The open task that is meant; None: what happens belongs to none."""
+        task = self.guard.task_by_handle(named) if isinstance(named, str) else named or current_task()
+        return task if task is not None and not task._ended else None
+
+    def model_task(self, runtime: object) -> GuardedTask | None:
+        """The task for which a model is called."""
+        try:
+            config: Mapping[str, Any] = get_config()
+        except RuntimeError:  # outside of a graph
+            config = {}
+        return self.task_of(self._task(getattr(runtime, "context", None), config.get("configurable") or {}))
+
+    def answered(self, ticket: Ticket, result: R) -> R:
+        """Remember what the guard itself takes in, or has said: when a model is shown it, it is nothing new."""
+        if ticket.task is not None:
+            tool = self.guard.manifest.tools.get(ticket.call.tool)
+            untrusted = ticket.allowed and (tool is None or tool.output != "trusted" or ticket.saw_untrusted)
+            input_of(ticket.task).know(messages_in(result), untrusted=untrusted)
+        return result
+
+    def catching(self, request: ToolCallRequest, ticket: Ticket) -> ToolCallRequest:
+        """The request with the frozen arguments, and with a tool that tells what it returns. What is judged is what runs."""
+        # An inner layer's output is the outer one's.
+        changed: dict[str, Any] = {"tool": self._catching.twin(request.tool)} if request.tool is not None and ticket.joins is None else {}
+        if ticket.values is not None:  # else observe mode, and arguments that cannot be frozen
+            changed["tool_call"] = {**request.tool_call, "args": dict(ticket.values)}
+        return request.override(**changed) if changed else request
 
     def _task(self, *places: object) -> GuardedTask | str | None:
         for place in places:
@@ -118,34 +156,63 @@ class GuardMiddleware(AgentMiddleware):
         super().__init__()
         self._adapter = _Adapter(guard)
 
+    def wrap_model_call(self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]) -> ModelResponse[Any]:
+        """See `AgentMiddleware`."""
+        task = self._shown(request)
+        response = handler(request)
+        if task is not None:
+            input_of(task).after(task, said(response))
+        return response
+
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+    ) -> ModelResponse[Any]:
+        """See `AgentMiddleware`."""
+        task = self._shown(request)
+        response = await handler(request)
+        if task is not None:
+            input_of(task).after(task, said(response))
+        return response
+
+    def _shown(self, request: ModelRequest[Any]) -> GuardedTask | None:
+        """Let what is new in a model's input enter the task that it is called for."""
+        task = self._adapter.model_task(request.runtime)
+        if task is not None:
+            input_of(task).before(task, self, getattr(request, "system_message", None), request.messages)
+        return task
+
     def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Result]) -> Result:
         """See `AgentMiddleware`."""
-        made, denied = self._made(request), _refusal(request.tool_call["name"], request.tool_call["id"])
+        adapter, made, caught = self._adapter, self._made(request), Caught()
+        denied = _refusal(request.tool_call["name"], request.tool_call["id"])
 
         def run(ticket: Ticket) -> Result:
             try:
-                return handler(_as_judged(request, ticket))
+                with caught.catching():
+                    return adapter.answered(ticket, handler(adapter.catching(request, ticket)))
             except Denied as denial:  # a guarded function inside the tool was refused: that ends the tool, not the agent
-                return denied(str(denial))
+                return adapter.answered(ticket, denied(str(denial)))
 
-        return self._adapter.guard.around(
-            made.call, run, lambda ticket: denied(ticket.message), made.ask, task=made.task, problem=made.problem,
-            failed=_failed, output=_content, suspend=(GraphBubbleUp,),
+        return adapter.guard.around(
+            made.call, run, lambda ticket: adapter.answered(ticket, denied(ticket.message)), made.ask, task=made.task, problem=made.problem,
+            failed=_failed, output=caught.output, suspend=(GraphBubbleUp,),
         )  # fmt: skip
 
     async def awrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Result]]) -> Result:
         """See `AgentMiddleware`."""
-        made, denied = self._made(request), _refusal(request.tool_call["name"], request.tool_call["id"])
+        adapter, made, caught = self._adapter, self._made(request), Caught()
+        denied = _refusal(request.tool_call["name"], request.tool_call["id"])
 
         async def run(ticket: Ticket) -> Result:
             try:
-                return await handler(_as_judged(request, ticket))
+                with caught.catching():
+                    return adapter.answered(ticket, await handler(adapter.catching(request, ticket)))
             except Denied as denial:  # as above
-                return denied(str(denial))
+                return adapter.answered(ticket, denied(str(denial)))
 
-        return await self._adapter.guard.aaround(
-            made.call, run, lambda ticket: denied(ticket.message), made.ask, task=made.task, problem=made.problem,
-            failed=_failed, output=_content, suspend=(GraphBubbleUp,),
+        return await adapter.guard.aaround(
+            made.call, run, lambda ticket: adapter.answered(ticket, denied(ticket.message)), made.ask, task=made.task, problem=made.problem,
+            failed=_failed, output=caught.output, suspend=(GraphBubbleUp,),
         )  # fmt: skip
 
     def _made(self, request: ToolCallRequest) -> _Made:
@@ -206,7 +273,7 @@ def guard_tool(guard: Guard, tool: BaseTool) -> BaseTool:
     def inner(body: Callable[..., Any]) -> Callable[..., Any]:
         return _inner(tool.name, body, judged_call)
 
-    def judged(tool_input: Any, options: Mapping[str, Any]) -> tuple[_Made, Callable[[Ticket], Any], Callable[[Ticket], Any]]:
+    def judged(tool_input: Any, options: Mapping[str, Any]) -> tuple[_Made, Callable[[Ticket], Any], Callable[[Ticket], Any], Caught]:
         bare = not isinstance(tool_input, dict)
         given = {adapter.single(tool): tool_input} if bare else tool_input
         filled = {name: given[name] for name in given if name in adapter.injected(tool)}
@@ -222,30 +289,40 @@ def guard_tool(guard: Guard, tool: BaseTool) -> BaseTool:
         def deny(ticket: Ticket) -> ToolMessage:
             if call_id is None:
                 raise Denied(ticket.message, ticket.decision)
-            return _refusal(tool.name, call_id)(ticket.message)
+            return adapter.answered(ticket, _refusal(tool.name, call_id)(ticket.message))
 
-        return made, frozen, deny
+        return made, frozen, deny, Caught()
 
     def run(self: Any, tool_input: Any, *args: Any, **options: Any) -> Any:
-        made, frozen, deny = judged(tool_input, options)
+        made, frozen, deny, caught = judged(tool_input, options)
+
+        def within(ticket: Ticket) -> Any:
+            token = judged_call.set(ticket)
+            try:
+                with caught.catching():
+                    return adapter.answered(ticket, base.run(self, frozen(ticket), *args, **options))
+            finally:
+                judged_call.reset(token)
+
         return guard.around(
-            made.call, lambda ticket: _within_call(judged_call, ticket, base.run, self, frozen(ticket), *args, **options), deny, made.ask,
-            task=made.task, problem=made.problem, failed=_failed, output=_content, suspend=(GraphBubbleUp,),
+            made.call, within, deny, made.ask, task=made.task,
+            problem=made.problem, failed=_failed, output=caught.output, suspend=(GraphBubbleUp,),
         )  # fmt: skip
 
     async def arun(self: Any, tool_input: Any, *args: Any, **options: Any) -> Any:
-        made, frozen, deny = judged(tool_input, options)
+        made, frozen, deny, caught = judged(tool_input, options)
 
         async def within(ticket: Ticket) -> Any:
             token = judged_call.set(ticket)
             try:
-                return await base.arun(self, frozen(ticket), *args, **options)
+                with caught.catching():
+                    return adapter.answered(ticket, await base.arun(self, frozen(ticket), *args, **options))
             finally:
                 judged_call.reset(token)
 
         return await guard.aaround(
             made.call, within, deny, made.ask, task=made.task,
-            problem=made.problem, failed=_failed, output=_content, suspend=(GraphBubbleUp,),
+            problem=made.problem, failed=_failed, output=caught.output, suspend=(GraphBubbleUp,),
         )  # fmt: skip
 
     functions = {name: getattr(tool, name, None) for name in ("func", "coroutine")}
@@ -254,14 +331,6 @@ def guard_tool(guard: Guard, tool: BaseTool) -> BaseTool:
     body |= {"_run": inner(base._run), "_arun": inner(base._arun)}
     object.__setattr__(twin, "__class__", type(base.__name__, (base,), body))
     return twin
-
-
-def _within_call(judged: ContextVar[Ticket | None], ticket: Ticket, run: Callable[..., R], *args: Any, **options: Any) -> R:
-    token = judged.set(ticket)
-    try:
-        return run(*args, **options)
-    finally:
-        judged.reset(token)
 
 
 def _inner(tool: str, body: Callable[..., Any], judged: ContextVar[Ticket | None]) -> Callable[..., Any]:
@@ -275,26 +344,17 @@ def _inner(tool: str, body: Callable[..., Any], judged: ContextVar[Ticket | None
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
         check()
-        return body(*args, **kwargs)
+        raw = body(*args, **kwargs)
+        note(raw)
+        return raw
 
     async def aguarded(*args: Any, **kwargs: Any) -> Any:
         check()
-        return await body(*args, **kwargs)
+        raw = await body(*args, **kwargs)
+        note(raw)
+        return raw
 
-    twin: Callable[..., Any] = aguarded if inspect.iscoroutinefunction(body) else guarded
-    twin.__name__, twin.__doc__ = getattr(body, "__name__", tool), body.__doc__
-    hints = twin.__annotations__ = annotations_of(body)  # resolved: the twin's globals are ours
-    signature = inspect.signature(body)
-    parameters = [given.replace(annotation=hints.get(name, given.annotation)) for name, given in signature.parameters.items()]
-    twin.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return twin
-
-
-def _as_judged(request: ToolCallRequest, ticket: Ticket) -> ToolCallRequest:
-    """The request with the frozen arguments: what is judged is what runs."""
-    if ticket.values is None:  # observe mode, and arguments that cannot be frozen
-        return request
-    return request.override(tool_call={**request.tool_call, "args": dict(ticket.values)})
+    return shaped_like(body, aguarded if inspect.iscoroutinefunction(body) else guarded)
 
 
 def _refusal(name: str, call_id: str | None) -> Callable[[str], ToolMessage]:
@@ -306,10 +366,6 @@ def _failed(result: object) -> str | None:
     results = result if isinstance(result, list) else [result]
     error = any(isinstance(item, ToolMessage) and item.status == "error" for item in results)
     return "the tool answered with an error" if error else None
-
-
-def _content(result: object) -> object:
-    return result.content if isinstance(result, ToolMessage) else result
 
 
 def _text(value: object) -> str | None:
