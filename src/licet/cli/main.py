@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "check a manifest",
     "schema": "print the JSON Schema of a manifest",
     "init": "draft a manifest from tools that exist",
+    "pin": "write down what tools show of themselves, so that a change is noticed",
     "tasks": "list the newest tasks",
     "task": "show one task's intent trace, or end the task",
     "graph": "draw a task's calls",

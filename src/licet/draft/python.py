@@ -25,6 +25,15 @@ from licet.escape import visible
 
 
 def from_module(name: str) -> Drafted:
+    """Tools from the functions of a module; see `functions_of`.
+
+    Raises:
+        UsageError: the module cannot be imported, or has no such functions.
+    """
+    return select(_function(function) for function in functions_of(name))
+
+
+def functions_of(name: str) -> list[Callable[..., Any]]:
     """The public functions that a module defines (or lists in `__all__`). Imports it, which runs its top level.
 
     Raises:
@@ -39,21 +48,34 @@ def from_module(name: str) -> Drafted:
     listed = getattr(module, "__all__", None)
     names = [item for item in listed if isinstance(item, str)] if isinstance(listed, (list, tuple)) else list(vars(module))
     functions = [getattr(module, item, None) for item in names if not item.startswith("_")]
-    tools = [
-        _function(function)
+    found = [
+        function
         for function in functions
         if inspect.isfunction(function) and (listed is not None or function.__module__ == module.__name__)
     ]
-    if not tools:
+    if not found:
         raise UsageError(f"module `{visible(name, 80)}` defines no public function; name the module that defines the tools")
-    return select(tools)
+    return found
 
 
 def from_langchain(reference: str) -> Drafted:
-    """The LangChain tool, or list of tools, at `MODULE:ATTRIBUTE`. Imports the module, which runs its top level.
+    """Tools from the LangChain tool, or list of tools, at `MODULE:ATTRIBUTE`; see `objects_at`.
 
     Raises:
         UsageError: the module cannot be imported, or holds no tool there.
+    """
+    left_out: list[str] = []
+    drafted = select(_langchain_tools(objects_at(reference), left_out), left_out)
+    if not drafted.tools and not drafted.left_out:
+        raise UsageError(f"`{visible(reference, 160)}` holds no tools")
+    return Drafted(drafted.tools, tuple(dict.fromkeys((*drafted.left_out, *left_out))))
+
+
+def objects_at(reference: str) -> list[Any]:
+    """What stands at `MODULE:ATTRIBUTE`, or is listed there. Imports the module, which runs its top level.
+
+    Raises:
+        UsageError: the module cannot be imported, or has no such attribute.
     """
     module_name, colon, attribute = reference.partition(":")
     if not (module_name and colon and attribute):
@@ -63,12 +85,7 @@ def from_langchain(reference: str) -> Drafted:
         found = getattr(found, part, None)
     if found is None:
         raise UsageError(f"`{visible(module_name, 80)}` has no `{visible(attribute, 80)}`")
-    things = list(found) if isinstance(found, (list, tuple)) else [found]
-    left_out: list[str] = []
-    drafted = select(_langchain_tools(things, left_out), left_out)
-    if not drafted.tools and not drafted.left_out:
-        raise UsageError(f"`{visible(reference, 160)}` holds no tools")
-    return Drafted(drafted.tools, tuple(dict.fromkeys((*drafted.left_out, *left_out))))
+    return list(found) if isinstance(found, (list, tuple)) else [found]
 
 
 def _import(name: str) -> ModuleType:
