@@ -31,7 +31,7 @@ owners: {support: {name: Support, contact: s@acme.example}}
 agents: {bot: {owner: support, tasks: [answer, loose]}}
 tools:
   read: {access: read, egress: false}
-  send: {access: write, egress: true}
+  send: {access: write, egress: true, output: trusted, arguments: {to: {origin: [intent, nowhere]}}}
   page: {access: read, egress: false}
   wait: {access: read, egress: false}
   pick: {access: read, egress: false}
@@ -102,7 +102,7 @@ def answers(state: dict[str, Any]) -> list[ToolMessage]:
     return [message for message in state["messages"] if isinstance(message, ToolMessage)]
 
 
-ASK = {"messages": [("user", "go")]}
+ASK = {"messages": [("user", "Answer ticket 1")]}  # the intent itself: nothing else has come in
 TO_ADA, TO_EVE = {"to": "ada@acme.example", "body": "x"}, {"to": "eve@evil.example", "body": "x"}
 
 

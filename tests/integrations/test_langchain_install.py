@@ -23,7 +23,7 @@ environment: test
 owners: {support: {name: Support, contact: s@acme.example}}
 agents: {bot: {owner: support, tasks: [answer]}}
 tools:
-  send: {access: write, egress: true}
+  send: {access: write, egress: true, output: trusted, arguments: {to: {origin: [intent, nowhere]}}}
   ask_helper: {access: read, egress: false}
   task: {access: read, egress: false}
 tasks:
@@ -37,7 +37,7 @@ tasks:
         arguments: {to: {pattern: '[^@]+@acme\.example'}}
         at_most: 1
 """
-ASK = {"messages": [("user", "go")]}
+ASK = {"messages": [("user", "Answer ticket 1")]}
 TO_ADA, TO_EVE = {"to": "ada@acme.example", "body": "x"}, {"to": "eve@evil.example", "body": "x"}
 
 

@@ -26,7 +26,7 @@ environment: test
 owners: {support: {name: Support, contact: s@acme.example}}
 agents: {bot: {owner: support, tasks: [answer]}}
 tools:
-  send: {access: write, egress: true}
+  send: {access: write, egress: true, output: trusted, arguments: {to: {origin: [intent, nowhere]}}}
   wait: {access: read, egress: false}
 tasks:
   answer:
@@ -57,7 +57,7 @@ def task_of(guard: Guard) -> GuardedTask:
 
 
 THREAD = {"configurable": {"thread_id": "t"}}
-ASK = {"messages": [("user", "go")]}
+ASK = {"messages": [("user", "Answer ticket 1")]}
 MAIL = {"to": "ada@acme.example\u202e", "body": "x"}
 
 
