@@ -48,7 +48,7 @@ def functions_of(name: str) -> list[Callable[..., Any]]:
     listed = getattr(module, "__all__", None)
     names = [item for item in listed if isinstance(item, str)] if isinstance(listed, (list, tuple)) else list(vars(module))
     functions = [getattr(module, item, None) for item in names if not item.startswith("_")]
-    found = [
+    found: list[Callable[..., Any]] = [
         function
         for function in functions
         if inspect.isfunction(function) and (listed is not None or function.__module__ == module.__name__)

@@ -107,7 +107,7 @@ class ToolReader:
 
 
 def _read(tool: BaseTool) -> AgentArguments:
-    schema: Any = tool.tool_call_schema
+    schema: Any = getattr(tool, "licet_own_schema", None) or tool.tool_call_schema  # without the question for a reason
     if isinstance(schema, dict):  # LangChain hands on what it is given
         return AgentArguments(frozenset(schema.get("properties", {})))
     whole: Any = tool.args_schema

@@ -12,13 +12,19 @@ from licet.guard.stated import DESCRIPTION, reason_parameter, take
 from licet.integrations._langchain_arguments import AgentArguments
 
 
+def asks_in(tool: BaseTool | None) -> str:
+    """The parameter in which this tool, guarded by `guard_tool`, asks for a reason; empty if it does not."""
+    found = getattr(tool, "licet_reason_in", "")
+    return found if isinstance(found, str) else ""
+
+
 def asked_in(tool: BaseTool, arguments: AgentArguments) -> str:
-    """The name of the parameter in which the reason is stated: one that the tool does not have.
+    """The parameter in which a tool is to ask for a reason: one that it does not have.
 
     Raises:
         UsageError: it has all that we know.
     """
-    return reason_parameter(tool.name, {*(arguments.names or ()), *arguments.injected})
+    return asks_in(tool) or reason_parameter(tool.name, {*(arguments.names or ()), *arguments.injected})
 
 
 def split(given: Any, parameter: str) -> tuple[Any, str | None]:
@@ -28,6 +34,8 @@ def split(given: Any, parameter: str) -> tuple[Any, str | None]:
 
 def asking(tool: BaseTool, parameter: str) -> BaseTool:
     """A copy of `tool` that is only to be shown to a model."""
+    if asks_in(tool):
+        return tool
     shown = tool.model_copy()
     ask_in(shown, type(tool), parameter, {})
     return shown
@@ -43,7 +51,11 @@ def ask_in(twin: BaseTool, base: type[BaseTool], parameter: str, body: Mapping[s
         return _extended(own(self), parameter)
 
     names = {"__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
-    schemas = {"tool_call_schema": property(with_reason), "licet_own_schema": property(own)}
+    schemas = {
+        "tool_call_schema": property(with_reason),
+        "licet_own_schema": property(own),
+        "licet_reason_in": property(lambda _self: parameter),
+    }
     object.__setattr__(twin, "__class__", type(base.__name__, (base,), {**names, **schemas, **body}))
 
 

@@ -43,6 +43,7 @@ try:
     from licet.integrations._langchain_arguments import ToolReader
     from licet.integrations._langchain_input import BLIND, input_of, messages_in, said
     from licet.integrations._langchain_output import Catching, Caught, note, shaped_like
+    from licet.integrations._langchain_reason import ask_in, asked_in, asking, asks_in, split
 except ImportError as error:
     raise ImportError(f"LangChain is missing, or too old ({error}); pip install 'licet[langchain]'") from error
 
@@ -74,8 +75,9 @@ class _Adapter:
         self._catching = Catching()
 
     def made(
-        self, name: str, given: Any, call_id: str | None, tool: BaseTool | None, config: Mapping[str, Any], *, runtime: object = None
-    ) -> _Made:
+        self, name: str, given: Any, call_id: str | None, tool: BaseTool | None, config: Mapping[str, Any], *,
+        runtime: object = None, reason: str | None = None,
+    ) -> _Made:  # fmt: skip
         arguments = self._read(tool)
         problem = "" if isinstance(given, Mapping) else "the arguments are not an object"
         values: Mapping[str, Any] = {} if problem else given
@@ -85,7 +87,8 @@ class _Adapter:
         run = getattr(getattr(runtime, "execution_info", None), "run_id", None) or config.get("run_id")
         call = ToolCall(
             name, values, call_id, FRAMEWORK, _text((config.get("metadata") or {}).get("lc_agent_name")), _text(run),
-            _text(configurable.get("thread_id")), known=None if arguments.names is None else tuple(arguments.names),
+            _text(configurable.get("thread_id")), reason, None if arguments.names is None else tuple(arguments.names),
+            definition=self._read.definition(tool),
         )  # fmt: skip
         in_graph = any(str(key).startswith("__pregel") for key in configurable)
         ask = self._interrupt if in_graph and not self.guard.has_approver else None
@@ -94,6 +97,9 @@ class _Adapter:
         if not problem and seen is not None and input_of(seen).blind:
             problem = BLIND
         return _Made(call, task, problem, ask)
+
+    def asked_in(self, tool: BaseTool) -> str:
+        return asked_in(tool, self._read(tool))
 
     def injected(self, tool: BaseTool) -> frozenset[str]:
         return self._read(tool).injected
@@ -150,16 +156,20 @@ class _Adapter:
 
 
 class GuardMiddleware(AgentMiddleware):
-    """Guards every tool call of one agent. Put it last in the list, so that nothing changes a call after it was judged."""
+    """Guards every tool call of one agent. Put it last in the list, so that nothing changes a call after it was judged.
 
-    def __init__(self, guard: Guard) -> None:
+    `ask_reason`: the model is shown one more parameter of each tool, `reason` (`licet_reason` where the tool has a `reason` of its own),
+    in which it says what the call is for. The tools do not get it.
+    """
+
+    def __init__(self, guard: Guard, *, ask_reason: bool = False) -> None:
         super().__init__()
-        self._adapter = _Adapter(guard)
+        self._adapter, self._ask_reason = _Adapter(guard), ask_reason
 
     def wrap_model_call(self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]) -> ModelResponse[Any]:
         """See `AgentMiddleware`."""
         task = self._shown(request)
-        response = handler(request)
+        response = handler(self._asking(request))
         if task is not None:
             input_of(task).after(task, said(response))
         return response
@@ -169,7 +179,7 @@ class GuardMiddleware(AgentMiddleware):
     ) -> ModelResponse[Any]:
         """See `AgentMiddleware`."""
         task = self._shown(request)
-        response = await handler(request)
+        response = await handler(self._asking(request))
         if task is not None:
             input_of(task).after(task, said(response))
         return response
@@ -181,9 +191,17 @@ class GuardMiddleware(AgentMiddleware):
             input_of(task).before(task, self, getattr(request, "system_message", None), request.messages)
         return task
 
+    def _asking(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
+        """The request with tools that ask for a reason; a provider's own tools are no call of ours."""
+        if not self._ask_reason:
+            return request
+        tools = [asking(tool, self._adapter.asked_in(tool)) if isinstance(tool, BaseTool) else tool for tool in request.tools]
+        return request.override(tools=tools)
+
     def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Result]) -> Result:
         """See `AgentMiddleware`."""
-        adapter, made, caught = self._adapter, self._made(request), Caught()
+        request, made = self._made(request)
+        adapter, caught = self._adapter, Caught()
         denied = _refusal(request.tool_call["name"], request.tool_call["id"])
 
         def run(ticket: Ticket) -> Result:
@@ -200,7 +218,8 @@ class GuardMiddleware(AgentMiddleware):
 
     async def awrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Result]]) -> Result:
         """See `AgentMiddleware`."""
-        adapter, made, caught = self._adapter, self._made(request), Caught()
+        request, made = self._made(request)
+        adapter, caught = self._adapter, Caught()
         denied = _refusal(request.tool_call["name"], request.tool_call["id"])
 
         async def run(ticket: Ticket) -> Result:
@@ -215,10 +234,14 @@ class GuardMiddleware(AgentMiddleware):
             failed=_failed, output=caught.output, suspend=(GraphBubbleUp,),
         )  # fmt: skip
 
-    def _made(self, request: ToolCallRequest) -> _Made:
-        call, runtime = request.tool_call, request.runtime
+    def _made(self, request: ToolCallRequest) -> tuple[ToolCallRequest, _Made]:
+        """The request without the reason that the model stated, and the call."""
+        call, runtime, tool = request.tool_call, request.runtime, request.tool
+        given, reason = split(call["args"], self._adapter.asked_in(tool) if self._ask_reason and tool is not None else asks_in(tool))
+        if given is not call["args"]:
+            request = request.override(tool_call={**call, "args": given})
         config = getattr(runtime, "config", None) or {}
-        return self._adapter.made(call["name"], call["args"], call["id"], request.tool, config, runtime=runtime)
+        return request, self._adapter.made(call["name"], given, call["id"], tool, config, runtime=runtime, reason=reason)
 
 
 _installed: list[GuardMiddleware] = []
@@ -261,26 +284,29 @@ def _within(outer: Any, layer: Any) -> Any:
     return lambda request, execute: outer(request, lambda changed: layer(changed, execute))
 
 
-def guard_tool(guard: Guard, tool: BaseTool) -> BaseTool:
+def guard_tool(guard: Guard, tool: BaseTool, *, ask_reason: bool = False) -> BaseTool:
     """A guarded twin of a tool that is used without an agent: same class, name and schema; `invoke` and all its forms are judged.
 
     A refused call answers with an error `ToolMessage` if it came as a tool call with an id, and raises `Denied` otherwise. What would
     reach the function without being judged (`func`, `coroutine`, `_run`, `_arun`) raises UsageError, unless a judged call runs.
+    `ask_reason`: its schema has one more parameter, in which the model says what the call is for; see `GuardMiddleware`.
     """
     adapter, base = _Adapter(guard), type(tool)
+    asked = adapter.asked_in(tool) if ask_reason else asks_in(tool)
     judged_call: ContextVar[Ticket | None] = ContextVar("licet_guarded_tool", default=None)
 
     def inner(body: Callable[..., Any]) -> Callable[..., Any]:
         return _inner(tool.name, body, judged_call)
 
     def judged(tool_input: Any, options: Mapping[str, Any]) -> tuple[_Made, Callable[[Ticket], Any], Callable[[Ticket], Any], Caught]:
+        tool_input, reason = split(tool_input, asked)
         bare = not isinstance(tool_input, dict)
         given = {adapter.single(tool): tool_input} if bare else tool_input
         filled = {name: given[name] for name in given if name in adapter.injected(tool)}
         agents = {name: value for name, value in given.items() if name not in filled}
         call_id = options.get("tool_call_id")
         runtime = next((value for value in filled.values() if hasattr(value, "context")), None)
-        made = adapter.made(tool.name, agents, call_id, tool, options.get("config") or {}, runtime=runtime)
+        made = adapter.made(tool.name, agents, call_id, tool, options.get("config") or {}, runtime=runtime, reason=reason)
 
         def frozen(ticket: Ticket) -> Any:
             values = agents if ticket.values is None else ticket.values
@@ -329,7 +355,10 @@ def guard_tool(guard: Guard, tool: BaseTool) -> BaseTool:
     twin = tool.model_copy(update={name: inner(function) for name, function in functions.items() if callable(function)})
     body = {"run": run, "arun": arun, "__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
     body |= {"_run": inner(base._run), "_arun": inner(base._arun)}
-    object.__setattr__(twin, "__class__", type(base.__name__, (base,), body))
+    if ask_reason and not asks_in(tool):
+        ask_in(twin, base, asked, body)
+    else:
+        object.__setattr__(twin, "__class__", type(base.__name__, (base,), body))
     return twin
 
 
