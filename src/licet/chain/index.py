@@ -31,7 +31,10 @@ _WHOLE = 400  # characters; a longer leaf is kept by its words only
 _RUN = 5  # bigrams in a row that make a passage
 _QUOTED = re.compile(r"[\"'`“‘«]([^\"'`“”‘’«»\s]{1,60})[\"'`”’»]")
 _ID_WORDS = ("id", "no", "nr", "number", "#", "'")
-_SECRET = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9+/_=.-]{16,}")
+# A run of letters and digits that no word has, or the beginning that common services give their keys.
+_SECRET = re.compile(
+    r"(?:sk-|sk_|pk_|rk_|ghp_|gho_|github_pat_|xox[abp]-|AKIA|ASIA|AIza|eyJ)[\w.~+/=-]{10,}|[\w.~+/=-]*(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{14,}[\w.~+/=-]*"
+)
 _WORD = re.compile(r"[^\W_]+")
 _LINES = re.compile(r"[\n\r\t,;]|: ")
 

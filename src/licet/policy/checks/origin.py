@@ -9,7 +9,7 @@ from licet.chain.origin import Place, Trace
 from licet.chain.text import exact, kind
 from licet.manifest.labels import OriginRule
 from licet.policy.request import MAX_NAMED, Facts, Request, reason
-from licet.policy.rules import destinations_of, rules_of
+from licet.policy.rules import content_of, destinations_of, rules_of
 from licet.records import Effect, Reason
 
 _IDENTIFYING = frozenset(
@@ -42,11 +42,12 @@ def unanchored(request: Request, facts: Facts) -> Iterator[Reason]:
     tool = facts.tool(request.tool)
     if tool is None or not tool.writes or facts.entered is None:
         return
-    receiving = destinations_of(request.tool, facts)
+    receiving, free = destinations_of(request.tool, facts), content_of(request.tool, facts)
     identifying = [
         trace
         for trace in facts.traces
         if not _is_nothing(trace)
+        and trace.argument not in free
         and (
             trace.argument in receiving
             or not _IDENTIFYING.isdisjoint(words_of(trace.argument))
