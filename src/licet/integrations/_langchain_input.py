@@ -110,8 +110,8 @@ class TaskInput:
             code = _hash(item.key)
             if code in self._known:
                 continue
-            self._remember((code,))
             new += self._unknown_parts(item.text) if item.readable else [item.text]
+            self._remember((code,))
         if new:
             # A lone surrogate is no text that a record could hold.
             text = "\n".join(new).encode("utf-8", "replace").decode()
