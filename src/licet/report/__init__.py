@@ -1,9 +1,10 @@
-"""What happened in a task, for people: the intent trace as a tree, the call graph as a picture. Everything shown is made visible."""
+"""What happened in a task, for people: the intent trace as a tree, the chain graph as a picture. Everything shown is made visible."""
 
+from licet.report.digest import Case, Table, digest_page
 from licet.report.graphml import graphml
 from licet.report.page import page
 from licet.report.story import Story, collect
 from licet.report.svg import svg
 from licet.report.tree import trace
 
-__all__ = ["Story", "collect", "graphml", "page", "svg", "trace"]
+__all__ = ["Case", "Story", "Table", "collect", "digest_page", "graphml", "page", "svg", "trace"]

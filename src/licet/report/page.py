@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from licet.chain import CallGraph, Node
 from licet.clock import iso
 from licet.escape import counted, visible
 from licet.records import CallRecord, TaskRecord
-from licet.report.layout import is_blocked, words
+from licet.report.layout import words
+from licet.report.sources import Sources
 from licet.report.story import Story
 from licet.report.svg import picture_of
 
@@ -19,6 +22,7 @@ h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 dt { font-weight: 600; } dd { margin: 0 0 .4rem 0; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; }
 td { border-top: 1px solid #d1d5db; overflow-wrap: break-word; } tr.blocked td { background: #fdecea; color: #7a1712; font-weight: 600; }
+h3 { font-size: 1rem; margin: 1.6rem 0 .2rem 0; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
 th, td.short { white-space: nowrap; } td.word { min-width: 7rem; } td.long { overflow-wrap: anywhere; min-width: 9rem; }
 .picture { overflow-x: auto; border: 1px solid #d1d5db; }
 """
@@ -26,26 +30,47 @@ _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode(
 POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
 
 
-def page(story: Story) -> str:
-    """A whole HTML file."""
+def document(title: str) -> tuple[Element, Element]:
+    """A page with nothing in it yet: its root and its body. `title` is visible text."""
     root = Element("html", {"lang": "en"})
     head = SubElement(root, "head")
     SubElement(head, "meta", {"charset": "utf-8"})
     SubElement(head, "meta", {"http-equiv": "Content-Security-Policy", "content": POLICY})
     SubElement(head, "meta", {"name": "referrer", "content": "no-referrer"})
-    intent, kind = visible(story.task.intent), visible(story.task.kind, 80)
-    SubElement(head, "title").text = f"{visible(story.task.intent, 100)} ({kind})"
+    SubElement(head, "title").text = title
     SubElement(head, "style").text = _STYLE
-    body = SubElement(root, "body")
+    return root, SubElement(root, "body")
+
+
+def written(root: Element) -> str:
+    """The page as text."""
+    return f"<!DOCTYPE html>\n{tostring(root, encoding='unicode', method='html')}\n"
+
+
+def table(body: Element, heads: Sequence[str]) -> Element:
+    """A table with a head; the answer takes the rows."""
+    made = SubElement(body, "table")
+    row = SubElement(SubElement(made, "thead"), "tr")
+    for name in heads:
+        SubElement(row, "th").text = name
+    return SubElement(made, "tbody")
+
+
+def page(story: Story, part: CallGraph | None = None) -> str:
+    """A whole HTML file of a story; with `part`, the picture shows that part of its graph."""
+    intent, kind = visible(story.task.intent), visible(story.task.kind, 80)
+    root, body = document(f"{visible(story.task.intent, 100)} ({kind})")
     SubElement(body, "h1").text = intent
-    blocked = sum(is_blocked(node) for node in story.graph.nodes)
+    blocked = sum(node.blocked for node in story.graph.nodes)
     calls = sum(map(len, story.calls.values()))
-    subtasks, findings = counted(len(story.tasks) - 1, "sub-task"), counted(len(story.findings), "finding")
-    SubElement(body, "p").text = f"{kind}: {counted(calls, 'call')}, {blocked} blocked, {subtasks}, {findings}."
-    SubElement(body, "div", {"class": "picture"}).append(picture_of(story))
+    others, findings = counted(len(story.tasks) - 1, "sub-task"), counted(len(story.findings), "finding")
+    if any(task.id != story.task.id for task in story.roots):
+        others = counted(len(story.tasks) - 1, "other task")
+    SubElement(body, "p").text = f"{kind}: {counted(calls, 'call')}, {blocked} blocked, {others}, {findings}."
+    SubElement(body, "div", {"class": "picture"}).append(picture_of(story, part))
     for task in story.tasks:
         _task(body, story, task)
-    return f"<!DOCTYPE html>\n{tostring(root, encoding='unicode', method='html')}\n"
+    return written(root)
 
 
 def _task(body: Element, story: Story, task: TaskRecord) -> None:
@@ -62,19 +87,14 @@ def _task(body: Element, story: Story, task: TaskRecord) -> None:
     ):
         SubElement(facts, "dt").text = name
         SubElement(facts, "dd").text = visible(value)
-    table = SubElement(body, "table")
-    heads = SubElement(SubElement(table, "thead"), "tr")
-    for name in ("", "Tool", "Decision", "Why", "Arguments (digest)"):
-        SubElement(heads, "th").text = name
-    rows = SubElement(table, "tbody")
-    outcomes = {node.id: (words(node), is_blocked(node)) for node in story.graph.nodes}
+    rows = table(body, ("", "Tool", "Decision", "Why", "Where its values came from", "Arguments (digest)"))
+    nodes, sources = story.graph.by_id, Sources(story)
     for call in story.calls.get(task.id, ()):
-        outcome, blocked = outcomes[f"call:{call.id}"]
-        _row(rows, call, outcome, blocked=blocked)
+        _row(rows, call, nodes[f"call:{call.id}"], "; ".join(sources.of(call, 12)))
 
 
-def _row(rows: Element, call: CallRecord, outcome: str, *, blocked: bool) -> None:
-    row = SubElement(rows, "tr", {"class": "blocked"} if blocked else {})
+def _row(rows: Element, call: CallRecord, node: Node, came: str) -> None:
+    row = SubElement(rows, "tr", {"class": "blocked"} if node.blocked else {})
     why = "; ".join(
         f"{found.told} [{found.check}]{' (observed, not enforced)' if found.observed else ''}" for found in call.decision.reasons
     )
@@ -82,8 +102,9 @@ def _row(rows: Element, call: CallRecord, outcome: str, *, blocked: bool) -> Non
     for text, look in (
         (str(call.seq), "short"),
         (call.tool, "short"),
-        (outcome + error, "word"),
+        (words(node) + error, "word"),
         (why, "long"),
+        (came, "long"),
         (call.args_digest, "long"),
     ):
         SubElement(row, "td", {"class": look}).text = visible(text, 2_000 if look == "long" else 100)

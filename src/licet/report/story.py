@@ -6,32 +6,44 @@ import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from licet.chain import CallGraph, build
 from licet.errors import UsageError
+from licet.manifest import Manifest
 from licet.records import CallRecord, Finding, TaskRecord
 from licet.store import Store
 
 
 @dataclass(frozen=True)
 class Story:
-    """A task, its sub-tasks (parents before children), their calls by task id, and the findings about them."""
+    """A task, its sub-tasks (parents before children), their calls by task id, and the findings about them.
+
+    Tasks of the same transaction or trace may be in it too. With the manifest its graph has stores and sinks.
+    """
 
     tasks: Sequence[TaskRecord]
     calls: Mapping[str, Sequence[CallRecord]]
     findings: Sequence[Finding] = ()
     now: float = field(default_factory=time.time)  # when it is told
+    manifest: Manifest | None = None
 
     @property
     def task(self) -> TaskRecord:
         """The task that the story is about."""
         return self.tasks[0]
 
-    @property
+    @cached_property
     def graph(self) -> CallGraph:
         """The call graph of all of it."""
-        return build(self.tasks, self.calls, self.now)
+        return build(self.tasks, self.calls, self.now, self.manifest)
+
+    @property
+    def roots(self) -> list[TaskRecord]:
+        """The tasks that no other of the story delegated; the one that it is about first, if it is one of them."""
+        known = {task.id for task in self.tasks}
+        return [task for task in self.tasks if task.parent not in known]
 
     def state(self, task: TaskRecord) -> str:
         """Whether a task is open, over or ended, and by what it ended."""
@@ -40,7 +52,7 @@ class Story:
 
     def children(self, task_id: str) -> list[TaskRecord]:
         """The tasks that were delegated from this one."""
-        return [task for task in self.tasks[1:] if task.parent == task_id]
+        return [task for task in self.tasks if task.parent == task_id]
 
     def steps(self, task_id: str) -> list[Step]:
         """The calls and the sub-tasks of one task, in order of time."""
@@ -78,14 +90,15 @@ class Step:
     task: TaskRecord | None = field(default=None, kw_only=True)
 
 
-def collect(store: Store, task_id: str) -> Story:
-    """The story of the task with this id.
+def collect(store: Store, task_id: str, *, connected: bool = False, manifest: Manifest | None = None) -> Story:
+    """The story of the task with this id and its sub-tasks; `connected`: of all tasks of its transaction and trace, in any process.
 
     Raises:
         UsageError: the store does not know the task.
     """
-    tasks = sorted(store.family(task_id), key=lambda task: task.id != task_id)  # a clock that stepped back must not put a child first
+    found = store.connected(task_id) if connected else store.family(task_id)
+    tasks = sorted(found, key=lambda task: task.id != task_id)  # a clock that stepped back must not put a child first
     if not tasks:
         raise UsageError(f"task {task_id!r} is not known to this store")
     calls = {task.id: store.calls(task.id) for task in tasks}
-    return Story(tasks, calls, [finding for task in tasks for finding in store.findings(task.id)])
+    return Story(tasks, calls, [finding for task in tasks for finding in store.findings(task.id)], manifest=manifest)

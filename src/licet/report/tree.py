@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from licet.clock import iso
 from licet.escape import counted, visible
 from licet.records import CallRecord, Reason, TaskRecord
+from licet.report.sources import Sources
 from licet.report.story import Story
 
 Style = Literal["bold", "dim", "red", "yellow", "green"]
@@ -29,7 +30,7 @@ def trace(story: Story, paint: Paint = plain, *, state: str | None = None) -> st
     `state` is the state folder, if it is not the one that `licet` looks into by itself.
     """
     lines: list[str] = []
-    _task(story, story.task, "", paint, lines)
+    _task(story, story.task, "", paint, lines, sources=Sources(story))
     if story.findings:
         where = f" --state {visible(shlex.quote(state))}" if state is not None else ""
         command = f"licet findings --task {visible(story.task.id[:SHORT_ID])}{where}"
@@ -37,7 +38,7 @@ def trace(story: Story, paint: Paint = plain, *, state: str | None = None) -> st
     return "\n".join(lines) + "\n"
 
 
-def _task(story: Story, task: TaskRecord, indent: str, paint: Paint, lines: list[str]) -> None:
+def _task(story: Story, task: TaskRecord, indent: str, paint: Paint, lines: list[str], *, sources: Sources) -> None:
     steps = story.steps(task.id)
     bar = "│ " if steps else "  "
     head = f"{paint(_short(task.kind), 'bold')}  task {visible(task.id[:SHORT_ID])}  {iso(task.started)}  {_short(story.state(task))}"
@@ -48,14 +49,14 @@ def _task(story: Story, task: TaskRecord, indent: str, paint: Paint, lines: list
     for index, step in enumerate(steps):
         last = index == len(steps) - 1
         if step.call is not None:
-            _call(step.call, below, paint, lines, last=last)
+            _call(step.call, below, paint, lines, sources=sources.of(step.call), last=last)
         elif step.task is not None:
-            _task(story, step.task, f"{below}{'└─ ' if last else '├─ '}", paint, lines)
+            _task(story, step.task, f"{below}{'└─ ' if last else '├─ '}", paint, lines, sources=sources)
     if not steps:
         lines.append(f"{below}  {paint('no call', 'dim')}")
 
 
-def _call(call: CallRecord, below: str, paint: Paint, lines: list[str], *, last: bool) -> None:
+def _call(call: CallRecord, below: str, paint: Paint, lines: list[str], *, sources: Sequence[str], last: bool) -> None:
     mark, word, style = _verdict(call)
     took = f"  {1000 * (call.ended - call.started):.0f} ms" if call.ended is not None and call.status != "denied" else ""
     error = f" ({_short(call.error_type)})" if call.error_type else ""
@@ -63,6 +64,8 @@ def _call(call: CallRecord, below: str, paint: Paint, lines: list[str], *, last:
     lines.append(f"{below}{'└─' if last else '├─'} {call.seq} {name}  {paint(f'{mark} {word}', style)}{error}{took}")
     rest = f"{below}{'   ' if last else '│  '}"
     lines += [f"{rest}  {paint(_because(found), style if _enforced(found) else 'dim')}" for found in call.decision.reasons]
+    if sources:
+        lines.append(f"{rest}  {paint('; '.join(sources), 'dim')}")
 
 
 def _verdict(call: CallRecord) -> tuple[str, str, Style]:

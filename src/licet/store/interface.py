@@ -108,6 +108,9 @@ class Store(Protocol):
     def family(self, task_id: str) -> Sequence[TaskRecord]:
         """The task and all tasks that were delegated from it, parents before children."""
 
+    def connected(self, task_id: str, limit: int = 200) -> Sequence[TaskRecord]:
+        """The task and those of its transaction or its trace, of any process: oldest first, parents before children, at most `limit`."""
+
     def calls(self, task_id: str) -> Sequence[CallRecord]:
         """The calls of one task, in order."""
 

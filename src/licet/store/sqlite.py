@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS tasks (
 CREATE INDEX IF NOT EXISTS tasks_by_time ON tasks (started);
 CREATE INDEX IF NOT EXISTS tasks_by_root ON tasks (root);
 CREATE INDEX IF NOT EXISTS tasks_by_parent ON tasks (parent);
+CREATE INDEX IF NOT EXISTS tasks_by_trace ON tasks (trace_id);
 CREATE TABLE IF NOT EXISTS calls (
     id TEXT PRIMARY KEY, task_id TEXT, seq INTEGER, tool TEXT, call_id TEXT, framework TEXT, status TEXT, decision TEXT,
     args_digest TEXT, started REAL, ended REAL, result_digest TEXT, error_type TEXT, jti TEXT, trace_id TEXT, span_id TEXT,
@@ -211,6 +212,17 @@ class SqliteStore:
         query = f"""WITH RECURSIVE line(id) AS (SELECT ? UNION SELECT tasks.id FROM tasks JOIN line ON tasks.parent=line.id)
                     SELECT {TASK_COLUMNS} FROM tasks WHERE id IN line ORDER BY started, rowid"""
         return [task_of(row) for row in self._read(query, (task_id,))]
+
+    def connected(self, task_id: str, limit: int = 200) -> Sequence[TaskRecord]:
+        """See `Store`."""
+        # A task without a span has a trace id of zeros, which binds it to nothing. The task itself is never what the limit leaves out.
+        query = f"""WITH it AS (SELECT root, trace_id FROM tasks WHERE id=?),
+                    line(id) AS (SELECT tasks.id FROM tasks, it WHERE tasks.root=it.root AND it.root<>''
+                                 UNION SELECT tasks.id FROM tasks, it WHERE tasks.trace_id=it.trace_id AND trim(it.trace_id,'0')<>''
+                                 UNION SELECT ?)
+                    SELECT {TASK_COLUMNS} FROM tasks WHERE id IN line ORDER BY id<>?, started, rowid LIMIT ?"""
+        found = [task_of(row) for row in self._read(query, (task_id, task_id, task_id, limit))]
+        return sorted(found, key=lambda task: (task.started, task.parent is not None))
 
     def calls(self, task_id: str) -> Sequence[CallRecord]:
         """See `Store`."""
