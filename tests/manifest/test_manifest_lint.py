@@ -20,7 +20,7 @@ LINTS = [
      "never-granted", "warning", "tools.other", "no task kind"),
     ("tasks:\n", "tasks:\n  spare: {intent: Nothing yet, ttl: 1m, tools: {read_ticket: {}}}\n",
      "no-agent", "warning", "tasks.spare", "no agent"),
-    ("{to: {type: string}, body: {maxLength: 500}}", "{to: {}, body: {}}",
+    ("    arguments: {to: {type: string}, body: {maxLength: 500}}\n", "",
      "unlimited", "warning", "tasks.answer.tools.send_email", "`write`"),
     ("2027-01-31", "2026-11-21", "expired", "warning", "credentials.crm.expires", "2026-11-21"),
     ("2027-01-31", "2027-01-31, revoked: 2026-11-01", "revoked", "warning", "credentials.crm.revoked", "2026-11-01"),
@@ -44,19 +44,21 @@ def test_each_doubt_is_told_once(old: str, new: str, code: str, severity: str, k
     """One change, one more lint, at its place."""
     _, problems = check(changed(old, new), name="m.yaml", now=NOW)
     (found,) = [problem for problem in problems if problem.code == code]
-    # A tool that is judged as write and egress is also told to be unlimited and to leave.
-    assert {problem.code for problem in problems} <= {code, "egress-without-flow", *(["unlimited"] if code == "missing-access" else [])}
+    # A tool that is judged as write is also told to be unlimited; that nothing says where mail may go is told of the manifest as it is.
+    assert {problem.code for problem in problems} <= {code, "no-origin", *(["unlimited"] if code == "missing-access" else [])}
     assert (found.code, found.severity, found.key) == (code, severity, key)
     assert part in found.message
     assert found.line > 0
     assert found.fix
 
 
-def test_what_leaves_is_named() -> None:
-    """No flow rule is enforced yet, so that an egress tool says what goes out."""
+def test_an_argument_that_looks_like_a_party_is_named() -> None:
+    """Where mail may go is not said, so that the sentence names the argument and what to write."""
     (rule,) = lints(loads(VALID, now=NOW), NOW)
-    assert rule.code == "egress-without-flow"
-    assert "`to`, `body`" in rule.message
+    assert (rule.code, rule.path) == ("no-origin", ("tools", "send_email"))
+    assert "`to`" in rule.message
+    assert "`body`" not in rule.message
+    assert "`to: {origin: [intent, trusted]}`" in rule.fix
 
 
 @pytest.mark.parametrize(
@@ -65,12 +67,12 @@ def test_what_leaves_is_named() -> None:
         ("2027-01-31", "2026-11-22"),  # to the end of its last day
         ("2027-01-31", "2027-01-31, revoked: 2026-11-23"),
         ("2027-01-31", "2027-01-31, rotate_every: 90d, issued: 2026-01-01, rotated: 2026-10-01"),
-        ("{to: {type: string}, body: {maxLength: 500}}", "{to: {enum: [a]}, body: {}}"),
+        ("{to: {type: string}, body: {maxLength: 500}}", "{to: {type: string, maxLength: 9}, body: {}}"),
     ],
 )
 def test_what_is_well_is_not_told(old: str, new: str) -> None:
     """A lint that cries without need is switched off in the reader's head."""
-    assert _codes(changed(old, new)) == ["egress-without-flow"]
+    assert _codes(changed(old, new)) == ["no-origin"]
 
 
 def test_admin_outside_production_is_no_doubt() -> None:

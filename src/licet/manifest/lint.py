@@ -9,15 +9,13 @@ from collections.abc import Iterator
 from itertools import chain
 
 from licet.errors import Problem
-from licet.escape import visible
-from licet.manifest.arguments import Argument
+from licet.manifest.lint_values import names, origin_lints, says_nothing, warn
 from licet.manifest.loader import parse, place
 from licet.manifest.models import START, Credential, Manifest, TaskKind, Tool, end_of
-from licet.manifest.rules import DAY, Rule, moded_parts
+from licet.manifest.rules import DAY, Rule, arguments_of, moded_parts
 from licet.manifest.yaml_reader import Path
 
 PRODUCTION = "prod"
-_NAMED = 6  # of a list of names, how many a message repeats
 
 
 def check(text: str, *, name: str, now: float) -> tuple[Manifest | None, list[Problem]]:
@@ -35,16 +33,12 @@ def lints(manifest: Manifest, now: float) -> list[Rule]:
         *_unowned(manifest),
         *_unused(manifest),
         *_unlimited(manifest),
-        *_leaving(manifest),
         *chain.from_iterable(_credential(name, item, now) for name, item in manifest.credentials.items()),
         *_observing(manifest, now),
         *chain.from_iterable(_off_chain(kind, task) for kind, task in manifest.tasks.items()),
         *_powerful(manifest),
+        *origin_lints(manifest),
     ]
-
-
-def _warn(path: Path, message: str, fix: str, code: str) -> Rule:
-    return Rule(path, message, fix, "warning", code)
 
 
 def _undeclared(manifest: Manifest) -> Iterator[Rule]:
@@ -60,11 +54,11 @@ def _undeclared(manifest: Manifest) -> Iterator[Rule]:
 def _unowned(manifest: Manifest) -> Iterator[Rule]:
     for name, agent in manifest.agents.items():
         if agent.owner is None:
-            yield _warn(("agents", name), "nobody owns this agent", "name an `owner:`", "unowned-agent")
+            yield warn(("agents", name), "nobody owns this agent", "name an `owner:`", "unowned-agent")
     for name, credential in manifest.credentials.items():
         if credential.owner is None:
             refused = " (in `prod` its tools are refused)" if manifest.environment_of(credential) == PRODUCTION else ""
-            yield _warn(("credentials", name), f"nobody owns this credential{refused}", "name an `owner:`", "unowned-credential")
+            yield warn(("credentials", name), f"nobody owns this credential{refused}", "name an `owner:`", "unowned-credential")
 
 
 def _unused(manifest: Manifest) -> Iterator[Rule]:
@@ -72,64 +66,53 @@ def _unused(manifest: Manifest) -> Iterator[Rule]:
     for name in manifest.tools:
         if name not in granted:
             fix = "grant it to the task kind that needs it, or take it out"
-            yield _warn(("tools", name), "no task kind grants this tool", fix, "never-granted")
+            yield warn(("tools", name), "no task kind grants this tool", fix, "never-granted")
     allowed = {kind for agent in manifest.agents.values() for kind in agent.tasks}
     for kind in manifest.tasks:
         if kind not in allowed:
             fix = "list it under the `tasks:` of an agent, or take it out"
-            yield _warn(("tasks", kind), "no agent may be used for this task kind", fix, "no-agent")
+            yield warn(("tasks", kind), "no agent may be used for this task kind", fix, "no-agent")
 
 
 def _unlimited(manifest: Manifest) -> Iterator[Rule]:
     for kind, task in manifest.tasks.items():
         for name, grant in task.tools.items():
             tool = manifest.tools[name]
-            if tool.writes and not any(rule.limits() for rule in (*tool.arguments.values(), *grant.arguments.values())):
+            rules = (*tool.arguments.values(), *grant.arguments.values())
+            # What is said of no argument that is declared is told once, at the tool.
+            if tool.writes and not any(rule.limits() for rule in rules) and says_nothing(rules) and not arguments_of(manifest, name):
                 why = f"a tool with `{tool.access or 'write'}` access is granted, and nothing limits its arguments"
-                yield _warn(("tasks", kind, "tools", name), why, "limit them under `arguments:`, here or under `tools:`", "unlimited")
-
-
-def _leaving(manifest: Manifest) -> Iterator[Rule]:
-    for name, tool in manifest.tools.items():
-        if not tool.leaves:
-            continue
-        arguments: dict[str, Argument] = dict(tool.arguments)
-        for task in manifest.tasks.values():
-            if name in task.tools:
-                arguments |= task.tools[name].arguments
-        what = _names([argument for argument, rule in arguments.items() if rule.enum is None and "const" not in rule.model_fields_set])
-        why = f"what the agent puts into {what or 'its arguments'} leaves our control, and this release has no flow rules to hold it back"
-        yield _warn(("tools", name), why, "grant it only where it is needed, and limit who can receive", "egress-without-flow")
+                yield warn(("tasks", kind, "tools", name), why, "limit them under `arguments:`, here or under `tools:`", "unlimited")
 
 
 def _credential(name: str, credential: Credential, now: float) -> Iterator[Rule]:
     path: Path = ("credentials", name)
     if credential.expires is not None and end_of(credential.expires) <= now:
         why = f"this credential expired on {credential.expires}, so that its tools are refused"
-        yield _warn((*path, "expires"), why, "renew it and its date", "expired")
+        yield warn((*path, "expires"), why, "renew it and its date", "expired")
     if credential.revoked is not None and end_of(credential.revoked) - DAY <= now:
         why = f"this credential was revoked on {credential.revoked}, so that its tools are refused"
-        yield _warn((*path, "revoked"), why, "give its tools another one", "revoked")
+        yield warn((*path, "revoked"), why, "give its tools another one", "revoked")
     if credential.rotate_every is None:
         return
     since = credential.rotated or credential.issued
     if since is None:
         why = "without `issued` or `rotated` nobody can tell when it is due"
-        yield _warn((*path, "rotate_every"), why, "add the date of the last rotation as `rotated:`", "rotation-unknown")
+        yield warn((*path, "rotate_every"), why, "add the date of the last rotation as `rotated:`", "rotation-unknown")
     elif end_of(since) + credential.rotate_every.total_seconds() <= now:
         why = f"this credential was last rotated on {since}, and its rotation is overdue"
-        yield _warn((*path, "rotate_every"), why, "rotate it and set `rotated:`", "stale")
+        yield warn((*path, "rotate_every"), why, "rotate it and set `rotated:`", "stale")
 
 
 def _observing(manifest: Manifest, now: float) -> Iterator[Rule]:
     for path, moded in moded_parts(manifest):
         if moded.until is not None and end_of(moded.until) <= now:
             why = f"`observe` ended with {moded.until}; since then this is enforced"
-            yield _warn((*path, "until"), why, "take `mode`, `until` and `reason` out, or choose a new date", "observe-over")
+            yield warn((*path, "until"), why, "take `mode`, `until` and `reason` out, or choose a new date", "observe-over")
         elif moded.mode == "observe":
             where = "in production, " if manifest.environment == PRODUCTION else ""
             why = f"{where}what is refused here runs all the same, until {moded.until}"
-            yield _warn((*path, "mode"), why, "enforce as soon as the findings allow it", "observing")
+            yield warn((*path, "mode"), why, "enforce as soon as the findings allow it", "observing")
 
 
 def _off_chain(kind: str, task: TaskKind) -> Iterator[Rule]:
@@ -139,7 +122,7 @@ def _off_chain(kind: str, task: TaskKind) -> Iterator[Rule]:
     for name in task.tools:
         if name not in named:
             why = "no edge of the chain names this tool, so that it is always refused"
-            yield _warn(("tasks", kind, "tools", name), why, "add an edge, or take the grant out", "off-chain")
+            yield warn(("tasks", kind, "tools", name), why, "add an edge, or take the grant out", "off-chain")
 
 
 def _powerful(manifest: Manifest) -> Iterator[Rule]:
@@ -147,14 +130,9 @@ def _powerful(manifest: Manifest) -> Iterator[Rule]:
         reached = {tool for kind in agent.tasks if kind in manifest.tasks for tool in manifest.tasks[kind].tools}
         admin = sorted(tool for tool in reached if _administers(manifest, manifest.tools[tool]))
         if admin:
-            why = f"this agent may administer `{PRODUCTION}`, by {_names(admin)}"
-            yield _warn(("agents", name), why, "give this work to an agent of its own, with `ask: true`", "admin-in-prod")
+            why = f"this agent may administer `{PRODUCTION}`, by {names(admin)}"
+            yield warn(("agents", name), why, "give this work to an agent of its own, with `ask: true`", "admin-in-prod")
 
 
 def _administers(manifest: Manifest, tool: Tool) -> bool:
     return tool.access == "admin" and manifest.environment_of(tool) == PRODUCTION
-
-
-def _names(names: list[str]) -> str:
-    shown = ", ".join(f"`{visible(name, 60)}`" for name in names[:_NAMED])
-    return f"{shown} and {len(names) - _NAMED} more" if len(names) > _NAMED else shown

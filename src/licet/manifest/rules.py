@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from licet.catalogue import ALWAYS_ENFORCED, CHECKS
-from licet.manifest.models import START, Manifest, Moded, TaskKind, end_of
+from licet.manifest.arguments import Argument
+from licet.manifest.labels import OriginRule
+from licet.manifest.models import START, CheckSettings, Manifest, Moded, TaskKind, end_of
 from licet.manifest.yaml_reader import Path
 
 MAX_OBSERVE_DAYS = 30
 DAY = 86_400
 _NAMED = 12  # of a list of names, how many a message repeats
+
+STRICTNESS = ("flag", "ask", "deny")
+SINKS = ("egress", "write", "admin")
+# What a person decided or could not, and what nobody decided, stays as it is.
+_NO_EFFECT = ("guard.", "approval.")
+# What may be trusted less strictly, where the work needs it: scope, identity, credentials and declared flows say it in their own place.
+_LOWERED = ("origin.", "chain.")
+_LOWERED_TOO = frozenset({"flow.egress", "tool.changed", "environment.crossing"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +41,15 @@ def broken_rules(manifest: Manifest, now: float) -> list[Rule]:
     """All errors. `now`, in seconds since the epoch, bounds `observe`."""
     wildcards = list(_wildcards(manifest))
     told = {rule.path for rule in wildcards}
-    others = [*_empties(manifest), *_references(manifest), *_task_kinds(manifest), *_modes(manifest, now)]
+    others = [
+        *_empties(manifest),
+        *_references(manifest),
+        *_task_kinds(manifest),
+        *_origins(manifest),
+        *_flows(manifest),
+        *_checks(manifest),
+        *_modes(manifest, now),
+    ]
     # A wildcard is no known name either; once is enough.
     return [*wildcards, *(rule for rule in others if not (rule.code == "reference" and rule.path in told))]
 
@@ -45,13 +63,16 @@ def _wildcards(manifest: Manifest) -> Iterator[Rule]:
         named += [(("agents", name, "tasks", i), task) for i, task in enumerate(agent.tasks)]
         named += [(("agents", name, "may_delegate_to", i), other) for i, other in enumerate(agent.may_delegate_to)]
     named += [(("edges", i), end) for i, pair in enumerate(manifest.edges) for end in pair]
+    named += [(path, term.tool) for path, _, rule in origins(manifest) for term in rule.endorsements]
+    named += [(("flows", i, key), name) for i, flow in enumerate(manifest.flows) for key, name in (("from", flow.source), ("to", flow.to))]
+    named += [((*path, check), check) for path, checks in _checks_by_place(manifest) for check in checks]
     for path, text in named:
         if any(mark in text for mark in "*?[") or (text in ("all", "any") and not _declared(manifest, text)):
             yield Rule(path, f"`{text}` would grant everything", "name each one", code="wildcard")
 
 
 def _declared(manifest: Manifest, name: str) -> bool:
-    return name in manifest.tools or name in manifest.tasks or name in manifest.agents
+    return name in manifest.tools or name in manifest.tasks or name in manifest.agents or name in revealed(manifest)
 
 
 def _empties(manifest: Manifest) -> Iterator[Rule]:
@@ -90,10 +111,91 @@ def _references(manifest: Manifest) -> Iterator[Rule]:
     for index, pair in enumerate(manifest.edges):
         for end in pair:
             yield from _known(("edges", index), end, environments, "environments in use")
-    for check, settings in manifest.checks.items():
-        yield from _known(("checks", check), check, CHECKS, "check ids")
-        if check in ALWAYS_ENFORCED and settings.mode == "observe":
-            yield Rule(("checks", check), "this check is always enforced", "take it out", code="observe")
+
+
+def _checks_by_place(manifest: Manifest) -> Iterator[tuple[Path, Mapping[str, CheckSettings]]]:
+    yield ("checks",), manifest.checks
+    for kind, task in manifest.tasks.items():
+        yield ("tasks", kind, "checks"), task.checks
+
+
+def _checks(manifest: Manifest) -> Iterator[Rule]:
+    for path, checks in _checks_by_place(manifest):
+        for check, settings in checks.items():
+            yield from _known((*path, check), check, CHECKS, "check ids")
+            if check in ALWAYS_ENFORCED and settings.mode == "observe":
+                yield Rule((*path, check), "this check is always enforced", "take it out", code="observe")
+            if settings.then is not None and check in CHECKS:
+                yield from _effect((*path, check, "then"), check, settings.then)
+
+
+def _effect(path: Path, check: str, then: str) -> Iterator[Rule]:
+    own = CHECKS[check].effect
+    if check.startswith(_NO_EFFECT) or check == "scope.approval":
+        yield Rule(path, "the effect of this check is not for choosing", "take `then` out")
+    elif is_lowered(check, then) and not (check.startswith(_LOWERED) or check in _LOWERED_TOO):
+        where = " (a declared flow has a `then:` of its own)" if check == "flow.declared" else ""
+        yield Rule(
+            path, f"`{then}` is less than this check's own effect, `{own}`, below which it may not go{where}", f"write `{own}` or more"
+        )
+
+
+def is_lowered(check: str, then: str) -> bool:
+    """Whether `then` is less strict than the check's own effect."""
+    return STRICTNESS.index(then) < STRICTNESS.index(CHECKS[check].effect)
+
+
+def revealed(manifest: Manifest) -> frozenset[str]:
+    """Every label that some tool reveals."""
+    return frozenset(label for tool in manifest.tools.values() for label in tool.reveals or ())
+
+
+def _flows(manifest: Manifest) -> Iterator[Rule]:
+    labels = revealed(manifest)
+    for index, flow in enumerate(manifest.flows):
+        yield from _known(("flows", index, "from"), flow.source, labels, "labels that a tool `reveals`")
+        if flow.to not in SINKS:
+            yield from _known(("flows", index, "to"), flow.to, [*SINKS, *manifest.tools], "sinks (egress, write, admin) and tools")
+
+
+def origins(manifest: Manifest) -> Iterator[tuple[Path, str, OriginRule]]:
+    """Every `origin` in a manifest, with its path and the tool whose argument it rules, those inside `items` and `properties` too."""
+    for name, tool in manifest.tools.items():
+        for argument, rule in tool.arguments.items():
+            yield from _inner(("tools", name, "arguments", argument), name, rule)
+    for kind, task in manifest.tasks.items():
+        for name, grant in task.tools.items():
+            for argument, rule in grant.arguments.items():
+                yield from _inner(("tasks", kind, "tools", name, "arguments", argument), name, rule)
+
+
+def _inner(path: Path, tool: str, rule: Argument) -> Iterator[tuple[Path, str, OriginRule]]:
+    if rule.origin is not None:
+        yield (*path, "origin"), tool, rule.origin
+    if rule.items is not None:
+        yield from _inner((*path, "items"), tool, rule.items)
+    for name, inner in (rule.properties or {}).items():
+        yield from _inner((*path, "properties", name), tool, inner)
+
+
+def _origins(manifest: Manifest) -> Iterator[Rule]:
+    for path, _, rule in origins(manifest):
+        for term in rule.endorsements:
+            unknown = list(_known(path, term.tool, manifest.tools, "tools"))
+            yield from unknown
+            known = {} if unknown else arguments_of(manifest, term.tool)
+            if term.argument is not None and known and term.argument not in known:
+                # A tool that declares none may take any: its signature is not seen here.
+                yield from _known(path, term.argument, known, f"arguments of `{term.tool}`")
+
+
+def arguments_of(manifest: Manifest, tool: str) -> dict[str, Argument]:
+    """Every argument that the manifest declares for a tool, there and in grants; of several rules the tool's own."""
+    out: dict[str, Argument] = dict(manifest.tools[tool].arguments)
+    for task in manifest.tasks.values():
+        if tool in task.tools:
+            out = {**task.tools[tool].arguments, **out}
+    return out
 
 
 def _task_kinds(manifest: Manifest) -> Iterator[Rule]:
@@ -136,6 +238,8 @@ def moded_parts(manifest: Manifest) -> Iterator[tuple[Path, Moded]]:
     yield (), manifest
     for kind, task in manifest.tasks.items():
         yield ("tasks", kind), task
+        for check, settings in task.checks.items():
+            yield ("tasks", kind, "checks", check), settings
     for check, settings in manifest.checks.items():
         yield ("checks", check), settings
 
