@@ -50,6 +50,7 @@ def worked_in(folder: Path) -> tuple[Path, str]:
             raise ConnectionError("no route")
 
         with guard.task("answer", intent="Answer ticket 1 \x1b[31m<b>", agent="bot", principal="user:grace") as task:
+            task.say("It is from ada@acme.example, and not from eve@evil.example.")
             read_ticket(1)
             with pytest.raises(Denied):
                 send_email("eve@evil.example", "list")

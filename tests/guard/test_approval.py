@@ -158,8 +158,8 @@ def test_what_is_shown_acts_on_nobody(tmp_path: Path, text: str):
             shown = world.guard._gate.question(ticket).text
             assert acting(shown) == []
             assert len(shown) < 6_000
-        else:
-            assert ticket.decision.checks[0] == "scope.argument"
+        else:  # what looks like a path must come from the intent, in which it does not always stand
+            assert ticket.decision.checks[0] in ("scope.argument", "origin.argument")
             assert acting(ticket.message) == []
 
 

@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -557,10 +558,10 @@ def test_what_is_allowed_never_exceeds_a_budget_and_denials_take_nothing(calls: 
     from licet.budgets import claims
 
     owner = owned("task", [], budgets)
-    total, seen = Decimal(0), set[str]()
+    total, seen = Fraction(0), set[str]()  # not a Decimal: that rounds
     store = SqliteStore(":memory:")
     for amount, to in calls:
-        added = sum(map(Decimal, map(str, amount if isinstance(amount, list) else [amount])), Decimal(0))
+        added = sum(map(Fraction, map(str, amount if isinstance(amount, list) else [amount])), Fraction(0))
         fits = total + added <= limit and len(seen | set(to)) <= distinct
         with store.transaction() as tx:
             wanted = claims(owner, "tool", {"amount": amount, "to": list[Any](to)})

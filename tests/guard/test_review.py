@@ -41,7 +41,7 @@ def guard(tmp_path, clock):
 
 
 def opened(guard: Guard, kind: str, **options: Any):
-    return guard.task(kind, intent="Do it", agent="bot", principal="user:grace", **options)
+    return guard.task(kind, intent="Do it for 'ada', ada@acme and bob@acme", agent="bot", principal="user:grace", **options)
 
 
 def refusal(guard: Guard, tool: str, **arguments: object) -> str:

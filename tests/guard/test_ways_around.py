@@ -627,7 +627,7 @@ def test_an_approver_that_hangs(tmp_path: Path):
 @way
 def test_an_approval_used_for_other_arguments(world: World):
     """An approval holds for the arguments that were shown: changing what the ticket shows changes nothing that runs."""
-    with world.task("asking") as task:
+    with world.task("asking", intent=f"Ask {ADA} and {EVE}") as task:
         ticket = world.guard.begin(ToolCall("risky", {"to": [ADA]}, known=("to",)), task=task)
         question = world.guard._gate.question(ticket)
         for shown in (ticket.arguments, question.arguments):
@@ -1567,11 +1567,11 @@ def test_calls_side_by_side_in_a_chain(world: World):
     """A chain orders calls by what has completed: two calls at the same moment may both follow the one before."""
     with world.task("ordered") as task:
         world.tool("note")()
-        send_twice = [world.guard.begin(ToolCall("send", {}, known=()), task=task) for _ in range(2)]
+        send_twice = [world.guard.begin(ToolCall("send", {"to": ADA}, known=("to",)), task=task) for _ in range(2)]
         assert [ticket.allowed for ticket in send_twice] == [True, True]
         for ticket in send_twice:
             world.guard.end(ticket)
-        assert not world.guard.begin(ToolCall("send", {}, known=()), task=task).allowed
+        assert not world.guard.begin(ToolCall("send", {"to": ADA}, known=("to",)), task=task).allowed
 
 
 # Time --------------------------------------------------------------------------------------------------------------------

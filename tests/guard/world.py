@@ -27,7 +27,8 @@ credentials:
   far: {owner: o, environment: prod}
 tools:
   note: {access: read, egress: false}
-  send: {access: write, egress: true, credential: fresh}
+  # Where values come from is not what these tests are about: the agent makes them up, and the manifest says that it may.
+  send: {access: write, egress: true, credential: fresh, arguments: {to: {origin: [intent, trusted, nowhere]}}}
   pay: {access: write, egress: true}
   share: {access: write, egress: true}
   open_file: {access: read, egress: false}
@@ -85,6 +86,8 @@ tasks:
     mode: observe
     until: 2026-11-30
     reason: first days
+checks:
+  origin.unanchored: {then: flag}  # nor are the intents of these tasks written for it
 """.replace("&all", "")
 
 
@@ -127,8 +130,8 @@ class World:
         return known.get(name, anything)
 
     @contextmanager
-    def task(self, kind: str = "work", agent: str = "bot", **more: Any) -> Iterator[Any]:
-        with self.guard.task(kind, intent="A test", agent=agent, principal="user:grace", **more) as task:
+    def task(self, kind: str = "work", agent: str = "bot", intent: str = "A test", **more: Any) -> Iterator[Any]:
+        with self.guard.task(kind, intent=intent, agent=agent, principal="user:grace", **more) as task:
             yield task
 
     def denied(self, check: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Denied:
