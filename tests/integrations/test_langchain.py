@@ -286,7 +286,7 @@ def test_what_a_tool_calls_belongs_to_the_task_that_the_context_named(guard: Gua
         return send("ada@acme.example", "x")
 
     agent = agent_of(guard, [outer], calls(("outer", {})))
-    task = guard.task("answer", intent="Answer", agent="bot", principal="user:grace", detached=True)
+    task = guard.task("answer", intent="Answer ticket 1", agent="bot", principal="user:grace", detached=True)
     with task:
         handle = task.handle
     agent.invoke(ASK, context=Context(handle))

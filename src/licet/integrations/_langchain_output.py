@@ -22,6 +22,7 @@ from langchain_core.tools import BaseTool, StructuredTool, Tool
 from pydantic import BaseModel
 
 from licet.errors import SnapshotError
+from licet.guard import Ticket
 from licet.guard.binding import annotations_of
 from licet.integrations._langchain_input import messages_in
 from licet.integrations._langchain_texts import Shown, shown
@@ -39,8 +40,11 @@ class Caught:
         self.raw: Any = _NOTHING
 
     @contextmanager
-    def catching(self) -> Iterator[None]:
-        """Catch what the next tool that runs in here returns."""
+    def catching(self, ticket: Ticket) -> Iterator[None]:
+        """Catch what the tool of this call returns; where the call is an outer layer's, that one catches it."""
+        if ticket.joins is not None:
+            yield
+            return
         token = _catching.set(self)
         try:
             yield

@@ -206,7 +206,7 @@ class GuardMiddleware(AgentMiddleware):
 
         def run(ticket: Ticket) -> Result:
             try:
-                with caught.catching():
+                with caught.catching(ticket):
                     return adapter.answered(ticket, handler(adapter.catching(request, ticket)))
             except Denied as denial:  # a guarded function inside the tool was refused: that ends the tool, not the agent
                 return adapter.answered(ticket, denied(str(denial)))
@@ -224,7 +224,7 @@ class GuardMiddleware(AgentMiddleware):
 
         async def run(ticket: Ticket) -> Result:
             try:
-                with caught.catching():
+                with caught.catching(ticket):
                     return adapter.answered(ticket, await handler(adapter.catching(request, ticket)))
             except Denied as denial:  # as above
                 return adapter.answered(ticket, denied(str(denial)))
@@ -325,7 +325,7 @@ def guard_tool(guard: Guard, tool: BaseTool, *, ask_reason: bool = False) -> Bas
         def within(ticket: Ticket) -> Any:
             token = judged_call.set(ticket)
             try:
-                with caught.catching():
+                with caught.catching(ticket):
                     return adapter.answered(ticket, base.run(self, frozen(ticket), *args, **options))
             finally:
                 judged_call.reset(token)
@@ -341,7 +341,7 @@ def guard_tool(guard: Guard, tool: BaseTool, *, ask_reason: bool = False) -> Bas
         async def within(ticket: Ticket) -> Any:
             token = judged_call.set(ticket)
             try:
-                with caught.catching():
+                with caught.catching(ticket):
                     return adapter.answered(ticket, await base.arun(self, frozen(ticket), *args, **options))
             finally:
                 judged_call.reset(token)
