@@ -64,7 +64,10 @@ class ApprovalRequest:
         ]
         if self.call.reason:
             lines.append(f"Says:   {plain_text(self.call.reason, _SHOWN)}")  # the agent's own words
-        lines += [f"Why:    {plain_text(found.told, _SHOWN)} ({found.check})" for found in self.decision.reasons]
+        for found in self.decision.reasons:
+            lines.append(f"Why:    {plain_text(found.told, _SHOWN)} ({found.check})")
+            if found.value:  # the one place where a traced value is shown: to the person who is asked about it
+                lines.append(f"        it is {visible_json(plain_text(found.value, _SHOWN), _SHOWN * 2)}")
         return "\n".join([*lines, f"Valid:  until {iso(self.expires)}, for exactly this call, once"])
 
 

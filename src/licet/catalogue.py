@@ -83,7 +83,8 @@ _ROWS = (
     ),
     CheckInfo(
         "origin.argument", "deny", "a value that must come from the intent or a trusted source came from elsewhere, or from nowhere",
-        "let it come from where the rule says, or endorse the source by name under the argument's `origin:`", ("ASI01", "ASI02", "AML.T0051.001"),
+        "let it come from where the rule says, or endorse the source by name under the argument's `origin:`",
+        ("ASI01", "ASI02", "AML.T0051.001"),
     ),
     CheckInfo(
         "origin.unanchored", "ask",
@@ -91,8 +92,14 @@ _ROWS = (
         "name the thing in the intent, or let a person confirm", ("ASI01", "ASI02", "AML.T0051.001"),
     ),
     CheckInfo(
-        "origin.content", "ask", "an address, a link, an account number or a secret from an untrusted source stands in free text that leaves",
+        "origin.content", "ask",
+        "an address, a link, an account number or a secret from an untrusted source stands in free text that leaves",
         "let a person confirm, or declare where the argument must come from", ("ASI01", "AML.T0086"),
+    ),
+    CheckInfo(
+        "origin.probing", "ask",
+        "five different calls of the task were denied for origin or flow, and this one writes or leaves our control",
+        "look at what the task was shown; end it if it is not doing its work", ("ASI01", "ASI10", "AML.T0051.001"),
     ),
     CheckInfo(
         "flow.egress", "deny",

@@ -20,7 +20,7 @@ from licet.canonical import Plain
 from licet.chain.encodings import MAX_DECODED, encoded, forms
 from licet.chain.intent import Intent, words_of
 from licet.chain.origin import Exposure, OriginKind, Part, Place, Trace
-from licet.chain.outputs import Leaf, argument_leaves
+from licet.chain.outputs import Leaf, argument_leaves, shown_path
 from licet.chain.text import PIECE, SHORT, atom, atoms, exact, kind, loose, party, pieces
 from licet.manifest.labels import LeafPath
 
@@ -268,7 +268,8 @@ class OriginIndex:
                 places += [self._places[ref] for ref in refs]
         held = tuple(self._places[ref] for key in keys for ref in self._held.get(key, ()))
         found = party(value)
-        parts = () if kinds and (not isinstance(value, str) or " " not in value.strip()) else tuple(self._parts(value, names, deep=deep))
+        # What is whole the user's, or a trusted field's, is nobody else's, whatever stands in it.
+        parts = () if kinds & {"intent", "trusted"} else tuple(self._parts(value, names, deep=deep))
         for part in parts:
             if part.whole and not kinds & {"intent", "trusted"}:
                 kinds.add(part.place.kind)
@@ -294,13 +295,17 @@ class OriginIndex:
                 yield Part(what, place, way, form, whole=True)
             for piece in _worth_finding(form, encoded=bool(way)):
                 own = loose(piece)
-                if own in told or own == text.strip():
+                if own in told or own == text.strip() or self._vouched(piece):
                     continue
                 if (place := self._find_atom(atom(own), ())) is not None:
                     told.add(own)
                     yield Part(kind(piece) if party(piece) else "a secret" if _SECRET.fullmatch(piece) else "a value", place, way, piece)
             if not way and (passage := self._passage(pieces(text))) is not None:
                 yield Part("a passage", passage)
+
+    def _vouched(self, piece: str) -> bool:
+        """Whether a value inside a text is the user's, or a trusted field's."""
+        return self.intent.holds(piece, ()) or any(key in self._trust for key in self._hashes(list(exact(piece))))
 
     def _passage(self, words: list[str]) -> Place | None:
         """Where a run of at least six words was seen."""
@@ -350,9 +355,8 @@ class _Places:
         known = self._known.get(key)
         if known is None:
             output = self._output
-            shown = ".".join(leaf.path).replace(".[]", "[]").replace(".~", "*~") if leaf.path else "$"
             place = Place(
-                output.seq, output.call_id, output.tool, leaf.path, shown, leaf.label, record, self.sole,
+                output.seq, output.call_id, output.tool, leaf.path, shown_path(leaf.path), leaf.label, record, self.sole,
                 output.anchored or self._anchored.get(leaf.record, False), output.named, output.task_id,
             )  # fmt: skip
             known = self._known[key] = len(self._index._places)

@@ -156,6 +156,8 @@ def _free(turn: str, at: int, step: int) -> bool:
     character = turn[at]
     if character.isalnum() or character in _JOINS or character == HIDDEN:
         return False
+    if character in "'’" and turn[at + 1 : at + 2] == "s" and not turn[at + 2 : at + 3].isalnum() and step > 0:
+        return True  # a possessive: `Ada's`
     if character in ".:#?'’":  # as in `evil.example` or `host:80`: they end a value only before a gap
         beyond = at + step
         return not (0 <= beyond < len(turn)) or not (turn[beyond].isalnum() or turn[beyond] in _JOINS)

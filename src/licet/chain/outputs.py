@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from licet.canonical import Plain
-from licet.manifest.labels import ITEM, KEY, Label, LeafPath, OutputLabels
+from licet.manifest.labels import ITEM, KEY, WHOLE, Label, LeafPath, OutputLabels
 from licet.manifest.yaml_reader import read
 from licet.snapshot import BYTES
 
 Form = Literal["object", "json", "yaml", "text"]
+_SHORT_KEY = re.compile(r"(?=.{1,24}$)[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]*){0,2}")
 MAX_YAML = 1_000_000  # characters
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
@@ -88,15 +89,27 @@ def _walk(value: Plain, path: LeafPath, record: int, labels: OutputLabels, out: 
             here = (*path, key)
             named = (*here, KEY)
             label = labels.label(named)
-            if not _PLAIN_KEY.fullmatch(key) or (label != "untrusted" and label != labels.default):
+            if not _PLAIN_KEY.fullmatch(key) or label not in ("untrusted", labels.default):
                 out.append(Leaf(named, key, label, record))
             _walk(item, here, record, labels, out)
     elif value is not None and not isinstance(value, bool):
         out.append(Leaf(path, value, labels.label(path), record))
 
 
+def shown_path(path: LeafPath) -> str:
+    """A leaf's path for a sentence that a model may read: a key that could be a sentence of its own shows as `*`."""
+    out = ""
+    for part in path:
+        name = part if part in (ITEM, KEY) or _SHORT_KEY.fullmatch(part) else "*"
+        out += name if name in (ITEM, KEY) else f".{name}" if out else name
+    return out or WHOLE
+
+
 def argument_leaves(value: Plain, shown: str, path: LeafPath = ()) -> Iterator[tuple[str, LeafPath, Plain]]:
-    """Every leaf of an argument: its place in words (`to[1]`, `payee.iban`) and as a path, and its value. Keys that can be content count."""
+    """Every leaf of an argument: its place in words (`to[1]`, `payee.iban`) and as a path, and its value.
+
+    Keys that can be content count too.
+    """
     if isinstance(value, list):
         for number, item in enumerate(value):
             yield from argument_leaves(item, f"{shown}[{number}]", (*path, ITEM))

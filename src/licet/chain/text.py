@@ -17,6 +17,7 @@ from licet.canonical import Plain
 SHORT = 4  # characters; what is shorter is not a value's own
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:\.0+)?)?(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
+_DATES = re.compile(r"\d{1,4}[-/. ]\d{1,2}[-/. ]\d{1,4}|\d{4} ?[-/] ?\d{4}|\d{1,2}[-. ]\d{1,2}", re.ASCII)
 _EMAIL = re.compile(r"[^\s@<>()\[\],;:\"']+@[^\s@<>()\[\],;:\"'/\\]+")
 _URL = re.compile(r"(?P<head>(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>[^\s/?#]+))(?P<rest>[^\s]*)")
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{10,30}", re.ASCII)
@@ -104,7 +105,7 @@ def party(value: Plain) -> str:
         return "address"
     if _URL.fullmatch(text) or (text[:4].lower() == "www." and " " not in text) or text[:7].lower() == "mailto:":
         return "link"
-    if _MOMENT.fullmatch(text):
+    if _MOMENT.fullmatch(text) or _DATES.fullmatch(text):
         return ""
     if _ACCOUNT.fullmatch(text) and sum(character.isdigit() for character in text) >= 8:
         return "account"
@@ -165,7 +166,8 @@ def atoms(words: list[str]) -> list[str]:
         if not word:
             continue
         if len(word) < SHORT:
-            out += [f"{before} {word.lstrip('#')}" for before in words[max(0, at - 3) : at] if before]
+            naming = {name for before in words[max(0, at - 3) : at] for name in (before, *before.split("_")) if name}
+            out += [f"{name} {word.lstrip('#')}" for name in naming]
             if word[0] == "#":
                 out.append(f"# {word[1:]}")
         else:

@@ -54,6 +54,7 @@ class Guard:
         tracer_provider: where spans go; by default the application's provider, else OTLP by the standard environment variables.
         origin_values: how many values of all that a task is shown are remembered, to tell where later arguments came from. When they are
             full, no field counts as trusted any more; nothing tainted is forgotten.
+        origin_denials: after so many different denials of origin or flow in one task, its write and egress calls ask a person.
         unsafe_run_unrecorded: run calls even when the ledger cannot be written. Evidence is then missing.
 
     Raises:
@@ -74,6 +75,7 @@ class Guard:
         token_seconds: int = DEFAULT_SECONDS,
         tracer_provider: Any = None,
         origin_values: int = MAX_ATOMS,
+        origin_denials: int = 5,
         unsafe_run_unrecorded: bool = False,
     ) -> None:
         if approver is not None and not callable(approver):
@@ -89,7 +91,7 @@ class Guard:
         self._ledger = Ledger(folder.ledger)
         self._telemetry = Telemetry(tracer_provider, version=VERSION, environment=manifest.environment)
         recorder = Recorder(self._ledger, self._store, self._clock, unsafe=unsafe_run_unrecorded)
-        origins = Origins(manifest, self._compiled, self._store, secret(folder), origin_values)
+        origins = Origins(manifest, self._compiled, self._store, secret(folder), values=origin_values, probes=origin_denials)
         self._tasks = Tasks(
             manifest, self._compiled, store=self._store, recorder=recorder, telemetry=self._telemetry, clock=self._clock, origins=origins
         )

@@ -132,6 +132,8 @@ class Gate:
             fields |= {"jti": ticket._token.jti if ticket._token else "", "exp": ticket._token.exp if ticket._token else 0}
             if ticket.resumed:
                 fields["resumed"] = True
+            if judged.endorsed:
+                fields["endorsed"] = [list[Plain](each) for each in judged.endorsed]
             self._p.recorder.before("call.intent", fields, durable=self._durable(tool))
         # Whatever fails here, the call has not run yet: it is refused, and what it took from its budgets is given back.
         except Exception as error:  # noqa: BLE001 - see above
@@ -171,7 +173,14 @@ class Gate:
         span.end(outcome_attributes(decision), error_type=semconv.POLICY_DENIED, description=found.sentence if found else "")
         self._p.recorder.after("call.denied", ledger_fields(ticket))
         self._p.recorder.judged(decision, task_id=task.id if task else "", call_id=ticket.id, owner=owner_of(task, self._p.manifest))
+        self._tell(ticket, "origin.probing", self._p.origins.denied(ticket), "high")
         self._update(ticket, "denied")
+
+    def _tell(self, ticket: Ticket, check: str, sentence: str, severity: str) -> None:
+        """Keep a finding about the task, if there is something to say."""
+        if sentence:
+            task_id, owner = ticket.task.id if ticket.task else "", owner_of(ticket.task, self._p.manifest)
+            self._p.recorder.finding(reason(check, sentence, effect="flag"), severity, task_id=task_id, call_id=ticket.id, owner=owner)
 
     def _ask(self, ticket: Ticket, key: tuple[str, ...]) -> None:
         ticket.asked_until = ticket.asked_until or self._p.clock.now() + self._p.approval_seconds
@@ -233,6 +242,9 @@ class Gate:
             if not yes and not failure:
                 self._p.store.refuse(task.record.root, ticket.call.tool)
             fields = ledger_fields(ticket) | {"approved": yes, "by": by, "how": how or "not authenticated", "failure": failure}
+            asked = [found for found in ticket.decision.reasons if found.effect == "ask" and found.check.startswith("origin.")]
+            if asked:
+                fields["origins"] = [[found.check, *map(recordable, found.path)] for found in asked]
             self._p.recorder.before("approval", fields)
         if not yes:
             extra = reason("approval.unavailable", failure) if failure else reason("approval.refused", "a person refused this call")
@@ -292,10 +304,7 @@ class Gate:
         except Exception:  # noqa: BLE001 - see above
             _log.warning("licet: an output could not be indexed; no field of this task counts as trusted any more", exc_info=True)
             told = self._p.origins.blind(ticket)
-        if told:
-            full = reason("origin.argument", told, effect="flag")
-            task_id = ticket.task.id if ticket.task else ""
-            self._p.recorder.finding(full, "medium", task_id=task_id, call_id=ticket.id, owner=owner_of(ticket.task, self._p.manifest))
+        self._tell(ticket, "origin.argument", told, "medium")
 
     def admit(self, ticket: Ticket) -> bool:
         """Use an allowed ticket up; False if the tool must not run, and then the ticket says why."""

@@ -14,13 +14,14 @@ from licet.canonical import recordable
 from licet.catalogue import ALWAYS_ENFORCED, CHECKS
 from licet.errors import SnapshotError, StoreError
 from licet.guard.binding import Bound, ToolSignature, bind, bind_names
-from licet.guard.origins import NOTHING_SEEN, Seen
+from licet.guard.origins import Seen
 from licet.guard.parts import Parts
 from licet.guard.task import GuardedTask
 from licet.guard.ticket import Ticket
 from licet.policy import CHECKS_OF_A_CALL, Facts, Measure, Request, decide
 from licet.policy.engine import weigh
 from licet.policy.request import reason
+from licet.policy.rules import endorsed_by
 from licet.records import CallRecord, CallStatus, Claim, Decision, Effect, Reason, ToolCall
 from licet.store import Transaction
 from licet.telemetry import semconv
@@ -38,7 +39,7 @@ class Judged:
     last_tool: str = ""
     claims: list[Claim] = field(default_factory=list)
     time: float = 0.0
-    seen: Seen = NOTHING_SEEN
+    endorsed: tuple[tuple[str, str, str], ...] = ()
 
 
 class Judge:
@@ -116,7 +117,7 @@ class Judge:
                 # Counted when it is asked, so that calls side by side cannot ask more often than calls in a row.
                 tx.ask(task.record.root, request.tool)
             seq = ticket.seq or tx.add_call(self._record(ticket, decision, request.time))
-            return Judged(decision, seq, facts.last_tool or "", taken, request.time, seen)
+            return Judged(decision, seq, facts.last_tool or "", taken, request.time, endorsed_by(request.tool, facts))
 
     def _decide(
         self, tx: Transaction, task: GuardedTask | None, request: Request, seen: Seen, *, paid: bool = False
@@ -182,7 +183,8 @@ class Judge:
         )
         facts = Facts(
             self._p.manifest, task.record, expired, task.scope, measures, uncountable, tx.last_tool(task.id), chains,
-            seen.traces, seen.entered, seen.exposures, seen.full, request.definition or self.signatures.get(request.tool, (None, ""))[1],
+            seen.traces, seen.entered, seen.exposures, seen.full, seen.probed,
+            request.definition or self.signatures.get(request.tool, (None, ""))[1],
         )  # fmt: skip
         return facts, wanted
 
@@ -218,8 +220,8 @@ class Judge:
         call = ticket.call
         return CallRecord(
             id=ticket.id, task_id=ticket.task.id if ticket.task else "", seq=0, tool=call.tool, call_id=call.call_id or "",
-            framework=call.framework, status=status[decision.outcome], decision=decision, args_digest=ticket.args_digest, started=now, used=ticket.seen.used if ticket.seen else (),
-            attributes={semconv.CALL_REASON: call.reason} if call.reason else {},
+            framework=call.framework, status=status[decision.outcome], decision=decision, args_digest=ticket.args_digest, started=now,
+            used=ticket.seen.used if ticket.seen else (), attributes={semconv.CALL_REASON: call.reason} if call.reason else {},
         )  # fmt: skip
 
     def peek(self, call: ToolCall, *, task: GuardedTask | str | None = None) -> str:

@@ -33,6 +33,7 @@ class Seen:
     entered: Place | None = None
     exposures: tuple[Exposure, ...] = ()
     full: bool = False
+    probed: bool = False
 
     @property
     def used(self) -> tuple[Used, ...]:
@@ -57,14 +58,15 @@ class _Held:
     index: OriginIndex
     lock: threading.RLock = field(default_factory=threading.RLock)
     told_full: bool = False
+    denials: set[tuple[str, str, str]] = field(default_factory=set)
 
 
 class Origins:
     """One index per task tree. `secret` keys the digests by which a store's memory outlives the task."""
 
-    def __init__(self, manifest: Manifest, compiled: CompiledManifest, store: Store, secret: bytes, max_atoms: int) -> None:
+    def __init__(self, manifest: Manifest, compiled: CompiledManifest, store: Store, secret: bytes, *, values: int, probes: int) -> None:
         self._manifest, self._compiled, self._store, self._secret = manifest, compiled, store, secret
-        self._max_atoms = max_atoms
+        self._max_atoms, self._probes = values, probes
         self._trees: dict[str, _Held] = {}
         self._lock = threading.Lock()
 
@@ -73,6 +75,8 @@ class Origins:
     def begin(self, task: GuardedTask) -> None:
         """A task begins. A sub-task shares its parent's index: what is delegated grants no origin that the parent lacks."""
         if task.parent is None:
+            with self._lock:
+                self._trees[task.record.root] = self._new()
             for turn in task.turns:
                 self.turned(task, turn)
         else:
@@ -105,12 +109,17 @@ class Origins:
         with self._lock:
             held = self._trees.get(root)
             if held is None:
-                held = self._trees[root] = _Held(OriginIndex(max_atoms=self._max_atoms, max_grams=2 * self._max_atoms))
-                if task.resumed:
-                    # What this task was shown elsewhere is not known here: no field can count as trusted, and anything may have entered.
-                    held.index.full = True
-                    held.index.enter("what this task was shown in another process")
+                # Begun in another process, or over: what it was shown is not known here, so that no field can count as trusted.
+                held = self._new()
+                held.index.full = True
+                held.index.enter("what this task was shown elsewhere")
+                if task.resumed and not task.over():
+                    self._trees[root] = held
+                    held.index.intent.add(_own_words(_root(task)))
             return held
+
+    def _new(self) -> _Held:
+        return _Held(OriginIndex(max_atoms=self._max_atoms, max_grams=2 * self._max_atoms))
 
     # What is asked -----------------------------------------------------------------------------------------------------
 
@@ -124,7 +133,7 @@ class Origins:
         with held.lock:
             index = held.index
             traces = tuple(trace for name, value in plain.items() for trace in index.trace(tool, name, value, url=name in urls, deep=deep))
-            return Seen(traces, index.entered, tuple(index.exposures.values()), index.full)
+            return Seen(traces, index.entered, tuple(index.exposures.values()), index.full, len(held.denials) >= self._probes)
 
     # What calls do -----------------------------------------------------------------------------------------------------
 
@@ -167,8 +176,9 @@ class Origins:
         traces = ticket.seen.traces if ticket.seen else ()
         with held.lock:
             index = held.index
+            brought = tuple(leaf for argument, value in ticket.plain.items() for *_, leaf in argument_leaves(value, argument))
             output = Output(
-                ticket.seq, ticket.id, name, found, tuple(leaf for name, value in ticket.plain.items() for *_, leaf in argument_leaves(value, name)), tuple(tool.reveals or ()),
+                ticket.seq, ticket.id, name, found, brought, tuple(tool.reveals or ()),
                 any(trace.anchored for trace in traces if trace.value is not None), index.named(name, ticket.plain),
                 name in self._compiled.endorsed_tools, ticket.task.id,
             )  # fmt: skip
@@ -178,6 +188,20 @@ class Origins:
             if index.full and not held.told_full:
                 held.told_full = True
                 return f"the origin index of this task is full ({self._max_atoms} values): no field counts as trusted any more"
+        return ""
+
+    def denied(self, ticket: Ticket) -> str:
+        """A call was denied. After so many different denials of origin or flow the answer is a sentence, once; else it is empty."""
+        if ticket.task is None:
+            return ""
+        told = [found for found in ticket.decision.reasons if found.check.startswith(("origin.", "flow.")) and not found.observed]
+        held = self._of(ticket.task)
+        with held.lock:
+            before = len(held.denials)
+            if before < self._probes:
+                held.denials.update((found.check, ticket.call.tool, found.path[0] if found.path else "") for found in told)
+            if before < self._probes <= len(held.denials):
+                return f"{self._probes} different calls of this task were denied for origin or flow: from here on its writes ask a person"
         return ""
 
     def blind(self, ticket: Ticket) -> str:
@@ -199,6 +223,12 @@ class Origins:
 
     def _keyed(self, store: str, form: str) -> str:
         return hmac.new(self._secret, f"{store}\0{form}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]
+
+
+def _root(task: GuardedTask) -> GuardedTask:
+    while task.parent is not None:
+        task = task.parent
+    return task
 
 
 def _own_words(task: GuardedTask) -> str:

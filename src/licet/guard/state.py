@@ -13,7 +13,7 @@ from licet.machine import check_own, open_own
 
 STORE, LEDGER, KEYS = "licet.db", "ledger.jsonl", "keys"
 KEY_FILE = "call-token.pem"
-SECRET_FILE = "digests.key"
+SECRET_FILE = "digests.key"  # noqa: S105 - the name of a file
 SECRET_BYTES = 32
 
 

@@ -35,6 +35,7 @@ CHECKS_OF_A_CALL: tuple[Callable[[Request, Facts], Iterable[Reason]], ...] = (
     origin.argument,
     origin.content,
     origin.unanchored,
+    origin.probing,
     flow.egress,
     flow.declared,
     scope.approval,
@@ -48,7 +49,10 @@ def decide(
     observed: Callable[[str], bool] = lambda _check: False,
     effect: Callable[[Reason], Effect] = lambda found: found.effect,
 ) -> Decision:
-    """Run every check and weigh the reasons. `observed(check id)` says which reasons are recorded only, `effect(reason)` what each asks for."""
+    """Run every check and weigh the reasons.
+
+    `observed(check id)` says which reasons are recorded only, `effect(reason)` what each asks for.
+    """
     reasons: list[Reason] = []
     errors: list[str] = []
     for check in checks:

@@ -65,6 +65,7 @@ class Facts:
     entered: Place | None = None  # the first untrusted content that the task was shown
     exposures: tuple[Exposure, ...] = ()  # what has been revealed to the task
     full: bool = False  # the origin index is full: no field counts as trusted
+    probed: bool = False  # so many calls of this task were denied for origin or flow that a person must look
     definition: str = ""  # the digest of the tool's definition as it is now; empty where nobody knows it
 
     @property
@@ -87,7 +88,7 @@ class Facts:
         return self.manifest.credentials.get(tool.credential or "") if tool else None
 
 
-def reason(check: str, sentence: str, path: Iterable[str] = (), effect: Effect | None = None, hint: str = "", value: str = "") -> Reason:
+def reason(check: str, sentence: str, path: Iterable[str] = (), effect: Effect | None = None, *, hint: str = "", value: str = "") -> Reason:
     """A reason with the check's default effect and references. `value` is for the approver alone."""
     info = CHECKS[check]
     return Reason(check, effect or info.effect, sentence, tuple(path), info.references, hint=hint, value=value)

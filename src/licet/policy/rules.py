@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from licet.chain.origin import Trace
-from licet.manifest.labels import OriginRule
+from licet.manifest.labels import Endorsement, OriginRule
 from licet.policy.request import Facts
 
 DEFAULT = OriginRule(("intent", "trusted"))
@@ -27,6 +27,17 @@ def rules_of(tool: str, trace: Trace, facts: Facts) -> Iterator[OriginRule]:
     info = facts.tool(tool)
     if not declared and trace.party and info is not None and (info.writes or info.leaves) and trace.argument not in content_of(tool, facts):
         yield DEFAULT
+
+
+def endorsed_by(tool: str, facts: Facts) -> tuple[tuple[str, str, str], ...]:
+    """The endorsements on which a call stands, for the record: (leaf, the endorsement, the id of the call whose field held the value)."""
+    out: dict[tuple[str, str, str], None] = {}
+    for trace in facts.traces:
+        for rule in rules_of(tool, trace, facts):
+            term = trace.allows(rule.terms)
+            if isinstance(term, Endorsement) and (place := trace.endorsed(term)) is not None:
+                out[trace.leaf, str(term), place.call_id] = None
+    return tuple(out)
 
 
 def content_of(tool: str, facts: Facts) -> frozenset[str]:

@@ -83,6 +83,13 @@ def content(request: Request, facts: Facts) -> Iterator[Reason]:
             yield reason("origin.content", sentence, (trace.leaf, part.what, *_place_path(part.place)), value=part.value[:500])
 
 
+def probing(request: Request, facts: Facts) -> Iterator[Reason]:
+    """A task that has tried one thing after another is not left to go on trying."""
+    tool = facts.tool(request.tool)
+    if facts.probed and tool is not None and (tool.writes or tool.leaves):
+        yield reason("origin.probing", "many different calls of this task were denied for the origin of their values", (request.tool,))
+
+
 _SENSITIVE = frozenset({"an address", "a link", "an account number", "a secret"})
 
 

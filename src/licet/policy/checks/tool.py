@@ -9,7 +9,10 @@ from licet.records import Reason
 
 
 def changed(request: Request, facts: Facts) -> Iterator[Reason]:
-    """The digest of the definition (name, description, schema) is the one that is pinned; a pinned tool that shows none cannot be held to it."""
+    """The digest of the definition (name, description, schema) is the one that is pinned.
+
+    A pinned tool that shows none cannot be held to it, and is refused.
+    """
     tool = facts.tool(request.tool)
     if tool is None or tool.definition is None or tool.definition == facts.definition:
         return
