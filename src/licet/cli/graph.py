@@ -51,12 +51,7 @@ def run(options: argparse.Namespace) -> int:
         output.error(f"{options.manifest}: not the manifest that the task ran under; stores and sinks are as it says now")
     part = explain(story.graph, _call(story, options.explain)) if options.explain is not None else None
     if form is not None:
-        try:
-            path.write_text(form(story, part), encoding="utf-8")
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else "not a path"
-            raise UsageError(f"{options.output}: cannot be written: {why}; check path and rights") from error
-        output.error(f"wrote {options.output}")
+        output.file(options.output, form(story, part))
     if options.json:
         output.data({"task": story.task.id} | (story.graph if part is None else part).as_dict())
     return 0

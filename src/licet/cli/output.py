@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from licet.errors import Problem
+from licet.errors import Problem, UsageError
 from licet.escape import visible
 
 Style = Literal["bold", "dim", "red", "yellow", "green"]
@@ -56,3 +57,38 @@ def write(text: str, *, stream: TextIO | None = None) -> None:
     out = stream or sys.stdout
     encoding = out.encoding or "utf-8"
     out.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def writable(name: str) -> None:
+    """Find out before long work begins that a file cannot be written.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    path = Path(name)
+    try:
+        there = path.exists()
+        with path.open("a", encoding="utf-8"):
+            pass
+        if not there:
+            path.unlink()
+    except (OSError, ValueError) as failed:
+        raise _unwritten(name, failed) from failed
+
+
+def file(name: str, text: str) -> None:
+    """Write a file, and say so on standard error.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        Path(name).write_text(text, encoding="utf-8")
+    except (OSError, ValueError) as failed:
+        raise _unwritten(name, failed) from failed
+    say("wrote ", name, stream=sys.stderr)
+
+
+def _unwritten(name: str, error: Exception) -> UsageError:
+    why = error.strerror if isinstance(error, OSError) else "not a path"
+    return UsageError(f"{name}: cannot be written: {why}; check path and rights")

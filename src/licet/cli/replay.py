@@ -11,23 +11,29 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from licet.cli import output
+from licet.cli import output, replay_page
+from licet.cli.replay_page import GROUP_WORDS, said_rate
+from licet.cli.state import store_of
 from licet.errors import UsageError
 from licet.escape import counted
 from licet.guard import Guard
+from licet.guard.state import StateFolder
 from licet.manifest import load
-from licet.replay import Bad, KindStatistics, Replay, Statistics, read
+from licet.replay import GROUPS, Bad, Kept, KindStatistics, Replay, Statistics, read
+from licet.report import Case
 
 SHOWN_BAD = 10
 TTY_SECONDS, LOG_SECONDS = 0.2, 10.0  # between two lines of progress
 
 EXAMPLE = """\
 FILES are JSON Lines, plain or gzipped, one session a line: id, suite, prompt, calls: [{name, args, output, error}]. Each session is
-judged by the real guard in a task of its own; nothing runs, and your own state is not touched.
+judged by the real guard in a task of its own; nothing runs, and your own state is not touched. An alarm is a session in which an origin
+or flow check denied or asked.
 
 Exit codes: 0 well, 1 some lines were not sessions (they are named), 2 usage.
 
 example: licet replay runs/*.jsonl.gz -m licet.yaml --task answer-ticket
+         licet replay runs.jsonl -m licet.yaml --html replay.html
          licet replay runs.jsonl -m licet.yaml --json | jq '.kinds[].denied_by_check'
 """
 
@@ -39,20 +45,31 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", metavar="KIND", help="the task kind of every session (default: the suite's name, else the only kind)")
     parser.add_argument("--agent", metavar="NAME", help="who acts (default: the only agent that may run the kind)")
     parser.add_argument("--ask", choices=["yes", "no"], default="no", help="what a person answers to each question (default: no)")
+    parser.add_argument("--html", metavar="OUT", help="write one page: the counts, and why the first calls of each check were stopped")
+    parser.add_argument("--show", metavar="N", type=_count, default=5, help="how many calls of each check the page shows (default: 5)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 4:
+        raise argparse.ArgumentTypeError("must be a whole number from 0 to 9999")
+    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:
     """Replay every file, and print the counts; 1 if a line was no session."""
+    if options.html is not None:
+        output.writable(options.html)
     for name in options.files:
         _readable(name)
     manifest = load(options.manifest)
     bad: list[Bad] = []
-    statistics = Statistics()
+    statistics, kept = Statistics(), Kept(options.show if options.html is not None else 0)
+    shown: list[Case] = []
     begun = time.monotonic()
     # A state of its own, gone afterwards: a replay must never count as the agent's history.
     with tempfile.TemporaryDirectory(prefix="licet-replay-") as state, Guard(manifest, state=state) as guard:
-        replay = Replay(guard, statistics, options.task, options.agent, options.ask == "yes")
+        replay = Replay(guard, statistics, options.task, options.agent, options.ask == "yes", kept)
         if options.task is not None:  # a wrong name is a wrong name even where no session is well
             replay.agent_of(options.task) if options.task in manifest.tasks else _unknown(options.task, manifest.tasks)
         progress = _Progress(options.files, statistics)
@@ -65,8 +82,12 @@ def run(options: argparse.Namespace) -> int:
                         replay.run(item)
         finally:
             progress.done()
+        with store_of(StateFolder(Path(state))) as store:
+            shown = [replay_page.case(store, call, manifest) for call in kept.calls]
     seconds = time.monotonic() - begun
     _say_bad(bad)
+    if options.html is not None:
+        output.file(options.html, replay_page.page(options.files, manifest, statistics, kept, shown, bad=len(bad)))
     if options.json:
         output.data(_as_dict(options, manifest.digest, statistics, bad, seconds))
     else:
@@ -103,6 +124,8 @@ def _as_dict(options: argparse.Namespace, digest: str, statistics: Statistics, b
         "ask": options.ask,
         "sessions": statistics.sessions,
         "calls": statistics.calls,
+        "alarms": statistics.alarms,
+        "alarm_rate": round(statistics.alarms / statistics.sessions, 4) if statistics.sessions else None,
         "kinds": {kind: counts.as_dict() for kind, counts in statistics.kinds.items()},
         "bad": {"lines": len(bad), "first": [{"file": b.file, "line": b.line, "key": b.key, "why": b.why} for b in bad[:SHOWN_BAD]]},
         "seconds": round(seconds, 3),
@@ -112,6 +135,8 @@ def _as_dict(options: argparse.Namespace, digest: str, statistics: Statistics, b
 def _table(statistics: Statistics, bad: Sequence[Bad], seconds: float) -> None:
     for kind, counts in statistics.kinds.items():
         _kind(kind, counts)
+    if len(statistics.kinds) > 1:
+        output.say(f"alarms: {said_rate(statistics.alarms, statistics.sessions)}")
     rate = f", {statistics.calls / seconds:,.0f} calls/s" if seconds > 0 else ""
     wrong = f", {counted(len(bad), 'bad line')}" if bad else ""
     output.say(f"{counted(statistics.sessions, 'session')}, {counted(statistics.calls, 'call')} in {seconds:.1f} s{rate}{wrong}")
@@ -120,6 +145,7 @@ def _table(statistics: Statistics, bad: Sequence[Bad], seconds: float) -> None:
 def _kind(kind: str, counts: KindStatistics) -> None:
     output.say(output.paint(kind, "bold"))
     output.say(f"  sessions  {counts.sessions:>9,}   {counts.touched:,} with a denial")
+    output.say(f"    alarms  {counts.alarms:>9,}   {said_rate(counts.alarms, counts.sessions)}: origin or flow denied or asked")
     executed = counts.executed
     output.say(f"  calls     {executed.calls:>9,}")
     output.say(f"    allowed {executed.allowed:>9,}")
@@ -132,12 +158,37 @@ def _kind(kind: str, counts: KindStatistics) -> None:
         split = f"allowed {apart.allowed:,}, asked {apart.asked:,}, denied {apart.denied:,}"
         output.say(f"  never executed in the recording: {apart.calls:,} ({split})")
         _checks(apart.checks.most_common(), "")
+    if counts.writes:
+        output.say(f"  write calls {counts.writes:>7,}   {counts.ruled:,} with a value under an origin rule")
+    _split(counts)
+    for tool, number in counts.unlabelled.most_common(5):
+        output.error(
+            f"{kind}: {counted(number, 'output')} of {tool} are text, and its `fields:` speak of structured results: all of each carries "
+            "the label of the tool; declare `format: json` or `format: yaml` if that is what it returns"
+        )
     if counts.undeclared:
         named = ", ".join(name for name, _ in counts.undeclared.most_common(5))
         output.error(
             f"{kind}: {counts.undeclared.total():,} times an argument was refused because the manifest does not declare it, most often "
             f"{named}; a replay knows no signatures: declare it under `tools:`, `arguments:`"
         )
+
+
+def _split(counts: KindStatistics) -> None:
+    """Each check by what the data says of the sessions, if it says anything."""
+    groups = [group for group in GROUPS if group in counts.groups]
+    if not counts.checks:
+        return
+    heads = [GROUP_WORDS[group] for group in groups] if groups != ["benign"] else []
+    output.say("".join([f"  {'sessions, by check':<26}", *(f"{head:>{max(len(head), 7) + 3}}" for head in ["all", *heads])]))
+    rows: list[tuple[str, list[int]]] = []
+    if heads:
+        rows.append(("(all)", [counts.sessions, *(counts.groups[group].sessions for group in groups)]))
+        rows.append(("(with an alarm)", [counts.alarms, *(counts.groups[group].alarms for group in groups)]))
+    rows += [(check, [found.sessions, *(found.groups[group] for group in groups)]) for check, found in sorted(counts.checks.items())]
+    for name, numbers in rows:
+        cells = zip(["all", *heads], numbers, strict=False)  # without labels there is one column
+        output.say("".join([f"    {name:<24}", *(f"{number:>{max(len(head), 7) + 3},}" for head, number in cells)]))
 
 
 def _checks(rows: Iterable[tuple[str, int]], lead: str) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from licet.errors import UsageError
-from licet.guard import Guard
+from licet.guard import Guard, Ticket
+from licet.policy import Facts
+from licet.policy.rules import rules_of
 from licet.records import ToolCall
+from licet.replay.kept import Kept
 from licet.replay.sessions import RecordedCall, Session
-from licet.replay.statistics import Statistics
+from licet.replay.statistics import Group, SessionTrace, Statistics
 
 FRAMEWORK = "replay"
 PRINCIPAL = "user:recorded"
@@ -22,7 +26,8 @@ class Replay:
     """A replay through one guard.
 
     `kind`: the task kind of every session; None: the session's suite if the manifest has a kind of that name, else the only kind.
-    `agent`: who acts; None: the only agent that may run the kind. `approve`: what a person answers to each question.
+    `agent`: who acts; None: the only agent that may run the kind. `approve`: what a person answers to each question. `kept` takes note of
+    calls that were stopped, for showing.
     """
 
     guard: Guard
@@ -30,6 +35,7 @@ class Replay:
     kind: str | None = None
     agent: str | None = None
     approve: bool = False
+    kept: Kept | None = None
 
     def run(self, session: Session) -> None:
         """Judge every call of one session, in the recorded order, in a task of its own.
@@ -38,35 +44,61 @@ class Replay:
             UsageError: no task kind or no agent can be told for it.
         """
         kind = self.kind_of(session)
-        counts = self.statistics.of(kind)
-        counts.sessions += 1
+        agent = self.agent_of(kind)
         intent, *turns = list(_turns(session)) or [self.guard.manifest.tasks[kind].intent]
-        before = counts.executed.denied + counts.unexecuted.denied
-        with self.guard.task(kind, intent=intent, agent=self.agent_of(kind), principal=PRINCIPAL) as task:
+        trace, number = SessionTrace(), 0
+        with self.guard.task(kind, intent=intent, agent=agent, principal=PRINCIPAL) as task:
             for turn in turns:
                 task.say(turn)
-            for number, call in enumerate(session.calls, 1):
-                self._call(kind, call, _text(f"{session.id}/{number}"))
-        counts.touched += counts.executed.denied + counts.unexecuted.denied > before
+            for some in _together(session.calls):
+                begun: list[tuple[RecordedCall, Ticket]] = []
+                for call in some:
+                    number += 1
+                    begun.append((call, self._begin(session, kind, call, _text(f"{session.id}/{number}"), trace)))
+                # Calls of one turn were all issued before any of their outputs was seen.
+                for call, ticket in begun:
+                    self._end(kind, call, ticket)
+        self.statistics.of(kind).end(trace, group_of(session))
 
-    def _call(self, kind: str, recorded: RecordedCall, call_id: str) -> None:
+    def _begin(self, session: Session, kind: str, recorded: RecordedCall, call_id: str, trace: SessionTrace) -> Ticket:
         counts = self.statistics.of(kind)
         ticket = self.guard.begin(ToolCall(recorded.tool, recorded.arguments, call_id=call_id, framework=FRAMEWORK))
         first = ticket.decision
         if ticket.action == "ask":
             self.guard.resolve(ticket, self.approve, by="licet replay")
         (counts.executed if recorded.executed else counts.unexecuted).add(first, ticket.decision)
+        trace.add(first, recorded.label)
+        tool = self.guard.manifest.tools.get(recorded.tool)
+        if tool is not None and tool.writes:
+            counts.writes += 1
+            counts.ruled += self._ruled(ticket)
         if first.outcome == "deny":
             counts.undeclared.update(f"{recorded.tool}({name})" for name in self._undeclared(kind, recorded))
+        if self.kept is not None:
+            self.kept.add(session, ticket, first)
+        return ticket
+
+    def _end(self, kind: str, recorded: RecordedCall, ticket: Ticket) -> None:
         if not ticket.allowed:
             return  # it would not have run, so that its output is nobody's: it is not handed in
         ticket.redeem()
         if not recorded.executed:
             self.guard.end(ticket, error=NOT_EXECUTED)
-        elif recorded.error is not None:
+            return
+        tool = self.guard.manifest.tools.get(recorded.tool)
+        if tool is not None and tool.format == "object" and any(path != "$" for path in tool.fields) and isinstance(recorded.output, str):
+            self.statistics.of(kind).unlabelled[recorded.tool] += 1
+        if recorded.error is not None:
             self.guard.end(ticket, result=recorded.output, error=recorded.error)
         else:
             self.guard.end(ticket, result=recorded.output)
+
+    def _ruled(self, ticket: Ticket) -> bool:
+        """Whether some rule says where a value of the call must come from."""
+        if ticket.task is None or ticket.seen is None:
+            return False
+        facts = Facts(self.guard.manifest, ticket.task.record, scope=ticket.task.scope)
+        return any(True for trace in ticket.seen.traces for _ in rules_of(ticket.call.tool, trace, facts))
 
     def kind_of(self, session: Session) -> str:
         """The task kind that a session is a run of.
@@ -112,6 +144,19 @@ class Replay:
             return []
         named = {*tool.arguments, *(manifest.tasks[kind].tools[call.tool].arguments if call.tool in manifest.tasks[kind].tools else ())}
         return [name for name in call.arguments if name not in named]
+
+
+def group_of(session: Session) -> Group:
+    """What the data says of a session."""
+    if session.attacked:
+        return "attack_reached" if session.reached else "attack_not_reached"
+    return "benign_solved" if session.solved else "benign"
+
+
+def _together(calls: tuple[RecordedCall, ...]) -> Iterator[list[RecordedCall]]:
+    """The calls, in order, by the turn of the model that issued them; where no turn is known, each alone."""
+    for _, some in groupby(enumerate(calls), key=lambda each: (each[1].turn, each[0] if each[1].turn is None else -1)):
+        yield [call for _, call in some]
 
 
 def _text(given: str) -> str:

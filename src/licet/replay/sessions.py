@@ -22,24 +22,37 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """One call as it was recorded. `executed` is false where the record has no output: the tool never ran."""
+    """One call as it was recorded. `executed` is false where the record has no output: the tool never ran.
+
+    `label` is what the data says of the call (`goal`: it carries out an attacker's goal); `turn`: calls with the same number were issued
+    in one turn of the model.
+    """
 
     tool: str
     arguments: Mapping[str, Any]
     output: Any
     error: str | None
     executed: bool
+    label: str = ""
+    turn: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One recorded session. `turns` are the user's own words, in order."""
+    """One recorded session. `turns` are the user's own words, in order.
+
+    Where the data says so: `attacked`, whether somebody attacked it; `reached`, whether the attacker's goal was; `solved`, whether the
+    task was.
+    """
 
     id: str
     suite: str
     turns: tuple[str, ...]
     calls: tuple[RecordedCall, ...]
     place: str
+    attacked: bool = False
+    reached: bool | None = None
+    solved: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +148,33 @@ def _checked(record: Any, place: str) -> Session:
     if not isinstance(record, dict):
         raise _WrongError("", f"a session is an object, not {_kind(record)}")
     calls = _get(record, "calls", list)
+    meta = _get({"meta": None} | record, "meta", dict, type(None)) or {}
+    labels = _each(meta, "call_labels", len(calls), str)
+    numbers = _each(meta, "call_turn", len(calls), int)
+    reached = _get({"attack_success": None} | record, "attack_success", bool, type(None))
     return Session(
         _get(record, "id", str),
         _get(record, "suite", str),
         _turns(record),
-        tuple(_call(call, f"calls[{index}]") for index, call in enumerate(calls)),
+        tuple(_call(call, f"calls[{index}]", labels[index] or "", numbers[index]) for index, call in enumerate(calls)),
         place,
+        record.get("attack") is not None or reached is not None,
+        reached,
+        _get({"utility": None} | record, "utility", bool, type(None)),
     )
+
+
+def _each(meta: dict[str, Any], key: str, number: int, kind: type) -> list[Any]:
+    """A list of `meta` with one item for each call, each of a type or null; a list of nulls where there is none."""
+    found: list[Any] | None = _get({key: None} | meta, key, list, type(None), at="meta")
+    if found is None:
+        return [None] * number
+    if len(found) != number:
+        raise _WrongError(f"meta.{key}", f"has {len(found)} items for {number} calls")
+    for index, item in enumerate(found):
+        if item is not None and type(item) is not kind:
+            raise _WrongError(f"meta.{key}[{index}]", f"must be {_KINDS[kind]} or null, not {_kind(item)}")
+    return found
 
 
 def _turns(record: dict[str, Any]) -> tuple[str, ...]:
@@ -153,7 +186,7 @@ def _turns(record: dict[str, Any]) -> tuple[str, ...]:
     return tuple(turn for turn in turns if turn.strip())
 
 
-def _call(call: Any, where: str) -> RecordedCall:
+def _call(call: Any, where: str, label: str, turn: int | None) -> RecordedCall:
     if not isinstance(call, dict):
         raise _WrongError(where, f"a call is an object, not {_kind(call)}")
     tool = _get(call, "name", str, at=where)
@@ -161,7 +194,7 @@ def _call(call: Any, where: str) -> RecordedCall:
     if "output" not in call:
         raise _WrongError(f"{where}.output", "is missing (null: never executed)")
     error = _get(call, "error", str, type(None), at=where)
-    return RecordedCall(tool, arguments, call["output"], error, executed=call["output"] is not None)
+    return RecordedCall(tool, arguments, call["output"], error, executed=call["output"] is not None, label=label, turn=turn)
 
 
 _KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null", int: "a number", float: "a number"}

@@ -156,21 +156,27 @@ def _left_out(order: list[Node], boxes: Container[str]) -> str:
 def _lines(node: Node, sources: Iterable[str], width: int) -> tuple[str, ...]:
     letters = int((width - 24) / _LETTER)
     if node.kind == "intent":
-        return ("Intent", *_wrap(node.label, 4, letters), words(node))
+        return ("Intent", *wrap(node.label, 4, letters), words(node))
     if node.kind in ("field", "sink"):
         after = f" · {visible(node.origin or node.status, 20)}"
         before = "leaves by " if node.kind == "sink" else ""
-        return (before + _wrap(node.label, 1, letters - len(after) - len(before))[0] + after,)
+        label = "the output" if node.kind == "field" and node.label == "$" else node.label
+        return (before + _cut(label, letters - len(after) - len(before)) + after,)
     if node.kind == "unseen":
         return ("model input, of no guarded call · unseen",)
     if node.kind == "store":
-        return (f"store {_wrap(node.label, 1, letters - 6)[0]}",)
+        return (f"store {_cut(node.label, letters - 6)}",)
     head = f"{node.seq}. {visible(node.label, letters)}" if node.seq else visible(node.label, letters)
-    why = [line for check, said in zip(node.checks, node.sentences, strict=True) for line in _wrap(f"{check}: {said}", 4, letters)]
-    return (head, words(node), *why[:_MAX_LINES], *(line for said in sources for line in _wrap(said, 2, letters)))
+    why = [line for check, said in zip(node.checks, node.sentences, strict=True) for line in wrap(f"{check}: {said}", 4, letters)]
+    return (head, words(node), *why[:_MAX_LINES], *(line for said in sources for line in wrap(said, 2, letters)))
 
 
-def _wrap(text: str, most: int, letters: int) -> list[str]:
+def _cut(text: str, letters: int) -> str:
+    shown = visible(text, letters + 1)
+    return shown if len(shown) <= letters else f"{shown[: max(letters - 1, 0)]}…"
+
+
+def wrap(text: str, most: int, letters: int) -> list[str]:
     return textwrap.wrap(visible(text, letters * most), max(letters, 4), max_lines=most, placeholder=" …") or [""]
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from licet.chain import CallGraph, Edge
-from licet.escape import visible
 from licet.report.layout import LINE, MARGIN, NEAR, PADDING, Box, Picture, Way, arrange
 from licet.report.story import Story
 
@@ -38,7 +37,7 @@ def picture_of(story: Story, part: CallGraph | None = None) -> Element:
     width, height = max(picture.width, 470 if legend else 0), picture.height + LINE * len(legend)
     size = {"width": str(width), "height": str(height), "viewBox": f"0 0 {width} {height}"}
     root = Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "role": "img", **size})
-    SubElement(root, "title").text = f"Calls of task {visible(story.task.id, 64)} ({visible(story.task.kind, 80)})"
+    SubElement(root, "title").text = title
     SubElement(root, "rect", {"width": "100%", "height": "100%", "fill": "#ffffff"})
     for way in sorted(picture.ways, key=lambda way: way.edge.explains):
         _way(root, way)
