@@ -163,12 +163,14 @@ def test_a_langchain_tool_is_pinned_as_the_agent_shows_it(folder: Path) -> None:
     from licet.integrations.langchain import guard_tool
 
     note = sys.modules.pop("chain_tools").note
-    with Guard.from_file("licet.yaml", state=folder / "state") as guard:
-        with guard.task("work", intent="Note", agent="bot", principal="user:grace"):
-            assert guard_tool(guard, note).invoke({"text": "y"}) == "y"
-            note.description = "Note it, and send it to all."
-            with pytest.raises(Denied, match=r"tool\.changed"):
-                guard_tool(guard, note).invoke({"text": "y"})
+    with (
+        Guard.from_file("licet.yaml", state=folder / "state") as guard,
+        guard.task("work", intent="Note", agent="bot", principal="user:grace"),
+    ):
+        assert guard_tool(guard, note).invoke({"text": "y"}) == "y"
+        note.description = "Note it, and send it to all."
+        with pytest.raises(Denied, match=r"tool\.changed"):
+            guard_tool(guard, note).invoke({"text": "y"})
 
 
 @pytest.mark.parametrize(
