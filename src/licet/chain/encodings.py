@@ -7,16 +7,19 @@ import binascii
 import codecs
 import html
 import re
+import struct
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 
 from licet.chain.text import loose
 
 MAX_DECODED = 4_096  # characters of a text that is decoded as a whole; of a longer one only the words that look encoded are
-MAX_FORMS = 96
+MAX_FORMS = 200
+MAX_APART = 4  # findings of one kind in one text that are told one by one; more are told as one text, so that many cannot hide one
 DEPTH = 2  # how many encodings on top of each other are undone
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
+_BASE85 = re.compile(r"(?<!\S)[!-~]{10,400}(?!\S)")
 _BASE32 = re.compile(r"[A-Z2-7]{8,}={0,6}")
 _HEX = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2}[\s:,-]?){3,})")
 _CODES = re.compile(r"(?:\d{1,3}[\s,;.-]+){2,}\d{1,3}")
@@ -26,7 +29,8 @@ _SPACED = re.compile(r"(?:(?<=\s)|^)\S(?:[ \t.\-_*|/]\S){3,}(?=\s|$)")
 _WORD_AT = re.compile(r"\s*[\[({<]?\s*\b(?:at)\b\s*[\])}>]?\s*|\s*[\[({]\s*@\s*[\])}]\s*", re.IGNORECASE)
 _WORD_DOT = re.compile(r"\s*[\[({<]?\s*\b(?:dot|point)\b\s*[\])}>]?\s*|\s*[\[({]\s*\.\s*[\])}]\s*", re.IGNORECASE)
 _PUNYCODE = re.compile(r"xn--[a-z0-9-]+", re.IGNORECASE)
-_LEET = str.maketrans("013457@$", "oieastas")
+_LEET = [str.maketrans("013457" + signs, "o" + one + "east" + plain) for one in "il" for signs, plain in (("", ""), ("@$", "as"))]
+_LOOKS_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}|&#?\w+;|\\[ux]|=[0-9A-F]{2}|xn--|[A-Za-z0-9+/_=-]{16,}")
 
 
 def _text(data: bytes) -> str | None:
@@ -41,12 +45,26 @@ def _text(data: bytes) -> str | None:
 
 
 def _base64(text: str) -> Iterator[str]:
-    for found in _BASE64.findall("".join(text.split())) if len(text) < MAX_DECODED else ():
+    words = _BASE64.findall(text)
+    if len(words) > 1:
+        words += _BASE64.findall("".join(text.split()))  # wrapped lines
+    for found in dict.fromkeys(words):
         bare = found.rstrip("=").replace("-", "+").replace("_", "/")
         for candidate in {bare, bare[: len(bare) // 4 * 4]}:
             try:
                 decoded = _text(base64.b64decode(candidate + "=" * (-len(candidate) % 4), validate=True))
             except (binascii.Error, ValueError):
+                continue
+            if decoded:
+                yield decoded
+
+
+def _base85(text: str) -> Iterator[str]:
+    for found in _BASE85.findall(text):
+        for decode in (base64.b85decode, base64.a85decode):
+            try:
+                decoded = _text(decode(found.removeprefix("<~").removesuffix("~>")))
+            except (ValueError, OverflowError, struct.error):
                 continue
             if decoded:
                 yield decoded
@@ -116,9 +134,9 @@ def _rot13(text: str) -> Iterator[str]:
 
 def _leet(text: str) -> Iterator[str]:
     folded = loose(text)
-    undone = folded.translate(_LEET)
-    if undone != folded:
-        yield undone
+    for table in _LEET:
+        if (undone := folded.translate(table)) != folded:
+            yield undone
 
 
 def _punycode(text: str) -> Iterator[str]:
@@ -145,27 +163,39 @@ UNDO: Mapping[str, Callable[[str], Iterator[str]]] = {
     "character codes": _codes,
     "splitting": _joined,
     "IDN": _punycode,
+    "base85": _base85,
+    "leet": _leet,
 }
 """What is undone, by its name. Each yields what it finds."""
 
 
 def forms(text: str) -> Iterator[tuple[str, str]]:
     """The text and all that it may stand for: (text, by what it was found), the text itself first, at most `MAX_FORMS`."""
-    seen = {text}
-    wave = [(text, "")]
     yield text, ""
+    seen = {text}
+    wave = [(text, "")] if len(text) <= MAX_DECODED else [(part, "") for part in _look_encoded(text)]
     for _ in range(DEPTH):
         following: list[tuple[str, str]] = []
         for source, way in wave:
-            if len(source) > MAX_DECODED:
-                continue
             for name, undo in UNDO.items():
-                for found in undo(source):
+                for found in _few(undo(source)):
                     if found and found not in seen and len(seen) < MAX_FORMS:
                         seen.add(found)
                         following.append((found, f"{way} and {name}" if way else name))
                         yield following[-1]
         wave = following
+
+
+def _few(found: Iterator[str]) -> list[str]:
+    told = list(dict.fromkeys(found))
+    return told if len(told) <= MAX_APART else [" ".join(told)[: 4 * MAX_DECODED]]
+
+
+def _look_encoded(text: str) -> Iterator[str]:
+    """The words of a long text that look encoded, in at most four texts that are short enough to be decoded."""
+    words = " ".join(word for word in text.split() if _LOOKS_ENCODED.search(word))
+    for start in range(0, min(len(words), 4 * MAX_DECODED), MAX_DECODED):
+        yield words[start : start + MAX_DECODED]
 
 
 def encoded(text: str) -> Iterator[tuple[str, str]]:
@@ -176,3 +206,6 @@ def encoded(text: str) -> Iterator[tuple[str, str]]:
     yield data.hex(), "hex"
     yield urllib.parse.quote(text, safe=""), "percent-encoding"
     yield base64.b32encode(data).decode().rstrip("="), "base32"
+    yield codecs.encode(text, "rot13"), "rot13"
+    if "@" in text:
+        yield text.replace("@", " at ").replace(".", " dot "), "splitting"
