@@ -177,6 +177,7 @@ def _cut(text: str, letters: int) -> str:
 
 
 def wrap(text: str, most: int, letters: int) -> list[str]:
+    """Text as at most so many lines of so many letters, each visible."""
     return textwrap.wrap(visible(text, letters * most), max(letters, 4), max_lines=most, placeholder=" …") or [""]
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from xml.etree.ElementTree import Element, SubElement
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element, SubElement, tostring
 
-from licet.chain import Node
+from licet.chain import CallGraph, Node
 from licet.clock import iso
 from licet.escape import counted, visible
 from licet.records import CallRecord, TaskRecord
@@ -31,8 +32,34 @@ POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'
 
 def document(title: str) -> tuple[Element, Element]:
     """A page with nothing in it yet: its root and its body. `title` is visible text."""
+    root = Element("html", {"lang": "en"})
+    head = SubElement(root, "head")
+    SubElement(head, "meta", {"charset": "utf-8"})
+    SubElement(head, "meta", {"http-equiv": "Content-Security-Policy", "content": POLICY})
+    SubElement(head, "meta", {"name": "referrer", "content": "no-referrer"})
+    SubElement(head, "title").text = title
+    SubElement(head, "style").text = _STYLE
+    return root, SubElement(root, "body")
+
+
+def written(root: Element) -> str:
+    """The page as text."""
+    return f"<!DOCTYPE html>\n{tostring(root, encoding='unicode', method='html')}\n"
+
+
+def table(body: Element, heads: Sequence[str]) -> Element:
+    """A table with a head; the answer takes the rows."""
+    made = SubElement(body, "table")
+    row = SubElement(SubElement(made, "thead"), "tr")
+    for name in heads:
+        SubElement(row, "th").text = name
+    return SubElement(made, "tbody")
+
+
+def page(story: Story, part: CallGraph | None = None) -> str:
+    """A whole HTML file of a story; with `part`, the picture shows that part of its graph."""
     intent, kind = visible(story.task.intent), visible(story.task.kind, 80)
-    root, body = sheet(f"{visible(story.task.intent, 100)} ({kind})")
+    root, body = document(f"{visible(story.task.intent, 100)} ({kind})")
     SubElement(body, "h1").text = intent
     blocked = sum(node.blocked for node in story.graph.nodes)
     calls = sum(map(len, story.calls.values()))

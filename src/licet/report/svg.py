@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from licet.chain import CallGraph, Edge
+from licet.escape import visible
 from licet.report.layout import LINE, MARGIN, NEAR, PADDING, Box, Picture, Way, arrange
 from licet.report.story import Story
 
@@ -32,7 +33,11 @@ def svg(story: Story, part: CallGraph | None = None) -> str:
 
 def picture_of(story: Story, part: CallGraph | None = None) -> Element:
     """The `svg` element, for a file of its own or for a page."""
-    picture = arrange(story, part)
+    return draw(arrange(story, part), f"Calls of task {visible(story.task.id, 64)} ({visible(story.task.kind, 80)})")
+
+
+def draw(picture: Picture, title: str) -> Element:
+    """Boxes, edges and ways as an `svg` element; the title is visible text."""
     legend = list(_legend(picture))
     width, height = max(picture.width, 470 if legend else 0), picture.height + LINE * len(legend)
     size = {"width": str(width), "height": str(height), "viewBox": f"0 0 {width} {height}"}
