@@ -37,7 +37,7 @@ def page(files: Sequence[str], manifest: Manifest, statistics: Statistics, kept:
     if kept.left_out:
         rows = [(check, f"{number:,}") for check, number in sorted(kept.left_out.items())]
         said = f"For each check the first {counted(kept.most, 'call')} that it stopped are shown below, each with what led to it."
-        tables.append(Table("Left out", ("Check", "Calls that are not shown"), rows, said))
+        tables.append(Table("Left out", ("Check", "Calls that are not shown"), rows, said, (1,)))
     ordered = sorted(cases, key=lambda each: each.heading)
     return digest_page("Replay", lead, tables, ordered)
 
@@ -54,16 +54,19 @@ def _tables(kind: str, counts: KindStatistics) -> Iterator[Table]:
         f"denied; {counted(counts.unexecuted.calls, 'call')} never executed in the recording. {counted(counts.writes, 'call')} of write "
         f"tools, {counts.ruled:,} with a value under an origin rule."
     )
-    yield Table(f"{kind}: sessions", ("Sessions", "Number", "With a denial", "Alarms", "Alarm rate"), rows, said)
-    heads = ("Check", "Calls denied", "asked", "flagged", "only observed", "Sessions", *(GROUP_WORDS[group] for group in groups), "Labels")
+    yield Table(f"{kind}: sessions", ("Sessions", "Number", "With a denial", "Alarms", "Alarm rate"), rows, said, range(1, 5))
+    heads = ("Check", "Denied", "Asked", "Flagged", "Observed", "Sessions", *(GROUP_WORDS[group] for group in groups), "Labels")
     lines = []
     for check, found in sorted(counts.checks.items()):
         effects = [f"{found.calls[effect]:,}" for effect in ("deny", "ask", "flag")]
         split = [f"{found.groups[group]:,}" for group in groups]
         labels = ", ".join(f"{label} {number:,}" for label, number in found.labels.most_common(5))
         lines.append((check, *effects, f"{found.observed:,}", f"{found.sessions:,}", *split, labels))
-    said = "The columns after Sessions split them by what the data says of each; Labels says what it says of the calls denied or asked."
-    yield Table(f"{kind}: checks", heads, lines, said)
+    said = (
+        "Denied to Observed count calls; what was only observed counts by the effect that it would have had, too. The columns after "
+        "Sessions split those by what the data says of each; Labels is what it says of the calls that were denied or asked."
+    )
+    yield Table(f"{kind}: checks", heads, lines, said, range(1, len(heads) - 1))
 
 
 def _session_row(name: str, sessions: int, touched: int, alarms: int) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement
 
@@ -18,12 +18,13 @@ _LONGEST = 500  # characters of one text
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with a heading and a line of text above it."""
+    """A table with a heading and a line of text above it. `numbers` are the columns that hold numbers."""
 
     heading: str
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
     text: str = ""
+    numbers: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,12 @@ def digest_page(title: str, lead: Sequence[str], tables: Sequence[Table], cases:
         SubElement(body, "h2").text = visible(each.heading, _LONGEST)
         if each.text:
             SubElement(body, "p").text = visible(each.text, _LONGEST)
-        rows = table(body, each.heads)
+        look = ["number" if number in each.numbers else "word" for number in range(len(each.heads))]
+        rows = table(SubElement(body, "div", {"class": "wide"}), each.heads, look)
         for row in each.rows:
             line = SubElement(rows, "tr")
             for number, cell in enumerate(row):
-                SubElement(line, "td", {"class": "word" if number == 0 else "number"}).text = visible(cell, _LONGEST)
+                SubElement(line, "td", {"class": look[number]}).text = visible(cell, _LONGEST)
     before = ""
     for case in cases:
         if case.heading != before:
@@ -64,7 +66,7 @@ def _case(body: Element, case: Case) -> None:
     story = case.story
     call = next(call for some in story.calls.values() for call in some if call.id == case.call_id)
     outcome = {"deny": "denied", "ask": "waits for a person"}.get(call.decision.outcome, call.decision.outcome)
-    head = f"{visible(case.session, 100)}: call {call.seq}, {visible(call.tool, 100)}: {outcome}"
+    head = f"{visible(case.session, 300)}: call {call.seq}, {visible(call.tool, 100)}: {outcome}"
     SubElement(body, "h3").text = head
     for found in call.decision.reasons:
         observed = " (observed, not enforced)" if found.observed else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from itertools import zip_longest
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from licet.chain import CallGraph, Node
@@ -22,9 +23,9 @@ h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 dt { font-weight: 600; } dd { margin: 0 0 .4rem 0; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; }
 td { border-top: 1px solid #d1d5db; overflow-wrap: break-word; } tr.blocked td { background: #fdecea; color: #7a1712; font-weight: 600; }
-h3 { font-size: 1rem; margin: 1.6rem 0 .2rem 0; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
+h3 { font-size: 1rem; margin: 1.6rem 0 .2rem 0; } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 th, td.short { white-space: nowrap; } td.word { min-width: 7rem; } td.long { overflow-wrap: anywhere; min-width: 9rem; }
-.picture { overflow-x: auto; border: 1px solid #d1d5db; }
+.wide { overflow-x: auto; } .picture { overflow-x: auto; border: 1px solid #d1d5db; }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
@@ -47,12 +48,12 @@ def written(root: Element) -> str:
     return f"<!DOCTYPE html>\n{tostring(root, encoding='unicode', method='html')}\n"
 
 
-def table(body: Element, heads: Sequence[str]) -> Element:
-    """A table with a head; the answer takes the rows."""
+def table(body: Element, heads: Sequence[str], look: Sequence[str] = ()) -> Element:
+    """A table with a head; the answer takes the rows. `look` are the classes of the columns."""
     made = SubElement(body, "table")
     row = SubElement(SubElement(made, "thead"), "tr")
-    for name in heads:
-        SubElement(row, "th").text = name
+    for name, look_of in zip_longest(heads, look[: len(heads)], fillvalue=""):
+        SubElement(row, "th", {"class": look_of} if look_of else {}).text = name
     return SubElement(made, "tbody")
 
 
