@@ -147,3 +147,22 @@ def test_the_fixtures_work_in_a_users_project(pytester: pytest.Pytester):
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*expected deny, got allow*"])
+
+
+def test_a_row_says_what_the_user_said_and_what_a_tool_answered(tmp_path: Path):
+    """So that a table can hold where values come from: the same address is refused until somebody who may has named it."""
+    manifest = MANIFEST.replace("read: {access: read, egress: false}", "read: {access: read, egress: false, fields: {by: trusted}}")
+    manifest = manifest.replace("{ask: true, arguments: {to: {enum: [ada]}}}", "{}").replace("chain: [start -> read, read -> send]", "")
+    record = {"by": "ada@acme.example", "text": "or bo@acme.example"}
+    check_table(
+        manifest,
+        [
+            Row("work", "bot", "send", {"to": "ada@acme.example"}, "deny", "origin.argument", task="t"),
+            Row("work", "bot", "read", task="t", result=record),
+            Row("work", "bot", "send", {"to": "ada@acme.example"}, task="u", intent="Tell ada@acme.example"),
+            Row("work", "bot", "send", {"to": "bo@acme.example"}, "deny", "origin.argument", task="t"),
+            Row("work", "bot", "send", {"to": "ada@acme.example"}, "ask", "origin.unanchored", task="t"),
+            Row("work", "bot", "send", {"to": "bo@acme.example"}, task="t", intent="Tell bo@acme.example too"),
+        ],
+        tmp_path,
+    )

@@ -24,6 +24,9 @@ class Row:
     `check` is the id of a check that must be among the reasons; None: any. Rows with the same `task` label are calls of one task, in
     the order of the table, which is what budgets and chains are about; without a label each row has a task of its own. `after` lets
     so many seconds pass before the call.
+
+    Where values must come from, a row says what was there: `intent` is what the user said before the call (the intent of a new task, a
+    further turn of one that is open), and `result` is what the tool answers, from which later rows of the same task can take values.
     """
 
     kind: str
@@ -34,6 +37,8 @@ class Row:
     check: str | None = None
     task: str | None = None
     after: float = 0.0
+    intent: str = ""
+    result: Any = None
 
 
 def check_table(
@@ -77,8 +82,11 @@ class _Run:
         """Empty if the row comes out as expected, else what came instead."""
         label = row.task if row.task is not None else f"row {number}"
         if label not in self._tasks:
-            self._tasks[label] = self._guard.task(row.kind, intent=f"Table: {label}", agent=row.agent, principal="user:table")
+            intent = row.intent or f"Table: {label}"
+            self._tasks[label] = self._guard.task(row.kind, intent=intent, agent=row.agent, principal="user:table")
             self._tasks[label]._tasks.begin(self._tasks[label])
+        elif row.intent:
+            self._tasks[label].say(row.intent)
         task = self._tasks[label]
         if (task.record.kind, task.record.agent) != (row.kind, row.agent):
             begun = f"{task.record.kind} of {task.record.agent}"
@@ -92,7 +100,7 @@ class _Run:
         ticket = self._guard.begin(ToolCall(row.tool, row.arguments, known=known), task=task)
         if ticket.allowed:
             ticket.redeem()
-            self._guard.end(ticket, result=None)
+            self._guard.end(ticket, result=row.result)
         return _difference(row, number, ticket)
 
 
