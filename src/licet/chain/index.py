@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, repeat
 
 from licet.canonical import Plain
-from licet.chain.encodings import MAX_DECODED, encoded, forms
-from licet.chain.intent import Intent, words_of
+from licet.chain.encodings import encoded, forms
+from licet.chain.intent import Intent, whole_words, words_of
 from licet.chain.origin import Exposure, OriginKind, Part, Place, Trace
 from licet.chain.outputs import Leaf, argument_leaves, shown_path
-from licet.chain.text import PIECE, SHORT, atom, atoms, exact, kind, loose, party, pieces
+from licet.chain.text import PIECE, SHORT, atom, atoms, exact, kind, loose, party, pieces, squeezed
 from licet.manifest.labels import LeafPath
 
 MAX_ATOMS = 100_000
@@ -91,7 +91,7 @@ class OriginIndex:
         """Take in one output. `tainted_in_store` tells which of the values it is asked about were written there tainted, in any task."""
         places = _Places(self, output)
         untrusted = [leaf for leaf in output.leaves if leaf.label == "untrusted"]
-        brought = self._brought(output.brought) if len(untrusted) < len(output.leaves) or output.endorsable else frozenset()
+        brought = _Brought(output.brought if len(untrusted) < len(output.leaves) or output.endorsable else ())
         self._take_untrusted(untrusted, places)
         if untrusted and self.entered is None:
             self.entered = self._places[places.of(untrusted[0])]
@@ -130,11 +130,11 @@ class OriginIndex:
             else:
                 self._grams.update(dict.fromkeys(fresh, place))
 
-    def _take_chosen(self, leaf: Leaf, place: int, brought: frozenset[str]) -> None:
+    def _take_chosen(self, leaf: Leaf, place: int, brought: _Brought) -> None:
         for form in exact(leaf.value):
             (key,) = self._hashes([form])
             index = self._trust if leaf.label == "trusted" else self._counterparts
-            if key not in index and (self.full or _atom_of(leaf.value) in brought):
+            if key not in index and (self.full or leaf.value in brought):
                 continue
             if leaf.label == "trusted" and key not in index and self._tainted(leaf):
                 continue
@@ -142,39 +142,26 @@ class OriginIndex:
         if leaf.label == "trusted" and isinstance(leaf.value, str) and not self.full and " " in leaf.value:
             self._take_named(leaf, place, brought)
 
-    def _take_named(self, leaf: Leaf, place: int, brought: frozenset[str]) -> None:
+    def _take_named(self, leaf: Leaf, place: int, brought: _Brought) -> None:
         """A trusted text names addresses, accounts and links as whole words; those are as trusted as it is."""
-        for word in PIECE.findall(str(leaf.value)):
-            piece = word.strip(".:!?")
+        for piece in whole_words(str(leaf.value)):
             if len(piece) < 6 or piece.isalpha() or party(piece) not in ("address", "account", "link"):
                 continue
             inner = Leaf(leaf.path, piece, leaf.label, leaf.record)
-            if _atom_of(piece) not in brought and not self._tainted(inner):
+            if piece not in brought and not self._tainted(inner):
                 for key in self._hashes(list(exact(piece))):
                     _remember(self._trust, key, place)
 
-    def _take_held(self, leaf: Leaf, place: int, brought: frozenset[str]) -> None:
+    def _take_held(self, leaf: Leaf, place: int, brought: _Brought) -> None:
         found = {leaf.value}
         if isinstance(leaf.value, str):
             found |= {part.strip() for part in _LINES.split(leaf.value)[:2_000]}
             found |= {piece.strip(".:!?*#") for piece in PIECE.findall(leaf.value)[:5_000]}
         for value in found:
-            if value in ("", None) or _atom_of(value) in brought:
+            if value == "" or value in brought:
                 continue
             for key in self._hashes(list(exact(value))):
                 _remember(self._held, key, place)
-
-    def _brought(self, values: Iterable[Plain]) -> frozenset[str]:
-        out: set[str] = set()
-        for value in values:
-            if isinstance(value, str):
-                words = pieces(loose(value[:MAX_DECODED]))
-                out.update(atoms(words))
-                out.update(words)
-                out.add(_atom_of(value))
-            elif value is not None and not isinstance(value, (bool, list, dict)):
-                out.add(_atom_of(value))
-        return frozenset(out)
 
     def _expose(self, output: Output, places: _Places) -> None:
         for label in output.reveals:
@@ -254,7 +241,7 @@ class OriginIndex:
     def _trace(self, argument: str, shown: str, path: LeafPath, value: Plain, names: frozenset[str], *, url: bool, deep: bool) -> Trace:
         whole = exact(value, url=url)
         if not whole:
-            return Trace(argument, shown, path, value, frozenset({"nowhere"}))
+            return Trace(argument, shown, path, value, frozenset({self._unknown}))
         kinds: set[OriginKind] = set()
         places: list[Place] = []
         if self.intent.holds(value, names, url=url):
@@ -275,8 +262,13 @@ class OriginIndex:
                 kinds.add(part.place.kind)
                 places.append(part.place)
         return Trace(
-            argument, shown, path, value, frozenset(kinds or {"nowhere"}), tuple(places), held, parts, found, self.digest(whole[0])
+            argument, shown, path, value, frozenset(kinds or {self._unknown}), tuple(places), held, parts, found, self.digest(whole[0])
         )  # fmt: skip
+
+    @property
+    def _unknown(self) -> OriginKind:
+        """What a value is that was not found: the model's own, as long as the index can tell."""
+        return "unseen" if self.full else "nowhere"
 
     def _parts(self, value: Plain, names: frozenset[str], *, deep: bool) -> Iterator[Part]:
         """The tainted values in an argument; the whole of it first, if it is one."""
@@ -297,7 +289,10 @@ class OriginIndex:
                 own = loose(piece)
                 if own in told or own == text.strip() or self._vouched(piece):
                     continue
-                if (place := self._find_atom(atom(own), ())) is not None:
+                place = self._find_atom(atom(own), ())
+                if place is None and party(piece) and len(piece) <= 200:
+                    place = self._place_of(piece)
+                if place is not None:
                     told.add(own)
                     yield Part(kind(piece) if party(piece) else "a secret" if _SECRET.fullmatch(piece) else "a value", place, way, piece)
             if not way and (passage := self._passage(pieces(text))) is not None:
@@ -332,6 +327,29 @@ class OriginIndex:
             if found and all(self.intent.holds(leaf, names) for leaf in found):
                 out.append(argument)
         return frozenset(out)
+
+
+class _Brought:
+    """What a call brought in itself: a tool that hands it back, joined, cut or decoded, has not vouched for it."""
+
+    def __init__(self, values: Iterable[Plain]) -> None:
+        self._atoms: set[str] = set()
+        texts: list[str] = []
+        for value in values:
+            self._atoms.add(_atom_of(value))
+            if not isinstance(value, str):
+                continue
+            texts.append(squeezed(loose(value)))
+            words = pieces(loose(value))
+            self._atoms.update(atoms(words))
+            self._atoms.update(words)
+        others = [squeezed(loose(form)) for value in values if isinstance(value, str) for form, way in forms(value) if way]
+        # Joined in order, so that what comes in parts is found whole.
+        self._text = "\0".join(["".join(texts), *others])
+
+    def __contains__(self, value: Plain) -> bool:
+        form = _atom_of(value)
+        return form in self._atoms or (len(form) >= 6 and squeezed(form) in self._text)
 
 
 class _Places:

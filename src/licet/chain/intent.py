@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator
 
 from licet.canonical import Plain
-from licet.chain.text import PIECE, SHORT, exact
+from licet.chain.text import PIECE, SHORT, exact, party
 
 HIDDEN = "\x00"  # stands where a value was filled in that the user did not write
 _EDGES = ".:!?*-…“”‘’«»#"
 _JOINS = frozenset("@/\\_+%&=~-")  # a value that goes on beyond one of these is another value
 _WORD = re.compile(r"[^\W_]+")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])")
+_PRINTED_IBAN = re.compile(r"(?<![\w-])[A-Z]{2}\d{2}(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,4})?(?![\w-])")
+_GROUP = re.compile(r"[A-Z0-9]{2,5}")
+_GROUP_BEFORE = re.compile(r"(?<![\w.,-])(?:[A-Z]{2}\d{2}|[A-Z0-9]{4}) $")  # ISO 13616 prints groups of four
+_GROUP_AFTER = re.compile(r" \d{4}(?: |$|[A-Z0-9]{0,4}(?![\w-]))")
 _NAMING = frozenset({"id", "no", "nr", "number", "num", "ref", "code", "key"})
 _QUOTED = re.compile(r"\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|`([^`\n]{1,200})`|“([^”\n]{1,200})”|‘([^’\n]{1,200})’|«([^»\n]{1,200})»")
 _STOP = frozenset(
@@ -105,21 +111,24 @@ class Intent:
     def add(self, text: str) -> None:
         """A turn of the user. `HIDDEN` stands for what he did not write."""
         self._texts.append(" ".join(text.split()))
-        # A piece that touches something hidden is part of a longer value.
-        whole = [piece for piece in PIECE.findall(text) if HIDDEN not in piece]
-        words = [piece.strip(_EDGES) for piece in whole]
         before: list[str] = []
-        for word, raw in zip(words, whole, strict=True):
-            for form in exact(word):
+        for word in whole_words(text):
+            named = word.removeprefix("#")
+            for form in exact(named):
                 self._forms.add(form)
                 self._named.update((name, form) for name in before)
-                if raw.startswith("#"):
+                if named != word:
                     self._named.add(("#", form))
             if ":" in word and "://" not in word:  # `id:13`
                 name, _, value = word.rpartition(":")
                 self._named.update((name.lower(), form) for form in exact(value))
-            lowered = word.lower()
+            lowered = named.lower()
             before = [lowered, *before[:1]] if lowered in _NAMING else [lowered] if lowered else before
+        for match in _THOUSANDS.finditer(text):
+            self._forms.update(exact(match[0].replace(",", "")))
+        for match in _PRINTED_IBAN.finditer(text):
+            if party(match[0]) == "account":
+                self._forms.update(exact(match[0]))
         for groups in _QUOTED.findall(text):
             for form in exact(next(filter(None, groups), "")) if HIDDEN not in "".join(groups) else ():
                 self._forms.add(form)
@@ -134,19 +143,39 @@ class Intent:
         if is_short(forms[0]):
             wanted = {*names, *_NAMING, "'", "#"}
             return any((name, form) in self._named for form in forms for name in wanted)
-        return any(form in self._forms for form in forms) or (isinstance(value, str) and self._stands(" ".join(value.split())))
+        if any(form in self._forms for form in forms):
+            return True
+        return isinstance(value, str) and self._stands(" ".join(value.split()), grouped=any(map(str.isdigit, value)))
 
-    def _stands(self, text: str) -> bool:
+    def _stands(self, text: str, *, grouped: bool) -> bool:
         if HIDDEN in text or len(text) < SHORT:
             return False
         for turn in self._texts:
             at = turn.find(text)
             while at >= 0:
                 end = at + len(text)
-                if _free(turn, at - 1, -1) and _free(turn, end, +1):
+                if _free(turn, at - 1, -1) and _free(turn, end, +1) and not (grouped and _goes_on(turn, at, end)):
                     return True
                 at = turn.find(text, at + 1)
         return False
+
+
+def whole_words(text: str) -> Iterator[str]:
+    """The words of a text that are values by themselves: nothing beside them goes on with them, and nothing hidden is in them."""
+    for match in PIECE.finditer(text):
+        piece = match[0]
+        stripped = piece.strip(_EDGES)
+        if not stripped or HIDDEN in piece:
+            continue
+        start = match.start() + len(piece) - len(piece.lstrip(_EDGES))
+        end = start + len(stripped)
+        if _free(text, start - 1, -1) and _free(text, end, +1) and not (_GROUP.fullmatch(stripped) and _goes_on(text, start, end)):
+            yield "#" + stripped if text[start - 1 : start] == "#" else stripped
+
+
+def _goes_on(turn: str, start: int, end: int) -> bool:
+    """Whether groups of digits stand before or after, so that an account number is longer than this."""
+    return _GROUP_BEFORE.search(turn[max(0, start - 12) : start]) is not None or _GROUP_AFTER.match(turn[end : end + 12]) is not None
 
 
 def _free(turn: str, at: int, step: int) -> bool:
@@ -154,8 +183,13 @@ def _free(turn: str, at: int, step: int) -> bool:
     if not 0 <= at < len(turn):
         return True
     character = turn[at]
-    if character.isalnum() or character in _JOINS or character == HIDDEN:
+    if character.isalnum() or character in _JOINS or character == HIDDEN or unicodedata.category(character)[0] == "M":
         return False
+    if unicodedata.category(character) == "Cf":
+        return False
+    if character in ",|":  # as in `1,000` or `a|b`
+        outer, inner = turn[at + step : at + step + 1] if at + step >= 0 else "", turn[at - step : at - step + 1]
+        return not (outer.isdigit() and inner.isdigit()) if character == "," else not (outer.isalnum() and inner.isalnum())
     if character in "'’" and turn[at + 1 : at + 2] == "s" and not turn[at + 2 : at + 3].isalnum() and step > 0:
         return True  # a possessive: `Ada's`
     if character in ".:#?'’":  # as in `evil.example` or `host:80`: they end a value only before a gap

@@ -116,7 +116,7 @@ def argument_leaves(value: Plain, shown: str, path: LeafPath = ()) -> Iterator[t
     elif isinstance(value, dict):
         for key, item in value.items():
             plain = _PLAIN_KEY.fullmatch(key)
-            if not plain:
+            if not plain or item in (None, "", [], {}) or isinstance(item, bool):  # then the key is all that is said
                 yield f"{shown}.*~", (*path, key, KEY), key
             yield from argument_leaves(item, f"{shown}.{key}" if plain else f"{shown}.*", (*path, key))
     else:

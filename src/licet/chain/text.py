@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import urllib.parse
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -17,6 +18,11 @@ from licet.canonical import Plain
 SHORT = 4  # characters; what is shorter is not a value's own
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:\.0+)?)?(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
+_COMMENT = re.compile(r"\([^()]*\)|^[\w ]+:(?=.*;\s*$)|;\s*$")
+_SCHEME = re.compile(
+    r"(?:[a-z][a-z0-9+.-]*:[\\/]{1,2}|(?:mailto|tel|sms|javascript|data|file|ftp|xmpp|sip|sips|callto|urn|about|blob|ws|wss):)\S+",
+    re.IGNORECASE,
+)
 _DATES = re.compile(r"\d{1,4}[-/. ]\d{1,2}[-/. ]\d{1,4}|\d{4} ?[-/] ?\d{4}|\d{1,2}[-. ]\d{1,2}", re.ASCII)
 _EMAIL = re.compile(r"[^\s@<>()\[\],;:\"']+@[^\s@<>()\[\],;:\"'/\\]+")
 _URL = re.compile(r"(?P<head>(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>[^\s/?#]+))(?P<rest>[^\s]*)")
@@ -100,13 +106,24 @@ def party(value: Plain) -> str:
     """What a whole value names: `address`, `account`, `link` or `path`; empty if it names nobody and nothing outside."""
     if not isinstance(value, str) or len(value) > 2_000:
         return ""
-    text = value.strip()
-    if "@" in text and (_EMAIL.fullmatch(text) or _mailboxes(text)):
+    found = _party(value.strip())
+    if not found and not value.isascii():
+        found = _party(unicodedata.normalize("NFKC", value).strip())
+    if not found and "%" in value:
+        found = _party(urllib.parse.unquote(value).strip())
+    return found
+
+
+def _party(text: str) -> str:
+    if "@" in text and (_EMAIL.fullmatch(text) or _mailboxes(_COMMENT.sub("", text))):
         return "address"
-    if _URL.fullmatch(text) or (text[:4].lower() == "www." and " " not in text) or text[:7].lower() == "mailto:":
+    if _URL.fullmatch(text) or (text[:4].lower() == "www." and " " not in text) or _SCHEME.fullmatch(text):
         return "link"
     if _MOMENT.fullmatch(text) or _DATES.fullmatch(text):
         return ""
+    compact = re.sub(r"[ .-]", "", text).upper() if len(text) < 60 else ""
+    if _IBAN.fullmatch(compact) and _is_iban(compact):
+        return "account"
     if _ACCOUNT.fullmatch(text) and sum(character.isdigit() for character in text) >= 8:
         return "account"
     if _PATH.fullmatch(text) and not text.replace("/", "").isdigit():

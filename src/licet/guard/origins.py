@@ -93,7 +93,7 @@ class Origins:
             if turn.kind == "intent":
                 if task.parent is None:
                     held.index.intent.add(_own_words(task))
-            elif turn.kind == "say":
+            elif turn.kind == "say" and task.parent is None:
                 held.index.intent.add(turn.text)
             else:
                 held.index.enter(turn.text)
