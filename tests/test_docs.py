@@ -40,6 +40,7 @@ TITLES = {
     "AML.T0053": f"AI Agent Tool Invocation ({ATLAS})",
     "AML.T0081": f"Modify AI Agent Configuration ({ATLAS})",
     "AML.T0086": f"Exfiltration via AI Agent Tool Invocation ({ATLAS})",
+    "AML.T0110": f"AI Agent Tool Poisoning ({ATLAS})",
 }
 
 
