@@ -22,7 +22,7 @@ from langgraph.types import Command
 
 from licet.guard import GuardedTask
 from licet.guard.ticket import running_ticket
-from licet.integrations._langchain_texts import Shown, from_the_provider, shown, strings
+from licet.integrations._langchain_texts import Shown, from_the_provider, shown
 
 _log = logging.getLogger("licet")
 MAX_KNOWN = 100_000  # texts of one task
@@ -66,8 +66,6 @@ class TaskInput:
                 # First what it did not say itself: its own words are known from here on.
                 self._observe(task, _read(from_the_provider, message))
                 self.know([message])
-                for call in getattr(message, "tool_calls", ()):
-                    self._remember(_hash(text) for text in strings(call.get("args")))
 
     def know(self, messages: Iterable[object], *, untrusted: bool = False) -> None:
         """These messages are the outputs of guarded calls (which the guard has taken in), our refusals, or the model's own."""

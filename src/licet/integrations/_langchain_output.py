@@ -140,7 +140,7 @@ def _structure(raw: object, content: object) -> Any:
         if not isinstance(content, str):
             texts = isinstance(plain, list) and all(isinstance(item, str) for item in plain)
             return value if texts and content == plain else _NOTHING
-        if content in (json.dumps(plain, ensure_ascii=False), _printed(value, outermost=True)):
+        if content == json.dumps(plain, ensure_ascii=False) or content == _printed(value, outermost=True):
             return value
     except SnapshotError:
         pass

@@ -156,9 +156,3 @@ class _Walk:
 def _kind(kind: str) -> str:
     """A block's kind in words, for a marker: only letters of our own choice, as the kind may be anybody's."""
     return next((f"{'an' if word[0] in 'aeiou' else 'a'} {word}" for word in _MEDIA if word in kind), "something")
-
-
-def strings(value: Any) -> Iterator[str]:
-    """Every text in arguments that a model made."""
-    for item in _Walk().value(value, 0):
-        yield item.text
