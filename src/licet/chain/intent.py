@@ -199,8 +199,8 @@ def _free(turn: str, at: int, step: int) -> bool:
 
 
 def is_short(form: str) -> bool:
-    """Whether an exact form is too short to be a value's own: fewer than four characters."""
-    return len(form) - 2 < SHORT and not form.startswith("d:")
+    """Whether an exact form is too short to be a value's own: fewer than four characters, a code of three capitals (`SFO`) aside."""
+    return len(form) - 2 < SHORT and not (len(form) == 5 and form[2:].isalpha() and form[2:].isupper())
 
 
 def words_of(name: str) -> frozenset[str]:

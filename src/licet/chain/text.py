@@ -126,9 +126,14 @@ def _party(text: str) -> str:
         return "account"
     if _ACCOUNT.fullmatch(text) and sum(character.isdigit() for character in text) >= 8:
         return "account"
-    if _PATH.fullmatch(text) and not text.replace("/", "").isdigit():
+    if _PATH.fullmatch(text) and not text.replace("/", "").isdigit() and _is_place(text):
         return "path"
     return "link" if _HOST.fullmatch(text) and ("/" in text or ":" in text) else ""
+
+
+def _is_place(text: str) -> bool:
+    """Whether a text with slashes leads somewhere: `application/pdf` and `either/or` do not."""
+    return text[0] in "/~.\\" or text[1:2] == ":" or text.count("/") + text.count("\\") > 1 or "." in re.split(r"[/\\]", text)[-1]
 
 
 def _mailboxes(text: str) -> bool:

@@ -48,6 +48,7 @@ def unanchored(request: Request, facts: Facts) -> Iterator[Reason]:
         for trace in facts.traces
         if not _is_nothing(trace)
         and trace.argument not in free
+        and not _may_be_made_up(request.tool, trace, facts)
         and (
             trace.argument in receiving
             or not _IDENTIFYING.isdisjoint(words_of(trace.argument))
@@ -60,6 +61,12 @@ def unanchored(request: Request, facts: Facts) -> Iterator[Reason]:
     leads = f"{named} of `{request.tool}` leads" if len(identifying) == 1 else f"none of {named} of `{request.tool}` leads"
     back = "back to nothing in the intent" if len(identifying) == 1 else "back to the intent"
     yield reason("origin.unanchored", f"after {facts.entered} was shown, {leads} {back}", (request.tool, *_place_path(facts.entered)))
+
+
+def _may_be_made_up(tool: str, trace: Trace, facts: Facts) -> bool:
+    """Whether the model made it up, and the manifest lets it: then it names nothing that was there before."""
+    rules = list(rules_of(tool, trace, facts))
+    return trace.kinds == {"nowhere"} and bool(rules) and all("nowhere" in rule.allowed for rule in rules)
 
 
 def content(request: Request, facts: Facts) -> Iterator[Reason]:
