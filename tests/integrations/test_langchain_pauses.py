@@ -256,7 +256,7 @@ def test_a_suspended_call_is_taken_up_in_another_process(tmp_path: Path) -> None
         return create_agent(ScriptedModel(script=script), [wait], middleware=[GuardMiddleware(guard)], checkpointer=saved)
 
     first = Guard.from_file(path, state=tmp_path / "own")
-    with first, first.task("answer", intent="Answer", agent="bot", principal="user:grace", detached=True) as task:
+    with first, first.task("answer", intent="Answer ticket 1", agent="bot", principal="user:grace", detached=True) as task:
         graph_of(first).invoke(ASK, THREAD)
     with Guard.from_file(path, state=tmp_path / "own") as second, second.resume_task(task.id):
         [done] = answers(graph_of(second).invoke(Command(resume="well"), THREAD))
@@ -268,11 +268,12 @@ def test_an_answer_in_another_process_is_for_the_same_question(tmp_path: Path) -
     path = tmp_path / "licet.yaml"
     path.write_text(MANIFEST)
     agent = None
+    intent = f"Answer ticket 1 of {MAIL['to']}"  # what was shown elsewhere is not known here, and the intent is
     for resume in (None, True):
         with Guard.from_file(path, state=tmp_path / "own") as guard:
             if agent is None:
                 agent = Mailer(guard, calls(("send", MAIL)))
-                task = guard.task("answer", intent="Answer", agent="bot", principal="user:grace", detached=True)
+                task = guard.task("answer", intent=intent, agent="bot", principal="user:grace", detached=True)
             else:
                 saved, sent = agent.graph.checkpointer, agent.sent
                 agent = Mailer(guard, calls(("send", MAIL)))
