@@ -23,7 +23,7 @@ owners: {o: {name: O, contact: o@acme.example}}
 agents: {bot: {owner: o, tasks: [tickets, other]}, second: {owner: o, tasks: [other]}}
 tools:
   read: {access: read, egress: false, arguments: {number: {type: integer}}}
-  mail: {access: write, egress: true, arguments: {to: {pattern: '[^@]+@acme\\.example', origin: [intent, nowhere]}}}
+  mail: {access: write, egress: true, arguments: {to: {pattern: '[^@]+@acme\\.example'}}}
   bare: {access: read, egress: false}
   pay: {access: write, egress: true, arguments: {amount: {}}}
 tasks:
@@ -42,9 +42,6 @@ def call(name: str, output: Any = "text", error: str | None = None, **args: Any)
 
 # Whom a session writes to and what it pays, its user has said: other checks than those of origins are meant here.
 PROMPT = "Answer ticket 1 of ada@acme.example and a@acme.example, not of eve@evil.example; pay amount 1 or amount 2"
-
-
-ANCHORED = "Answer ticket 1, to ada@acme.example, a@acme.example or eve@evil.example; pay 1 or 2"
 
 
 def session(*calls: Any, **changes: Any) -> dict[str, Any]:
@@ -175,6 +172,12 @@ BAD = [
     (session(call("a") | {"name": None}), "calls[0].name", "must be a text"),
     (session({"name": "a", "args": {}, "error": None}), "calls[0].output", "is missing"),
     (session(call("a") | {"error": 3}), "calls[0].error", "must be a text or null"),
+    (session(call("a"), utility="yes"), "utility", "must be true or false or null, not a text"),
+    (session(call("a"), attack_success=1), "attack_success", "must be true or false or null, not a number"),
+    (session(call("a"), meta=[]), "meta", "must be an object or null, not a list"),
+    (session(call("a"), meta={"call_labels": [None, None]}), "meta.call_labels", "has 2 items for 1 calls"),
+    (session(call("a"), meta={"call_labels": [1]}), "meta.call_labels[0]", "must be a text or null, not a number"),
+    (session(call("a"), meta={"call_turn": [True]}), "meta.call_turn[0]", "must be a number or null, not true or false"),
 ]
 
 
