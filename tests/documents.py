@@ -74,8 +74,8 @@ def steps_hold(page: Path, folder: Path) -> None:
 
 
 def unvarying(text: str) -> str:
-    """`text` without the ids of tasks, which are new in each run."""
-    return re.sub(r"\btask [0-9a-f]{8}\b", "task ID", text)
+    """`text` without the ids of tasks and the digests of values, which are new in each run."""
+    return re.sub(r"#[0-9a-f]{8}\b", "#DIGEST", re.sub(r"\btask [0-9a-f]{8}\b", "task ID", text))
 
 
 def holds(example: Example, folder: Path) -> None:

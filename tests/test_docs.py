@@ -37,6 +37,7 @@ TITLES = {
     "NHI7": f"Long-Lived Secrets ({NHI})",
     "NHI8": f"Environment Isolation ({NHI})",
     "AML.T0034.002": f"Agentic Resource Consumption ({ATLAS})",
+    "AML.T0051.001": f"LLM Prompt Injection: Indirect ({ATLAS})",
     "AML.T0053": f"AI Agent Tool Invocation ({ATLAS})",
     "AML.T0081": f"Modify AI Agent Configuration ({ATLAS})",
     "AML.T0086": f"Exfiltration via AI Agent Tool Invocation ({ATLAS})",
