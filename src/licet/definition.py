@@ -186,7 +186,7 @@ def _shown(value: Any) -> Plain:
     name = getattr(value, "__qualname__", None)
     if isinstance(name, str):  # a function: its address says nothing
         return {"object": _text(name)}
-    if type(value).__repr__ is object.__repr__:  # it shows its module, which may be `__main__`
+    if getattr(type(value), "__repr__", None) is object.__repr__:  # it shows its module, which may be `__main__`
         return {"object": _text(type(value).__qualname__)}
     try:
         shown = _ADDRESS.sub("", repr(value))
