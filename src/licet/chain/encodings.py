@@ -9,22 +9,29 @@ import html
 import re
 import struct
 import urllib.parse
+import zlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from licet.chain.text import loose
 
 MAX_DECODED = 4_096  # characters of a text that is decoded as a whole; of a longer one only the words that look encoded are
 MAX_FORMS = 200
-MAX_APART = 4  # findings of one kind in one text that are told one by one; more are told as one text, so that many cannot hide one
 DEPTH = 2  # how many encodings on top of each other are undone
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
+_SQUEEZED = (b"\x1f\x8b", b"x\x01", b"x\x9c", b"x\xda")  # gzip (RFC 1952) and zlib (RFC 1950)
+_UTF7 = re.compile(r"\+[A-Za-z0-9/]{2,}-")
+_WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/_-]{16})\r?\n(?=[A-Za-z0-9+/_-])")  # within lines that are too long for words
 _BASE85 = re.compile(r"(?<!\S)[!-~]{10,400}(?!\S)")
-_BASE32 = re.compile(r"[A-Z2-7]{8,}={0,6}")
-_HEX = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2}[\s:,-]?){3,})")
-_CODES = re.compile(r"(?:\d{1,3}[\s,;.-]+){2,}\d{1,3}")
-_BITS = re.compile(r"(?:[01]{8}\s*){3,}")
-_ESCAPES = re.compile(r"\\(?:u\{?([0-9a-fA-F]{4,6})\}?|x([0-9a-fA-F]{2}))")
+_BASE32 = re.compile(r"[A-Za-z2-7]{8,}={0,6}")
+_HEX = re.compile(
+    r"(?<![0-9a-zA-Z])(?:0x)?(?:[0-9a-fA-F]{2}){3,}(?![0-9a-zA-Z])|(?<![0-9a-zA-Z])(?:(?:0x|\\x)?[0-9a-fA-F]{2}[\s:,-]+){2,}(?:0x)?[0-9a-fA-F]{2}(?![0-9a-zA-Z])"
+)
+_NOT_HEX = re.compile(r"0x|\\x|[\s:,-]")
+_CODES = re.compile(r"(?<!\w)(?:\d{2,3}[\s,;.-]+){2,}\d{2,3}(?!\w)")
+_BITS = re.compile(r"(?:[01]{8}\s*){2,}[01]{8}")
+_ESCAPES = re.compile(r"\\(?:u\{?([0-9a-fA-F]{4,6})\}?|x([0-9a-fA-F]{2})|([0-3][0-7]{2}))")
 _SPACED = re.compile(r"(?:(?<=\s)|^)\S(?:[ \t.\-_*|/]\S){3,}(?=\s|$)")
 _WORD_AT = re.compile(r"\s*[\[({<]?\s*\b(?:at)\b\s*[\])}>]?\s*|\s*[\[({]\s*@\s*[\])}]\s*", re.IGNORECASE)
 _WORD_DOT = re.compile(r"\s*[\[({<]?\s*\b(?:dot|point)\b\s*[\])}>]?\s*|\s*[\[({]\s*\.\s*[\])}]\s*", re.IGNORECASE)
@@ -34,6 +41,11 @@ _LOOKS_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}|&#?\w+;|\\[ux]|=[0-9A-F]{2}|xn--|[
 
 
 def _text(data: bytes) -> str | None:
+    if data[:2] in _SQUEEZED:
+        try:
+            data = zlib.decompressobj(wbits=47).decompress(data, MAX_DECODED)
+        except zlib.error:
+            return None
     for encoding in ("utf-8", "utf-16-le") if data.count(0) * 3 > len(data) else ("utf-8",):
         try:
             found = data.decode(encoding)
@@ -44,59 +56,71 @@ def _text(data: bytes) -> str | None:
     return None
 
 
+def _each(pattern: re.Pattern[str], decode: Callable[[str], str | None], text: str) -> Iterator[str]:
+    """The text with all that decodes decoded in its place, if anything does."""
+    undone = pattern.sub(lambda match: decode(match[0]) or match[0], text)
+    if undone != text:
+        yield undone
+
+
 def _base64(text: str) -> Iterator[str]:
-    words = _BASE64.findall(text)
-    if len(words) > 1:
-        words += _BASE64.findall("".join(text.split()))  # wrapped lines
-    for found in dict.fromkeys(words):
-        bare = found.rstrip("=").replace("-", "+").replace("_", "/")
-        for candidate in {bare, bare[: len(bare) // 4 * 4]}:
+    yield from _each(_BASE64, _base64_word, text)
+    if (tight := _WRAPPED.sub("", text)) != text:
+        yield from _each(_BASE64, _base64_word, tight)
+
+
+def _base64_word(word: str) -> str | None:
+    if len(word) < 16 and word.islower():
+        return None  # a word
+    bare = word.rstrip("=").replace("-", "+").replace("_", "/")
+    for start in range(4 if len(bare) >= 16 else 1):  # something may be stuck to its beginning
+        for end in (len(bare), start + (len(bare) - start) // 4 * 4):
+            part = bare[start:end]
             try:
-                decoded = _text(base64.b64decode(candidate + "=" * (-len(candidate) % 4), validate=True))
+                decoded = _text(base64.b64decode(part + "=" * (-len(part) % 4), validate=True))
             except (binascii.Error, ValueError):
                 continue
             if decoded:
-                yield decoded
+                return word[:start] + decoded
+    return None
 
 
 def _base85(text: str) -> Iterator[str]:
-    for found in _BASE85.findall(text):
-        for decode in (base64.b85decode, base64.a85decode):
-            try:
-                decoded = _text(decode(found.removeprefix("<~").removesuffix("~>")))
-            except (ValueError, OverflowError, struct.error):
-                continue
-            if decoded:
-                yield decoded
+    for decode in (base64.b85decode, base64.a85decode):
+        yield from _each(_BASE85, partial(_base85_word, decode), text)
+
+
+def _base85_word(decode: Callable[[str], bytes], word: str) -> str | None:
+    try:
+        return _text(decode(word.removeprefix("<~").removesuffix("~>")))
+    except (ValueError, OverflowError, struct.error):
+        return None
 
 
 def _base32(text: str) -> Iterator[str]:
-    for found in _BASE32.findall(text.upper()):
-        bare = found.rstrip("=")
-        try:
-            decoded = _text(base64.b32decode(bare + "=" * (-len(bare) % 8)))
-        except (binascii.Error, ValueError):
-            continue
-        if decoded:
-            yield decoded
+    yield from _each(_BASE32, _base32_word, text)
+
+
+def _base32_word(word: str) -> str | None:
+    bare = word.rstrip("=").upper()
+    try:
+        return _text(base64.b32decode(bare + "=" * (-len(bare) % 8)))
+    except (binascii.Error, ValueError):
+        return None
 
 
 def _hex(text: str) -> Iterator[str]:
-    for found in _HEX.findall(text):
-        decoded = _text(bytes.fromhex(re.sub(r"[\s:,-]", "", found)))
-        if decoded:
-            yield decoded
+    yield from _each(_HEX, lambda word: _text(bytes.fromhex(_NOT_HEX.sub("", word))), _WRAPPED.sub("", text))
 
 
 def _codes(text: str) -> Iterator[str]:
-    for found in _CODES.findall(text):
-        codes = [int(code) for code in re.findall(r"\d+", found)]
-        if all(31 < code < 256 for code in codes):
-            yield "".join(map(chr, codes))
-    for found in _BITS.findall(text):
-        decoded = _text(bytes(int(byte, 2) for byte in re.findall(r"[01]{8}", found)))
-        if decoded:
-            yield decoded
+    yield from _each(_CODES, _of_codes, text)
+    yield from _each(_BITS, lambda found: _text(bytes(int(byte, 2) for byte in re.findall(r"[01]{8}", found))), text)
+
+
+def _of_codes(found: str) -> str | None:
+    codes = [int(code) for code in re.findall(r"\d+", found)]
+    return "".join(map(chr, codes)) if all(31 < code < 256 for code in codes) else None
 
 
 def _percent(text: str) -> Iterator[str]:
@@ -113,7 +137,12 @@ def _entities(text: str) -> Iterator[str]:
 
 def _escaped(text: str) -> Iterator[str]:
     if "\\" in text:
-        yield _ESCAPES.sub(lambda match: chr(min(int(match[1] or match[2], 16), 0x10FFFF)), text)
+        yield _ESCAPES.sub(lambda match: chr(int(match[3], 8) if match[3] else min(int(match[1] or match[2], 16), 0x10FFFF)), text)
+
+
+def _utf7(text: str) -> Iterator[str]:
+    if _UTF7.search(text) and text.isascii():
+        yield text.encode().decode("utf-7", "replace")
 
 
 def _joined(text: str) -> Iterator[str]:
@@ -165,8 +194,9 @@ UNDO: Mapping[str, Callable[[str], Iterator[str]]] = {
     "IDN": _punycode,
     "base85": _base85,
     "leet": _leet,
+    "UTF-7": _utf7,
 }
-"""What is undone, by its name. Each yields what it finds."""
+"""What is undone, by its name. Each yields the whole text with it undone wherever it stands, so that what stands beside it stays."""
 
 
 def forms(text: str) -> Iterator[tuple[str, str]]:
@@ -178,17 +208,12 @@ def forms(text: str) -> Iterator[tuple[str, str]]:
         following: list[tuple[str, str]] = []
         for source, way in wave:
             for name, undo in UNDO.items():
-                for found in _few(undo(source)):
+                for found in undo(source):
                     if found and found not in seen and len(seen) < MAX_FORMS:
                         seen.add(found)
                         following.append((found, f"{way} and {name}" if way else name))
                         yield following[-1]
         wave = following
-
-
-def _few(found: Iterator[str]) -> list[str]:
-    told = list(dict.fromkeys(found))
-    return told if len(told) <= MAX_APART else [" ".join(told)[: 4 * MAX_DECODED]]
 
 
 def _look_encoded(text: str) -> Iterator[str]:
