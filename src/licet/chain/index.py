@@ -27,7 +27,7 @@ from licet.manifest.labels import LeafPath
 MAX_ATOMS = 100_000
 MAX_GRAMS = 200_000
 _REFS = 4  # places that are kept for one value
-_WHOLE = 400  # characters; a longer leaf is kept by its words only
+_WHOLE = 200  # characters; a longer leaf is kept by its words only
 _RUN = 5  # bigrams in a row that make a passage
 _QUOTED = re.compile(r"[\"'`“‘«]([^\"'`“”‘’«»\s]{1,60})[\"'`”’»]")
 _ID_WORDS = ("id", "no", "nr", "number", "#", "'")

@@ -39,8 +39,10 @@ _LOOKS = """
 """
 _LOOKS_LIKE = str.maketrans({pair[0]: pair[1:] for pair in _LOOKS.split()})
 PIECE = re.compile(r"[^\s\"'<>(){}\[\],;|=`]+")
+_GAPS = dict.fromkeys(map(ord, "\"'<>(){}[],;|=`"), " ")
 _EDGES = ".:!?*-…“”‘’«»"
 _DIGIT = re.compile(r"\d")
+_SIGNS = {code: None for code in range(128) if not chr(code).isalnum()}
 _SQUEEZE = re.compile(r"[\W_]+")
 
 
@@ -159,17 +161,18 @@ def loose(text: str) -> str:
 
 def squeezed(text: str) -> str:
     """Letters and digits of a loose text, so that what was split by signs is one again."""
-    return _SQUEEZE.sub("", text)
+    return text.translate(_SIGNS) if text.isascii() else _SQUEEZE.sub("", text)
 
 
 def pieces(text: str) -> list[str]:
     """The words of a loose text: what stands between white space, quotes, brackets and commas, without the signs at its edges."""
-    return [piece.strip(_EDGES) for piece in PIECE.findall(text)]
+    # The same words as `PIECE` finds, a good deal faster.
+    return [piece.strip(_EDGES) for piece in text.translate(_GAPS).split()]
 
 
 def atom(piece: str) -> str:
     """The form under which a piece is kept: squeezed where it is long enough to be its own."""
-    tight = _SQUEEZE.sub("", piece)
+    tight = piece if piece.isalnum() else squeezed(piece)
     if len(tight) >= 6:
         return tight
     return _number(piece)[2:] if _NUMBER.fullmatch(piece) and len(piece) <= 40 else piece
@@ -206,17 +209,19 @@ def atoms(words: list[str]) -> list[str]:
 
 
 def _inside(word: str) -> Iterator[str]:
+    """The addresses and hosts in a word that is more than one of them."""
     if "@" in word:
-        for found in _EMAIL.findall(word):
-            if found != word:
-                yield atom(found)
-    elif "://" in word:
+        # The last segment of a path may be an address of its own.
+        for part in (word, *re.split(r"[/\\?#&:=]", word)):
+            for found in _EMAIL.findall(part) if "@" in part else ():
+                if found != word:
+                    yield atom(found)
+    if "://" in word:
         match = _URL.search(word)
         if match is not None:
             if match[0] != word:
                 yield atom(match[0])
-            host = match["host"].rpartition("@")[2]
-            yield atom(host)
+            yield atom(match["host"].rpartition("@")[2])
     elif ":" in word:
         yield atom(word.rpartition(":")[2])
 

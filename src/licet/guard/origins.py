@@ -14,7 +14,7 @@ from licet.chain.intent import HIDDEN
 from licet.chain.origin import Exposure, Place, Trace
 from licet.chain.outputs import Form, Leaf, argument_leaves, leaves
 from licet.guard.task import GuardedTask, Turn
-from licet.guard.ticket import Ticket
+from licet.guard.ticket import Ticket, running_ticket
 from licet.manifest import Manifest, Tool
 from licet.manifest.labels import OutputLabels, lower
 from licet.records import Used
@@ -97,6 +97,10 @@ class Origins:
                 held.index.intent.add(turn.text)
             else:
                 held.index.enter(turn.text)
+                running = running_ticket.get()
+                if running is not None and running.task is not None and running.task.record.root == task.record.root:
+                    running.saw_untrusted = True  # the call that is running was shown it too
+                    running.note_untrusted()
 
     def end(self, task: GuardedTask) -> None:
         """The tree has ended; nothing asks for its index any more."""

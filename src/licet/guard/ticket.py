@@ -99,10 +99,10 @@ class Ticket:
 
     def note_untrusted(self) -> None:
         """The calls around this one have been shown what it was shown."""
-        outer = self.within
+        outer = self.within or self.joins
         while outer is not None:
             outer.saw_untrusted = True
-            outer = outer.within
+            outer = outer.within or outer.joins
 
     @property
     def values(self) -> Mapping[str, Any] | None:
