@@ -18,6 +18,7 @@ from licet.errors import LicetError, ManifestError
 # One line per command. `break-glass` lives in `licet/cli/break_glass.py`; only the module of the command that runs is imported.
 COMMANDS = {
     "check": "check a manifest",
+    "reach": "list what a hijacked agent could do",
     "schema": "print the JSON Schema of a manifest",
     "init": "draft a manifest from tools that exist",
     "pin": "write down what tools show of themselves, so that a change is noticed",

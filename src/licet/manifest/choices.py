@@ -12,22 +12,22 @@ from typing import Literal
 
 from licet.catalogue import CHECKS
 from licet.manifest.arguments import Argument
-from licet.manifest.labels import ITEM, Endorsement, FieldPath, Label, LeafPath, OriginRule, OutputLabels, field_path
+from licet.manifest.labels import ITEM, Endorsement, FieldPath, Label, LeafPath, OriginRule, OriginTerm, OutputLabels, field_path
 from licet.manifest.models import CheckSettings, Grant, Manifest, Moded, Tool
 from licet.manifest.rules import origins
 from licet.records import Effect
 
-Level = Literal["free", "counterpart", "endorsed", "trusted", "declared", "person", "intent", "never"]
+Level = Literal["free", "counterpart", "endorsed", "declared", "trusted", "person", "intent", "never"]
 
-LEVELS: tuple[Level, ...] = ("free", "counterpart", "endorsed", "trusted", "declared", "person", "intent", "never")
+LEVELS: tuple[Level, ...] = ("free", "counterpart", "endorsed", "declared", "trusted", "person", "intent", "never")
 """From what an attacker likes best to what he cannot have."""
 
 IN_WORDS: Mapping[Level, str] = {
     "free": "freely",
     "counterpart": "a stranger's own address",
     "endorsed": "from what the intent names",
-    "trusted": "among trusted values",
     "declared": "within declared values",
+    "trusted": "among trusted values",
     "person": "with a person's yes",
     "intent": "what the user named",
     "never": "not at all",
@@ -60,11 +60,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to fill an argument. `source` is MODEL, USER or a field in words; `tool` is what must be called first, if anything."""
+    """One way to fill an argument. `source` is MODEL, USER or a field in words; `tool` is what must be called first, if anything.
+
+    `kind` is the origin that such a value has; `endorsed`: a rule names its source.
+    """
 
     level: Level
     source: str
+    kind: Literal["intent", "nowhere"] | Label
     tool: str = ""
+    endorsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +135,8 @@ class World:
         return False
 
     def choices(self, tool: str) -> tuple[Choice, ...]:
-        """What can be put into each argument that the manifest declares for a granted tool."""
-        declared, granted = self.manifest.tools[tool], self.grants[tool]
+        """What can be put into each declared argument of a tool, as it is granted here; if it is not granted, by its own rules."""
+        declared, granted = self.manifest.tools[tool], self.grants.get(tool, Grant())
         names = dict.fromkeys((*declared.arguments, *granted.arguments))
         return tuple(choice for name in names for choice in self._parts(declared, granted, name))
 
@@ -144,7 +149,8 @@ class World:
             found = tuple(each.origin for each in along if each.origin is not None)
             limits = [limit for limit in map(limit_of, along) if limit] if self.enforces("scope.argument") else []
             notes = dict.fromkeys(limits)
-            if not sourced and not content and (tool.writes or tool.leaves):
+            closed = any(limit != _pattern(each) for each in along if (limit := limit_of(each)))
+            if not sourced and not content and not closed and (tool.writes or tool.leaves):
                 if any(each.format in _PARTIES for each in along):
                     found = (DEFAULT,)
                 elif not any(types_of(each) and types_of(each) <= _NO_TEXT for each in along):
@@ -154,8 +160,12 @@ class World:
                 ways = tuple(way for way in ways if way.source == MODEL)
                 notes["true and false have no origin"] = None
             needed = self.enforces("scope.argument") and any(_is_required(rule, path) for rule in rules)
-            closed = any(limit != _pattern(each) for each in along if (limit := limit_of(each)))
             yield Choice(_shown(name, path), ways, needed, is_receiver(name, rules), closed, "; ".join(notes))
+
+    def anything(self, tool: str) -> Choice:
+        """What can be put into an argument that the manifest does not declare."""
+        why = f"the manifest declares no argument of {tool}"
+        return Choice("its arguments", self._ways((), limited=False), required=False, receives=True, why=why)
 
     def _ways(self, rules: tuple[OriginRule, ...], *, limited: bool) -> tuple[Way, ...]:
         known = self._known.get((rules, limited))
@@ -166,11 +176,15 @@ class World:
     def _make_ways(self, rules: tuple[OriginRule, ...], at_least: Level) -> Iterator[Way]:
         model = self._level([_word(rule, "nowhere") for rule in rules], "free")
         user = self._level([_word(rule, "intent") for rule in rules], "intent")
-        found = [(model, MODEL, ""), (user, USER, "")]
-        found += [(self._level([_field(rule, each) for rule in rules], _LEVEL[each.label]), str(each), each.tool) for each in self.sources]
-        for level, source, tool in found:
+        if model != "never":
+            yield Way(stricter(model, at_least), MODEL, "nowhere")
+        if user != "never":
+            yield Way(user, USER, "intent")
+        for source in self.sources:
+            level = self._level([_field(rule, source) for rule in rules], _LEVEL[source.label])
             if level != "never":
-                yield Way(stricter(level, at_least), source, tool)
+                endorsed = any(_names(rule.terms, source) for rule in rules)
+                yield Way(stricter(level, at_least), str(source), source.label, source.tool, endorsed)
 
     def _level(self, judged: Sequence[tuple[Effect, bool]], reached: Level) -> Level:
         """What several rules come to for one source: each lets it pass, asks or denies; some only where the intent names the call."""
@@ -281,10 +295,13 @@ def _field(rule: OriginRule, source: Source) -> tuple[Effect, bool]:
     for effect, terms in zip(effects, (rule.allowed, rule.ask), strict=True):
         if source.label in terms:
             return effect, False
-        found = [term for term in terms if isinstance(term, Endorsement) and term.tool == source.tool and _covers(term.path, source.path)]
-        if found:
+        if found := _names(terms, source):
             return effect, all(term.argument is not None for term in found)
     return rule.otherwise, False
+
+
+def _names(terms: Iterable[OriginTerm], source: Source) -> list[Endorsement]:
+    return [term for term in terms if isinstance(term, Endorsement) and term.tool == source.tool and _covers(term.path, source.path)]
 
 
 def _covers(endorsed: FieldPath, source: str) -> bool:

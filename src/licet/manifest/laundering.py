@@ -83,11 +83,11 @@ def _writers(manifest: Manifest, worlds: Mapping[str, World]) -> Iterator[tuple[
     for name, tool in manifest.tools.items():
         if not tool.writes:
             continue
-        granting = [world for world in worlds.values() if name in world.grants]
+        granting = [world for world in worlds.values() if name in world.grants] or list(worlds.values())[:1]  # others may call it
         choices = [choice for world in granting for choice in world.choices(name)]
         if not choices and not tool.arguments:
             yield name, "its arguments"
-        rules = (tool.arguments, *(world.grants[name].arguments for world in granting))
+        rules = (tool.arguments, *(world.grants[name].arguments for world in granting if name in world.grants))
         content = {argument for found in rules for argument, rule in found.items() if rule.content}
         taking = [choice for choice in choices if not choice.closed and choice.level in ("free", "counterpart", "endorsed", "declared")]
         if taking:
