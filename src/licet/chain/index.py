@@ -12,6 +12,7 @@ import hmac
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise, repeat
@@ -36,6 +37,7 @@ _SECRET = re.compile(
     r"(?:sk-|sk_|pk_|rk_|ghp_|gho_|github_pat_|xox[abp]-|AKIA|ASIA|AIza|eyJ)[\w.~+/=-]{10,}|[\w.~+/=-]*(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{14,}[\w.~+/=-]*"
 )
 _WORD = re.compile(r"[^\W_]+")
+_UNSEEN = ("Mn", "Me", "Cf")
 _LINES = re.compile(r"[\n\r\t,;]|: ")
 
 
@@ -256,7 +258,7 @@ class OriginIndex:
         held = tuple(self._places[ref] for key in keys for ref in self._held.get(key, ()))
         found = party(value)
         # What is whole the user's, or a trusted field's, is nobody else's, whatever stands in it.
-        parts = () if kinds & {"intent", "trusted"} else tuple(self._parts(value, names, deep=deep))
+        parts = () if kinds & {"intent", "trusted"} or not self._taint else tuple(self._parts(value, names, deep=deep))
         for part in parts:
             if part.whole and not kinds & {"intent", "trusted"}:
                 kinds.add(part.place.kind)
@@ -284,7 +286,7 @@ class OriginIndex:
             text = loose(form)
             if way and not whole_found and len(text) >= SHORT and (place := self._find_text(text, names)) is not None:
                 whole_found = True
-                yield Part(what, place, way, form, whole=True)
+                yield Part(_what(form.strip()), place, way, form, whole=True)
             for piece in _worth_finding(form, encoded=bool(way)):
                 own = loose(piece)
                 if own in told or own == text.strip() or self._vouched(piece):
@@ -294,7 +296,7 @@ class OriginIndex:
                     place = self._place_of(piece)
                 if place is not None:
                     told.add(own)
-                    yield Part(kind(piece) if party(piece) else "a secret" if _SECRET.fullmatch(piece) else "a value", place, way, piece)
+                    yield Part(_what(piece), place, way, piece)
             if not way and (passage := self._passage(pieces(text))) is not None:
                 yield Part("a passage", passage)
 
@@ -418,9 +420,16 @@ def _atom_of(value: Plain) -> str:
     return atom(loose(value).strip()) if isinstance(value, str) else exact(value)[0][2:] if exact(value) else ""
 
 
+def _what(piece: str) -> str:
+    """What a value inside a text is, in words."""
+    return kind(piece) if party(piece) else "a secret" if _SECRET.fullmatch(piece) else "a value"
+
+
 def _worth_finding(text: str, *, encoded: bool) -> Iterator[str]:
     """The pieces of a text that are somebody's own: addresses, links, accounts, ids, secrets."""
-    for piece in PIECE.findall(text):
+    # Invisible characters and accents go first: they would hide an address from whoever looks for its form.
+    plain = text if text.isascii() else "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in _UNSEEN)
+    for piece in PIECE.findall(plain):
         stripped = piece.strip(".:!?*-")
         if len(stripped) >= 6 and not stripped.isalpha() and (not encoded or party(stripped) or _SECRET.fullmatch(stripped)):
             yield stripped
