@@ -12,9 +12,10 @@ from xml.etree import ElementTree
 import pytest
 
 from hostile import HOSTILE, acting
+from licet.chain import explain
 from licet.cli import main
-from licet.records import CallRecord, Decision, Finding, Reason, TaskRecord
-from licet.report import Story, graphml, page, svg, trace
+from licet.records import CallRecord, Decision, Finding, Reason, TaskRecord, Used
+from licet.report import Case, Story, Table, digest_page, graphml, page, svg, trace
 from licet.store import SqliteStore
 
 Out = pytest.CaptureFixture[str]
@@ -31,6 +32,7 @@ HTML_ELEMENTS = {
     "body",
     "h1",
     "h2",
+    "h3",
     "p",
     "div",
     "dl",
@@ -55,9 +57,14 @@ def story(text: str) -> Story:
     reason = Reason(text, "deny", f"argument `{text}` is not as granted", (text,), (text,))
     task = TaskRecord(ROOT, text, text, text, text, text, 1.0, 60.0, root=ROOT, ended=2.0, ended_by=text)
     child = TaskRecord(CHILD, text, text, text, text, text, 1.5, 60.0, parent=ROOT, root=ROOT)
+    used = (
+        Used(text, "untrusted", "1" * 32, text, text, text),
+        Used(text, "untrusted", text, text, text, text, False),
+        Used(text, "intent"),
+    )
     calls = [
         CallRecord("1" * 32, ROOT, 1, text, text, text, "done", Decision("allow"), text, 1.1, 1.2, text, "", text),
-        CallRecord("2" * 32, ROOT, 2, text, text, text, "denied", Decision("deny", (reason,), "deny"), text, 1.3, 1.4),
+        CallRecord("2" * 32, ROOT, 2, text, text, text, "denied", Decision("deny", (reason,), "deny"), text, 1.3, 1.4, used=used),
         CallRecord("3" * 32, ROOT, 3, text, text, text, "failed", Decision("allow", (reason,), "deny"), text, 1.6, 1.7, "", text),
     ]
     inner = CallRecord(
@@ -70,7 +77,7 @@ def story(text: str) -> Story:
 def test_the_trace_in_a_terminal(text: str) -> None:
     out = trace(story(text))
     assert acting(out) == []
-    assert out.count("\n") == 14  # a text cannot add a line, nor take one away
+    assert out.count("\n") == 15  # a text cannot add a line, nor take one away
     assert out.count("BLOCKED") - 9 * text.count("BLOCKED") >= 2
 
 
@@ -120,11 +127,34 @@ def test_html(text: str) -> None:
 
 
 @TABLE
+def test_a_page_of_many_tasks(text: str) -> None:
+    told = story(text)
+    out = digest_page(text, [text], [Table(text, (text, text), [(text, text)], text)], [Case(text, text, told, "2" * 32)])
+    assert acting(out) == []
+    found = Elements()
+    found.feed(out)
+    assert set(found.tags) <= HTML_ELEMENTS | SVG_ELEMENTS
+    assert {name for name, _ in found.attributes} <= HTML_ATTRIBUTES | {name.lower() for name in SVG_ATTRIBUTES}
+    assert found.tags.count("tr") == 2
+    assert found.tags.count("h3") == 1
+
+
+@TABLE
+def test_what_explains_a_call(text: str) -> None:
+    told = story(text)
+    part = explain(told.graph, "2" * 32)
+    for out in (svg(told, part), page(told, part), graphml(told, part)):
+        assert acting(out) == []
+    assert ElementTree.fromstring(svg(told, part)).tag.endswith("svg")
+
+
+@TABLE
 def test_graphml(text: str) -> None:
     out = graphml(story(text))
     assert acting(out) == []
     root = ElementTree.fromstring(out)
-    assert (len(root.findall(".//{*}node")), len(root.findall(".//{*}edge"))) == (6, 5)
+    # Two intents and four calls; a field, a call elsewhere and a field of that, or, of a tool without a name, unseen input.
+    assert (len(root.findall(".//{*}node")), len(root.findall(".//{*}edge"))) == ((9, 10) if text else (7, 7))
     assert {element.tag.rpartition("}")[2] for element in root.iter()} == {"graphml", "key", "graph", "node", "edge", "data"}
 
 

@@ -48,7 +48,7 @@ def digest_page(title: str, lead: Sequence[str], tables: Sequence[Table], cases:
         if each.text:
             SubElement(body, "p").text = visible(each.text, _LONGEST)
         look = ["number" if number in each.numbers else "word" for number in range(len(each.heads))]
-        rows = table(SubElement(body, "div", {"class": "wide"}), each.heads, look)
+        rows = table(SubElement(body, "div", {"class": "wide"}), [visible(head, _LONGEST) for head in each.heads], look)
         for row in each.rows:
             line = SubElement(rows, "tr")
             for number, cell in enumerate(row):

@@ -1,7 +1,8 @@
 """Where the nodes of a chain graph stand in a picture: a row for each, in order of time, a column for each depth of delegation.
 
-What was blocked stands aside of the line of work: it led nowhere. The fields of a call that were used later stand under it; the ways of
-values run in lanes to the right of all boxes, so that no line crosses a text. Stores and sinks are at the bottom.
+What was blocked stands aside of the line of work: it led nowhere. So does what came from elsewhere. The fields of a call that were used
+later stand under it; the ways of values run in lanes to the right of all boxes, so that no line crosses a text. Stores and sinks are at
+the bottom.
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ def arrange(story: Story, part: CallGraph | None = None) -> Picture:
     drawn = _drawn([node for node, _ in order], graph.edges)
     sources, calls = Sources(story), {call.id: call for some in story.calls.values() for call in some}
     boxes: dict[str, Box] = {}
+    aside = {node.id for node, _ in order if node.blocked or node.kind == "unseen" or node.status == ELSEWHERE}
+    aside |= {edge.target for edge in graph.edges if edge.source in aside and edge.target.startswith("field:")}
     top = MARGIN
     for node, depth in order:
         if node.id not in drawn:
@@ -82,7 +85,7 @@ def arrange(story: Story, part: CallGraph | None = None) -> Picture:
         width = NARROW if small else WIDTH
         lines = _lines(node, sources.of(call, _MAX_SOURCES) if call is not None else (), width)
         height = len(lines) * LINE + (NEAR if small else 2 * PADDING)
-        left = MARGIN + depth * COLUMN + (ASIDE if node.blocked else UNDER if node.kind == "field" else 0)
+        left = MARGIN + depth * COLUMN + (UNDER if node.kind == "field" else 0) + (ASIDE if node.id in aside else 0)
         if node.kind == "field" and boxes:
             top -= GAP - NEAR
         boxes[node.id] = Box(node, left, top, width, height, lines)

@@ -95,18 +95,24 @@ def _output(root: Element, edge: Edge, source: Box, target: Box) -> None:
 
 def _edge(root: Element, edge: Edge, source: Box, target: Box) -> None:
     """From the left part of one box down and into the next; a short arrow head of its own, so that no marker is referred to."""
-    # Each kind leaves its box at a place of its own, so that dashes never lie on a line.
-    out = 44 if edge.kind == "delegated" else 32 if edge.explains else 20
-    start = (source.x + out, source.y + source.height)
     look = _look(edge, "")
-    if target.x == source.x:
+    # What explains leaves its box at a place of its own, so that dashes never lie on a line.
+    x, y = source.x + (32 if edge.explains else 20), source.y + source.height
+    if edge.kind == "delegated":  # past all calls of the task, at their left
+        tip, middle = (target.x, target.y + target.height // 2), source.y + source.height // 2
+        path = f"M {source.x} {middle} L {source.x - 12} {middle} L {source.x - 12} {tip[1]} L {tip[0]} {tip[1]}"
+    elif target.x == source.x:
         tip = (target.x + 20, target.y)
-        path = f"M {start[0]} {start[1]} L {tip[0]} {tip[1]}"
-        head = f"M {tip[0] - 5} {tip[1] - 8} L {tip[0]} {tip[1]} L {tip[0] + 5} {tip[1] - 8} Z"
+        path = f"M {x} {y} L {tip[0]} {tip[1]}"
     else:
-        tip = (target.x, target.y + target.height // 2)  # what stands elsewhere stands to the right: blocked, or delegated
-        path = f"M {start[0]} {start[1]} L {start[0]} {tip[1]} L {tip[0]} {tip[1]}"
-        head = f"M {tip[0] - 8} {tip[1] - 5} L {tip[0]} {tip[1]} L {tip[0] - 8} {tip[1] + 5} Z"
+        tip = (target.x, target.y + target.height // 2)  # what was blocked stands to the right
+        path = f"M {x} {y} L {x} {tip[1]} L {tip[0]} {tip[1]}"
+    down = edge.kind != "delegated" and target.x == source.x
+    head = (
+        f"M {tip[0] - 5} {tip[1] - 8} L {tip[0]} {tip[1]} L {tip[0] + 5} {tip[1] - 8} Z"
+        if down
+        else f"M {tip[0] - 8} {tip[1] - 5} L {tip[0]} {tip[1]} L {tip[0] - 8} {tip[1] + 5} Z"
+    )
     SubElement(root, "path", {"d": path, "fill": "none", **look})
     SubElement(root, "path", {"d": head, "fill": look["stroke"]})
 
