@@ -36,6 +36,12 @@ tasks:
 """
 
 
+TASK = """
+    intent: Answer
+    ttl: 10m
+    tools: {read_ticket: {}, note: {at_most: 2}, send_email: {}}"""
+
+
 @pytest.fixture
 def manifest(tmp_path: Path) -> str:
     path = tmp_path / "licet.yaml"
@@ -140,25 +146,42 @@ def test_what_check_is_told_to_stop_nothing_is_said_first(tmp_path: Path, capsys
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_nothing_shown_can_act(text: str, tmp_path: Path, capsys: Captured) -> None:
-    """Names of task kinds and arguments are whatever a manifest says."""
-    quoted = json.dumps(text)
+    """Names of arguments, what budgets count and what patterns say are whatever a manifest holds."""
     path, picture = tmp_path / "licet.yaml", tmp_path / "worst"
-    body = (
-        MANIFEST.replace("  answer: {intent", f"  {quoted}: {{intent")
-        .replace("[answer, tidy]", f"[{quoted}, tidy]")
-        .replace("body: {content", f"{quoted}: {{content")
-    )
+    name = json.dumps(text or "empty")
+    budget = f"    budgets: [{{distinct: {name}, of: send_email, at_most: 3}}]\n"
+    body = MANIFEST.replace("body: {content", f"{name}: {{content").replace("  tidy: {intent", f"{budget}  tidy: {{intent")
+    body = body.replace("{intent: Answer, ttl: 10m, tools: {read_ticket: {}, note: {at_most: 2}, send_email: {}}}", TASK)
     path.write_bytes(body.encode("utf-8", "surrogatepass"))
+    loads = main(["check", str(path)]) == 0
+    capsys.readouterr()
     for options in ([], ["--json"], ["--svg", str(picture)], ["--html", str(picture)]):
-        code = main(["reach", str(path), "--task", text, *options]) if not text.startswith("-") else 2
-        assert code in (0, 2)
+        assert main(["reach", str(path), "--task", "answer", *options]) == (0 if loads else 2)
         out, err = capsys.readouterr()
         assert acting(out + err) == []
-        if code == 0 and options[:1] in (["--svg"], ["--html"]):
+        if loads and options[:1] in (["--svg"], ["--html"]):
             shown = picture.read_text(encoding="utf-8")
             assert acting(shown) == []
             assert "<script" not in shown.lower()
             assert "<img" not in shown.lower()
+
+
+def test_most_hostile_texts_are_shown_indeed(tmp_path: Path, capsys: Captured) -> None:
+    """Else the test above would only see refusals."""
+    path = tmp_path / "licet.yaml"
+    shown = 0
+    for text in HOSTILE:
+        path.write_bytes(MANIFEST.replace("body: {content", f"{json.dumps(text)}: {{content").encode("utf-8", "surrogatepass"))
+        shown += main(["reach", str(path), "--task", "answer"]) == 0
+    assert acting(capsys.readouterr().out) == []
+    assert shown > len(HOSTILE) // 2
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_what_was_typed_cannot_act(text: str, manifest: str, capsys: Captured) -> None:
+    """A task kind that is not there is quoted in the sentence."""
+    assert main(["reach", manifest, f"--task={text}"]) == 2
+    assert acting("".join(capsys.readouterr())) == []
 
 
 def test_check_stays_light() -> None:
@@ -166,3 +189,16 @@ def test_check_stays_light() -> None:
     program = "import sys, licet; before = set(sys.modules); import licet.manifest.lint; print('networkx' in set(sys.modules) - before)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_the_page_shows_what_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """And its manifest has nothing that `check` would tell."""
+    page = (Path(__file__).parents[2] / "docs" / "reach.md").read_text(encoding="utf-8")
+    manifest = page.partition('```yaml title="licet.yaml"\n')[2].partition("```")[0]
+    printed = page.partition("$ licet reach licet.yaml --task answer-ticket\n")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    Path("licet.yaml").write_text(manifest, encoding="utf-8")
+    assert main(["check", "licet.yaml"]) == 0
+    assert capsys.readouterr().out == "licet.yaml: well (0 errors, 0 warnings)\n"
+    assert main(["reach", "licet.yaml", "--task", "answer-ticket"]) == 0
+    assert capsys.readouterr().out == printed

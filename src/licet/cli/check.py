@@ -21,7 +21,7 @@ Each problem has a code that stays the same from release to release:
   empty         a scope, a list or a text without content                  reference     a name that refers to nothing
   wildcard      a name that would grant everything                         rule          parts that do not fit together
   observe       an `observe` that may not be                               not-enforced  a rule that this release would not hold
-The lints have codes of their own, for example missing-access (an error), unowned-agent and unlimited (warnings).
+The lints have codes of their own, for example missing-access and laundering (errors), unowned-agent and no-origin (warnings).
 
 example: licet check licet.yaml
          licet check --json licet.yaml | jq '.problems[].code'
