@@ -241,10 +241,10 @@ def test_nothing_runs_unasked_under_a_draft(tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "tools.json").write_text(json.dumps(MCP))
     manifest, text, _ = _init(capsys, "--mcp", str(tmp_path / "tools.json"))
     (task,) = manifest.tasks.values()
-    assert {name: grant.ask for name, grant in task.tools.items()} == {"send_email": True}
+    assert {name: grant.ask for name, grant in task.tools.items()} == {"list_files": True}
     assert manifest.environment == "prod"
     assert all(agent.owner is None for agent in manifest.agents.values())
-    assert "# list_files: {ask: true, at_most: 1}" in text
+    assert "# send_email: {ask: true, at_most: 1}" in text
 
 
 def test_an_existing_file_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from licet.draft.model import Drafted, DraftTool, select
-from licet.draft.schemas import arguments_of
+from licet.draft.schemas import arguments_of, paths_of
 from licet.errors import UsageError
 
 _HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
@@ -41,4 +41,8 @@ def _tool(item: Mapping[str, Any]) -> DraftTool:
         if said:
             notes = (*notes, f"the server hints {said}; a hint from outside, not relied on")
     says = item.get("description") or item.get("title") or ""
-    return DraftTool(item["name"], str(says), arguments=arguments, notes=notes)
+    # "a tool that returns structured content SHOULD also return the serialized JSON in a TextContent block"
+    returns = paths_of(item["outputSchema"]) if isinstance(item.get("outputSchema"), Mapping) else ()
+    if isinstance(hints, Mapping) and (hints.get("readOnlyHint") is False or hints.get("destructiveHint") is True):
+        return DraftTool(item["name"], str(says), "write", "write, because the server says that it is", arguments, notes, returns)
+    return DraftTool(item["name"], str(says), arguments=arguments, notes=notes, returns=returns)

@@ -27,7 +27,10 @@ class DraftArgument:
 
 @dataclass(frozen=True, slots=True)
 class DraftTool:
-    """One tool. `says` is its own description; `guess` says why `access` is what it is; `notes` are remarks."""
+    """One tool.
+
+    `says` is its own description; `guess` says why `access` is what it is; `notes` are remarks; `returns` are paths of its output.
+    """
 
     name: str
     says: str = ""
@@ -35,6 +38,7 @@ class DraftTool:
     guess: str = WRITE_GUESS
     arguments: Mapping[str, DraftArgument] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    returns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

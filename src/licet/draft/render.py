@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from licet.draft.model import DraftArgument, Drafted, DraftTool, is_argument_name
+from licet.draft.suggest import suggest
+from licet.draft.words import returns_content
 from licet.errors import UsageError
 from licet.escape import visible
 
@@ -15,11 +17,14 @@ TASK = "describe-the-work"
 AGENT = "describe-the-agent"
 
 _COMMENT_LIMIT = 160  # characters
+_LINE = 140  # characters; a longer list goes on in the next line
+_FIELDS = 6  # of an output, how many a hint names
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _READ_AS_SOMETHING_ELSE = frozenset({"true", "false", "null"})
 _HEAD = f"""\
 # Drafted by `licet init` from {{source}}.
-# Whatever is marked `guess:` is a guess, on the safe side. Read each one, correct it, and take the mark out.
+# Whatever is marked `guess:` is a guess, from names and schemas alone. Read each one, correct it, and take the mark out.
+# All that tools return is untrusted until `fields:` or `output:` says that nobody outside can choose it: see docs, "Labels".
 # Then name owners, split the work below into the task kinds that there really are, and run `licet check`.
 licet: 1
 environment: prod  # guess: the strictest reading
@@ -42,9 +47,10 @@ def render(drafted: Drafted, source: str) -> str:
         raise UsageError("no tool is left that a manifest can name: " + "; ".join(drafted.left_out[:5]))
     lines = [*_HEAD.format(source=_cut(source)).splitlines(), "", "tools:"]
     lines += [f"  # left out: {_cut(reason)}" for reason in drafted.left_out]
-    for tool in drafted.tools:
+    tools = suggest(drafted.tools)
+    for tool in tools:
         lines += _tool(tool)
-    lines += ["", "tasks:", *_task(drafted.tools)]
+    lines += ["", "tasks:", *_task(tools)]
     return "\n".join(lines) + "\n"
 
 
@@ -56,6 +62,7 @@ def _tool(tool: DraftTool) -> Iterator[str]:
         yield f"    # {_cut(note)}"
     yield f"    access: {tool.access}  # guess: {_cut(tool.guess)}"
     yield "    egress: true  # guess: true, because nothing proves that what goes in stays with us"
+    yield from _output(tool)
     arguments = {name: argument for name, argument in tool.arguments.items() if is_argument_name(name)}
     if arguments:
         yield "    arguments:"
@@ -63,10 +70,45 @@ def _tool(tool: DraftTool) -> Iterator[str]:
         yield from _argument(name, argument)
 
 
+def _output(tool: DraftTool) -> Iterator[str]:
+    if tool.returns:
+        yield "    format: json  # guess: what it returns as text is one JSON document, as its output schema says"
+    if tool.access != "read":
+        return
+    if returns_content(tool.name):
+        yield "    # output: untrusted  # what others write stays so; label single fields only, such as an id that your own system makes"
+    fields = ", ".join(f"{flow(path)}: trusted" for path in tool.returns[:_FIELDS]) or "id: trusted"
+    yield f"    # fields: {{{fields}}}  # which of these does your own system make, and no stranger choose? keep those"
+    if not tool.returns:
+        yield "    # format: json  # if what it returns is text, and always one JSON document; else text has no fields"
+
+
 def _argument(name: str, argument: DraftArgument) -> Iterator[str]:
     for note in argument.notes:
         yield f"      # {_cut(note)}"
-    yield f"      {_key(name)}: {flow(argument.rule)}"
+    line = f"      {_key(name)}: {flow(argument.rule)}"
+    if len(line) <= _LINE or "origin" not in argument.rule:
+        yield line
+        return
+    yield f"      {_key(name)}:"
+    for word, value in argument.rule.items():
+        if word == "origin":
+            yield "        origin:"
+            for key, terms in (value if isinstance(value, Mapping) else {"from": value}).items():
+                yield from _wrapped(f"          {key}: [", list(map(flow, terms)))
+        else:
+            yield f"        {_key(word)}: {flow(value)}"
+
+
+def _wrapped(line: str, items: list[str]) -> Iterator[str]:
+    """A list over as many lines as it needs."""
+    indent = " " * len(line)
+    for item in (*(f"{item}," for item in items[:-1]), f"{items[-1]}]"):
+        if len(line) + len(item) + 1 > _LINE and line.strip():
+            yield line.rstrip()
+            line = indent
+        line += item if line.endswith("[") or not line.strip() else f" {item}"
+    yield line
 
 
 def _task(tools: tuple[DraftTool, ...]) -> Iterator[str]:

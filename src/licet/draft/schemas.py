@@ -7,7 +7,8 @@ the source says, except where a note says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,9 +21,11 @@ MAX_PROPERTIES = 100  # of one tool
 MAX_KEYS = 20  # of one nested object
 MAX_VALUES = 200  # of an enum
 _MAX_REFERENCES = 20
+_MAX_PATH = 5  # of what an output schema nests, how deep its paths are named
 _MAX_BITS = 256  # of a whole number
 
 _TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _KEYWORDS = (
     *("format", "minLength", "maxLength", "pattern"),
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
@@ -73,6 +76,25 @@ def argument_of(schema: Any, root: Any, *, required: bool = False, depth: int = 
     if required:
         rule["required"] = True
     return DraftArgument(rule, tuple(dict.fromkeys(notes)))
+
+
+def paths_of(schema: Any) -> tuple[str, ...]:
+    """The paths of the single values that an output schema describes, as a manifest's `fields:` writes them."""
+    return tuple(path for path in _paths(schema, schema, "", 0) if path)[:MAX_PROPERTIES]
+
+
+def _paths(schema: Any, root: Any, path: str, depth: int) -> Iterator[str]:
+    schema = _flatten(schema, root, [])
+    if depth > _MAX_PATH:
+        return
+    if isinstance(schema.get("properties"), Mapping):
+        for name, inner in schema["properties"].items():
+            if _PLAIN_KEY.fullmatch(str(name)):
+                yield from _paths(inner, root, f"{path}.{name}" if path else str(name), depth + 1)
+    elif isinstance(schema.get("items"), Mapping):
+        yield from _paths(schema["items"], root, f"{path}[]", depth + 1)
+    else:
+        yield path
 
 
 def resolve(schema: Any, root: Any) -> Mapping[str, Any]:
