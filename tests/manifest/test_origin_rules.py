@@ -256,3 +256,18 @@ def test_nothing_is_laundered_where_nothing_free_is_written_or_nothing_trusted_t
     for text in (no_free_text, no_trusted_field, nobody_takes):
         assert text != bare
         assert "laundering" not in [code for code, *_ in problems(text)]
+
+
+@pytest.mark.parametrize(
+    "old,new,fix",
+    [
+        ("to: egress,", "to: egress, thn: deny,", "did you mean `then`?"),
+        ("unless: {destination:", "unless: {destnation:", "did you mean `destination`?"),
+        ("ttl: 10m", "ttl: 10m\n    checks: {origin.argument: {thn: ask}}", "did you mean `then`?"),
+    ],
+)
+def test_a_typing_error_is_told_with_what_was_meant(old: str, new: str, fix: str) -> None:
+    """In flows, and in the checks of a task kind, too."""
+    with pytest.raises(ManifestError) as refused:
+        loads(changed(old, new), now=NOW)
+    assert fix in [problem.fix for problem in refused.value.problems]

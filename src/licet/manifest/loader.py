@@ -20,11 +20,13 @@ from licet.manifest.models import (
     Budget,
     CheckSettings,
     Credential,
+    Flow,
     Grant,
     Manifest,
     Owner,
     TaskKind,
     Tool,
+    Unless,
     unenforced_value,
 )
 from licet.manifest.rules import Rule, broken_rules
@@ -230,10 +232,14 @@ def _model_at(path: Path) -> type[BaseModel] | None:
     if not path:
         return Manifest
     section, rest = path[0], path[2:]
+    if section == "flows" and len(path) >= 2:
+        return Flow if not rest else Unless if rest == ("unless",) else None
     model = _SECTIONS.get(str(section)) if len(path) >= 2 else None
     if model is TaskKind and rest:
         if rest[0] == "budgets":
             return Budget if len(rest) == 2 else None
+        if rest[0] == "checks":
+            return CheckSettings if len(rest) == 2 else None
         if rest[0] != "tools" or len(rest) < 2:
             return None
         model, rest = Grant, rest[2:]
