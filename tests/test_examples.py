@@ -6,10 +6,13 @@ import os
 import shlex
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from documents import unvarying
+from licet.catalogue import CHECKS
 from licet.manifest import load
 
 ROOT = Path(__file__).parent.parent
@@ -47,7 +50,8 @@ def test_the_demo_says_what_it_shows(tmp_path: Path) -> None:
     assert "nothing arrived at archive@collector.example" in guarded
     assert "the answer arrived at ada@okafor.example" in guarded
     assert guarded.count("BLOCKED") == 1
-    assert guarded.count("Denied (") == 1
+    assert guarded.count("Denied (origin.argument)") == guarded.count("Denied (") == 1
+    assert "came from `text` of" in guarded
     assert "the ledger is whole" in guarded
     assert "verified the token" in guarded
     assert "Every promise held" in guarded
@@ -55,8 +59,8 @@ def test_the_demo_says_what_it_shows(tmp_path: Path) -> None:
 
 
 def test_the_readme_shows_lines_of_the_demo(tmp_path: Path) -> None:
-    quoted = (ROOT / "README.md").read_text(encoding="utf-8").split("```console\n1  Unguarded")[1].split("```")[0].splitlines()
-    rest = iter(run(AGENTS / "support" / "demo.py", tmp_path).stdout.splitlines())
+    quoted = unvarying((ROOT / "README.md").read_text(encoding="utf-8").split("```console\n1  Unguarded")[1].split("```")[0]).splitlines()
+    rest = iter(unvarying(run(AGENTS / "support" / "demo.py", tmp_path).stdout).splitlines())
     assert [line for line in quoted if line not in rest] == []  # all of them, in this order
 
 
@@ -77,13 +81,18 @@ def test_the_demo_works_on_a_terminal_that_knows_ascii_only(tmp_path: Path) -> N
 
 
 def test_a_promise_that_does_not_hold_fails_the_demo(tmp_path: Path) -> None:
-    """With a manifest that lets any address pass, and a task that is not narrowed, the mail arrives, and the demo says so."""
+    """With a manifest in which origins and flows are only observed, the mail arrives, and the demo says so."""
     copied = tmp_path / "support"
     copied.mkdir()
     for path in (AGENTS / "support").glob("*.*"):
         text = path.read_text(encoding="utf-8")
-        if path.name == "demo.py":
-            text = text.replace('"send_email": {"arguments": {"to": {"const": ticket["sender"]}}}', '"send_email": {}')
+        if path.name == "licet.yaml":
+            until = (datetime.now(UTC) + timedelta(days=7)).date()
+            text += "checks:\n" + "".join(
+                f"  {check}: {{mode: observe, until: {until}, reason: a trial}}\n"
+                for check in CHECKS
+                if check.startswith(("origin.", "flow."))
+            )
         (copied / path.name).write_text(text, encoding="utf-8")
     done = run(copied / "demo.py", tmp_path)
     assert done.returncode == 1

@@ -16,7 +16,7 @@ guard = Guard.from_file(Path(__file__).with_name("licet.yaml"), state=".demo/pla
 @guard.tool
 def find_order(number: int) -> dict[str, object]:
     """Look an order up."""
-    return {"number": number, "customer": f"customer-{number}@shop.example", "euros": 45, "lost": number != 3}
+    return {"number": number, "customer": f"customer-{number}@shop.example", "euros": 10 if number == 3 else 45, "lost": True}
 
 
 @guard.tool
@@ -45,19 +45,21 @@ def main() -> None:
     attempt("pay_back(1, 45)", lambda: pay_back(1, 45))
 
     with guard.task(
-        "refund-orders", intent="Pay back the orders 1 to 3 if they were lost", agent="refund-bot", principal="user:grace"
+        "refund-orders", intent="Pay back the orders #1, #2 and #3 if they were lost", agent="refund-bot", principal="user:grace"
     ) as task:
         print("Within the task's limits:")
         attempt("find_order(1)", lambda: find_order(1))
         attempt("pay_back(1, 45)", lambda: pay_back(1, 45))
         attempt("pay_back(number=2, euros=45)", lambda: pay_back(number=2, euros=45))
         print("Beyond them:")
+        attempt("find_order(3)", lambda: find_order(3))
+        attempt("pay_back(4, 10)", lambda: pay_back(4, 10))  # the user has named no such order
         attempt("pay_back(3, 4500)", lambda: pay_back(3, 4500))
         attempt("pay_back(3, 45)", lambda: pay_back(3, 45))
         attempt("pay_back(3, 10)", lambda: pay_back(3, 10))  # what was refused took nothing from the budget
 
         print("A sub-task for another agent, with less:")
-        with guard.delegate("tell-customer", agent="note-bot", intent="Tell the customer of order 1"):
+        with guard.delegate("tell-customer", agent="note-bot", intent="Tell the customer of order #1"):
             attempt("send_note(...)", lambda: send_note("customer-1@shop.example", "It is paid back."))
             attempt("send_note(...) again", lambda: send_note("customer-1@shop.example", "It is paid back!"))
             attempt("pay_back(3, 1)", lambda: pay_back(3, 1))
