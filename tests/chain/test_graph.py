@@ -140,6 +140,12 @@ def test_a_flag_explains_nothing() -> None:
     assert explaining(of(call("a", "read", 1), call("b", "mail", 2, FROM_BODY, decision=flagged))) == set()
 
 
+def test_what_comes_after_a_blocked_call_follows_the_last_that_ran() -> None:
+    stopped = Decision("deny", judged="deny")
+    graph = of(call("a", "read", 1), call("b", "mail", 2, decision=stopped, status="denied"), call("c", "read", 3))
+    assert ends(graph, "followed") == {("task:t", "call:a"), ("call:a", "call:b"), ("call:a", "call:c")}
+
+
 # Questions to it ---------------------------------------------------------------------------------------------------------
 
 

@@ -144,6 +144,15 @@ def test_the_table_says_the_rate_and_the_split(place: Path, capsys: Out) -> None
     assert re.search(r"origin\.argument +1 +1\n", out)
 
 
+def test_one_suite_of_a_file_that_holds_several(place: Path, capsys: Out) -> None:
+    """What is left out is said, and judged by nobody."""
+    sessions = session(READ), session(call("nope"), suite="elsewhere"), session(READ, suite="elsewhere")
+    told = replayed(capsys, *sessions, arguments=("--suite", "tickets"))
+    assert (told["suite"], told["sessions"], told["calls"]) == ("tickets", 1, 1)
+    assert main(["replay", written(*sessions), "--suite", "tickets"]) == 0
+    assert "left out: 2 sessions of other suites than tickets" in capsys.readouterr().err
+
+
 # The page ----------------------------------------------------------------------------------------------------------------
 
 

@@ -43,6 +43,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="session files (JSON Lines, plain or gzip)")
     parser.add_argument("-m", "--manifest", metavar="FILE", default="licet.yaml", help="the manifest (default: licet.yaml)")
     parser.add_argument("--task", metavar="KIND", help="the task kind of every session (default: the suite's name, else the only kind)")
+    parser.add_argument("--suite", metavar="NAME", help="only sessions of this suite: for files that hold several")
     parser.add_argument("--agent", metavar="NAME", help="who acts (default: the only agent that may run the kind)")
     parser.add_argument("--ask", choices=["yes", "no"], default="no", help="what a person answers to each question (default: no)")
     parser.add_argument("--html", metavar="OUT", help="write one page: the counts, and why the first calls of each check were stopped")
@@ -64,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
         _readable(name)
     manifest = load(options.manifest)
     bad: list[Bad] = []
+    others = 0
     statistics, kept = Statistics(), Kept(options.show if options.html is not None else 0)
     shown: list[Case] = []
     begun = time.monotonic()
@@ -78,14 +80,17 @@ def run(options: argparse.Namespace) -> int:
                 for item in read(name, functools.partial(progress.at, index)):
                     if isinstance(item, Bad):
                         bad.append(item)
-                    else:
+                    elif options.suite in (None, item.suite):
                         replay.run(item)
+                    else:
+                        others += 1
         finally:
             progress.done()
         with store_of(StateFolder(Path(state))) as store:
             shown = [replay_page.case(store, call, manifest) for call in kept.calls]
     seconds = time.monotonic() - begun
     _say_bad(bad)
+    _say_others(others, options.suite)
     if options.html is not None:
         output.file(options.html, replay_page.page(options.files, manifest, statistics, kept, shown, bad=len(bad)))
     if options.json:
@@ -116,12 +121,18 @@ def _say_bad(bad: Sequence[Bad]) -> None:
         output.error(f"not a session: {counted(len(bad) - SHOWN_BAD, 'more line')}")
 
 
+def _say_others(others: int, suite: str | None) -> None:
+    if others:
+        output.error(f"left out: {counted(others, 'session')} of other suites than {suite}")
+
+
 def _as_dict(options: argparse.Namespace, digest: str, statistics: Statistics, bad: Sequence[Bad], seconds: float) -> dict[str, Any]:
     return {
         "manifest": options.manifest,
         "manifest_digest": digest,
         "files": options.files,
         "ask": options.ask,
+        "suite": options.suite,
         "sessions": statistics.sessions,
         "calls": statistics.calls,
         "alarms": statistics.alarms,
