@@ -11,33 +11,25 @@ import hashlib
 import hmac
 import os
 import re
-import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise, repeat
 
 from licet.canonical import Plain
+from licet.chain.brought import Brought
 from licet.chain.encodings import encoded, forms
+from licet.chain.hashes import hashers
 from licet.chain.intent import Intent, whole_words, words_of
+from licet.chain.keys import ID_WORDS, field_words, loose_forms, name_of, store_questions, worth_finding
 from licet.chain.origin import Exposure, OriginKind, Part, Place, Trace
 from licet.chain.outputs import Leaf, argument_leaves, shown_path
-from licet.chain.text import PIECE, SHORT, atom, atoms, exact, kind, loose, party, pieces, squeezed
+from licet.chain.text import PIECE, SHORT, atom, exact, kind, loose, party, pieces
 from licet.manifest.labels import LeafPath
 
 MAX_ATOMS = 100_000
 MAX_GRAMS = 200_000
 _REFS = 4  # places that are kept for one value
-_WHOLE = 200  # characters; a longer leaf is kept by its words only
 _RUN = 5  # bigrams in a row that make a passage
-_QUOTED = re.compile(r"[\"'`“‘«]([^\"'`“”‘’«»\s]{1,60})[\"'`”’»]")
-_ID_WORDS = ("id", "no", "nr", "number", "#", "'")
-# A run of letters and digits that no word has, or the beginning that common services give their keys.
-_SECRET = re.compile(
-    r"(?:sk-|sk_|pk_|rk_|ghp_|gho_|github_pat_|xox[abp]-|AKIA|ASIA|AIza|eyJ)[\w.~+/=-]{10,}|[\w.~+/=-]*(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{14,}[\w.~+/=-]*"
-)
 _WORD = re.compile(r"[^\W_]+")
-_UNSEEN = ("Mn", "Me", "Cf")
 _LINES = re.compile(r"[\n\r\t,;]|: ")
 
 
@@ -75,7 +67,7 @@ class OriginIndex:
         self.full = False
         """Taint no longer fits: nothing counts as trusted."""
         self._max_atoms, self._max_grams = max_atoms, max_grams
-        self._hashes, self._pairs = _hashers(salt or os.urandom(16))
+        self._hashes, self._pairs = hashers(salt or os.urandom(16))
         self._key = hashlib.sha256(b"digest" + (salt or os.urandom(16))).digest()
         self._places: list[Place] = []
         self._taint: dict[int, int] = {}
@@ -93,16 +85,16 @@ class OriginIndex:
         """Take in one output. `tainted_in_store` tells which of the values it is asked about were written there tainted, in any task."""
         places = _Places(self, output)
         untrusted = [leaf for leaf in output.leaves if leaf.label == "untrusted"]
-        brought = _Brought(output.brought if len(untrusted) < len(output.leaves) or output.endorsable else ())
+        brought = Brought(output.brought if len(untrusted) < len(output.leaves) or output.endorsable else ())
         self._take_untrusted(untrusted, places)
         if untrusted and self.entered is None:
             self.entered = self._places[places.of(untrusted[0])]
         chosen = [leaf for leaf in output.leaves if leaf.label != "untrusted"]
         remembered: frozenset[str] = frozenset()
         if chosen and tainted_in_store:
-            remembered = tainted_in_store(sorted({form for leaf in chosen for form in _asked(leaf)}))
+            remembered = tainted_in_store(sorted({form for leaf in chosen for form in store_questions(leaf)}))
         for leaf in chosen:
-            if remembered and not remembered.isdisjoint(_asked(leaf)):
+            if remembered and not remembered.isdisjoint(store_questions(leaf)):
                 self._take_untrusted([leaf], places, label="untrusted")
             else:
                 self._take_chosen(leaf, places.of(leaf), brought)
@@ -118,7 +110,7 @@ class OriginIndex:
         words: dict[int, list[str]] = {}
         for leaf in leaves:
             place = places.of(leaf, label)
-            found, split = _loose_forms(leaf)
+            found, split = loose_forms(leaf)
             keys.setdefault(place, []).extend(found)
             if len(split) > 1:
                 words.setdefault(place, []).extend((*split, ""))  # the gap keeps neighbours in two leaves apart
@@ -132,7 +124,7 @@ class OriginIndex:
             else:
                 self._grams.update(dict.fromkeys(fresh, place))
 
-    def _take_chosen(self, leaf: Leaf, place: int, brought: _Brought) -> None:
+    def _take_chosen(self, leaf: Leaf, place: int, brought: Brought) -> None:
         for form in exact(leaf.value):
             (key,) = self._hashes([form])
             index = self._trust if leaf.label == "trusted" else self._counterparts
@@ -144,7 +136,7 @@ class OriginIndex:
         if leaf.label == "trusted" and isinstance(leaf.value, str) and not self.full and " " in leaf.value:
             self._take_named(leaf, place, brought)
 
-    def _take_named(self, leaf: Leaf, place: int, brought: _Brought) -> None:
+    def _take_named(self, leaf: Leaf, place: int, brought: Brought) -> None:
         """A trusted text names addresses, accounts and links as whole words; those are as trusted as it is."""
         for piece in whole_words(str(leaf.value)):
             if len(piece) < 6 or piece.isalpha() or party(piece) not in ("address", "account", "link"):
@@ -154,7 +146,7 @@ class OriginIndex:
                 for key in self._hashes(list(exact(piece))):
                     _remember(self._trust, key, place)
 
-    def _take_held(self, leaf: Leaf, place: int, brought: _Brought) -> None:
+    def _take_held(self, leaf: Leaf, place: int, brought: Brought) -> None:
         found = {leaf.value}
         if isinstance(leaf.value, str):
             found |= {part.strip() for part in _LINES.split(leaf.value)[:2_000]}
@@ -198,7 +190,7 @@ class OriginIndex:
 
     def _tainted(self, leaf: Leaf) -> bool:
         """Whether untrusted content held this value, in any form that a reader would take for it."""
-        return self._place_of(leaf.value, _field_words(leaf)) is not None
+        return self._place_of(leaf.value, field_words(leaf)) is not None
 
     def _place_of(self, value: Plain, names: Iterable[str] = ()) -> Place | None:
         if not isinstance(value, str):
@@ -223,7 +215,7 @@ class OriginIndex:
         return place
 
     def _find_atom(self, form: str, names: Iterable[str]) -> Place | None:
-        keys = [form] if len(form) >= SHORT else [f"{name} {form}" for name in (*names, *_ID_WORDS)]
+        keys = [form] if len(form) >= SHORT else [f"{name} {form}" for name in (*names, *ID_WORDS)]
         for key in self._hashes(keys):
             if (ref := self._taint.get(key)) is not None:
                 return self._places[ref]
@@ -286,8 +278,8 @@ class OriginIndex:
             text = loose(form)
             if way and not whole_found and len(text) >= SHORT and (place := self._find_text(text, names)) is not None:
                 whole_found = True
-                yield Part(_what(form.strip()), place, way, form, whole=True)
-            for piece in _worth_finding(form, encoded=bool(way)):
+                yield Part(name_of(form.strip()), place, way, form, whole=True)
+            for piece in worth_finding(form, encoded=bool(way)):
                 own = loose(piece)
                 if own in told or own == text.strip() or self._vouched(piece):
                     continue
@@ -296,7 +288,7 @@ class OriginIndex:
                     place = self._place_of(piece)
                 if place is not None:
                     told.add(own)
-                    yield Part(_what(piece), place, way, piece)
+                    yield Part(name_of(piece), place, way, piece)
             if not way and (passage := self._passage(pieces(text))) is not None:
                 yield Part("a passage", passage)
 
@@ -329,29 +321,6 @@ class OriginIndex:
             if found and all(self.intent.holds(leaf, names) for leaf in found):
                 out.append(argument)
         return frozenset(out)
-
-
-class _Brought:
-    """What a call brought in itself: a tool that hands it back, joined, cut or decoded, has not vouched for it."""
-
-    def __init__(self, values: Iterable[Plain]) -> None:
-        self._atoms: set[str] = set()
-        texts: list[str] = []
-        for value in values:
-            self._atoms.add(_atom_of(value))
-            if not isinstance(value, str):
-                continue
-            texts.append(squeezed(loose(value)))
-            words = pieces(loose(value))
-            self._atoms.update(atoms(words))
-            self._atoms.update(words)
-        others = [squeezed(loose(form)) for value in values if isinstance(value, str) for form, way in forms(value) if way]
-        # Joined in order, so that what comes in parts is found whole.
-        self._text = "\0".join(["".join(texts), *others])
-
-    def __contains__(self, value: Plain) -> bool:
-        form = _atom_of(value)
-        return form in self._atoms or (len(form) >= 6 and squeezed(form) in self._text)
 
 
 class _Places:
@@ -388,83 +357,3 @@ def _remember(index: dict[int, tuple[int, ...]], key: int, place: int) -> None:
     known = index.get(key, ())
     if place not in known and len(known) < _REFS:
         index[key] = (*known, place)
-
-
-def _loose_forms(leaf: Leaf) -> tuple[list[str], list[str]]:
-    """Under which forms an untrusted leaf is kept, and its words. A short value is kept with what names it only."""
-    value = leaf.value
-    if not isinstance(value, str):
-        form = exact(value)[0][2:]
-        return ([f"{word} {form}" for word in _field_words(leaf)] if len(form) < SHORT else [form]), []
-    text = loose(value)
-    words = pieces(text)
-    forms = atoms(words)
-    if len(text) <= _WHOLE:
-        whole = atom(text.strip())
-        forms.append(whole if len(whole) >= SHORT else f"{_field_words(leaf)[0]} {whole}")
-    forms += [f"' {quoted}" if len(quoted) < SHORT else atom(quoted) for quoted in _QUOTED.findall(text)]
-    return forms, words
-
-
-def _field_words(leaf: Leaf) -> tuple[str, ...]:
-    """The words of the field's own name: `file_id` for `[].file_id`."""
-    names = [part for part in leaf.path if part not in ("[]", "~")]
-    return (names[-1].lower(), *words_of(names[-1])) if names else ("",)
-
-
-def _asked(leaf: Leaf) -> list[str]:
-    return [*store_forms(leaf.value, leaf.path), *(form for form in written_forms(leaf.value, "", leaf.path) if len(form) >= 6)]
-
-
-def _atom_of(value: Plain) -> str:
-    return atom(loose(value).strip()) if isinstance(value, str) else exact(value)[0][2:] if exact(value) else ""
-
-
-def _what(piece: str) -> str:
-    """What a value inside a text is, in words."""
-    return kind(piece) if party(piece) else "a secret" if _SECRET.fullmatch(piece) else "a value"
-
-
-def _worth_finding(text: str, *, encoded: bool) -> Iterator[str]:
-    """The pieces of a text that are somebody's own: addresses, links, accounts, ids, secrets."""
-    # Invisible characters and accents go first: they would hide an address from whoever looks for its form.
-    plain = text if text.isascii() else "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in _UNSEEN)
-    for piece in PIECE.findall(plain):
-        stripped = piece.strip(".:!?*-")
-        if len(stripped) >= 6 and not stripped.isalpha() and (not encoded or party(stripped) or _SECRET.fullmatch(stripped)):
-            yield stripped
-
-
-def store_forms(value: Plain, path: LeafPath, argument: str = "") -> list[str]:
-    """The forms under which a store remembers a value; a short one only together with a word of its field's or argument's name."""
-    form = _atom_of(value)
-    if len(form) >= SHORT or not form:
-        return [form] if form else []
-    names = {word for part in (argument, *path[-1:]) for word in words_of(part)}
-    return sorted(f"{name} {form}" for name in names)
-
-
-def written_forms(value: Plain, argument: str, path: LeafPath) -> Iterator[str]:
-    """The forms of all that a write puts into a store by one argument leaf."""
-    yield from store_forms(value, path, argument)
-    if isinstance(value, str):
-        yield from (form for form in atoms(pieces(loose(value))) if len(form) >= SHORT)
-
-
-def _hashers(salt: bytes) -> tuple[Callable[[list[str]], Iterable[int]], Callable[[list[str]], Iterable[int]]]:
-    """Keyed 64-bit hashes of texts, and of neighbours in a list of words.
-
-    Python's own hash of a text is SipHash keyed by the process; where that key is fixed from outside it is no secret, and BLAKE2b
-    takes over.
-    """
-    if sys.flags.hash_randomization and os.environ.get("PYTHONHASHSEED", "random") in ("", "random"):
-        secret = salt.hex()
-        return lambda texts: map(hash, zip(repeat(secret), texts)), lambda words: map(hash, zip(repeat(secret), words, words[1:]))
-    keyed = hashlib.blake2b(digest_size=8, key=salt)
-
-    def of(text: str) -> int:
-        one = keyed.copy()
-        one.update(text.encode("utf-8", "surrogatepass"))
-        return int.from_bytes(one.digest(), "big")
-
-    return lambda texts: map(of, texts), lambda words: map(of, map(" ".join, pairwise(words)))

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from licet.canonical import Plain
-from licet.chain.index import OriginIndex, Output, store_forms, written_forms
+from licet.chain.index import OriginIndex, Output
 from licet.chain.intent import HIDDEN
+from licet.chain.keys import store_forms, written_forms
 from licet.chain.origin import Exposure, Place, Trace
 from licet.chain.outputs import Form, Leaf, argument_leaves, leaves
 from licet.guard.task import GuardedTask, Turn

@@ -80,14 +80,6 @@ def field_path(value: object) -> FieldPath:
     return FieldPath(value, tuple(parts))
 
 
-def shown_path(leaf: LeafPath) -> str:
-    """A leaf's path as a manifest would write it."""
-    out = ""
-    for part in leaf:
-        out += part if part in (ITEM, KEY) else f".{part}" if out else part
-    return out or WHOLE
-
-
 @dataclass(frozen=True, slots=True)
 class Endorsement:
     """One source, endorsed by name: a field of a tool's output; with `argument`, only of calls whose argument the intent names."""

@@ -1,0 +1,85 @@
+"""Under which keys a value is kept and looked for: by its loose form, and a short one only together with what names it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from licet.canonical import Plain
+from licet.chain.intent import words_of
+from licet.chain.outputs import Leaf
+from licet.chain.text import PIECE, SHORT, atom, atoms, exact, kind, loose, party, pieces
+from licet.manifest.labels import LeafPath
+
+ID_WORDS = ("id", "no", "nr", "number", "#", "'")
+_WHOLE = 200  # characters; a longer leaf is kept by its words only
+_QUOTED = re.compile(r"[\"'`“‘«]([^\"'`“”‘’«»\s]{1,60})[\"'`”’»]")
+_UNSEEN = ("Mn", "Me", "Cf")
+# A run of letters and digits that no word has, or the beginning that common services give their keys.
+SECRET = re.compile(
+    r"(?:sk-|sk_|pk_|rk_|ghp_|gho_|github_pat_|xox[abp]-|AKIA|ASIA|AIza|eyJ)[\w.~+/=-]{10,}|[\w.~+/=-]*(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{14,}[\w.~+/=-]*"
+)
+
+
+def loose_forms(leaf: Leaf) -> tuple[list[str], list[str]]:
+    """Under which forms an untrusted leaf is kept, and its words. A short value is kept with what names it only."""
+    value = leaf.value
+    if not isinstance(value, str):
+        form = exact(value)[0][2:]
+        return ([f"{word} {form}" for word in field_words(leaf)] if len(form) < SHORT else [form]), []
+    text = loose(value)
+    words = pieces(text)
+    forms = atoms(words)
+    if len(text) <= _WHOLE:
+        whole = atom(text.strip())
+        forms.append(whole if len(whole) >= SHORT else f"{field_words(leaf)[0]} {whole}")
+    forms += [f"' {quoted}" if len(quoted) < SHORT else atom(quoted) for quoted in _QUOTED.findall(text)]
+    return forms, words
+
+
+def field_words(leaf: Leaf) -> tuple[str, ...]:
+    """The words of the field's own name: `file_id` for `[].file_id`."""
+    names = [part for part in leaf.path if part not in ("[]", "~")]
+    return (names[-1].lower(), *words_of(names[-1])) if names else ("",)
+
+
+def store_questions(leaf: Leaf) -> list[str]:
+    """Under which forms a leaf that was read from a store may have been written there."""
+    return [*store_forms(leaf.value, leaf.path), *(form for form in written_forms(leaf.value, "", leaf.path) if len(form) >= 6)]
+
+
+def atom_of(value: Plain) -> str:
+    """The one form of a whole value."""
+    return atom(loose(value).strip()) if isinstance(value, str) else exact(value)[0][2:] if exact(value) else ""
+
+
+def name_of(piece: str) -> str:
+    """What a value inside a text is, in words."""
+    return kind(piece) if party(piece) else "a secret" if SECRET.fullmatch(piece) else "a value"
+
+
+def worth_finding(text: str, *, encoded: bool) -> Iterator[str]:
+    """The pieces of a text that are somebody's own: addresses, links, accounts, ids, secrets."""
+    # Invisible characters and accents go first: they would hide an address from whoever looks for its form.
+    plain = text if text.isascii() else "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in _UNSEEN)
+    for piece in PIECE.findall(plain):
+        stripped = piece.strip(".:!?*-")
+        if len(stripped) >= 6 and not stripped.isalpha() and (not encoded or party(stripped) or SECRET.fullmatch(stripped)):
+            yield stripped
+
+
+def store_forms(value: Plain, path: LeafPath, argument: str = "") -> list[str]:
+    """The forms under which a store remembers a value; a short one only together with a word of its field's or argument's name."""
+    form = atom_of(value)
+    if len(form) >= SHORT or not form:
+        return [form] if form else []
+    names = {word for part in (argument, *path[-1:]) for word in words_of(part)}
+    return sorted(f"{name} {form}" for name in names)
+
+
+def written_forms(value: Plain, argument: str, path: LeafPath) -> Iterator[str]:
+    """The forms of all that a write puts into a store by one argument leaf."""
+    yield from store_forms(value, path, argument)
+    if isinstance(value, str):
+        yield from (form for form in atoms(pieces(loose(value))) if len(form) >= SHORT)
