@@ -185,6 +185,13 @@ def test_a_call_that_a_reason_names_is_in_its_explanation_with_what_led_there() 
     assert ("call:a", "call:b") not in explaining(part)
 
 
+def test_a_sink_in_an_explanation_says_what_this_call_did() -> None:
+    stopped = Decision("deny", judged="deny")
+    graph = of(call("a", "mail", 1, decision=stopped, status="denied"), call("b", "mail", 2))
+    assert graph.by_id["sink:mail"].status == explain(graph, "b").by_id["sink:mail"].status == "reached"
+    assert explain(graph, "a").by_id["sink:mail"].status == "tried"
+
+
 def test_a_call_that_is_not_there_has_no_explanation() -> None:
     assert explain(long_way(), "nope") == CallGraph((), ())
 

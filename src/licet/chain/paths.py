@@ -39,7 +39,9 @@ def explain(graph: CallGraph, call_id: str) -> CallGraph:
         while name in delegated:
             name = delegated[name]  # noqa: PLW2901 - up the line of delegation
             kept.add(name)
-    shown = tuple(node for node in graph.nodes if node.id in kept)
+    got = {edge.target: "tried" if edge.tried else "reached" for edge in graph.edges if edge.source == call}
+    # Of a sink, what this one call did: others may have reached it.
+    shown = tuple(replace(node, status=got[node.id]) if node.kind == "sink" else node for node in graph.nodes if node.id in kept)
     edges = [edge for edge in graph.edges if edge.kind != "followed" and {edge.source, edge.target} <= kept]
     edges = [edge for edge in edges if _leads(edge, nodes[edge.target], values, steps, call)]
     for task, some in groupby([node for node in shown if node.kind == "call" and node.task_id], key=lambda node: node.task_id):
