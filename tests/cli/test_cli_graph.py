@@ -116,6 +116,7 @@ def test_file_and_json_at_once(worked: str, capsys: Out) -> None:
         ([], "say what you want: -o FILE"),
         (["-o", "g.png"], "the ending says what is written"),
         (["--explain", "9", "--json"], "no call '9' in this task"),
+        (["--explain", "zzzzzzzz", "--json"], "no call 'zzzzzzzz' in this task"),
         (["--explain", "", "--json"], "no call '' in this task"),
         (["-m", "nowhere.yaml", "--json"], "nowhere.yaml"),
     ],

@@ -15,6 +15,8 @@ from licet.report import Story, collect, graphml, page, svg
 
 _FORMS: Mapping[str, Callable[[Story, CallGraph | None], str]] = {".svg": svg, ".html": page, ".graphml": graphml}
 
+_SHORTEST = 6  # characters of a call's id; a number that no call has must not find one by chance
+
 EXAMPLE = """\
 The file's ending says what is written: .svg, .html or .graphml. Pictures are self-contained, load nothing and run nothing. The graph
 has all tasks of the task's transaction and trace. Stores and sinks are in it where a manifest says which tools they are.
@@ -30,7 +32,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="the task, or a unique beginning of its id")
     parser.add_argument("-o", "--output", metavar="FILE", help="where to write: *.svg, *.html or *.graphml")
     parser.add_argument("-m", "--manifest", metavar="FILE", help="the manifest that the task ran under: for stores and sinks")
-    parser.add_argument("--explain", metavar="CALL", help="only what led to one call: its number in the task, or the beginning of its id")
+    parser.add_argument(
+        "--explain", metavar="CALL", help="only what led to one call: its number in the task, or at least 6 characters of its id"
+    )
     parser.add_argument("--json", action="store_true", help="print the graph as one JSON object")
     add_state(parser)
 
@@ -60,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
 def _call(story: Story, said: str) -> str:
     """The call that is meant: by its number in the task itself, else by the beginning of its id."""
     own = [call.id for call in story.calls.get(story.task.id, ()) if said.isascii() and said.isdigit() and str(call.seq) == said]
-    found = own or [call.id for some in story.calls.values() for call in some if said and call.id.startswith(said)]
+    found = own or [call.id for some in story.calls.values() for call in some if len(said) >= _SHORTEST and call.id.startswith(said)]
     if not found:
         raise UsageError(f"no call {said!r} in this task; `licet task {story.task.id[:12]}` numbers them")
     if len(found) > 1:
