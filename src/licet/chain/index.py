@@ -97,7 +97,7 @@ class OriginIndex:
             if remembered and not remembered.isdisjoint(store_questions(leaf)):
                 self._take_untrusted([leaf], places, label="untrusted")
             else:
-                self._take_chosen(leaf, places.of(leaf), brought)
+                self._take_chosen(leaf, places, brought)
         if output.endorsable:
             for leaf in output.leaves:
                 self._take_held(leaf, places.of(leaf), brought)
@@ -105,38 +105,40 @@ class OriginIndex:
         self._make_room()
 
     def _take_untrusted(self, leaves: list[Leaf], places: _Places, label: str | None = None) -> None:
-        # By place, so that the many leaves of one field are hashed in one go.
-        keys: dict[int, list[str]] = {}
-        words: dict[int, list[str]] = {}
+        # By field, so that the many leaves of one are hashed in one go; a place is made only for what is new.
+        fields: dict[LeafPath, tuple[Leaf, list[str], list[str]]] = {}
         for leaf in leaves:
-            place = places.of(leaf, label)
             found, split = loose_forms(leaf)
-            keys.setdefault(place, []).extend(found)
-            if len(split) > 1:
-                words.setdefault(place, []).extend((*split, ""))  # the gap keeps neighbours in two leaves apart
-        for place, texts in keys.items():
-            for key in self._hashes(texts):
-                self._taint.setdefault(key, place)
-        for place, texts in words.items():
-            fresh = set(self._pairs(texts)).difference(self._grams)
-            if len(self._grams) + len(fresh) > self._max_grams:
-                self.full = True
+            known = fields.get(leaf.path)
+            if known is None:
+                fields[leaf.path] = (leaf, found, split if len(split) > 1 else [])
             else:
-                self._grams.update(dict.fromkeys(fresh, place))
+                known[1].extend(found)
+                if len(split) > 1:
+                    known[2].extend(("", *split))  # the gap keeps neighbours in two leaves apart
+        for leaf, texts, words in fields.values():
+            taint = [key for key in self._hashes(texts) if key not in self._taint]
+            grams = set(self._pairs(words)).difference(self._grams)
+            if len(self._grams) + len(grams) > self._max_grams:
+                self.full, grams = True, set()
+            if taint or grams:
+                place = places.of(leaf, label)
+                self._taint.update(dict.fromkeys(taint, place))
+                self._grams.update(dict.fromkeys(grams, place))
 
-    def _take_chosen(self, leaf: Leaf, place: int, brought: Brought) -> None:
-        for form in exact(leaf.value):
-            (key,) = self._hashes([form])
-            index = self._trust if leaf.label == "trusted" else self._counterparts
-            if key not in index and (self.full or leaf.value in brought):
+    def _take_chosen(self, leaf: Leaf, places: _Places, brought: Brought) -> None:
+        trusted = leaf.label == "trusted"
+        index = self._trust if trusted else self._counterparts
+        for key in self._hashes(list(exact(leaf.value))):
+            known = index.get(key)
+            if known is None and (self.full or leaf.value in brought or (trusted and self._tainted(leaf))):
                 continue
-            if leaf.label == "trusted" and key not in index and self._tainted(leaf):
-                continue
-            _remember(index, key, place)
-        if leaf.label == "trusted" and isinstance(leaf.value, str) and not self.full and " " in leaf.value:
-            self._take_named(leaf, place, brought)
+            if known is None or len(known) < _REFS:
+                index[key] = (*(known or ()), places.of(leaf))
+        if trusted and isinstance(leaf.value, str) and not self.full and " " in leaf.value:
+            self._take_named(leaf, places, brought)
 
-    def _take_named(self, leaf: Leaf, place: int, brought: Brought) -> None:
+    def _take_named(self, leaf: Leaf, places: _Places, brought: Brought) -> None:
         """A trusted text names addresses, accounts and links as whole words; those are as trusted as it is."""
         for piece in whole_words(str(leaf.value)):
             if len(piece) < 6 or piece.isalpha() or party(piece) not in ("address", "account", "link"):
@@ -144,7 +146,7 @@ class OriginIndex:
             inner = Leaf(leaf.path, piece, leaf.label, leaf.record)
             if piece not in brought and not self._tainted(inner):
                 for key in self._hashes(list(exact(piece))):
-                    _remember(self._trust, key, place)
+                    _remember(self._trust, key, places.of(leaf))
 
     def _take_held(self, leaf: Leaf, place: int, brought: Brought) -> None:
         found = {leaf.value}

@@ -12,7 +12,19 @@ from typing import Literal
 
 from licet.catalogue import CHECKS
 from licet.manifest.arguments import Argument
-from licet.manifest.labels import ITEM, Endorsement, FieldPath, Label, LeafPath, OriginRule, OriginTerm, OutputLabels, field_path
+from licet.manifest.labels import (
+    DEFAULT,
+    ITEM,
+    RECEIVERS,
+    Endorsement,
+    FieldPath,
+    Label,
+    LeafPath,
+    OriginRule,
+    OriginTerm,
+    OutputLabels,
+    field_path,
+)
 from licet.manifest.models import CheckSettings, Grant, Manifest, Moded, Tool
 from licet.manifest.rules import origins
 from licet.records import Effect
@@ -33,11 +45,6 @@ IN_WORDS: Mapping[Level, str] = {
     "never": "not at all",
 }
 
-RECEIVERS = frozenset({"to", "recipient", "recipients", "cc", "bcc", "url", "channel", "email"})
-"""Arguments that name who receives, unless the manifest says `destination: false`."""
-
-DEFAULT = OriginRule(("intent", "trusted"))
-"""For whatever names a party or a place outside, where the manifest does not speak of its origin."""
 
 MODEL, USER = "the model", "the user"
 _NO_TEXT = frozenset({"number", "integer", "boolean"})

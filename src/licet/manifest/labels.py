@@ -135,6 +135,13 @@ class OriginRule:
         return " or ".join(str(term) for term in self.allowed) or "nothing without a person"
 
 
+DEFAULT = OriginRule(("intent", "trusted"))
+"""For whatever names a party or a place outside, in a tool that writes or through which data leaves, if the manifest is silent."""
+
+RECEIVERS = frozenset({"to", "recipient", "recipients", "cc", "bcc", "url", "channel", "email"})
+"""Arguments that name who receives, unless the manifest says `destination: false`."""
+
+
 def origin_rule(value: object) -> OriginRule:
     """A list (short for `from`), or `{from: [...], ask: [...], else: deny|ask}`.
 

@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from licet.chain.origin import Trace
-from licet.manifest.labels import Endorsement, OriginRule
+from licet.manifest.labels import DEFAULT, RECEIVERS, Endorsement, OriginRule
 from licet.policy.request import Facts
-
-DEFAULT = OriginRule(("intent", "trusted"))
-"""For whatever names a party or a place outside, in a tool that writes or through which data leaves."""
-
-RECEIVERS = frozenset({"to", "recipient", "recipients", "cc", "bcc", "url", "channel", "email"})
-"""Arguments that name who receives, unless the manifest says `destination: false`."""
 
 
 def rules_of(tool: str, trace: Trace, facts: Facts) -> Iterator[OriginRule]:
@@ -20,10 +14,9 @@ def rules_of(tool: str, trace: Trace, facts: Facts) -> Iterator[OriginRule]:
     declared = False
     for grant in facts.scope.grants_of(tool) if facts.scope else ():
         for sourced in grant.sourced:
-            if sourced.argument == trace.argument:
+            if sourced.argument == trace.argument and sourced.governs(trace.path):
                 declared = True
-                if sourced.governs(trace.path):
-                    yield sourced.rule
+                yield sourced.rule
     info = facts.tool(tool)
     if not declared and trace.party and info is not None and (info.writes or info.leaves) and trace.argument not in content_of(tool, facts):
         yield DEFAULT

@@ -20,18 +20,19 @@ FULL = " (the origin index of this task is full, so that no field counts as trus
 
 def argument(request: Request, facts: Facts) -> Iterator[Reason]:
     """Every leaf of an argument comes from where each rule that speaks of it lets it come from; null and nothing pass."""
-    told = 0
+    told, denied = 0, False
     for trace in facts.traces:
-        for rule in rules_of(request.tool, trace, facts):
-            if _is_nothing(trace) or trace.allows(rule.allowed) is not None:
-                continue
-            asked = trace.allows(rule.ask)
-            effect: Effect = "ask" if asked is not None else rule.otherwise
-            told += 1
-            if told <= MAX_NAMED:
-                sentence, path = _why(trace, rule, facts, endorsed=asked is not None)
-                yield reason("origin.argument", sentence, path, effect, hint=f"it may come from {rule}", value=str(trace.value)[:500])
-            break
+        # Of several rules the strictest decides: a grant that denies is not overruled by the person that the tool's rule would ask.
+        failed = [(rule, trace.allows(rule.ask)) for rule in rules_of(request.tool, trace, facts) if not _holds(trace, rule)]
+        if not failed:
+            continue
+        rule, asked = min(failed, key=lambda pair: pair[1] is not None or pair[0].otherwise == "ask")
+        effect: Effect = "ask" if asked is not None else rule.otherwise
+        told += 1
+        if told <= MAX_NAMED or (effect == "deny" and not denied):  # however many only ask, a denial is not left out
+            denied = denied or effect == "deny"
+            sentence, path = _why(trace, rule, facts, endorsed=asked is not None)
+            yield reason("origin.argument", sentence, path, effect, hint=f"it may come from {rule}", value=str(trace.value)[:500])
 
 
 def unanchored(request: Request, facts: Facts) -> Iterator[Reason]:
@@ -98,6 +99,10 @@ def probing(request: Request, facts: Facts) -> Iterator[Reason]:
 
 
 _SENSITIVE = frozenset({"an address", "a link", "an account number", "a secret"})
+
+
+def _holds(trace: Trace, rule: OriginRule) -> bool:
+    return _is_nothing(trace) or trace.allows(rule.allowed) is not None
 
 
 def _is_nothing(trace: Trace) -> bool:
