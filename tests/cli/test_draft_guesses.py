@@ -48,6 +48,8 @@ def test_any_other_name_writes(name: str) -> None:
         ("output_path_pdf", "place"),
         ("body", "text"),
         ("message_text", "text"),
+        ("id", "record"),
+        ("numbers", ""),
         ("amount", ""),
         ("pathology", ""),
         ("tomato", ""),
@@ -80,7 +82,7 @@ def test_no_rule_endorses_a_tool_that_returns_what_others_write() -> None:
     pay = manifest.tools["pay"].arguments
     assert all(rule.origin is not None for rule in pay.values())
     named = {source.tool for rule in pay.values() if rule.origin for source in rule.origin.endorsements}
-    assert named == {"find_customer"}
+    assert named == {"find_customer", "pay"}  # what a writing tool returns is a receipt, and the values of the call itself never count
 
 
 def test_an_address_is_free_only_where_the_user_named_what_is_looked_up() -> None:
@@ -143,6 +145,6 @@ def test_long_rules_go_over_several_lines_and_say_the_same() -> None:
     manifest, text = _draft(*tools, _tool("change", "record_id"))
     rule = manifest.tools["change"].arguments["record_id"].origin
     assert rule is not None
-    assert [source.tool for source in rule.endorsements] == [tool["name"] for tool in tools]
+    assert [source.tool for source in rule.endorsements] == [*(tool["name"] for tool in tools), "change"]
     assert max(map(len, text.splitlines())) <= 180
     assert max(len(line) for line in text.splitlines() if "#" not in line) <= 140

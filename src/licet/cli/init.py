@@ -24,8 +24,9 @@ from licet.manifest.loader import loads
 MAX_BYTES = 32 * 1024 * 1024  # of a file that is read
 
 EXAMPLE = """\
-Every guess in the draft is marked and on the safe side: a tool writes and lets data out unless something says otherwise, and a person
-confirms each call. What a tool says of itself is shown as a comment and never relied on.
+Every guess in the draft is marked, and made from names and schemas: a tool writes unless its name says that it reads, lets data out, and
+returns what anyone may have chosen; arguments that name who receives, a person, a record or a place get an `origin`, free text `content`. A
+person confirms each call. What a tool says of itself in words is shown as a comment and never relied on.
 
 --langchain and --module import the module, with the current directory on the path: its top level runs. What it
 prints goes to standard error.

@@ -24,7 +24,7 @@ _READ_AS_SOMETHING_ELSE = frozenset({"true", "false", "null"})
 _HEAD = f"""\
 # Drafted by `licet init` from {{source}}.
 # Whatever is marked `guess:` is a guess, from names and schemas alone. Read each one, correct it, and take the mark out.
-# All that tools return is untrusted until `fields:` or `output:` says that nobody outside can choose it: see docs, "Labels".
+# All that tools return is untrusted until `fields:` or `output:` says that nobody outside can choose it: see docs/manifest.md, "Labels".
 # Then name owners, split the work below into the task kinds that there really are, and run `licet check`.
 licet: 1
 environment: prod  # guess: the strictest reading

@@ -52,7 +52,7 @@ def _argument(tool: DraftTool, name: str, argument: DraftArgument, sources: tupl
         return argument  # what parses as an address or an account has a rule by default, wherever data can leave
     said: dict[str, Any] = {"content": True}
     if kind != "text":
-        said = {"origin": _origin(kind, list(_sources(tool, name, kind, sources)))}
+        said = {"origin": _origin(kind, list(_sources(name, kind, sources)))}
     if kind == "address" and name not in _IMPLIED:
         said["destination"] = True
     return DraftArgument({**argument.rule, **said}, (*argument.notes, _WHY[kind]))
@@ -66,11 +66,9 @@ def _origin(kind: Role, sources: list[DraftTool]) -> Any:
     return ["intent", "trusted", *([] if kind == "person" else ["nowhere"]), *every]
 
 
-def _sources(tool: DraftTool, name: str, kind: Role, sources: tuple[DraftTool, ...]) -> Iterator[DraftTool]:
+def _sources(name: str, kind: Role, sources: tuple[DraftTool, ...]) -> Iterator[DraftTool]:
     about = things(name)
     for source in sources:
-        if source.name == tool.name:
-            continue
         if kind != "address" or (source.access == "read" and (things(source.name) & about or is_person(things(source.name)))):
             yield source
 

@@ -90,7 +90,7 @@ def role(argument: str, form: str | None = None) -> Role:
     if form in ("email", "uri", "hostname", "ipv4", "ipv6"):
         return "address"
     found = words(argument)
-    identified = bool(found) and found[-1] in _IDS
+    identified = bool(found) and (found[-1] in _IDS if len(found) > 1 else found[0] in ("id", "ids"))
     head = next((word for word in reversed(found) if word not in _NAMING), "")
     for kind, known in _ROLES:
         if head in known:
