@@ -19,6 +19,7 @@ _GROUP = re.compile(r"[A-Z0-9]{2,5}")
 _GROUP_BEFORE = re.compile(r"(?<![\w.,-])(?:[A-Z]{2}\d{2}|[A-Z0-9]{4}) $")  # ISO 13616 prints groups of four
 _GROUP_AFTER = re.compile(r" \d{4}(?: |$|[A-Z0-9]{0,4}(?![\w-]))")
 _NAMING = frozenset({"id", "no", "nr", "number", "num", "ref", "code", "key"})
+_LINKING = frozenset({"is", "was", "are", "be", "to", "of", "the", "with", "="})
 _QUOTED = re.compile(r"\"([^\"\n]{1,200})\"|'([^'\n]{1,200})'|`([^`\n]{1,200})`|“([^”\n]{1,200})”|‘([^’\n]{1,200})’|«([^»\n]{1,200})»")
 _STOP = frozenset(
     [
@@ -123,7 +124,8 @@ class Intent:
                 name, _, value = word.rpartition(":")
                 self._named.update((name.lower(), form) for form in exact(value))
             lowered = named.lower()
-            before = [lowered, *before[:1]] if lowered in _NAMING else [lowered] if lowered else before
+            if lowered not in _LINKING:  # `my username is foo`
+                before = [lowered, *before[:1]] if lowered in _NAMING else [lowered]
         for match in _THOUSANDS.finditer(text):
             self._forms.update(exact(match[0].replace(",", "")))
         for match in _PRINTED_IBAN.finditer(text):
