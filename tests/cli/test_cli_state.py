@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
+import networkx
 import pytest
 
 from licet import Denied, Guard
@@ -118,9 +119,10 @@ def test_graph_writes_svg_html_and_graphml(worked: tuple[Path, str], tmp_path: P
     page = (tmp_path / "g.HTML").read_text(encoding="utf-8")
     assert "default-src 'none'" in page
     assert page.count('<tr class="blocked">') == 2
-    graphml = ElementTree.fromstring((tmp_path / "g.graphml").read_text(encoding="utf-8"))
-    assert len(graphml.findall(".//{*}node")) == 6
-    assert len(graphml.findall(".//{*}edge")) == 5
+    graph = networkx.read_graphml(tmp_path / "g.graphml", force_multigraph=True)
+    assert len(graph) == 6
+    assert [kind for *_, kind in graph.edges(data="kind") if kind != "used"].count("followed") == 4
+    assert [kind for *_, kind in graph.edges(data="kind")].count("delegated") == 1
 
 
 @pytest.mark.parametrize("file", ["g.png", "g", "missing/g.svg", "a\x00.svg"])
@@ -204,7 +206,7 @@ def test_observed_denials_are_counted(tmp_path: Path, capsys: Out) -> None:
         def send_email(to: str, body: str) -> str:
             return "sent"
 
-        with guard.task("answer", intent="Answer", agent="bot", principal="user:grace"):
+        with guard.task("answer", intent="Answer ada@acme.example, not eve@evil.example", agent="bot", principal="user:grace"):
             send_email("ada@acme.example", "x")
             send_email("eve@evil.example", "x")
     main(["tasks", "--state", str(tmp_path / "state")])
