@@ -129,6 +129,8 @@ class OriginIndex:
     def _take_chosen(self, leaf: Leaf, places: _Places, brought: Brought) -> None:
         trusted = leaf.label == "trusted"
         index = self._trust if trusted else self._counterparts
+        if trusted and isinstance(leaf.value, str) and (" " in leaf.value or "<" in leaf.value) and self._holds_a_stranger(leaf, brought):
+            return
         for key in self._hashes(list(exact(leaf.value))):
             known = index.get(key)
             if known is None and (self.full or leaf.value in brought or (trusted and self._tainted(leaf))):
@@ -137,6 +139,14 @@ class OriginIndex:
                 index[key] = (*(known or ()), places.of(leaf))
         if trusted and isinstance(leaf.value, str) and not self.full and " " in leaf.value:
             self._take_named(leaf, places, brought)
+
+    def _holds_a_stranger(self, leaf: Leaf, brought: Brought) -> bool:
+        """Whether a trusted text holds an address, a link or the like that the call brought in, or that untrusted content held."""
+        return any(
+            piece in brought or self._find_atom(atom(loose(piece)), ()) is not None
+            for piece in worth_finding(str(leaf.value), encoded=True)
+            if len(piece) < len(str(leaf.value).strip())
+        )
 
     def _take_named(self, leaf: Leaf, places: _Places, brought: Brought) -> None:
         """A trusted text names addresses, accounts and links as whole words; those are as trusted as it is."""

@@ -23,10 +23,8 @@ _SCHEME = re.compile(
     r"(?:[a-z][a-z0-9+.-]*:[\\/]{1,2}|(?:mailto|tel|sms|javascript|data|file|ftp|xmpp|sip|sips|callto|urn|about|blob|ws|wss):)\S+",
     re.IGNORECASE,
 )
-_DATES = re.compile(
-    r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:T?\d{4,6}Z?)?|\d{1,4}[-/. ]\d{1,2}[-/. ]\d{1,4}|\d{4} ?[-/] ?\d{4}|\d{1,2}[-. ]\d{1,2}",
-    re.ASCII,
-)
+_COMPACT_DATE = r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:T?\d{4,6}Z?)?"
+_DATES = re.compile(rf"{_COMPACT_DATE}|\d{{1,4}}[-/. ]\d{{1,2}}[-/. ]\d{{1,4}}|\d{{4}} ?[-/] ?\d{{4}}|\d{{1,2}}[-. ]\d{{1,2}}", re.ASCII)
 _EMAIL = re.compile(r"[^\s@<>()\[\],;:\"']+@[^\s@<>()\[\],;:\"'/\\]+")
 _URL = re.compile(r"(?P<head>(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>[^\s/?#]+))(?P<rest>[^\s]*)")
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{10,30}", re.ASCII)
