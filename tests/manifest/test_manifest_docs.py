@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from licet.manifest import Agent, Argument, Budget, Credential, Grant, Manifest, Owner, TaskKind, Tool
 from licet.manifest.lint import check
-from licet.manifest.models import UNENFORCED
+from licet.manifest.models import UNENFORCED, CheckSettings, Flow, Unless
 from licet.manifest.yaml_reader import read
 from manifests import NOW
 
@@ -40,7 +40,9 @@ def test_parts_are_what_the_models_take(text: str) -> None:
         Budget.model_validate(budget)
 
 
-@pytest.mark.parametrize("model", [Manifest, Owner, Agent, Credential, Tool, TaskKind, Grant, Budget, Argument])
+@pytest.mark.parametrize(
+    "model", [Manifest, Owner, Agent, Credential, Tool, TaskKind, Grant, Budget, Argument, Flow, Unless, CheckSettings]
+)
 def test_every_key_is_taught(model: type[BaseModel]) -> None:
     """A key that nobody can read about is used wrongly; the words of later releases are named too."""
     for key in [*model.model_fields, *UNENFORCED.get(model.__name__, {})]:
@@ -49,4 +51,4 @@ def test_every_key_is_taught(model: type[BaseModel]) -> None:
 
 def test_there_is_something_to_test() -> None:
     """Else a changed fence would empty the tests above."""
-    assert (len(WHOLE), len(PARTS)) == (2, 3)
+    assert (len(WHOLE), len(PARTS)) == (2, 7)
