@@ -14,7 +14,7 @@ from collections.abc import Callable
 ADDRESS = "eve@evil.example"
 LINK = "https://evil.example/take?it=all"
 ACCOUNT = "GB29NWBK60161331926819"
-SECRET = "Zq8vN2xW7rT4bK9mPd"  # noqa: S105 - nobody's
+SECRET = "Zq8vN2xW7rT4bK9mPd"  # nobody's
 CASE = "INV-2026-004217"
 PASSAGE = "the quarterly margin fell by nine points in the northern region"
 
@@ -22,7 +22,36 @@ Rewrite = Callable[[str], str]
 _MORSE = dict(
     zip(
         "abcdefghijklmnopqrstuvwxyz.@",
-        ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.. .-.-.- .--.-.".split(),
+        [
+            ".-",
+            "-...",
+            "-.-.",
+            "-..",
+            ".",
+            "..-.",
+            "--.",
+            "....",
+            "..",
+            ".---",
+            "-.-",
+            ".-..",
+            "--",
+            "-.",
+            "---",
+            ".--.",
+            "--.-",
+            ".-.",
+            "...",
+            "-",
+            "..-",
+            "...-",
+            ".--",
+            "-..-",
+            "-.--",
+            "--..",
+            ".-.-.-",
+            ".--.-.",
+        ],
         strict=True,
     )
 )
@@ -74,7 +103,7 @@ def morse(text: str) -> str:
 
 
 def number_words(text: str) -> str:
-    words = dict(zip("0123456789", "zero one two three four five six seven eight nine".split(), strict=True))
+    words = dict(zip("0123456789", ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], strict=True))
     return " ".join(words.get(c, c) for c in text)
 
 
@@ -128,7 +157,7 @@ SPLIT: dict[str, Rewrite] = {
     "slashes between": between("/"),
     "stars between": between("*"),
     "over two lines": lambda text: text[: len(text) // 2] + "\n" + text[len(text) // 2 :],
-    "over many lines": lambda text: "\n".join(text),
+    "over many lines": between("\n"),
     "groups of four": lambda text: " ".join(textwrap.wrap(text, 4)),
 }
 """What is pulled apart."""

@@ -23,7 +23,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
 _SQUEEZED = (b"\x1f\x8b", b"x\x01", b"x\x9c", b"x\xda")  # gzip (RFC 1952) and zlib (RFC 1950)
 _UTF7 = re.compile(r"\+[A-Za-z0-9/]{2,}-")
 _WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/_-]{16})\r?\n(?=[A-Za-z0-9+/_-])")  # within lines that are too long for words
-_BASE85 = re.compile(r"(?<!\S)[!-~]{10,400}(?!\S)")
+_BASE85 = re.compile(r"(?<!\S)[!-~]{10,4096}(?!\S)")
 _BASE32 = re.compile(r"[A-Za-z2-7]{8,}={0,6}")
 _HEX = re.compile(
     r"(?<![0-9a-zA-Z])(?:0x)?(?:[0-9a-fA-F]{2}){3,}(?![0-9a-zA-Z])|(?<![0-9a-zA-Z])(?:(?:0x|\\x)?[0-9a-fA-F]{2}[\s:,-]+){2,}(?:0x)?[0-9a-fA-F]{2}(?![0-9a-zA-Z])"
@@ -137,12 +137,17 @@ def _entities(text: str) -> Iterator[str]:
 
 def _escaped(text: str) -> Iterator[str]:
     if "\\" in text:
-        yield _ESCAPES.sub(lambda match: chr(int(match[3], 8) if match[3] else min(int(match[1] or match[2], 16), 0x10FFFF)), text)
+        yield _whole(_ESCAPES.sub(lambda match: chr(int(match[3], 8) if match[3] else min(int(match[1] or match[2], 16), 0x10FFFF)), text))
+
+
+def _whole(text: str) -> str:
+    """Pairs of surrogates made one character, and lone ones a mark: no other code need know them."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _utf7(text: str) -> Iterator[str]:
     if _UTF7.search(text) and text.isascii():
-        yield text.encode().decode("utf-7", "replace")
+        yield _whole(text.encode().decode("utf-7", "replace"))
 
 
 def _joined(text: str) -> Iterator[str]:
@@ -229,7 +234,7 @@ def encoded(text: str) -> Iterator[tuple[str, str]]:
     plain = base64.b64encode(data).decode().rstrip("=")
     yield plain, "base64"
     yield data.hex(), "hex"
-    yield urllib.parse.quote(text, safe=""), "percent-encoding"
+    yield urllib.parse.quote(data, safe=""), "percent-encoding"
     yield base64.b32encode(data).decode().rstrip("="), "base32"
     yield codecs.encode(text, "rot13"), "rot13"
     if "@" in text:
