@@ -296,7 +296,7 @@ class OriginIndex:
                 if own in told or own == text.strip() or self._vouched(piece):
                     continue
                 place = self._find_atom(atom(own), ())
-                if place is None and party(piece) and len(piece) <= 200:
+                if place is None and not way and party(piece) and len(piece) <= 200:
                     place = self._place_of(piece)
                 if place is not None:
                     told.add(own)

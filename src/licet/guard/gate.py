@@ -292,10 +292,14 @@ class Gate:
 
     def output(self, ticket: Ticket, output: object) -> None:
         """Count one output (a result, or one yield): its digest, and where its values stand. Never raises."""
-        plain, digested = plain_output(output)
+        plain, digested, whole = plain_output(output)
         ticket.output(digested)
         if ticket.joins is None:
             self._shown(ticket, plain)
+            if not whole:
+                kind = recordable(type(output).__qualname__, 80)
+                what = f"the output of `{ticket.call.tool}` is of a kind that cannot be looked into ({kind})"
+                self._tell(ticket, "origin.argument", self._p.origins.blind(ticket, what), "medium")
 
     def _shown(self, ticket: Ticket, plain: Plain, *, failed: bool = False) -> None:
         try:
@@ -303,7 +307,7 @@ class Gate:
         # The tool has run, and its result must reach the agent; what cannot be indexed takes all trust away.
         except Exception:  # noqa: BLE001 - see above
             _log.warning("licet: an output could not be indexed; no field of this task counts as trusted any more", exc_info=True)
-            told = self._p.origins.blind(ticket)
+            told = self._p.origins.blind(ticket, f"an output of `{ticket.call.tool}` could not be indexed")
         self._tell(ticket, "origin.argument", told, "medium")
 
     def admit(self, ticket: Ticket) -> bool:
@@ -345,14 +349,14 @@ class Gate:
             _log.warning("licet: the outcome of a call could not be stored", exc_info=True)
 
 
-def plain_output(output: object) -> tuple[Plain, str]:
-    """A tool's output as plain data, and its digest; of what cannot be frozen the text that it shows, and the digest of its type."""
+def plain_output(output: object) -> tuple[Plain, str, bool]:
+    """A tool's output as plain data, and its digest; of what cannot be frozen the text that it shows, the digest of its type, and False."""
     try:
         plain = snapshot({"output": output}).plain["output"]
-        return plain, digest(plain)
+        return plain, digest(plain), True
     # The output's own code may raise anything while it is read; the tool has run, and its result must reach the agent.
     except Exception:  # noqa: BLE001
-        return _text_of(output), digest_text(f"unjudgeable {type(output).__qualname__}")
+        return _text_of(output), digest_text(f"unjudgeable {type(output).__qualname__}"), False
 
 
 def error_text(error: BaseException) -> str:

@@ -59,7 +59,7 @@ class _Held:
     index: OriginIndex
     lock: threading.RLock = field(default_factory=threading.RLock)
     told_full: bool = False
-    denials: set[tuple[str, str, str]] = field(default_factory=set)
+    denials: set[tuple[str, str]] = field(default_factory=set)
 
 
 class Origins:
@@ -204,21 +204,22 @@ class Origins:
         with held.lock:
             before = len(held.denials)
             if before < self._probes:
-                held.denials.update((found.check, ticket.call.tool, found.path[0] if found.path else "") for found in told)
+                held.denials.update((ticket.call.tool, ticket.args_digest) for _ in told)
             if before < self._probes <= len(held.denials):
                 return f"{self._probes} different calls of this task were denied for origin or flow: from here on its writes ask a person"
         return ""
 
-    def blind(self, ticket: Ticket) -> str:
-        """Something was shown that could not be taken in: nobody can tell what it did not hold. The answer is a sentence."""
+    def blind(self, ticket: Ticket, what: str) -> str:
+        """Something was shown that could not be taken in: nobody can tell what it did not hold. The answer is a sentence, once."""
         if ticket.task is None:
             return ""
         held = self._of(ticket.task)
         with held.lock:
             held.index.full = True
             held.index.enter("an output that could not be indexed")
+            told, held.told_full = held.told_full, True
         ticket.note_untrusted()
-        return "an output could not be indexed: no field of this task counts as trusted any more"
+        return "" if told else f"{what}: no field of this task counts as trusted any more; let the tool return plain data"
 
     def _remembered(self, store: str | None, forms: Sequence[str]) -> frozenset[str]:
         if store is None or not forms:

@@ -32,7 +32,7 @@ def argument(request: Request, facts: Facts) -> Iterator[Reason]:
         if told <= MAX_NAMED or (effect == "deny" and not denied):  # however many only ask, a denial is not left out
             denied = denied or effect == "deny"
             sentence, path = _why(trace, rule, facts, endorsed=asked is not None)
-            yield reason("origin.argument", sentence, path, effect, hint=f"it may come from {rule}", value=str(trace.value)[:500])
+            yield reason("origin.argument", sentence, path, effect, value=str(trace.value)[:500])
 
 
 def unanchored(request: Request, facts: Facts) -> Iterator[Reason]:
