@@ -92,7 +92,6 @@ def rewritten() -> Iterator[Row]:
         "base32",
         "hex",
         "hex with colons",
-        "quoted-printable",
         "rot13",
         "reversal",
     ):
@@ -109,13 +108,6 @@ def rewritten() -> Iterator[Row]:
         )
     yield Row(
         "decoded twice by the agent", PLAIN.format(base64_of(base64_of(ADDRESS))), ADDRESS, BODY.format(ADDRESS), "decoded-by-the-agent"
-    )
-    yield Row(
-        "from one encoding to another",
-        PLAIN.format(base64_of(ADDRESS)),
-        INVERTIBLE["hex"](ADDRESS),
-        BODY.format(INVERTIBLE["hex"](ADDRESS)),
-        "content",
     )
 
 

@@ -236,7 +236,8 @@ LOOKALIKES: dict[str, Any] = {
     "a list in a list": [[ADA], ["eve@evil.example"]],
     "in an object, beside a stranger": {"mail": ADA, "copy": "eve@evil.example"},
     "a stranger as a key": {"eve@evil.example": ADA},
-    "bytes": ADA.encode(),
+    "bytes of a look-alike": "аda@acme.example".encode(),
+    "bytes in another encoding": ADA.encode("utf-16"),
     "a truth value in a list": [ADA, True],
 }
 
@@ -297,7 +298,6 @@ SAME: dict[str, tuple[str, Any]] = {
     "a date": ("pay", "2026-12-01"),
     "a trusted moment without its seconds": ("pay", "2026-12-31 10:00"),
     "a list of trusted values": ("pay", [ADA, BO]),
-    "an object of trusted values": ("pay", {"mail": ADA, "account": IBAN}),
     "what a person said in quotes": ("pay", "Rest of the bill"),
     "an address with a quote in it, whole": ("pay", "o'neil@acme.example"),
     "null": ("pay", None),
