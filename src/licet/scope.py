@@ -109,6 +109,7 @@ class CompiledGrant:
     sourced: tuple[Sourced, ...] = ()
     content: frozenset[str] = frozenset()
     destinations: frozenset[str] = frozenset()
+    keys: frozenset[tuple[str, LeafPath]] = frozenset()
 
     @classmethod
     def of(cls, arguments: Mapping[str, Argument], at_most: int | None = None, *, ask: bool = False) -> CompiledGrant:
@@ -118,6 +119,7 @@ class CompiledGrant:
             tuple(found for name, rule in arguments.items() for found in _sourced(name, rule, ())),
             frozenset(name for name, rule in arguments.items() if rule.content),
             frozenset(name for name, rule in arguments.items() if rule.destination),
+            frozenset((name, path) for name, rule in arguments.items() for path in _declared_keys(rule, ())),
         )  # fmt: skip
 
     @property
@@ -225,6 +227,14 @@ def _sourced(argument: str, rule: Argument, path: LeafPath) -> Iterator[Sourced]
         yield from _sourced(argument, inner, (*path, name))
     if rule.items is not None:
         yield from _sourced(argument, rule.items, (*path, ITEM))
+
+
+def _declared_keys(rule: Argument, path: LeafPath) -> Iterator[LeafPath]:
+    for name, inner in (rule.properties or {}).items():
+        yield (*path, name)
+        yield from _declared_keys(inner, (*path, name))
+    if rule.items is not None:
+        yield from _declared_keys(rule.items, (*path, ITEM))
 
 
 def _shown(value: object) -> str:

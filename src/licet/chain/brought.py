@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from licet.canonical import Plain
 from licet.chain.encodings import forms
 from licet.chain.keys import atom_of
-from licet.chain.text import atoms, loose, pieces, squeezed
+from licet.chain.text import atoms, grouped, loose, pieces, squeezed
 
 
 class Brought:
@@ -23,6 +23,7 @@ class Brought:
             texts.append(squeezed(loose(value)))
             words = pieces(loose(value))
             self._atoms.update(atoms(words))
+            self._atoms.update(grouped(loose(value)))
             self._atoms.update(words)
         others = [squeezed(loose(form)) for value in values if isinstance(value, str) for form, way in forms(value) if way]
         # Joined in order, so that what comes in parts is found whole.

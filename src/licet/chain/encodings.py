@@ -33,8 +33,10 @@ _CODES = re.compile(r"(?<!\w)(?:\d{2,3}[\s,;.-]+){2,}\d{2,3}(?!\w)")
 _BITS = re.compile(r"(?:[01]{8}\s*){2,}[01]{8}")
 _ESCAPES = re.compile(r"\\(?:u\{?([0-9a-fA-F]{4,6})\}?|x([0-9a-fA-F]{2})|([0-3][0-7]{2}))")
 _SPACED = re.compile(r"(?:(?<=\s)|^)\S(?:[ \t.\-_*|/]\S){3,}(?=\s|$)")
-_WORD_AT = re.compile(r"\s*[\[({<]?\s*\b(?:at)\b\s*[\])}>]?\s*|\s*[\[({]\s*@\s*[\])}]\s*", re.IGNORECASE)
-_WORD_DOT = re.compile(r"\s*[\[({<]?\s*\b(?:dot|point)\b\s*[\])}>]?\s*|\s*[\[({]\s*\.\s*[\])}]\s*", re.IGNORECASE)
+_WORD_AT = re.compile(r"\s{0,3}[\[({<]?\s{0,3}\b(?:at)\b\s{0,3}[\])}>]?\s{0,3}|\s{0,3}[\[({]\s{0,3}@\s{0,3}[\])}]\s{0,3}", re.IGNORECASE)
+_WORD_DOT = re.compile(
+    r"\s{0,3}[\[({<]?\s{0,3}\b(?:dot|point)\b\s{0,3}[\])}>]?\s{0,3}|\s{0,3}[\[({]\s{0,3}\.\s{0,3}[\])}]\s{0,3}", re.IGNORECASE
+)
 _PUNYCODE = re.compile(r"xn--[a-z0-9-]+", re.IGNORECASE)
 _LEET = [str.maketrans("013457" + signs, "o" + one + "east" + plain) for one in "il" for signs, plain in (("", ""), ("@$", "as"))]
 _LOOKS_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}|&#?\w+;|\\[ux]|=[0-9A-F]{2}|xn--|[A-Za-z0-9+/_=-]{16,}")

@@ -19,11 +19,12 @@ from licet.chain.brought import Brought
 from licet.chain.encodings import encoded, forms
 from licet.chain.hashes import hashers
 from licet.chain.intent import Intent, whole_words, words_of
-from licet.chain.keys import ID_WORDS, field_words, loose_forms, name_of, store_questions, worth_finding
+from licet.chain.keys import ID_WORDS, atom_of, field_words, loose_forms, name_of, store_questions, worth_finding
 from licet.chain.origin import Exposure, OriginKind, Part, Place, Trace
 from licet.chain.outputs import Leaf, argument_leaves, shown_path
-from licet.chain.text import PIECE, SHORT, atom, exact, kind, loose, party, pieces
-from licet.manifest.labels import LeafPath
+from licet.chain.party import kind, party
+from licet.chain.text import PIECE, SHORT, atom, atoms, exact, grouped, loose, pieces
+from licet.manifest.labels import KEY, LeafPath
 
 MAX_ATOMS = 100_000
 MAX_GRAMS = 200_000
@@ -47,6 +48,9 @@ class Output:
     named: frozenset[str] = frozenset()
     endorsable: bool = False
     task_id: str = ""
+    names: frozenset[str] = frozenset()
+    something: bool = True
+    kept: frozenset[str] = frozenset()
 
 
 class OriginIndex:
@@ -75,6 +79,8 @@ class OriginIndex:
         self._trust: dict[int, tuple[int, ...]] = {}
         self._counterparts: dict[int, tuple[int, ...]] = {}
         self._held: dict[int, tuple[int, ...]] = {}
+        self._revealed: dict[str, set[int]] = {}
+        self._every: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._taint) + len(self._trust) + len(self._counterparts) + len(self._held) + len(self._places)
@@ -170,15 +176,38 @@ class OriginIndex:
                 _remember(self._held, key, place)
 
     def _expose(self, output: Output, places: _Places) -> None:
-        for label in output.reveals:
-            if not output.leaves:
-                continue
+        # A yes or a no reveals too: the exposure comes from the output, and not from what can be found again of it.
+        for label in output.reveals if output.something else ():
+            if label in output.kept:
+                self._keep(label, output.leaves)
             seen = self.exposures.get(label)
             if seen is None:
-                seen = self.exposures[label] = Exposure(label, self._places[places.of(output.leaves[0])])
+                first = output.leaves[0] if output.leaves else Leaf((), "", "untrusted", -1)
+                seen = self.exposures[label] = Exposure(label, self._places[places.of(first)])
+            seen.outputs += 1
             if len(seen.calls) < 3:
                 seen.calls.add(output.call_id)
-            seen.sole = seen.sole and len(seen.calls) == 1 and places.sole
+
+    def _keep(self, label: str, leaves: list[Leaf]) -> None:
+        known = self._revealed.setdefault(label, set())
+        for leaf in leaves:
+            known.update(self._hashes(_carried_forms(leaf.value)))
+        if len(known) > self._max_atoms:
+            self._revealed[label] = known = set()
+            self._every.add(label)
+
+    def carried(self, arguments: Mapping[str, Plain], labels: frozenset[str]) -> frozenset[str]:
+        """The labels of which a value stands in the arguments; of more values than are kept, every value counts."""
+        asked = {label: self._revealed[label] for label in labels if label in self._revealed}
+        if not asked:
+            return frozenset()
+        found = {label for label in asked if label in self._every}
+        for argument, value in arguments.items():
+            for _, _, leaf in argument_leaves(value, argument):
+                shown = [form for form, _ in forms(leaf)] if isinstance(leaf, str) else [leaf]
+                keys = {key for form in shown for key in self._hashes(_carried_forms(form))}
+                found.update(label for label, known in asked.items() if not keys.isdisjoint(known))
+        return frozenset(found)
 
     def _make_room(self) -> None:
         while len(self) > self._max_atoms and (self._trust or self._held or self._counterparts):
@@ -260,7 +289,7 @@ class OriginIndex:
                 kinds.add(kind_of)
                 places += [self._places[ref] for ref in refs]
         held = tuple(self._places[ref] for key in keys for ref in self._held.get(key, ()))
-        found = party(value)
+        found = party(value, names)
         # What is whole the user's, or a trusted field's, is nobody else's, whatever stands in it.
         parts = () if kinds & {"intent", "trusted"} or not self._taint else tuple(self._parts(value, names, deep=deep))
         for part in parts:
@@ -293,7 +322,7 @@ class OriginIndex:
                 yield Part(name_of(form.strip()), place, way, form, whole=True)
             for piece in worth_finding(form, encoded=bool(way)):
                 own = loose(piece)
-                if own in told or own == text.strip() or self._vouched(piece):
+                if own in told or own == text.strip() or self.vouched(piece):
                     continue
                 place = self._find_atom(atom(own), ())
                 if place is None and not way and party(piece) and len(piece) <= 200:
@@ -304,7 +333,7 @@ class OriginIndex:
             if not way and (passage := self._passage(pieces(text))) is not None:
                 yield Part("a passage", passage)
 
-    def _vouched(self, piece: str) -> bool:
+    def vouched(self, piece: str) -> bool:
         """Whether a value inside a text is the user's, or a trusted field's."""
         return self.intent.holds(piece, ()) or any(key in self._trust for key in self._hashes(list(exact(piece))))
 
@@ -329,7 +358,7 @@ class OriginIndex:
         out = []
         for argument, value in arguments.items():
             names = words_of(argument) | (words_of(tool) if words_of(argument) <= {"id"} else frozenset())
-            found = [leaf for *_, leaf in argument_leaves(value, argument) if exact(leaf)]
+            found = [leaf for _, path, leaf in argument_leaves(value, argument) if exact(leaf) and path[-1:] != (KEY,)]
             if found and all(self.intent.holds(leaf, names) for leaf in found):
                 out.append(argument)
         return frozenset(out)
@@ -341,8 +370,6 @@ class _Places:
     def __init__(self, index: OriginIndex, output: Output) -> None:
         self._index, self._output = index, output
         self._known: dict[tuple[object, ...], int] = {}
-        records = {leaf.record for leaf in output.leaves}
-        self.sole = len(records - {-1}) <= 1
         self._anchored: dict[int, bool] = {}
         if (not output.anchored and index.intent.words and any(leaf.label != "untrusted" for leaf in output.leaves)) or output.endorsable:
             for leaf in output.leaves:
@@ -352,17 +379,26 @@ class _Places:
     def of(self, leaf: Leaf, label: str | None = None) -> int:
         """The number of the place of a leaf. Untrusted leaves of one path share one, whatever their record."""
         record = leaf.record if leaf.label != "untrusted" else -1
-        key = (leaf.path, record, label)
+        key = (leaf.path, record, label, leaf.alone)
         known = self._known.get(key)
         if known is None:
             output = self._output
             place = Place(
-                output.seq, output.call_id, output.tool, leaf.path, shown_path(leaf.path), leaf.label, record, self.sole,
+                output.seq, output.call_id, output.tool, leaf.path, shown_path(leaf.path, output.names), leaf.label, record, leaf.alone,
                 output.anchored or self._anchored.get(leaf.record, False), output.named, output.task_id,
             )  # fmt: skip
             known = self._known[key] = len(self._index._places)
             self._index._places.append(place if label is None else replace(place, label="untrusted"))
         return known
+
+
+def _carried_forms(value: Plain) -> list[str]:
+    """The forms by which a value of a revealed label is found again; not what is too short to be its own."""
+    found = [atom_of(value)]
+    if isinstance(value, str):
+        text = loose(value)
+        found += [*atoms(pieces(text)), *grouped(text)]
+    return [form for form in found if len(form) >= SHORT and " " not in form]
 
 
 def _remember(index: dict[int, tuple[int, ...]], key: int, place: int) -> None:

@@ -7,7 +7,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 from licet.canonical import Plain
-from licet.chain.text import PIECE, SHORT, exact, party
+from licet.chain.party import party
+from licet.chain.text import PIECE, SHORT, exact
 
 HIDDEN = "\x00"  # stands where a value was filled in that the user did not write
 _EDGES = ".:!?*-…“”‘’«»#"

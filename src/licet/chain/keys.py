@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from licet.canonical import Plain
 from licet.chain.intent import words_of
 from licet.chain.outputs import Leaf
-from licet.chain.text import PIECE, SHORT, atom, atoms, exact, kind, loose, party, pieces
+from licet.chain.party import is_secret, kind, party
+from licet.chain.text import PIECE, SHORT, atom, atoms, exact, grouped, loose, pieces, printed
 from licet.manifest.labels import LeafPath
 
+WITHIN = "~"  # before the form of what merely stood in a text
 ID_WORDS = ("id", "no", "nr", "number", "#", "'")
 _WHOLE = 200  # characters; a longer leaf is kept by its words only
 _QUOTED = re.compile(r"[\"'`“‘«]([^\"'`“”‘’«»\s]{1,60})[\"'`”’»]")
 _UNSEEN = ("Mn", "Me", "Cf")
-# A run of letters and digits that no word has, or the beginning that common services give their keys.
-SECRET = re.compile(
-    r"(?:sk-|sk_|pk_|rk_|ghp_|gho_|github_pat_|xox[abp]-|AKIA|ASIA|AIza|eyJ)[\w.~+/=-]{10,}|[\w.~+/=-]*(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{14,}[\w.~+/=-]*"
-)
 
 
 def loose_forms(leaf: Leaf) -> tuple[list[str], list[str]]:
@@ -30,7 +28,7 @@ def loose_forms(leaf: Leaf) -> tuple[list[str], list[str]]:
         return ([f"{word} {form}" for word in field_words(leaf)] if len(form) < SHORT else [form]), []
     text = loose(value)
     words = pieces(text)
-    forms = atoms(words)
+    forms = [*atoms(words), *grouped(text)]
     if len(text) <= _WHOLE:
         whole = atom(text.strip())
         forms.append(whole if len(whole) >= SHORT else f"{field_words(leaf)[0]} {whole}")
@@ -46,7 +44,19 @@ def field_words(leaf: Leaf) -> tuple[str, ...]:
 
 def store_questions(leaf: Leaf) -> list[str]:
     """Under which forms a leaf that was read from a store may have been written there."""
-    return [*store_forms(leaf.value, leaf.path), *(form for form in written_forms(leaf.value, "", leaf.path) if len(form) >= 6)]
+    out = store_forms(leaf.value, leaf.path)
+    if isinstance(leaf.value, str) and len(leaf.value.split()) > 1:
+        inner = [form for form in written_forms(leaf.value, "", leaf.path) if len(form) >= 6]
+        out += [*inner, *(WITHIN + form for form in inner)]
+    return out
+
+
+def inner_forms(value: Plain, vouched: Callable[[str], bool]) -> Iterator[str]:
+    """The forms of the addresses, links and the like within a text that is written, those aside that somebody `vouched` for."""
+    if isinstance(value, str):
+        for piece in worth_finding(value, encoded=True):
+            if not vouched(piece):
+                yield WITHIN + atom(loose(piece))
 
 
 def atom_of(value: Plain) -> str:
@@ -56,16 +66,17 @@ def atom_of(value: Plain) -> str:
 
 def name_of(piece: str) -> str:
     """What a value inside a text is, in words."""
-    return kind(piece) if party(piece) else "a secret" if SECRET.fullmatch(piece) else "a value"
+    return kind(piece) if party(piece) else "a secret" if is_secret(piece) else "a value"
 
 
 def worth_finding(text: str, *, encoded: bool) -> Iterator[str]:
     """The pieces of a text that are somebody's own: addresses, links, accounts, ids, secrets."""
     # Invisible characters and accents go first: they would hide an address from whoever looks for its form.
     plain = text if text.isascii() else "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in _UNSEEN)
+    yield from (match for match in printed(plain) if len(match) >= 8)
     for piece in PIECE.findall(plain):
         stripped = piece.strip(".:!?*-")
-        if len(stripped) >= 6 and not stripped.isalpha() and (not encoded or party(stripped) or SECRET.fullmatch(stripped)):
+        if len(stripped) >= 6 and not stripped.isalpha() and (not encoded or party(stripped) or is_secret(stripped)):
             yield stripped
 
 
@@ -82,4 +93,5 @@ def written_forms(value: Plain, argument: str, path: LeafPath) -> Iterator[str]:
     """The forms of all that a write puts into a store by one argument leaf."""
     yield from store_forms(value, path, argument)
     if isinstance(value, str):
-        yield from (form for form in atoms(pieces(loose(value))) if len(form) >= SHORT)
+        text = loose(value)
+        yield from (form for form in (*atoms(pieces(text)), *grouped(text)) if len(form) >= SHORT)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from licet.canonical import Plain
-from licet.manifest.labels import Endorsement, Label, LeafPath, OriginTerm
+from licet.manifest.labels import KEY, Endorsement, Label, LeafPath, OriginTerm
 
 OriginKind = Literal["intent", "trusted", "counterpart", "untrusted", "unseen", "nowhere"]
 
@@ -16,7 +16,7 @@ OriginKind = Literal["intent", "trusted", "counterpart", "untrusted", "unseen", 
 class Place:
     """Where a value was seen: a field of a call's output, or model input that no guarded call made (`tool` is then empty).
 
-    `record` is the list item that it stood in, -1 for none; `sole`: no other record stood beside it. `anchored`: the intent led there,
+    `record` is the list item that it stood in, -1 for none; `sole`: no other record stood beside its own. `anchored`: the intent led there,
     by an argument of the call or by words in the record. `named` are the arguments of that call which the intent names.
     """
 
@@ -72,6 +72,11 @@ class Trace:
     digest: str = ""
 
     @property
+    def is_key(self) -> bool:
+        """Whether it is a key of an object, and not a value."""
+        return self.path[-1:] == (KEY,)
+
+    @property
     def anchored(self) -> bool:
         """Whether it is the user's, or stands where the intent led."""
         return "intent" in self.kinds or any(place.anchored for place in (*self.places, *self.held))
@@ -112,4 +117,9 @@ class Exposure:
     label: str
     first: Place
     calls: set[str] = field(default_factory=set)
-    sole: bool = True
+    outputs: int = 0
+
+    @property
+    def sole(self) -> bool:
+        """Whether one output of one call revealed it, and nothing since."""
+        return self.outputs == 1

@@ -9,29 +9,38 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from licet.canonical import Plain
+from licet.chain.party import party, text_of
 from licet.manifest.labels import ITEM, KEY, WHOLE, Label, LeafPath, OutputLabels
 from licet.manifest.yaml_reader import read
 from licet.snapshot import BYTES
 
 Form = Literal["object", "json", "yaml", "text"]
-_SHORT_KEY = re.compile(r"(?=.{1,24}$)[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]*){0,2}")
+_DIGIT = re.compile(r"\d")
+_COMMON_KEYS = frozenset(
+    """address amount attachments author bcc body cc channel comment comments content customer data date description email error file
+    filename files from id id_ items link links message messages name note notes number owner participants recipient recipients result
+    results sender status subject summary text time title to type url user value""".split()  # noqa: SIM905
+)
 MAX_YAML = 1_000_000  # characters
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One value of an output. `record` is the number of the list item that it stands in (the first list on the way), or -1."""
+    """One value of an output. `record` is the number of the list item that it stands in (the first list on the way), or -1.
+
+    `alone`: no other item stood beside those on its way, so that what the output shows is of this one record.
+    """
 
     path: LeafPath
     value: str | int | float
     label: Label
     record: int
+    alone: bool = True
 
 
 def leaves(output: Plain, labels: OutputLabels, form: Form = "object") -> list[Leaf]:
     """Every value in an output that can be somebody's: no null, no boolean, no empty text; keys only where they can be content."""
-    out: list[Leaf] = []
     if form in ("json", "yaml"):
         parsed = _document(output, form)
         if parsed is _NO_DOCUMENT:  # what does not parse is, all of it, of the tool's own label
@@ -40,8 +49,9 @@ def leaves(output: Plain, labels: OutputLabels, form: Form = "object") -> list[L
             output = parsed
     elif form == "text":
         labels = OutputLabels(labels.default, tuple((path, label) for path, label in labels.paths if path.parts is None))
-    _walk(output, (), -1, labels, out)
-    return out
+    walk = _Walk(labels)
+    walk.visit(output, (), -1, frozenset())
+    return walk.out
 
 
 _NO_DOCUMENT: Any = object()
@@ -72,52 +82,71 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _walk(value: Plain, path: LeafPath, record: int, labels: OutputLabels, out: list[Leaf]) -> None:
-    if isinstance(value, str):
-        if value and not value.isspace():
-            out.append(Leaf(path, value, labels.label(path), record))
-    elif isinstance(value, list):
-        inner = (*path, ITEM)
-        for number, item in enumerate(value):
-            _walk(item, inner, number if record < 0 else record, labels, out)
-    elif isinstance(value, dict):
+class _Walk:
+    """One walk through an output."""
+
+    def __init__(self, labels: OutputLabels) -> None:
+        self.labels = labels
+        self.out: list[Leaf] = []
+        self.keys: set[str] = set()  # of this output, each told once
+
+    def visit(self, value: Plain, path: LeafPath, record: int, crowds: frozenset[int]) -> None:
+        """`crowds` are the places on the way at which other items stood beside this one."""
+        if isinstance(value, str):
+            if value and not value.isspace():
+                self._leaf(path, value, record, crowds)
+        elif isinstance(value, list):
+            inner = (*path, ITEM)
+            here = crowds | {len(path)} if len(value) > 1 else crowds
+            for number, item in enumerate(value):
+                self.visit(item, inner, number if record < 0 else record, here)
+        elif isinstance(value, dict):
+            self._dict(value, path, record, crowds)
+        elif value is not None and not isinstance(value, bool):
+            self._leaf(path, value, record, crowds)
+
+    def _leaf(self, path: LeafPath, value: str | int | float, record: int, crowds: frozenset[int]) -> None:
+        label = self.labels.label(path)
+        alone = label == "untrusted" or not any(path[at] == ITEM or at in self.labels.wild(path) for at in crowds)
+        self.out.append(Leaf(path, value, label, record, alone))
+
+    def _dict(self, value: dict[str, Plain], path: LeafPath, record: int, crowds: frozenset[int]) -> None:
         if len(value) == 1 and BYTES in value:
-            # Base64 of bytes; what the model is shown of them nobody knows.
-            out.append(Leaf(path, str(value[BYTES]), "untrusted", record))
+            # What the model is shown of bytes nobody knows; whoever made them chose them.
+            self.out.append(Leaf(path, str(text_of(value)), "untrusted", record))
             return
+        here = crowds | {len(path)} if len(value) > 1 else crowds
         for key, item in value.items():
-            here = (*path, key)
-            named = (*here, KEY)
-            label = labels.label(named)
-            if not _PLAIN_KEY.fullmatch(key) or label not in ("untrusted", labels.default):
-                out.append(Leaf(named, key, label, record))
-            _walk(item, here, record, labels, out)
-    elif value is not None and not isinstance(value, bool):
-        out.append(Leaf(path, value, labels.label(path), record))
+            inner = (*path, key)
+            named = (*inner, KEY)
+            label = self.labels.label(named)
+            if label not in ("untrusted", self.labels.default):
+                self.out.append(Leaf(named, key, label, record))
+            elif key not in self.keys and (not _PLAIN_KEY.fullmatch(key) or _DIGIT.search(key) or party(key)):
+                self.keys.add(key)
+                self.out.append(Leaf(named, key, label, record))
+            self.visit(item, inner, record, here)
 
 
-def shown_path(path: LeafPath) -> str:
-    """A leaf's path for a sentence that a model may read: a key that could be a sentence of its own shows as `*`."""
+def shown_path(path: LeafPath, declared: frozenset[str] = frozenset()) -> str:
+    """A leaf's path for a sentence that a model may read: only keys that the manifest names, or that say nothing; any other is `*`."""
     out = ""
     for part in path:
-        name = part if part in (ITEM, KEY) or _SHORT_KEY.fullmatch(part) else "*"
+        name = part if part in (ITEM, KEY) or part in declared or part in _COMMON_KEYS else "*"
         out += name if name in (ITEM, KEY) else f".{name}" if out else name
     return out or WHOLE
 
 
 def argument_leaves(value: Plain, shown: str, path: LeafPath = ()) -> Iterator[tuple[str, LeafPath, Plain]]:
-    """Every leaf of an argument: its place in words (`to[1]`, `payee.iban`) and as a path, and its value.
-
-    Keys that can be content count too.
-    """
+    """Every leaf of an argument: its place in words (`to[1]`, `payee.iban`) and as a path, and its value. Keys are leaves too."""
+    value = text_of(value)
     if isinstance(value, list):
         for number, item in enumerate(value):
             yield from argument_leaves(item, f"{shown}[{number}]", (*path, ITEM))
     elif isinstance(value, dict):
         for key, item in value.items():
-            plain = _PLAIN_KEY.fullmatch(key)
-            if not plain or item in (None, "", [], {}) or isinstance(item, bool):  # then the key is all that is said
-                yield f"{shown}.*~", (*path, key, KEY), key
-            yield from argument_leaves(item, f"{shown}.{key}" if plain else f"{shown}.*", (*path, key))
+            name = key if _PLAIN_KEY.fullmatch(key) else "*"
+            yield f"{shown}.{name}{KEY}", (*path, key, KEY), key
+            yield from argument_leaves(item, f"{shown}.{name}", (*path, key))
     else:
         yield shown, path, value

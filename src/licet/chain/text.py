@@ -9,29 +9,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-import urllib.parse
-from collections.abc import Iterator
 from decimal import Decimal
 
 from licet.canonical import Plain
+from licet.chain.party import addresses_in, is_iban, links_in
 
 SHORT = 4  # characters; what is shorter is not a value's own
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:\.0+)?)?(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
-_COMMENT = re.compile(r"\([^()]*\)|^[\w ]+:(?=.*;\s*$)|;\s*$")
-_SCHEME = re.compile(
-    r"(?:[a-z][a-z0-9+.-]*:[\\/]{1,2}|(?:mailto|tel|sms|javascript|data|file|ftp|xmpp|sip|sips|callto|urn|about|blob|ws|wss):)\S+",
-    re.IGNORECASE,
-)
-_COMPACT_DATE = r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:T?\d{4,6}Z?)?"
-_DATES = re.compile(rf"{_COMPACT_DATE}|\d{{1,4}}[-/. ]\d{{1,2}}[-/. ]\d{{1,4}}|\d{{4}} ?[-/] ?\d{{4}}|\d{{1,2}}[-. ]\d{{1,2}}", re.ASCII)
 _EMAIL = re.compile(r"[^\s@<>()\[\],;:\"']+@[^\s@<>()\[\],;:\"'/\\]+")
 _URL = re.compile(r"(?P<head>(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>[^\s/?#]+))(?P<rest>[^\s]*)")
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{10,30}", re.ASCII)
-_ACCOUNT = re.compile(r"(?:[A-Za-z]{2}\d{2}[A-Za-z0-9]{8,30}|\+?\d[\d -]{6,32}\d)", re.ASCII)
-_PATH = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?[/\\]\S*|[^\s/\\:]+(?:/[^\s/\\:]+)+|[^\s/\\:]+(?:\\[^\s/\\:]+)+")
-_HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,24}(?::\d+)?(?:[/?#]\S*)?")
-_MAILBOX = re.compile(r"(?:[^<>@,;]*<)?\s*([^\s@<>,;]+@[^\s@<>,;]+)\s*>?(?:\s*[,;]\s*|$)")
 
 # What looks like an ASCII letter in most fonts (a selection from Unicode TR39, confusables), after NFKD and case folding.
 _LOOKS = """
@@ -42,7 +30,8 @@ _LOOKS_LIKE = str.maketrans({pair[0]: pair[1:] for pair in _LOOKS.split()})
 PIECE = re.compile(r"[^\s\"'<>(){}\[\],;|=`]+")
 _GAPS = dict.fromkeys(map(ord, "\"'<>(){}[],;|=`"), " ")
 _EDGES = ".:!?*-…“”‘’«»"
-_DIGIT = re.compile(r"\d")
+_PRINTED_IBAN = re.compile(r"(?<!\w)[a-z]{2}\d{2}(?: [a-z0-9]{4}){2,7}(?: [a-z0-9]{1,4})?(?!\w)", re.IGNORECASE)
+_PRINTED_NUMBER = re.compile(r"(?<!\w)\+?\d{1,4}(?:[ -]\d{2,5}){2,6}(?!\w)")
 _SIGNS = {code: None for code in range(128) if not chr(code).isalnum()}
 _SQUEEZE = re.compile(r"[\W_]+")
 
@@ -73,14 +62,20 @@ def exact(value: Plain, *, url: bool = False) -> tuple[str, ...]:
         host, slash, rest = text.partition("/")
         return _url("http", host, slash + rest, url=True)
     compact = text.replace(" ", "").upper() if text[:2].isalpha() and len(text) < 50 else ""
-    if compact and _IBAN.fullmatch(compact) and _is_iban(compact):
+    if compact and _IBAN.fullmatch(compact) and is_iban(compact):
         return (f"t:{compact}",)
     return (f"t:{text}",)
 
 
 def _number(text: str) -> str:
-    number = Decimal(text)
-    return f"n:{number.normalize():f}" if number.is_finite() and abs(number.adjusted()) < 400 else f"t:{text}"
+    """A number by its digits, without arithmetic: no context of the application's can round it."""
+    if "e" in text or "E" in text:
+        text = f"{Decimal(text):f}"
+    if not text.lstrip("-").replace(".", "", 1).isdigit():
+        return f"t:{text}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "n:0" if text in ("-0", "0", "") else f"n:{text}"
 
 
 def _url(scheme: str, host: str, rest: str, *, url: bool) -> tuple[str, ...]:
@@ -98,56 +93,6 @@ def _url(scheme: str, host: str, rest: str, *, url: bool) -> tuple[str, ...]:
 
 def _ascii_lower(text: str) -> str:
     return text.lower() if text.isascii() else text
-
-
-def _is_iban(compact: str) -> bool:
-    digits = "".join(str(int(character, 36)) for character in compact[4:] + compact[:4])
-    return int(digits) % 97 == 1
-
-
-def party(value: Plain) -> str:
-    """What a whole value names: `address`, `account`, `link` or `path`; empty if it names nobody and nothing outside."""
-    if not isinstance(value, str) or len(value) > 2_000:
-        return ""
-    found = _party(value.strip())
-    if not found and not value.isascii():
-        found = _party(unicodedata.normalize("NFKC", value).strip())
-    if not found and "%" in value:
-        found = _party(urllib.parse.unquote(value).strip())
-    return found
-
-
-def _party(text: str) -> str:
-    if "@" in text and (_EMAIL.fullmatch(text) or _mailboxes(_COMMENT.sub("", text))):
-        return "address"
-    if _URL.fullmatch(text) or (text[:4].lower() == "www." and " " not in text) or _SCHEME.fullmatch(text):
-        return "link"
-    if _MOMENT.fullmatch(text) or _DATES.fullmatch(text):
-        return ""
-    compact = re.sub(r"[ .-]", "", text).upper() if len(text) < 60 else ""
-    if _IBAN.fullmatch(compact) and _is_iban(compact):
-        return "account"
-    if _ACCOUNT.fullmatch(text) and sum(character.isdigit() for character in text) >= 8:
-        return "account"
-    if _PATH.fullmatch(text) and not text.replace("/", "").isdigit() and _is_place(text):
-        return "path"
-    return "link" if _HOST.fullmatch(text) and ("/" in text or ":" in text) else ""
-
-
-def _is_place(text: str) -> bool:
-    """Whether a text with slashes leads somewhere: `application/pdf` and `either/or` do not."""
-    return text[0] in "/~.\\" or text[1:2] == ":" or text.count("/") + text.count("\\") > 1 or "." in re.split(r"[/\\]", text)[-1]
-
-
-def _mailboxes(text: str) -> bool:
-    """Whether the text is nothing but mailboxes, with or without names (RFC 5322 section 3.4)."""
-    at = 0
-    while at < len(text):
-        match = _MAILBOX.match(text, at)
-        if match is None or match.end() == at:
-            return False
-        at = match.end()
-    return True
 
 
 def loose(text: str) -> str:
@@ -179,14 +124,22 @@ def atom(piece: str) -> str:
     return _number(piece)[2:] if _NUMBER.fullmatch(piece) and len(piece) <= 40 else piece
 
 
+def printed(text: str) -> list[str]:
+    """Account, card and telephone numbers that are printed in groups, as they stand there."""
+    return [match[0] for pattern in (_PRINTED_IBAN, _PRINTED_NUMBER) for match in pattern.finditer(text)]
+
+
+def grouped(text: str) -> list[str]:
+    """Account, card and telephone numbers that are printed in groups, joined."""
+    return [squeezed(found) for found in printed(text)]
+
+
 def atoms(words: list[str]) -> list[str]:
     """The values in the pieces of a loose text that are somebody's own: addresses, links, accounts, ids, numbers. Not plain words.
 
     A short one is told together with each of the three words before it, which may name it.
     """
     out: list[str] = []
-    run = ""
-    last = -2
     for at in [number for number, word in enumerate(words) if not word.isalpha()]:
         word = words[at]
         if not word:
@@ -198,39 +151,9 @@ def atoms(words: list[str]) -> list[str]:
                 out.append(f"# {word[1:]}")
         else:
             out.append(atom(word))
-            if "@" in word or ":" in word:
-                out += _inside(word)
-        # Account, card and telephone numbers are printed in groups.
-        if len(word) <= 5 and _DIGIT.search(word) is not None:
-            run = run + word if at == last + 1 else word
-            last = at
-            if len(run) > len(word) and len(joined := squeezed(run)) >= 8:
-                out.append(joined)
+            out += [atom(found) for found in addresses_in(word) if found != word] if "@" in word else ()
+            if "://" in word:
+                out += [atom(found) for link in links_in(word) for found in link if found != word]
+            elif ":" in word:
+                out.append(atom(word.rpartition(":")[2]))
     return out
-
-
-def _inside(word: str) -> Iterator[str]:
-    """The addresses and hosts in a word that is more than one of them."""
-    if "@" in word:
-        # The last segment of a path may be an address of its own.
-        for part in (word, *re.split(r"[/\\?#&:=]", word)):
-            for found in _EMAIL.findall(part) if "@" in part else ():
-                if found != word:
-                    yield atom(found)
-    if "://" in word:
-        match = _URL.search(word)
-        if match is not None:
-            if match[0] != word:
-                yield atom(match[0])
-            yield atom(match["host"].rpartition("@")[2])
-    elif ":" in word:
-        yield atom(word.rpartition(":")[2])
-
-
-def kind(text: str) -> str:
-    """What a value is, in a word, for a sentence that must not repeat it."""
-    found = party(text)
-    names = {"address": "an address", "account": "an account number", "link": "a link", "path": "a path"}
-    if found:
-        return names[found]
-    return "a number" if _NUMBER.fullmatch(text.strip()) else "a word" if text.strip().isalpha() else "a text"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # The tasks entered here, innermost last. A tuple, so that threads and asyncio tasks that share a task never share its stack.
 _entered: ContextVar[tuple[object, ...]] = ContextVar("licet_tasks", default=())
 
+_carried: list[ContextVar[Any]] = [_entered]  # what a thread takes along from the one that started it
+
 _taught = threading.Lock()
 _done = False
 
@@ -37,20 +39,33 @@ def leave(task: object) -> None:
         _entered.set(entered[:last])
 
 
-def in_task(task: object | None, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call `function` with `task` as the current task."""
-    token = _entered.set((task,) if task is not None else ())
+def carry(variable: ContextVar[Any]) -> ContextVar[Any]:
+    """Let threads take this variable along too. Returns it."""
+    _carried.append(variable)
+    return variable
+
+
+def taken_along() -> list[tuple[ContextVar[Any], Any]]:
+    """What a thread that is started here takes along. Of the tasks only the innermost: the others end with their blocks."""
+    entered = _entered.get()[-1:]
+    return [(variable, entered if variable is _entered else variable.get()) for variable in _carried]
+
+
+def with_these(values: list[tuple[ContextVar[Any], Any]], function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call `function` with what was taken along."""
+    tokens = [(variable, variable.set(value)) for variable, value in values]
     try:
         return function(*args, **kwargs)
     finally:
-        _entered.reset(token)
+        for variable, token in tokens:
+            variable.reset(token)
 
 
 def teach_threads() -> None:
     """Let threads started, and work submitted to thread pools, inside a task run in that task. Done once per process.
 
-    Only our own variable is carried, so that no other library's context changes. A pool's worker outlives the task in which it was
-    started, so that each piece of work sets the variable anew, to None as well.
+    Only our own variables are carried, so that no other library's context changes. A pool's worker outlives the task in which it was
+    started, so that each piece of work sets them anew, to nothing as well.
     """
     global _done  # noqa: PLW0603 - one switch per process, under a lock
     with _taught:
@@ -61,14 +76,13 @@ def teach_threads() -> None:
 
         @functools.wraps(start)
         def start_in_task(self: threading.Thread, *args: Any, **kwargs: Any) -> None:
-            task = current()
-            if task is not None:
-                self.run = functools.partial(in_task, task, self.run)  # type: ignore[method-assign]
+            if current() is not None:
+                self.run = functools.partial(with_these, taken_along(), self.run)  # type: ignore[method-assign]
             start(self, *args, **kwargs)
 
         @functools.wraps(submit)  # type: ignore[arg-type]
         def submit_in_task(self: ThreadPoolExecutor, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-            return submit(self, in_task, current(), function, *args, **kwargs)
+            return submit(self, with_these, taken_along(), function, *args, **kwargs)
 
         threading.Thread.start = start_in_task  # type: ignore[method-assign]
         ThreadPoolExecutor.submit = submit_in_task  # type: ignore[method-assign, assignment]

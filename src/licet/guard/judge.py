@@ -98,6 +98,10 @@ class Judge:
         with self._p.store.transaction() as tx:
             if not approved:
                 self._recognise(tx, ticket)
+            if task is not None and tx.tree_calls(task.record.root) > self._p.origins.begun(task):
+                # Another process works in this task too, and what it was shown is not known here.
+                self._p.origins.lose_sight(task)
+                ticket.seen = seen = self._p.origins.look(task, request.tool, request.plain)
             decision, facts, wanted = self._decide(tx, task, request, seen, paid=ticket.resumed)
             if approved and decision.outcome == "ask":
                 settled = weigh(found for found in decision.reasons if found.effect != "ask")
@@ -116,7 +120,10 @@ class Judge:
             elif decision.outcome == "ask" and task is not None and not ticket.seq:
                 # Counted when it is asked, so that calls side by side cannot ask more often than calls in a row.
                 tx.ask(task.record.root, request.tool)
-            seq = ticket.seq or tx.add_call(self._record(ticket, decision, request.time))
+            seq = ticket.seq
+            if not seq:
+                seq = tx.add_call(self._record(ticket, decision, request.time), task.record.root if task else "")
+                self._p.origins.begin_call(task)
             return Judged(decision, seq, facts.last_tool or "", taken, request.time, endorsed_by(request.tool, facts))
 
     def _decide(
@@ -183,7 +190,7 @@ class Judge:
         )
         facts = Facts(
             self._p.manifest, task.record, expired, task.scope, measures, uncountable, tx.last_tool(task.id), chains,
-            seen.traces, seen.entered, seen.exposures, seen.full, seen.probed,
+            seen.traces, seen.entered, seen.exposures, seen.carried, seen.full, seen.probed,
             request.definition or self.signatures.get(request.tool, (None, ""))[1],
         )  # fmt: skip
         return facts, wanted

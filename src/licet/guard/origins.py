@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from licet.canonical import Plain
 from licet.chain.index import OriginIndex, Output
 from licet.chain.intent import HIDDEN
-from licet.chain.keys import store_forms, written_forms
+from licet.chain.keys import inner_forms, store_forms, written_forms
 from licet.chain.origin import Exposure, Place, Trace
 from licet.chain.outputs import Form, Leaf, argument_leaves, leaves
 from licet.guard.task import GuardedTask, Turn
@@ -35,6 +35,7 @@ class Seen:
     exposures: tuple[Exposure, ...] = ()
     full: bool = False
     probed: bool = False
+    carried: frozenset[str] = frozenset()
 
     @property
     def used(self) -> tuple[Used, ...]:
@@ -60,6 +61,7 @@ class _Held:
     lock: threading.RLock = field(default_factory=threading.RLock)
     told_full: bool = False
     denials: set[tuple[str, str]] = field(default_factory=set)
+    calls: int = 0  # that this process has begun in the tree
 
 
 class Origins:
@@ -68,6 +70,7 @@ class Origins:
     def __init__(self, manifest: Manifest, compiled: CompiledManifest, store: Store, secret: bytes, *, values: int, probes: int) -> None:
         self._manifest, self._compiled, self._store, self._secret = manifest, compiled, store, secret
         self._max_atoms, self._probes = values, probes
+        self._by_value = frozenset(flow.source for flow in manifest.flows if flow.by == "value")
         self._trees: dict[str, _Held] = {}
         self._lock = threading.Lock()
 
@@ -116,12 +119,34 @@ class Origins:
             if held is None:
                 # Begun in another process, or over: what it was shown is not known here, so that no field can count as trusted.
                 held = self._new()
-                held.index.full = True
-                held.index.enter("what this task was shown elsewhere")
+                self._blindfold(held)
                 if task.resumed and not task.over():
                     self._trees[root] = held
                     held.index.intent.add(_own_words(_root(task)))
             return held
+
+    def begun(self, task: GuardedTask) -> int:
+        """How many calls of the task's tree this process has begun."""
+        return self._of(task).calls
+
+    def begin_call(self, task: GuardedTask | None) -> None:
+        """A call has been counted for the task's tree."""
+        if task is not None:
+            self._of(task).calls += 1
+
+    def lose_sight(self, task: GuardedTask) -> None:
+        """The task was shown something elsewhere: no field counts as trusted here, and anything may have been revealed to it."""
+        held = self._of(task)
+        with held.lock:
+            if not held.index.full:
+                self._blindfold(held)
+
+    def _blindfold(self, held: _Held) -> None:
+        held.index.full = True
+        held.index.enter("what this task was shown in another process")
+        revealed = tuple(dict.fromkeys(label for tool in self._manifest.tools.values() for label in tool.reveals or ()))
+        for _ in range(2):  # twice, so that it is the record of nobody in particular
+            held.index.observe(Output(0, "", "", [], reveals=revealed))
 
     def _new(self) -> _Held:
         return _Held(OriginIndex(max_atoms=self._max_atoms, max_grams=2 * self._max_atoms))
@@ -138,7 +163,9 @@ class Origins:
         with held.lock:
             index = held.index
             traces = tuple(trace for name, value in plain.items() for trace in index.trace(tool, name, value, url=name in urls, deep=deep))
-            return Seen(traces, index.entered, tuple(index.exposures.values()), index.full, len(held.denials) >= self._probes)
+            probed = len(held.denials) >= self._probes
+            carried = index.carried(plain, self._by_value) if self._by_value else frozenset()
+            return Seen(traces, index.entered, tuple(index.exposures.values()), index.full, probed, carried)
 
     # What calls do -----------------------------------------------------------------------------------------------------
 
@@ -155,10 +182,13 @@ class Origins:
         # What a person was asked about, and approved, that person vouches for.
         vouched = {found.path[0] for found in ticket.decision.reasons if found.effect == "ask" and found.path and not found.observed}
         for trace in ticket.seen.traces if ticket.seen else ():
-            if not trace.kinds & {"intent", "trusted"} and trace.leaf not in vouched:
-                forms.update(dict.fromkeys(store_forms(trace.value, trace.path, trace.argument)))
-                for part in trace.parts:
-                    forms.update(dict.fromkeys(written_forms(part.value, trace.argument, trace.path)))
+            if trace.kinds & {"intent", "trusted"} or trace.leaf in vouched:
+                continue
+            forms.update(dict.fromkeys(store_forms(trace.value, trace.path, trace.argument)))
+            for part in trace.parts:
+                forms.update(dict.fromkeys(written_forms(part.value, trace.argument, trace.path)))
+            # What merely stands in a text counts where it comes back within a text.
+            forms.update(dict.fromkeys(inner_forms(trace.value, self._of(ticket.task).index.vouched)))
         if forms:
             self._store.taint(tool.store, [self._keyed(tool.store, form) for form in forms], ticket.task.id, ticket.id)
 
@@ -185,7 +215,8 @@ class Origins:
             output = Output(
                 ticket.seq, ticket.id, name, found, brought, tuple(tool.reveals or ()),
                 any(trace.anchored for trace in traces if trace.value is not None), index.named(name, ticket.plain),
-                name in self._compiled.endorsed_tools, ticket.task.id,
+                name in self._compiled.endorsed_tools, ticket.task.id, labels.names if labels else frozenset(),
+                plain not in (None, "", [], {}), self._by_value,
             )  # fmt: skip
             index.observe(output, (lambda asked: self._remembered(tool.store, asked)) if tool.store else None)
             if any(leaf.label == "untrusted" for leaf in found):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from licet.canonical import Plain
 from licet.errors import TicketSpent
 from licet.guard.binding import Bound
-from licet.guard.context import enter, leave
+from licet.guard.context import carry, enter, leave
 from licet.guard.task import GuardedTask, current_task
 from licet.records import Action, Decision, ToolCall
 from licet.telemetry import CallSpan
@@ -189,7 +189,7 @@ class Ticket:
         return CurrentCall(replace(self.call, reason=None), self.task.id if self.task else "", self.token or "", headers)
 
 
-running_ticket: ContextVar[Ticket | None] = ContextVar("licet_ticket", default=None)
+running_ticket: ContextVar[Ticket | None] = carry(ContextVar("licet_ticket", default=None))
 
 
 @contextmanager

@@ -104,6 +104,8 @@ class Argument(BaseModel):
         if self.opaque and (self.origin is not None or self.content):
             raise ValueError("an `opaque` argument is not looked into, so that its origin cannot be told")
         inner = [*([self.items] if self.items else []), *(self.properties or {}).values()]
+        if any(rule.content or rule.destination is not None for rule in inner):
+            raise ValueError("`content` and `destination` are said of a whole argument; say them there, not of a part of it")
         if any(rule.opaque for rule in inner) or (self.items and self.items.required):
             raise ValueError("`opaque` is said of a whole argument, and `required` of an argument or a property")
         validator(self.schema_for_value())  # what cannot be compiled must not wait for the first call

@@ -232,10 +232,15 @@ class OutputLabels:
                 self._known[leaf] = known
         return known
 
+    def wild(self, leaf: LeafPath) -> frozenset[int]:
+        """At which places of the leaf's path the path that labels it says `*`."""
+        found = [path for path, label in self.paths if path.parts is not None and path.matches(leaf) and label == self.label(leaf)]
+        return frozenset(at for path in found for at, part in enumerate(path.parts or ()) if part == "*")
+
     @property
-    def only_untrusted(self) -> bool:
-        """Whether no leaf can carry another label."""
-        return self.default == "untrusted" and all(label == "untrusted" for _, label in self.paths)
+    def names(self) -> frozenset[str]:
+        """The keys that the manifest writes out."""
+        return frozenset(part for path, _ in self.paths for part in path.parts or ())
 
 
 def lower(one: Label, other: Label) -> Label:

@@ -64,7 +64,8 @@ class Facts:
     traces: tuple[Trace, ...] = ()  # where every leaf of every argument came from
     entered: Place | None = None  # the first untrusted content that the task was shown
     exposures: tuple[Exposure, ...] = ()  # what has been revealed to the task
-    full: bool = False  # the origin index is full: no field counts as trusted
+    carried: frozenset[str] = frozenset()  # labels of which a value was found in the arguments
+    full: bool = False  # not all that the task was shown is known: no field counts as trusted
     probed: bool = False  # so many calls of this task were denied for origin or flow that a person must look
     definition: str = ""  # the digest of the tool's definition as it is now; empty where nobody knows it
 

@@ -12,7 +12,10 @@ from licet.policy.request import Facts
 def rules_of(tool: str, trace: Trace, facts: Facts) -> Iterator[OriginRule]:
     """The rules for one leaf: every layer's, or the default where no layer speaks of the argument's origin or calls it content."""
     declared = False
-    for grant in facts.scope.grants_of(tool) if facts.scope else ():
+    grants = facts.scope.grants_of(tool) if facts.scope else ()
+    if trace.is_key and any((trace.argument, trace.path[:-1]) in grant.keys for grant in grants):
+        return  # a key that the manifest names is nobody's choice
+    for grant in grants:
         for sourced in grant.sourced:
             if sourced.argument == trace.argument and sourced.governs(trace.path):
                 declared = True

@@ -34,8 +34,11 @@ class Transaction(Protocol):
     def last_tool_under(self, task_id: str) -> str | None:
         """The tool of the last completed call of the task and all its sub-tasks."""
 
-    def add_call(self, call: CallRecord) -> int:
-        """Keep a call; the answer is its number within the task, from 1."""
+    def tree_calls(self, root: str) -> int:
+        """How many calls the task `root` and its sub-tasks have made, in any process."""
+
+    def add_call(self, call: CallRecord, root: str = "") -> int:
+        """Keep a call, and count it for the task tree `root`; the answer is its number within the task, from 1."""
 
     def waiting(self, task_id: str, framework: str, call_id: str, tool: str, args_digest: str) -> CallRecord | None:
         """The newest call of this identity that is suspended, or asked and not answered."""

@@ -57,6 +57,7 @@ CREATE TABLE IF NOT EXISTS budget_times (task_id TEXT, key TEXT, time REAL);
 CREATE INDEX IF NOT EXISTS budget_times_by_key ON budget_times (task_id, key, time);
 CREATE TABLE IF NOT EXISTS questions (task_id TEXT, tool TEXT, refused INTEGER);
 CREATE INDEX IF NOT EXISTS questions_by_task ON questions (task_id);
+CREATE TABLE IF NOT EXISTS trees (root TEXT PRIMARY KEY, calls INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS written (store TEXT, value TEXT, task_id TEXT, call_id TEXT, PRIMARY KEY (store, value)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS broken_glass (kind TEXT, until REAL, reason TEXT, by TEXT, time REAL);
 """
@@ -358,7 +359,13 @@ class _SqliteTransaction:
         row = self._db.execute(query, (task_id,)).fetchone()
         return row[0] if row else None
 
-    def add_call(self, call: CallRecord) -> int:
+    def tree_calls(self, root: str) -> int:
+        row = self._db.execute("SELECT calls FROM trees WHERE root=?", (root,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def add_call(self, call: CallRecord, root: str = "") -> int:
+        if root:
+            self._db.execute("INSERT INTO trees VALUES (?,1) ON CONFLICT (root) DO UPDATE SET calls=calls+1", (root,))
         query = "SELECT coalesce(max(seq),0)+1 FROM calls WHERE task_id=?"
         seq = int(self._db.execute(query, (call.task_id,)).fetchone()[0])
         self._db.execute(f"INSERT INTO calls ({CALL_COLUMNS}) VALUES ({_marks(CALL_COLUMNS)})", call_row(call, seq))

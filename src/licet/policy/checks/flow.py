@@ -21,13 +21,11 @@ def egress(request: Request, facts: Facts) -> Iterator[Reason]:
         return
     names = destinations_of(request.tool, facts)
     going = [trace for trace in facts.traces if trace.argument in names and trace.value is not None and exact(trace.value)]
-    if not names and tool.audience is not None:
-        return  # it goes to the service that the manifest names, and nowhere else
     for exposure in facts.exposures:
         bad = next((trace for trace in going if not _may_receive(trace, exposure, request, facts)), None)
-        if bad is None and (going or names):
-            continue
-        where = f"`{bad.leaf}` is from neither the intent nor a trusted field" if bad else "no argument of it names who receives"
+        if bad is None and (going or (tool.audience is not None and not names)):
+            continue  # with an audience and nobody else named, it goes to the service that the manifest names
+        where = f"`{bad.leaf}` is from neither the intent nor a trusted field" if bad else "no argument says who receives"
         sentence = f"`{exposure.label}` was revealed by {exposure.first}, `{request.tool}` leaves our control, and {where}"
         yield reason("flow.egress", sentence, _path(exposure, request, bad))
 
@@ -62,7 +60,7 @@ def _reaches(flow: Flow, name: str, tool: Tool) -> bool:
 def _carries(exposure: Exposure, facts: Facts) -> bool:
     """Whether a value of a call that revealed the label was found in the arguments; of more calls than are kept, each counts."""
     many = len(exposure.calls) > 2
-    return any(
+    return exposure.label in facts.carried or any(
         many or place.call_id in exposure.calls
         for trace in facts.traces
         for place in (*trace.places, *trace.held, *(part.place for part in trace.parts))
@@ -83,8 +81,8 @@ def _excepted(trace: Trace, flow: Flow, exposure: Exposure) -> bool:
 
 def _own_counterpart(trace: Trace, exposure: Exposure) -> bool:
     """Whether this is the address of the record that revealed it: the only call that did, and the only record in it."""
-    own = any(place.kind == "counterpart" and place.call_id in exposure.calls for place in trace.places)
-    return own and exposure.sole and len(exposure.calls) == 1
+    own = any(place.kind == "counterpart" and place.call_id in exposure.calls and place.sole for place in trace.places)
+    return own and exposure.sole
 
 
 def _path(exposure: Exposure, request: Request, bad: Trace | None) -> tuple[str, ...]:

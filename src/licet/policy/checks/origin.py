@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from licet.chain.intent import words_of
 from licet.chain.origin import Place, Trace
-from licet.chain.text import exact, kind
+from licet.chain.party import kind
+from licet.chain.text import exact
 from licet.manifest.labels import OriginRule
 from licet.policy.request import MAX_NAMED, Facts, Request, reason
 from licet.policy.rules import content_of, destinations_of, rules_of
@@ -15,7 +16,8 @@ from licet.records import Effect, Reason
 _IDENTIFYING = frozenset(
     {"id", "ids", "uuid", "guid", "key", "ref", "reference", "number", "no", "nr", "name", "names", "path", "file", "filename"}
 )
-FULL = " (the origin index of this task is full, so that no field counts as trusted)"
+MAX_SHOWN = 500  # characters of a value that a person is asked about
+FULL = " (not all that this task was shown is known here, so that no field counts as trusted)"
 
 
 def argument(request: Request, facts: Facts) -> Iterator[Reason]:
@@ -29,10 +31,12 @@ def argument(request: Request, facts: Facts) -> Iterator[Reason]:
         rule, asked = min(failed, key=lambda pair: pair[1] is not None or pair[0].otherwise == "ask")
         effect: Effect = "ask" if asked is not None else rule.otherwise
         told += 1
+        if effect == "ask" and (told > MAX_NAMED or len(str(trace.value)) > MAX_SHOWN):
+            effect = "deny"  # a person cannot confirm what the question does not show
         if told <= MAX_NAMED or (effect == "deny" and not denied):  # however many only ask, a denial is not left out
             denied = denied or effect == "deny"
             sentence, path = _why(trace, rule, facts, endorsed=asked is not None)
-            yield reason("origin.argument", sentence, path, effect, value=str(trace.value)[:500])
+            yield reason("origin.argument", sentence, path, effect, value=str(trace.value)[:MAX_SHOWN])
 
 
 def unanchored(request: Request, facts: Facts) -> Iterator[Reason]:
