@@ -8,20 +8,22 @@ from licet.chain.origin import Trace
 from licet.manifest.labels import DEFAULT, RECEIVERS, Endorsement, OriginRule
 from licet.policy.request import Facts
 
+_FIRST = 2  # layers: the tool's, and the task kind's of the first task. What comes later only narrows, and lifts no default
+
 
 def rules_of(tool: str, trace: Trace, facts: Facts) -> Iterator[OriginRule]:
     """The rules for one leaf: every layer's, or the default where no layer speaks of the argument's origin or calls it content."""
-    declared = False
+    lifted = trace.argument in content_of(tool, facts)
     grants = facts.scope.grants_of(tool) if facts.scope else ()
     if trace.is_key and any((trace.argument, trace.path[:-1]) in grant.keys for grant in grants):
         return  # a key that the manifest names is nobody's choice
-    for grant in grants:
+    for layer, grant in enumerate(grants):
         for sourced in grant.sourced:
             if sourced.argument == trace.argument and sourced.governs(trace.path):
-                declared = True
+                lifted = lifted or layer < _FIRST
                 yield sourced.rule
     info = facts.tool(tool)
-    if not declared and trace.party and info is not None and (info.writes or info.leaves) and trace.argument not in content_of(tool, facts):
+    if not lifted and trace.party and info is not None and (info.writes or info.leaves):
         yield DEFAULT
 
 
@@ -37,9 +39,9 @@ def endorsed_by(tool: str, facts: Facts) -> tuple[tuple[str, str, str], ...]:
 
 
 def content_of(tool: str, facts: Facts) -> frozenset[str]:
-    """The arguments that are declared free text."""
+    """The arguments that are declared free text, by the tool or by the task kind of the first task."""
     grants = facts.scope.grants_of(tool) if facts.scope else ()
-    return frozenset().union(*(grant.content for grant in grants))
+    return frozenset().union(*(grant.content for grant in grants[:_FIRST]))
 
 
 def destinations_of(tool: str, facts: Facts) -> frozenset[str]:
