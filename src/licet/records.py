@@ -55,7 +55,7 @@ class Reason:
     references: tuple[str, ...] = ()
     observed: bool = False
     hint: str = ""
-    value: str = ""  # what the approver alone is shown
+    value: str = field(default="", repr=False)  # what the approver alone is shown
 
     @property
     def told(self) -> str:

@@ -19,7 +19,18 @@ from licet.chain.brought import Brought
 from licet.chain.encodings import encoded, forms
 from licet.chain.hashes import hashers
 from licet.chain.intent import Intent, whole_words, words_of
-from licet.chain.keys import ID_WORDS, atom_of, field_words, loose_forms, name_of, store_questions, worth_finding
+from licet.chain.keys import (
+    ID_WORDS,
+    NAMES_SOMEBODY,
+    WITHIN,
+    atom_of,
+    field_words,
+    held_questions,
+    loose_forms,
+    name_of,
+    store_questions,
+    worth_finding,
+)
 from licet.chain.origin import Exposure, OriginKind, Part, Place, Trace
 from licet.chain.outputs import Leaf, argument_leaves, shown_path
 from licet.chain.party import kind, party
@@ -28,6 +39,8 @@ from licet.manifest.labels import KEY, LeafPath
 
 MAX_ATOMS = 100_000
 MAX_GRAMS = 200_000
+MAX_ASKED = 5_000  # forms of one output about which a store's memory is asked
+MAX_DEEP = 200  # leaves of one call in which encodings are looked for
 _REFS = 4  # places that are kept for one value
 _RUN = 5  # bigrams in a row that make a passage
 _WORD = re.compile(r"[^\W_]+")
@@ -81,6 +94,7 @@ class OriginIndex:
         self._held: dict[int, tuple[int, ...]] = {}
         self._revealed: dict[str, set[int]] = {}
         self._every: set[str] = set()
+        self._written: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._taint) + len(self._trust) + len(self._counterparts) + len(self._held) + len(self._places)
@@ -90,6 +104,9 @@ class OriginIndex:
     def observe(self, output: Output, tainted_in_store: Callable[[list[str]], frozenset[str]] | None = None) -> None:
         """Take in one output. `tainted_in_store` tells which of the values it is asked about were written there tainted, in any task."""
         places = _Places(self, output)
+        if self.full:  # nothing can be trusted any more, and what is not found counts as unseen: nothing need be kept
+            self._expose(output, places)
+            return
         untrusted = [leaf for leaf in output.leaves if leaf.label == "untrusted"]
         brought = Brought(output.brought if len(untrusted) < len(output.leaves) or output.endorsable else ())
         self._take_untrusted(untrusted, places)
@@ -105,8 +122,10 @@ class OriginIndex:
             else:
                 self._take_chosen(leaf, places, brought)
         if output.endorsable:
+            asked = sorted({form for leaf in output.leaves for form in held_questions(leaf)}) if tainted_in_store else []
+            tainted = tainted_in_store(asked[:MAX_ASKED]) if tainted_in_store else frozenset()
             for leaf in output.leaves:
-                self._take_held(leaf, places.of(leaf), brought)
+                self._take_held(leaf, places.of(leaf), brought, tainted)
         self._expose(output, places)
         self._make_room()
 
@@ -164,14 +183,17 @@ class OriginIndex:
                 for key in self._hashes(list(exact(piece))):
                     _remember(self._trust, key, places.of(leaf))
 
-    def _take_held(self, leaf: Leaf, place: int, brought: Brought) -> None:
+    def _take_held(self, leaf: Leaf, place: int, brought: Brought, tainted: frozenset[str]) -> None:
         found = {leaf.value}
         if isinstance(leaf.value, str):
             found |= {part.strip() for part in _LINES.split(leaf.value)[:2_000]}
             found |= {piece.strip(".:!?*#") for piece in PIECE.findall(leaf.value)[:5_000]}
         for value in found:
-            if value == "" or value in brought:
+            form = atom_of(value)
+            if value == "" or value in brought or form in tainted or WITHIN + form in tainted:
                 continue
+            if not self._written.isdisjoint(self._hashes([form])):
+                continue  # this task wrote it itself
             for key in self._hashes(list(exact(value))):
                 _remember(self._held, key, place)
 
@@ -264,13 +286,30 @@ class OriginIndex:
 
     # What is asked -----------------------------------------------------------------------------------------------------
 
+    def note_written(self, written: Iterable[str]) -> None:
+        """A write of this task holds values that nobody vouched for: a source that hands them back has not made them its own."""
+        self._written.update(self._hashes([form.removeprefix(WITHIN) for form in written]))
+
+    def traces(self, tool: str, arguments: Mapping[str, Plain], urls: frozenset[str], *, deep: bool) -> Iterator[Trace]:
+        """Where every leaf of a call's arguments came from.
+
+        After so many leaves encodings are not looked for, and what is not known as it stands counts as unseen.
+        """
+        count = 0
+        for argument, value in arguments.items():
+            for trace in self.trace(tool, argument, value, url=argument in urls, deep=deep and count <= MAX_DEEP):
+                count += 1
+                hasty = deep and count > MAX_DEEP and trace.kinds == {"nowhere"}
+                yield replace(trace, kinds=frozenset({"unseen"})) if hasty else trace
+
     def trace(self, tool: str, argument: str, value: Plain, *, url: bool = False, deep: bool = True) -> list[Trace]:
         """Where every leaf of one argument came from. `deep`: look for encodings too."""
         names = words_of(argument)
         if names <= {"id"}:
             names |= words_of(tool)
         return [
-            self._trace(argument, shown, path, leaf, names, url=url, deep=deep) for shown, path, leaf in argument_leaves(value, argument)
+            self._trace(argument, shown, path, leaf, names, url=url, deep=deep and count <= MAX_DEEP)
+            for count, (shown, path, leaf) in enumerate(argument_leaves(value, argument))
         ]
 
     def _trace(self, argument: str, shown: str, path: LeafPath, value: Plain, names: frozenset[str], *, url: bool, deep: bool) -> Trace:
@@ -296,6 +335,10 @@ class OriginIndex:
             if part.whole and not kinds & {"intent", "trusted"}:
                 kinds.add(part.place.kind)
                 places.append(part.place)
+        if not kinds and (built := next((part for part in parts if part.what in NAMES_SOMEBODY), None)) is not None:
+            # Built around somebody's address or secret: the model did not make that up.
+            kinds.add(built.place.kind)
+            places.append(built.place)
         return Trace(
             argument, shown, path, value, frozenset(kinds or {self._unknown}), tuple(places), held, parts, found, self.digest(whole[0])
         )  # fmt: skip
@@ -303,7 +346,7 @@ class OriginIndex:
     @property
     def _unknown(self) -> OriginKind:
         """What a value is that was not found: the model's own, as long as the index can tell."""
-        return "unseen" if self.full else "nowhere"
+        return "unseen" if self.full or self.dropped else "nowhere"
 
     def _parts(self, value: Plain, names: frozenset[str], *, deep: bool) -> Iterator[Part]:
         """The tainted values in an argument; the whole of it first, if it is one."""
@@ -322,9 +365,11 @@ class OriginIndex:
                 yield Part(name_of(form.strip()), place, way, form, whole=True)
             for piece in worth_finding(form, encoded=bool(way)):
                 own = loose(piece)
-                if own in told or own == text.strip() or self.vouched(piece):
+                if own in told or self.vouched(piece):
                     continue
-                place = self._find_atom(atom(own), ())
+                inner = [form for form in atoms([own]) if form != atom(own)]
+                place = None if own == text.strip() else self._find_atom(atom(own), ())
+                place = place or next(filter(None, (self._find_atom(form, ()) for form in inner if len(form) >= 6)), None)
                 if place is None and not way and party(piece) and len(piece) <= 200:
                     place = self._place_of(piece)
                 if place is not None:

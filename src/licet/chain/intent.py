@@ -16,6 +16,7 @@ _JOINS = frozenset("@/\\_+%&=~-")  # a value that goes on beyond one of these is
 _WORD = re.compile(r"[^\W_]+")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])")
 _PRINTED_IBAN = re.compile(r"(?<![\w-])[A-Z]{2}\d{2}(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,4})?(?![\w-])")
+_DIGITS = re.compile(r"[\d ]+")
 _GROUP = re.compile(r"[A-Z0-9]{2,5}")
 _GROUP_BEFORE = re.compile(r"(?<![\w.,-])(?:[A-Z]{2}\d{2}|[A-Z0-9]{4}) $")  # ISO 13616 prints groups of four
 _GROUP_AFTER = re.compile(r" \d{4}(?: |$|[A-Z0-9]{0,4}(?![\w-]))")
@@ -178,6 +179,8 @@ def whole_words(text: str) -> Iterator[str]:
 
 def _goes_on(turn: str, start: int, end: int) -> bool:
     """Whether groups of digits stand before or after, so that an account number is longer than this."""
+    if _DIGITS.fullmatch(turn[start:end]) and " " in turn[start:end]:
+        return re.search(r"\d $", turn[max(0, start - 2) : start]) is not None or re.match(r" \d", turn[end : end + 2]) is not None
     return _GROUP_BEFORE.search(turn[max(0, start - 12) : start]) is not None or _GROUP_AFTER.match(turn[end : end + 12]) is not None
 
 
@@ -189,6 +192,8 @@ def _free(turn: str, at: int, step: int) -> bool:
     if character.isalnum() or character in _JOINS or character == HIDDEN or unicodedata.category(character)[0] == "M":
         return False
     if unicodedata.category(character) == "Cf":
+        return False
+    if character in "!^;" and turn[at + step : at + step + 1].isalnum() and (character != ";" or "://" in turn[max(0, at - 300) : at]):
         return False
     if character in ",|":  # as in `1,000` or `a|b`
         outer, inner = turn[at + step : at + step + 1] if at + step >= 0 else "", turn[at - step : at - step + 1]

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from licet.canonical import Plain
 from licet.chain.intent import words_of
 from licet.chain.outputs import Leaf
-from licet.chain.party import is_secret, kind, party
+from licet.chain.party import addresses_in, is_secret, kind, party
 from licet.chain.text import PIECE, SHORT, atom, atoms, exact, grouped, loose, pieces, printed
 from licet.manifest.labels import LeafPath
 
+NAMES_SOMEBODY = frozenset({"an address", "a link", "an account number", "a secret"})
 WITHIN = "~"  # before the form of what merely stood in a text
 ID_WORDS = ("id", "no", "nr", "number", "#", "'")
 _WHOLE = 200  # characters; a longer leaf is kept by its words only
@@ -51,6 +52,12 @@ def store_questions(leaf: Leaf) -> list[str]:
     return out
 
 
+def held_questions(leaf: Leaf) -> list[str]:
+    """Under which forms anything within a leaf may have been written."""
+    found = [*store_forms(leaf.value, leaf.path), *written_forms(leaf.value, "", leaf.path)]
+    return [*found, *(WITHIN + form for form in found)]
+
+
 def inner_forms(value: Plain, vouched: Callable[[str], bool]) -> Iterator[str]:
     """The forms of the addresses, links and the like within a text that is written, those aside that somebody `vouched` for."""
     if isinstance(value, str):
@@ -66,7 +73,11 @@ def atom_of(value: Plain) -> str:
 
 def name_of(piece: str) -> str:
     """What a value inside a text is, in words."""
-    return kind(piece) if party(piece) else "a secret" if is_secret(piece) else "a value"
+    if party(piece):
+        return kind(piece)
+    if any(True for _ in addresses_in(piece)):
+        return "an address"
+    return "a link" if "://" in piece else "a secret" if is_secret(piece) else "a value"
 
 
 def worth_finding(text: str, *, encoded: bool) -> Iterator[str]:

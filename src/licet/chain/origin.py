@@ -51,7 +51,7 @@ class Part:
     what: str
     place: Place
     way: str = ""
-    value: str = ""
+    value: str = field(default="", repr=False)
     whole: bool = False
 
 
@@ -63,7 +63,7 @@ class Trace:
     argument: str
     leaf: str
     path: LeafPath
-    value: Plain
+    value: Plain = field(repr=False)
     kinds: frozenset[OriginKind]
     places: tuple[Place, ...] = ()
     held: tuple[Place, ...] = ()

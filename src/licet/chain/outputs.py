@@ -21,7 +21,7 @@ _COMMON_KEYS = frozenset(
     filename files from id id_ items link links message messages name note notes number owner participants recipient recipients result
     results sender status subject summary text time title to type url user value""".split()  # noqa: SIM905
 )
-MAX_YAML = 1_000_000  # characters
+MAX_YAML = 100_000  # characters; the strict reader takes two seconds for them
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
@@ -43,12 +43,12 @@ def leaves(output: Plain, labels: OutputLabels, form: Form = "object") -> list[L
     """Every value in an output that can be somebody's: no null, no boolean, no empty text; keys only where they can be content."""
     if form in ("json", "yaml"):
         parsed = _document(output, form)
-        if parsed is _NO_DOCUMENT:  # what does not parse is, all of it, of the tool's own label
-            labels = OutputLabels(labels.default, ())
+        if parsed is _NO_DOCUMENT:  # what does not parse is, all of it, of the least trusted label that it may hold
+            labels = OutputLabels(labels.lowest, ())
         else:
             output = parsed
-    elif form == "text":
-        labels = OutputLabels(labels.default, tuple((path, label) for path, label in labels.paths if path.parts is None))
+    elif isinstance(output, str) and any(path.parts is not None for path, _ in labels.paths):
+        labels = OutputLabels(labels.lowest, ())  # fields are declared, and this is one text
     walk = _Walk(labels)
     walk.visit(output, (), -1, frozenset())
     return walk.out
@@ -117,7 +117,8 @@ class _Walk:
             return
         here = crowds | {len(path)} if len(value) > 1 else crowds
         for key, item in value.items():
-            inner = (*path, key)
+            # A stranger's key that looks like our sign for an item or a key is neither.
+            inner = (*path, f"\\{key}" if key in (ITEM, KEY) else key)
             named = (*inner, KEY)
             label = self.labels.label(named)
             if label not in ("untrusted", self.labels.default):

@@ -61,7 +61,7 @@ def exact(value: Plain, *, url: bool = False) -> tuple[str, ...]:
     if url and " " not in text:
         host, slash, rest = text.partition("/")
         return _url("http", host, slash + rest, url=True)
-    compact = text.replace(" ", "").upper() if text[:2].isalpha() and len(text) < 50 else ""
+    compact = text.replace(" ", "").upper() if text.isascii() and text[:2].isalpha() and len(text) < 50 else ""
     if compact and _IBAN.fullmatch(compact) and is_iban(compact):
         return (f"t:{compact}",)
     return (f"t:{text}",)

@@ -17,7 +17,7 @@ from licet.guard.binding import Bound, ToolSignature, bind, bind_names
 from licet.guard.origins import Seen
 from licet.guard.parts import Parts
 from licet.guard.task import GuardedTask
-from licet.guard.ticket import Ticket
+from licet.guard.ticket import Ticket, asks_of
 from licet.policy import CHECKS_OF_A_CALL, Facts, Measure, Request, decide
 from licet.policy.engine import weigh
 from licet.policy.request import reason
@@ -103,6 +103,8 @@ class Judge:
                 self._p.origins.lose_sight(task)
                 ticket.seen = seen = self._p.origins.look(task, request.tool, request.plain)
             decision, facts, wanted = self._decide(tx, task, request, seen, paid=ticket.resumed)
+            if approved and decision.outcome == "ask" and (asks_of(decision) - asks_of(ticket.decision)):
+                decision = weigh([reason("approval.unavailable", "more is in question now than the person was asked"), *decision.reasons])
             if approved and decision.outcome == "ask":
                 settled = weigh(found for found in decision.reasons if found.effect != "ask")
                 decision = replace(decision, outcome="allow", judged=settled.judged)
@@ -164,7 +166,7 @@ class Judge:
             ticket.resumed = True
             # An approval holds as long as an answer may take, and not for every time that the tool is suspended.
             fresh = self._p.clock.now() <= earlier.started + self._p.approval_seconds
-            ticket.approved_before = fresh and any(found.effect == "ask" and not found.observed for found in earlier.decision.reasons)
+            ticket.approved_for = asks_of(earlier.decision) if fresh else frozenset()
         else:
             ticket.asked_until = earlier.started + self._p.approval_seconds
 
@@ -210,10 +212,16 @@ class Judge:
 
     def _effect(self, found: Reason, kinds: list[str]) -> Effect:
         """The effect of a reason: what the task kind, else the manifest, sets for its check; of several tasks the strictest."""
-        if found.effect != CHECKS[found.check].effect:
-            return found.effect  # a rule of the manifest chose it for this very case
-        chosen = [self._chosen_effect(found.check, kind) or found.effect for kind in kinds]
-        return max(chosen, key=_STRICTNESS.index)
+        default = CHECKS[found.check].effect
+        effects: list[Effect] = []
+        for kind in kinds:
+            chosen = self._chosen_effect(found.check, kind)
+            if chosen is None or found.effect == default:
+                effects.append(chosen or found.effect)
+            else:  # a rule of the manifest asks here where the check denies: what is raised is raised, and what is lowered is lowered
+                pick = max if _STRICTNESS.index(chosen) >= _STRICTNESS.index(default) else min
+                effects.append(pick(chosen, found.effect, key=_STRICTNESS.index))
+        return max(effects, key=_STRICTNESS.index)
 
     def _chosen_effect(self, check: str, kind: str) -> Effect | None:
         declared = self._p.manifest.tasks.get(kind)

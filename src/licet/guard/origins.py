@@ -162,7 +162,7 @@ class Origins:
         held, urls = self._of(task), self._compiled.urls.get(tool, frozenset())
         with held.lock:
             index = held.index
-            traces = tuple(trace for name, value in plain.items() for trace in index.trace(tool, name, value, url=name in urls, deep=deep))
+            traces = tuple(index.traces(tool, plain, urls, deep=deep))
             probed = len(held.denials) >= self._probes
             carried = index.carried(plain, self._by_value) if self._by_value else frozenset()
             return Seen(traces, index.entered, tuple(index.exposures.values()), index.full, probed, carried)
@@ -176,21 +176,28 @@ class Origins:
             StoreError: it cannot be remembered, so that the call must not run.
         """
         tool = self._manifest.tools.get(ticket.call.tool, _UNKNOWN)
-        if tool.store is None or not tool.writes or ticket.task is None:
+        if not tool.writes:
             return
         forms: dict[str, None] = {}
         # What a person was asked about, and approved, that person vouches for.
-        vouched = {found.path[0] for found in ticket.decision.reasons if found.effect == "ask" and found.path and not found.observed}
-        for trace in ticket.seen.traces if ticket.seen else ():
-            if trace.kinds & {"intent", "trusted"} or trace.leaf in vouched:
+        vouched = {found.value for found in ticket.decision.reasons if found.effect == "ask" and found.value and not found.observed}
+        index = self._of(ticket.task).index if ticket.task is not None else OriginIndex()
+        traces = ticket.seen.traces if ticket.seen else ()
+        if ticket.task is None:  # it runs only where that is observed; nobody's intent stands behind it
+            traces = tuple(index.traces(ticket.call.tool, ticket.plain, frozenset(), deep=False))
+        for trace in traces:
+            if trace.kinds & {"intent", "trusted"} or str(trace.value) in vouched:
                 continue
             forms.update(dict.fromkeys(store_forms(trace.value, trace.path, trace.argument)))
             for part in trace.parts:
-                forms.update(dict.fromkeys(written_forms(part.value, trace.argument, trace.path)))
+                if part.value not in vouched:
+                    forms.update(dict.fromkeys(written_forms(part.value, trace.argument, trace.path)))
             # What merely stands in a text counts where it comes back within a text.
-            forms.update(dict.fromkeys(inner_forms(trace.value, self._of(ticket.task).index.vouched)))
-        if forms:
-            self._store.taint(tool.store, [self._keyed(tool.store, form) for form in forms], ticket.task.id, ticket.id)
+            forms.update(dict.fromkeys(inner_forms(trace.value, lambda piece: piece in vouched or index.vouched(piece))))
+        index.note_written(forms)
+        if tool.store is not None and forms:
+            task_id = ticket.task.id if ticket.task else ""
+            self._store.taint(tool.store, [self._keyed(tool.store, form) for form in forms], task_id, ticket.id)
 
     def saw(self, ticket: Ticket, plain: Plain, *, failed: bool = False) -> str:
         """An output, or a part of one, reached the agent; `failed`: it is the text of an error, which has no fields.
@@ -204,8 +211,8 @@ class Origins:
         labels = self._compiled.labels.get(name)
         form: Form = "text" if failed else tool.format
         found = leaves(plain, labels, form) if labels else leaves(plain, OutputLabels("untrusted", ()))
-        if ticket.saw_untrusted:
-            # What a sub-agent answers carries the labels of all that it saw.
+        if ticket.saw_untrusted or failed:
+            # An error quotes what the far side said. What a sub-agent answers carries the labels of all that it saw.
             found = [Leaf(leaf.path, leaf.value, lower(leaf.label, "untrusted"), leaf.record) for leaf in found]
         held = self._of(ticket.task)
         traces = ticket.seen.traces if ticket.seen else ()
@@ -221,10 +228,24 @@ class Origins:
             index.observe(output, (lambda asked: self._remembered(tool.store, asked)) if tool.store else None)
             if any(leaf.label == "untrusted" for leaf in found):
                 ticket.note_untrusted()
+        self._reveal_around(ticket, output)
+        with held.lock:
             if index.full and not held.told_full:
                 held.told_full = True
                 return f"the origin index of this task is full ({self._max_atoms} values): no field counts as trusted any more"
         return ""
+
+    def _reveal_around(self, ticket: Ticket, output: Output) -> None:
+        """A tool that works in a task of its own has shown what it reveals to the task that called it too."""
+        root = ticket.task.record.root if ticket.task else ""
+        outer = ticket.within or ticket.joins
+        while outer is not None and output.reveals:
+            if outer.task is not None and outer.task.record.root != root:
+                held = self._of(outer.task)
+                with held.lock:
+                    for _ in range(2):  # of nobody's record there
+                        held.index.observe(Output(outer.seq, outer.id, outer.call.tool, [], reveals=output.reveals))
+            outer = outer.within or outer.joins
 
     def denied(self, ticket: Ticket) -> str:
         """A call was denied. After so many different denials of origin or flow the answer is a sentence, once; else it is empty."""

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 State = Literal["asked", "open", "running", "ended"]
 
 
+def asks_of(decision: Decision) -> frozenset[tuple[str, tuple[str, ...]]]:
+    """What a decision asks a person about: each check with its path."""
+    return frozenset((found.check, found.path) for found in decision.reasons if found.effect == "ask" and not found.observed)
+
+
 @dataclass(frozen=True, slots=True)
 class CurrentCall:
     """The guarded call that is running: for a tool that wants to send its token on."""
@@ -59,7 +64,7 @@ class Ticket:
         self.seen: Seen | None = None  # where the arguments came from, when they were judged
         self.within: Ticket | None = None  # the call in which this one is made
         self.saw_untrusted = False  # a call made within this one was shown untrusted content
-        self.approved_before = False  # and a person had approved it
+        self.approved_for: frozenset[tuple[str, tuple[str, ...]]] = frozenset()  # and what a person had approved of it
         self._bound = bound
         self._token: CallToken | None = None
         self._span: CallSpan | None = None
@@ -91,6 +96,12 @@ class Ticket:
     def arguments(self) -> Mapping[str, Plain]:
         """The arguments as they were judged, as JSON: a copy, so that changing what is shown changes nothing that runs."""
         return copy.deepcopy(dict(self._bound.plain)) if self._bound else {}
+
+    @property
+    def approved_before(self) -> bool:
+        """Whether all that is in question now was approved before the tool was suspended."""
+        asked = asks_of(self.decision)
+        return bool(asked) and asked <= self.approved_for
 
     @property
     def plain(self) -> Mapping[str, Plain]:

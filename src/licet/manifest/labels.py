@@ -232,6 +232,11 @@ class OutputLabels:
                 self._known[leaf] = known
         return known
 
+    @property
+    def lowest(self) -> Label:
+        """What counts where fields cannot be told apart: the least trusted of all that the tool's output may hold."""
+        return min((self.default, *(label for _, label in self.paths)), key=_RANK.__getitem__)
+
     def wild(self, leaf: LeafPath) -> frozenset[int]:
         """At which places of the leaf's path the path that labels it says `*`."""
         found = [path for path, label in self.paths if path.parts is not None and path.matches(leaf) and label == self.label(leaf)]

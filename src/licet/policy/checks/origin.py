@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from licet.chain.intent import words_of
+from licet.chain.keys import NAMES_SOMEBODY
 from licet.chain.origin import Place, Trace
 from licet.chain.party import kind
 from licet.chain.text import exact
@@ -85,7 +86,7 @@ def content(request: Request, facts: Facts) -> Iterator[Reason]:
             continue
         for part in trace.parts:
             key = (trace.leaf, part.what, str(part.place))
-            if part.what not in _SENSITIVE or part.place.kind not in ("untrusted", "unseen") or key in told or len(told) >= MAX_NAMED:
+            if part.what not in NAMES_SOMEBODY or part.place.kind not in ("untrusted", "unseen") or key in told or len(told) >= MAX_NAMED:
                 continue
             if part.whole and trace.kinds & {"intent", "trusted"}:
                 continue
@@ -100,9 +101,6 @@ def probing(request: Request, facts: Facts) -> Iterator[Reason]:
     tool = facts.tool(request.tool)
     if facts.probed and tool is not None and (tool.writes or tool.leaves):
         yield reason("origin.probing", "many different calls of this task were denied for the origin of their values", (request.tool,))
-
-
-_SENSITIVE = frozenset({"an address", "a link", "an account number", "a secret"})
 
 
 def _holds(trace: Trace, rule: OriginRule) -> bool:
