@@ -49,7 +49,10 @@ _LINES = re.compile(r"[\n\r\t,;]|: ")
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One output, or one text that entered: what the index is told of it. `brought` are the argument leaves of the call itself."""
+    """One output, or one text that entered: what the index is told of it. `brought` are the argument leaves of the call itself.
+
+    `asked_by` is the counterpart's own address, where the call had nothing else to look for and the output is one record.
+    """
 
     seq: int
     call_id: str
@@ -64,6 +67,7 @@ class Output:
     names: frozenset[str] = frozenset()
     something: bool = True
     kept: frozenset[str] = frozenset()
+    asked_by: tuple[Plain, ...] = ()
 
 
 class OriginIndex:
@@ -202,13 +206,20 @@ class OriginIndex:
         for label in output.reveals if output.something else ():
             if label in output.kept:
                 self._keep(label, output.leaves)
+            here = self._places[places.of(Leaf((), "", "untrusted", -1))]
             seen = self.exposures.get(label)
             if seen is None:
-                first = output.leaves[0] if output.leaves else Leaf((), "", "untrusted", -1)
-                seen = self.exposures[label] = Exposure(label, self._places[places.of(first)])
-            seen.outputs += 1
+                seen = self.exposures[label] = Exposure(label, here, here, self._owners(output))
+            else:
+                seen.latest, seen.owners = here, seen.owners & self._owners(output)
             if len(seen.calls) < 3:
                 seen.calls.add(output.call_id)
+
+    def _owners(self, output: Output) -> frozenset[int]:
+        """The counterparts whose record this output is, and of nobody else."""
+        own = [leaf.value for leaf in output.leaves if leaf.label == "counterpart" and leaf.alone]
+        keys = {key for value in (*own, *output.asked_by) for key in self._hashes(list(exact(value)))}
+        return frozenset(keys & self._counterparts.keys())
 
     def _keep(self, label: str, leaves: list[Leaf]) -> None:
         known = self._revealed.setdefault(label, set())
@@ -339,9 +350,9 @@ class OriginIndex:
             # Built around somebody's address or secret: the model did not make that up.
             kinds.add(built.place.kind)
             places.append(built.place)
-        return Trace(
-            argument, shown, path, value, frozenset(kinds or {self._unknown}), tuple(places), held, parts, found, self.digest(whole[0])
-        )  # fmt: skip
+        owns = frozenset(label for label, seen in self.exposures.items() if not seen.owners.isdisjoint(keys))
+        known = frozenset(kinds or {self._unknown})
+        return Trace(argument, shown, path, value, known, tuple(places), held, parts, found, self.digest(whole[0]), owns)
 
     @property
     def _unknown(self) -> OriginKind:

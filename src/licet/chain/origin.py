@@ -71,6 +71,8 @@ class Trace:
     party: str = ""
     digest: str = ""
 
+    owns: frozenset[str] = frozenset()  # labels of which all that was revealed is this counterpart's own
+
     @property
     def is_key(self) -> bool:
         """Whether it is a key of an object, and not a value."""
@@ -93,7 +95,8 @@ class Trace:
 
     def endorsed(self, term: Endorsement) -> Place | None:
         """Where the endorsed source held the value."""
-        for place in (*self.places, *self.held):
+        # An untrusted place endorses nothing by itself: what the call brought, or the task wrote there, is not among the held.
+        for place in (*(place for place in self.places if place.label != "untrusted"), *self.held):
             if place.tool == term.tool and term.path.matches(place.path) and (term.argument is None or term.argument in place.named):
                 return place
         return None
@@ -112,14 +115,14 @@ _ORDER: tuple[OriginKind, ...] = ("intent", "trusted", "counterpart", "untrusted
 
 @dataclass(slots=True)
 class Exposure:
-    """One label that a task has been shown: by which call first, and by which calls and records in all."""
+    """One label that a task has been shown: first where, last where, by which calls, and whose record it is.
+
+    `owners` are the counterparts (keyed hashes) to whom all that was revealed belongs: those of the one record that an output shows, or
+    the counterpart by whose own address alone it was looked up. Each further output leaves only those that it has in common.
+    """
 
     label: str
     first: Place
+    latest: Place
+    owners: frozenset[int]
     calls: set[str] = field(default_factory=set)
-    outputs: int = 0
-
-    @property
-    def sole(self) -> bool:
-        """Whether one output of one call revealed it, and nothing since."""
-        return self.outputs == 1

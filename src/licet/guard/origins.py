@@ -223,7 +223,7 @@ class Origins:
                 ticket.seq, ticket.id, name, found, brought, tuple(tool.reveals or ()),
                 any(trace.anchored for trace in traces if trace.value is not None), index.named(name, ticket.plain),
                 name in self._compiled.endorsed_tools, ticket.task.id, labels.names if labels else frozenset(),
-                plain not in (None, "", [], {}), self._by_value,
+                plain not in (None, "", [], {}), self._by_value, _asked_by(traces, plain),
             )  # fmt: skip
             index.observe(output, (lambda asked: self._remembered(tool.store, asked)) if tool.store else None)
             if any(leaf.label == "untrusted" for leaf in found):
@@ -281,6 +281,22 @@ class Origins:
 
     def _keyed(self, store: str, form: str) -> str:
         return hmac.new(self._secret, f"{store}\0{form}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]
+
+
+def _asked_by(traces: Sequence[Trace], plain: Plain) -> tuple[Plain, ...]:
+    """The counterpart's address, if a call looked for nothing else and was answered with one record."""
+    told = [trace for trace in traces if trace.value is not None and trace.value != ""]
+    if len(told) != 1 or "counterpart" not in told[0].kinds or not _is_one_record(plain):
+        return ()
+    return (told[0].value,)
+
+
+def _is_one_record(plain: Plain) -> bool:
+    if isinstance(plain, dict):
+        return all(_is_one_record(item) for item in plain.values())
+    if isinstance(plain, list):
+        return (len(plain) < 2 or not any(isinstance(item, (dict, list)) for item in plain)) and all(map(_is_one_record, plain))
+    return True
 
 
 def _root(task: GuardedTask) -> GuardedTask:

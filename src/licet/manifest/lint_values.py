@@ -5,6 +5,7 @@ Nothing here forbids anything; each message says what to write, and a manifest i
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator
 
@@ -207,14 +208,11 @@ def _stores(manifest: Manifest) -> Iterator[Rule]:
         if tool.store is not None:
             stores.setdefault(tool.store, []).append(name)
     for store, tools in stores.items():
-        writing = [name for name in tools if manifest.tools[name].writes]
-        path: Path = ("tools", tools[0], "store")
-        if not writing:
-            why = f"no declared tool writes into `{store}`, so that nothing of it is remembered"
-            yield warn(path, why, f"say `store: {store}` of the tools that write there, or take it out", "store-alone")
-        elif len(tools) == 1:
-            why = f"no other tool names `{store}`, so that what is written there is never looked for"
-            yield warn(path, why, f"say `store: {store}` of the tools that read there, or take it out", "store-alone")
+        # A place that one tool alone uses may well be so; one that is almost called like another is a slip of the pen.
+        close = difflib.get_close_matches(store, [other for other in stores if other != store], n=1, cutoff=0.8)
+        if len(tools) == 1 and close:
+            why = f"no other tool names `{store}`, and there is a store `{close[0]}`"
+            yield warn(("tools", tools[0], "store"), why, f"did you mean `{close[0]}`?", "store-alone")
 
 
 def _lowered(manifest: Manifest) -> Iterator[Rule]:

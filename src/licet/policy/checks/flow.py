@@ -14,20 +14,36 @@ from licet.records import Reason
 
 
 def egress(request: Request, facts: Facts) -> Iterator[Reason]:
-    """The built-in flow: what was revealed leaves only to a destination from the intent or a trusted field, or to the counterpart of the
-    very call that revealed it. A source that the argument's own rule names counts too; what asks there has asked."""
+    """The built-in flow: what was revealed leaves only to a destination from the intent or a trusted field, or to the counterpart to whom
+    all of it belongs. Where the argument's own rule lets a person endorse the destination, the same person is asked about this."""
     tool = facts.tool(request.tool)
     if tool is None or not tool.leaves or not facts.exposures:
         return
     names = destinations_of(request.tool, facts)
     going = [trace for trace in facts.traces if trace.argument in names and trace.value is not None and exact(trace.value)]
     for exposure in facts.exposures:
-        bad = next((trace for trace in going if not _may_receive(trace, exposure, request, facts)), None)
-        if bad is None and (going or (tool.audience is not None and not names)):
+        bad = [trace for trace in going if not _may_receive(trace, exposure)]
+        if not bad and (going or (tool.audience is not None and not names)):
             continue  # with an audience and nobody else named, it goes to the service that the manifest names
-        where = f"`{bad.leaf}` is from neither the intent nor a trusted field" if bad else "no argument says who receives"
-        sentence = f"`{exposure.label}` was revealed by {exposure.first}, `{request.tool}` leaves our control, and {where}"
-        yield reason("flow.egress", sentence, _path(exposure, request, bad))
+        asks = bool(bad) and all(_asked_about(trace, request, facts) for trace in bad)
+        worst = bad[0] if bad else None
+        sentence = f"`{exposure.label}` was revealed by {_by(exposure, worst)}, `{request.tool}` leaves our control, and {_whose(worst)}"
+        yield reason("flow.egress", sentence, _path(exposure, request, worst), "ask" if asks else None)
+
+
+def _whose(bad: Trace | None) -> str:
+    if bad is None:
+        return "no argument says who receives"
+    if "counterpart" in bad.kinds:
+        return f"`{bad.leaf}` is a counterpart, who may receive his own record only"
+    return f"`{bad.leaf}` is from neither the intent nor a trusted field, nor the counterpart whose record it is"
+
+
+def _by(exposure: Exposure, bad: Trace | None) -> str:
+    """The call that revealed it; to a counterpart of the first, the one that revealed something else."""
+    own = bad is not None and any(place.call_id == exposure.first.call_id for place in bad.places)
+    place = exposure.latest if own else exposure.first
+    return f"`{place.tool}` (call {place.seq})" if place.tool else str(place)
 
 
 def declared(request: Request, facts: Facts) -> Iterator[Reason]:
@@ -44,7 +60,7 @@ def declared(request: Request, facts: Facts) -> Iterator[Reason]:
         if flow.unless is not None and going and all(_excepted(trace, flow, exposure) for trace in going):
             continue
         but = f" unless its destination is from {' or '.join(flow.unless.destination)}" if flow.unless else ""
-        sentence = f"`{exposure.label}` was revealed by {exposure.first}, and may not reach `{request.tool}` ({flow.to}){but}"
+        sentence = f"`{exposure.label}` was revealed by {_by(exposure, None)}, and may not reach `{request.tool}` ({flow.to}){but}"
         yield reason("flow.declared", sentence, _path(exposure, request, None), flow.then)
 
 
@@ -68,21 +84,19 @@ def _carries(exposure: Exposure, facts: Facts) -> bool:
     )
 
 
-def _may_receive(trace: Trace, exposure: Exposure, request: Request, facts: Facts) -> bool:
-    if trace.kinds & {"intent", "trusted"} or _own_counterpart(trace, exposure):
-        return True
-    return any(trace.endorsed(term) is not None for rule in rules_of(request.tool, trace, facts) for term in rule.endorsements)
+def _may_receive(trace: Trace, exposure: Exposure) -> bool:
+    return bool(trace.kinds & {"intent", "trusted"}) or ("counterpart" in trace.kinds and exposure.label in trace.owns)
+
+
+def _asked_about(trace: Trace, request: Request, facts: Facts) -> bool:
+    """Whether the argument's own rule has a person confirm this very value."""
+    rules = list(rules_of(request.tool, trace, facts))
+    return any(trace.allows(rule.ask) is not None and trace.allows(rule.allowed) is None for rule in rules)
 
 
 def _excepted(trace: Trace, flow: Flow, exposure: Exposure) -> bool:
     words = flow.unless.destination if flow.unless else ()
-    return any(word in trace.kinds and (word != "counterpart" or _own_counterpart(trace, exposure)) for word in words)
-
-
-def _own_counterpart(trace: Trace, exposure: Exposure) -> bool:
-    """Whether this is the address of the record that revealed it: the only call that did, and the only record in it."""
-    own = any(place.kind == "counterpart" and place.call_id in exposure.calls and place.sole for place in trace.places)
-    return own and exposure.sole
+    return any(word in trace.kinds and (word != "counterpart" or exposure.label in trace.owns) for word in words)
 
 
 def _path(exposure: Exposure, request: Request, bad: Trace | None) -> tuple[str, ...]:
