@@ -113,7 +113,7 @@ def _table(found: Reach) -> None:
 def _shown(level: Level) -> output.Painted:
     """A level in words, padded to a column; the colour takes no room."""
     painted = output.paint(IN_WORDS[level], "red" if level == "free" else "green" if level in ("intent", "never") else "yellow")
-    return output.Painted(painted + " " * (26 - len(IN_WORDS[level])))
+    return output.Painted(painted + " " * (28 - len(IN_WORDS[level])))
 
 
 def _launderings(found: Reach) -> None:

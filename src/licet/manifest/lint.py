@@ -80,6 +80,8 @@ def _unlimited(manifest: Manifest) -> Iterator[Rule]:
             tool = manifest.tools[name]
             rules = (*tool.arguments.values(), *grant.arguments.values())
             # What is said of no argument that is declared is told once, at the tool.
+            if grant.at_most is not None or grant.ask:
+                continue
             if tool.writes and not any(rule.limits() for rule in rules) and says_nothing(rules) and not arguments_of(manifest, name):
                 why = f"a tool with `{tool.access or 'write'}` access is granted, and nothing limits its arguments"
                 yield warn(("tasks", kind, "tools", name), why, "limit them under `arguments:`, here or under `tools:`", "unlimited")

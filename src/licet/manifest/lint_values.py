@@ -196,9 +196,10 @@ def _by_path(manifest: Manifest) -> Iterator[tuple[Path, Argument]]:
 def _made_up(manifest: Manifest) -> Iterator[Rule]:
     for path, name, rule in origins(manifest):
         tool = manifest.tools[name] if name in manifest.tools else Tool()
-        if "nowhere" in rule.allowed and (tool.writes or tool.leaves):
-            why = "with `nowhere` the model may make the value up, and so may whoever has turned it"
-            fix = "take `nowhere` out, or write it under `ask:`; if any text will do, say `content: true` in place of `origin`"
+        # A name for a new file may well be made up; whom it goes to may not.
+        if "nowhere" in rule.allowed and _is_party(str(path[-2]), []) and (tool.writes or tool.leaves):
+            why = "with `nowhere` the model may make up who receives, and so may whoever has turned it"
+            fix = "take `nowhere` out, or write it under `ask:`"
             yield warn(path, why, fix, "from-nowhere")
 
 
