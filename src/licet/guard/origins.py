@@ -292,11 +292,17 @@ def _asked_by(traces: Sequence[Trace], plain: Plain) -> tuple[Plain, ...]:
 
 
 def _is_one_record(plain: Plain) -> bool:
-    if isinstance(plain, dict):
-        return all(_is_one_record(item) for item in plain.values())
+    """A flat record, or a list of one: a text, a mapping of records or a longer list may tell of others."""
     if isinstance(plain, list):
-        return (len(plain) < 2 or not any(isinstance(item, (dict, list)) for item in plain)) and all(map(_is_one_record, plain))
-    return True
+        return len(plain) == 1 and isinstance(plain[0], dict) and _is_one_record(plain[0])
+    if not isinstance(plain, dict):
+        return False
+    inner = [item for item in plain.values() if isinstance(item, (dict, list))]
+    return not inner or (len(inner) == 1 and not any(isinstance(item, (dict, list)) for item in _items(inner[0])))
+
+
+def _items(container: Plain) -> list[Plain]:
+    return list(container.values()) if isinstance(container, dict) else container if isinstance(container, list) else []
 
 
 def _root(task: GuardedTask) -> GuardedTask:

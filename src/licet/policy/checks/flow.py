@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from licet.chain.origin import Exposure, Trace
 from licet.chain.text import exact
 from licet.manifest import Tool
+from licet.manifest.labels import RECEIVERS
 from licet.manifest.models import Flow
 from licet.policy.request import Facts, Request, reason
 from licet.policy.rules import destinations_of, rules_of
@@ -20,7 +21,7 @@ def egress(request: Request, facts: Facts) -> Iterator[Reason]:
     if tool is None or not tool.leaves or not facts.exposures:
         return
     names = destinations_of(request.tool, facts)
-    going = [trace for trace in facts.traces if trace.argument in names and trace.value is not None and exact(trace.value)]
+    going = _going(facts, names)
     for exposure in facts.exposures:
         bad = [trace for trace in going if not _may_receive(trace, exposure)]
         if not bad and (going or (tool.audience is not None and not names)):
@@ -29,6 +30,12 @@ def egress(request: Request, facts: Facts) -> Iterator[Reason]:
         worst = bad[0] if bad else None
         sentence = f"`{exposure.label}` was revealed by {_by(exposure, worst)}, `{request.tool}` leaves our control, and {_whose(worst)}"
         yield reason("flow.egress", sentence, _path(exposure, request, worst), "ask" if asks else None)
+
+
+def _going(facts: Facts, names: frozenset[str]) -> list[Trace]:
+    """The values that name who receives, those within an argument too that are called as receivers are."""
+    named = (trace for trace in facts.traces if trace.argument in names or not RECEIVERS.isdisjoint(trace.path))
+    return [trace for trace in named if not trace.is_key and trace.value is not None and exact(trace.value)]
 
 
 def _whose(bad: Trace | None) -> str:
@@ -52,7 +59,7 @@ def declared(request: Request, facts: Facts) -> Iterator[Reason]:
     if tool is None:
         return
     names = destinations_of(request.tool, facts)
-    going = [trace for trace in facts.traces if trace.argument in names and trace.value is not None and exact(trace.value)]
+    going = _going(facts, names)
     for flow in facts.manifest.flows:
         exposure = next((seen for seen in facts.exposures if seen.label == flow.source), None)
         if exposure is None or not _reaches(flow, request.tool, tool) or (flow.by == "value" and not _carries(exposure, facts)):
