@@ -444,7 +444,7 @@ class _Places:
                 output.anchored or self._anchored.get(leaf.record, False), output.named, output.task_id,
             )  # fmt: skip
             known = self._known[key] = len(self._index._places)
-            self._index._places.append(place if label is None else replace(place, label="untrusted"))
+            self._index._places.append(place if label is None else replace(place, label="untrusted", stored=True))
         return known
 
 

@@ -31,6 +31,7 @@ class Place:
     anchored: bool = False
     named: frozenset[str] = frozenset()
     task_id: str = ""
+    stored: bool = False  # a guarded task wrote it there, and had it from neither the intent nor a trusted field
 
     @property
     def kind(self) -> OriginKind:
@@ -41,7 +42,8 @@ class Place:
         if not self.tool:
             return "model input that no guarded call made (unseen)"
         what = f"`{self.shown}` of" if self.path else "the output of"
-        return f"{what} `{self.tool}` (call {self.seq}, {self.label})"
+        label = f"{self.label}: a task wrote it into that store" if self.stored else self.label
+        return f"{what} `{self.tool}` (call {self.seq}, {label})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,8 @@ _TEXTS = _list("""
 """)
 _CONTENTS = _list("""
     article attachment browse browser chat comment content conversation document email feed file html inbox internet mail message news note
-    page post review text thread ticket transcript tweet url web webpage website wiki issue case feedback reply request order enquiry inquiry
+    page post review text thread ticket transcript tweet url web webpage website wiki
+    issue case feedback reply request order enquiry inquiry incident
 """)
 _IDS = _list("code id ids key no number ref reference uid uuid")
 _NAMING = _IDS | _list("handle list name")

@@ -70,6 +70,7 @@ class Origins:
     def __init__(self, manifest: Manifest, compiled: CompiledManifest, store: Store, secret: bytes, *, values: int, probes: int) -> None:
         self._manifest, self._compiled, self._store, self._secret = manifest, compiled, store, secret
         self._max_atoms, self._probes = values, probes
+        self._fitting: set[str] = set()  # tools of which a declared field was found, or of which it was told that none is
         self._by_value = frozenset(flow.source for flow in manifest.flows if flow.by == "value")
         self._trees: dict[str, _Held] = {}
         self._lock = threading.Lock()
@@ -230,6 +231,8 @@ class Origins:
                 ticket.note_untrusted()
         self._reveal_around(ticket, output)
         with held.lock:
+            if plain not in (None, "", [], {}) and not failed and (told := self._misfit(name, labels, found)):
+                return told
             if index.full and not held.told_full:
                 held.told_full = True
                 return f"the origin index of this task is full ({self._max_atoms} values): no field counts as trusted any more"
@@ -246,6 +249,21 @@ class Origins:
                     for _ in range(2):  # of nobody's record there
                         held.index.observe(Output(outer.seq, outer.id, outer.call.tool, [], reveals=output.reveals))
             outer = outer.within or outer.joins
+
+    def _misfit(self, name: str, labels: OutputLabels | None, found: Sequence[Leaf]) -> str:
+        """A sentence, once, if no declared field of a tool names anything in what it returned: then no label ever applies."""
+        declared = [path for path, _ in labels.paths if path.parts is not None] if labels else []
+        if name in self._fitting or not declared:
+            return ""
+        self._fitting.add(name)
+        if any(path.matches(leaf.path) for leaf in found for path in declared):
+            return ""
+        form = (
+            "which is one text: say `format: json` or `yaml` if it is that"
+            if [leaf.path for leaf in found] == [()]
+            else "by the paths it has"
+        )
+        return f"`fields:` of `{name}` name nothing in what it returned ({form}), so that all of it is untrusted"
 
     def denied(self, ticket: Ticket) -> str:
         """A call was denied. After so many different denials of origin or flow the answer is a sentence, once; else it is empty."""

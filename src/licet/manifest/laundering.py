@@ -13,7 +13,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from licet.manifest.choices import Choice, World, trusted_paths
+from licet.manifest.choices import Choice, World, trusted_paths, types_of
 from licet.manifest.models import Manifest, Tool
 
 State = Literal["open", "remembered", "unknown"]
@@ -32,6 +32,8 @@ _SMALL = frozenset({
     "most", "my", "new", "next", "of", "one", "or", "recent", "the"
 })  # fmt: skip
 _TURNS = frozenset({"as", "at", "by", "for", "from", "in", "into", "on", "to", "using", "via", "with"})
+
+_NO_TEXT = frozenset({"integer", "number", "boolean"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,13 @@ def _writers(manifest: Manifest, worlds: Mapping[str, World]) -> Iterator[tuple[
             yield name, "its arguments"
         rules = (tool.arguments, *(world.grants[name].arguments for world in granting if name in world.grants))
         content = {argument for found in rules for argument, rule in found.items() if rule.content}
-        taking = [choice for choice in choices if not choice.closed and choice.level in ("free", "counterpart", "endorsed", "declared")]
+        # What must be a number or a yes or no carries no address back.
+        numbers = {argument for found in rules for argument, rule in found.items() if types_of(rule) and types_of(rule) <= _NO_TEXT}
+        taking = [
+            choice
+            for choice in choices
+            if not choice.closed and choice.level in ("free", "counterpart", "endorsed", "declared") and choice.argument not in numbers
+        ]
         if taking:
             yield name, min(taking, key=lambda choice: choice.argument not in content).argument
 

@@ -10,6 +10,7 @@ from licet.policy.checks import chain, credential, environment, flow, guard_self
 from licet.policy.request import Facts, Request, reason
 from licet.records import Decision, Effect, Outcome, Reason
 
+_WEIGHT: dict[Effect, int] = {"deny": 0, "ask": 1, "flag": 2}
 RequestT = TypeVar("RequestT")
 FactsT = TypeVar("FactsT")
 
@@ -67,8 +68,8 @@ def decide(
 
 
 def weigh(reasons: Iterable[Reason], errors: Iterable[str] = ()) -> Decision:
-    """The decision that follows from the reasons: deny over ask over allow."""
-    kept = tuple(reasons)
+    """The decision that follows from the reasons: deny over ask over allow. What weighs most stands first."""
+    kept = tuple(sorted(reasons, key=lambda found: (found.observed, _WEIGHT[found.effect])))
     enforced = _outcome(found for found in kept if not found.observed)
     return Decision(enforced, kept, _outcome(kept), tuple(errors))
 
