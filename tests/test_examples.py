@@ -49,8 +49,10 @@ def test_the_demo_says_what_it_shows(tmp_path: Path) -> None:
     assert "the answer arrived at ada@okafor.example" in unguarded
     assert "nothing arrived at archive@collector.example" in guarded
     assert "the answer arrived at ada@okafor.example" in guarded
-    assert guarded.count("BLOCKED") == 1
-    assert guarded.count("Denied (origin.argument)") == guarded.count("Denied (") == 1
+    assert guarded.count("BLOCKED") == 2
+    assert guarded.count("      Denied (scope.argument): `find_customers` did not run") == 1  # the whole list is nobody's to look up
+    assert guarded.count("      Denied (origin.argument): `send_email` did not run") == 1
+    assert guarded.count("      Denied (") == 2
     assert "came from `text` of" in guarded
     assert "the ledger is whole" in guarded
     assert "verified the token" in guarded

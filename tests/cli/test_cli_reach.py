@@ -53,7 +53,7 @@ def test_the_table_says_how_far_and_by_which_calls(manifest: str, capsys: Captur
     """Each effect with its arguments, its bounds and the cheapest path; each label with its receiver; each laundering path."""
     assert main(["reach", manifest, "--task", "answer"]) == 0
     out = capsys.readouterr().out
-    assert "among trusted values      note (write; at most 2 calls)\n    by read_ticket -> note\n" in out
+    assert "among trusted values        note (write; at most 2 calls)\n    by read_ticket -> note\n" in out
     assert "      text                 freely\n      ticket               among trusted values: read_ticket:id\n" in out
     assert "customer-data by send_email (`to` from read_ticket:id), by read_ticket -> send_email\n" in out
     assert "note(text) -> read_ticket:id -> note(ticket) (store crm)\n" in out
@@ -65,7 +65,7 @@ def test_it_fails_on_what_is_free_only_when_asked(manifest: str, capsys: Capture
     assert main(["reach", manifest, "--task", "tidy"]) == 0
     assert main(["reach", manifest, "--task", "tidy", "--fail-on", "free"]) == 1
     assert main(["reach", manifest, "--task", "answer", "--fail-on", "free"]) == 0
-    assert "freely                    wipe (write)\n    by wipe\n" in capsys.readouterr().out
+    assert "freely                      wipe (write)\n    by wipe\n" in capsys.readouterr().out
 
 
 def test_json_carries_the_same_and_the_graph(manifest: str, capsys: Captured) -> None:

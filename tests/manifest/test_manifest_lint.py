@@ -20,8 +20,7 @@ LINTS = [
      "never-granted", "warning", "tools.other", "no task kind"),
     ("tasks:\n", "tasks:\n  spare: {intent: Nothing yet, ttl: 1m, tools: {read_ticket: {}}}\n",
      "no-agent", "warning", "tasks.spare", "no agent"),
-    ("    arguments: {to: {type: string}, body: {maxLength: 500}}\n", "",
-     "unlimited", "warning", "tasks.answer.tools.send_email", "`write`"),
+    ("access: read, ", "access: write, ", "unlimited", "warning", "tasks.answer.tools.read_ticket", "`write`"),
     ("2027-01-31", "2026-11-21", "expired", "warning", "credentials.crm.expires", "2026-11-21"),
     ("2027-01-31", "2027-01-31, revoked: 2026-11-01", "revoked", "warning", "credentials.crm.revoked", "2026-11-01"),
     ("2027-01-31", "2027-01-31, rotate_every: 90d", "rotation-unknown", "warning", "credentials.crm.rotate_every", "nobody can tell"),
@@ -73,6 +72,14 @@ def test_an_argument_that_looks_like_a_party_is_named() -> None:
 def test_what_is_well_is_not_told(old: str, new: str) -> None:
     """A lint that cries without need is switched off in the reader's head."""
     assert _codes(changed(old, new)) == ["no-origin"]
+
+
+@pytest.mark.parametrize("limit", ["at_most: 2", "ask: true"])
+def test_a_grant_that_counts_or_asks_is_limited(limit: str) -> None:
+    """A tool without arguments can have no other limit."""
+    text = changed("access: read, ", "access: write, ")
+    assert "unlimited" in _codes(text)
+    assert "unlimited" not in _codes(text.replace("read_ticket: {}", f"read_ticket: {{{limit}}}"))
 
 
 def test_admin_outside_production_is_no_doubt() -> None:

@@ -152,13 +152,13 @@ TOLD = [
     ("required: true}, text: {content: true}}", "required: true}, replyTo: {}, text: {content: true}}",
      ("no-origin", "tools.note", "nothing says where `replyTo` must come from")),
     ("from: [intent, trusted], ask: [counterpart, 'read", "from: [intent, trusted, nowhere], ask: [counterpart, 'read",
-     ("from-nowhere", "tools.send_email.arguments.to.origin", "the model may make the value up")),
+     ("from-nowhere", "tools.send_email.arguments.to.origin", "the model may make up who receives")),
     ("required: true}, text: {content: true}}", "required: true}, urgent: {type: boolean, origin: [intent]}, text: {content: true}}",
      ("origin-never", "tools.note.arguments.urgent.origin", "every call with this argument is refused")),
     ("    reveals: [customer-data]\n    store: crm", "    reveals: [customer-data]\n    format: text\n    store: crm",
      ("fields-of-text", "tools.read_ticket.fields", "`lines[].sku` can never hold")),
     ("ttl: 10m", "ttl: 10m\n    checks: {origin.argument: {then: flag}}", ("lowered", "tasks.answer.checks.origin.argument.then", "only notes")),
-    ("body: {content: true}}\ntasks", "body: {content: true}}\n    store: sent\ntasks", ("store-alone", "tools.send_email.store", "never looked for")),
+    ("body: {content: true}}\ntasks", "body: {content: true}}\n    store: crms\ntasks", ("store-alone", "tools.send_email.store", "did you mean `crm`?")),
 ]  # fmt: skip
 
 
@@ -169,6 +169,18 @@ def test_each_gap_is_told_once_with_what_to_write(old: str, new: str, expected: 
     assert (code, severity, key) == (expected[0], "warning", expected[1])
     assert expected[2] in sentence
     assert "; " in sentence  # what to write
+
+
+@pytest.mark.parametrize(
+    "old,new",
+    [
+        ("body: {content: true}}\ntasks", "body: {content: true}}\n    store: sent\ntasks"),  # a place of its own
+        ("ticket: {type: integer, origin: [intent, trusted]", "ticket: {type: integer, origin: [intent, trusted, nowhere]"),  # names nobody
+    ],
+)
+def test_what_may_well_be_meant_is_not_told(old: str, new: str) -> None:
+    """A warning that nobody can meet is not read."""
+    assert problems(changed(old, new)) == []
 
 
 def test_a_tool_that_says_nothing_of_its_output_is_named_only_where_trusted_values_are_needed() -> None:
