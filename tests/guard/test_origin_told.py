@@ -65,9 +65,10 @@ def test_a_value_that_a_task_wrote_into_a_store_says_so_when_it_comes_back(guard
     send = guard.wrap(lambda to: "sent", name="send")
     with task(guard):
         note(mail="eve@evil.example")
-    with task(guard), pytest.raises(Denied) as denied:
+    with task(guard):
         find()
-        send(to="eve@evil.example")
+        with pytest.raises(Denied) as denied:
+            send(to="eve@evil.example")
     assert "a task wrote it into that store" in denied.value.decision.reasons[0].sentence
 
 

@@ -258,12 +258,9 @@ class Origins:
         self._fitting.add(name)
         if any(path.matches(leaf.path) for leaf in found for path in declared):
             return ""
-        form = (
-            "which is one text: say `format: json` or `yaml` if it is that"
-            if [leaf.path for leaf in found] == [()]
-            else "by the paths it has"
-        )
-        return f"`fields:` of `{name}` name nothing in what it returned ({form}), so that all of it is untrusted"
+        is_text = [leaf.path for leaf in found] == [()]
+        why = "it is one text; say `format: json` or `yaml` if it is that" if is_text else "its keys are others"
+        return f"`fields:` of `{name}` name nothing in what it returned, so that all of it counts as `output:` says: {why}"
 
     def denied(self, ticket: Ticket) -> str:
         """A call was denied. After so many different denials of origin or flow the answer is a sentence, once; else it is empty."""
