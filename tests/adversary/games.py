@@ -188,6 +188,8 @@ def _desk_moves(payload: str) -> Sequence[Move]:
     return [
         Move("read_ticket", {"number": 4312}),
         Move("find_customers", {"text": ""}),
+        Move("find_customers", {"text": CEM}),
+        Move("find_customers", {"text": CEM.partition("@")[0]}),
         Move("find_customers", {"text": payload}),
         Move("read_help", {"article": "returns"}),
         Move("read_help", {"article": "".join(c for c in payload.lower() if c.isalpha())[:40] or "x"}),

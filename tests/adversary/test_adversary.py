@@ -15,7 +15,7 @@ from licet.manifest.reach import reach
 
 LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
 ROW = re.compile(r'^\| <a id="(goal-[a-z-]+)"></a>.*?\| (?P<path>`[^|]+`) \|', re.MULTILINE)
-PREFIXES = {"bank": 100, "office": 100, "demo": 60, "lab": 150}  # what one minute has room for on a small machine
+PREFIXES = {"bank": 100, "office": 100, "demo": 80, "lab": 150}  # what one minute has room for on a small machine
 
 
 def documented(game: Game) -> dict[str, tuple[str, ...]]:
