@@ -312,6 +312,8 @@ def _is_one_record(plain: Plain) -> bool:
         return len(plain) == 1 and isinstance(plain[0], dict) and _is_one_record(plain[0])
     if not isinstance(plain, dict):
         return False
+    if len(plain) == 1 and isinstance(only := next(iter(plain.values())), list):
+        return _is_one_record(only)  # `{"results": [...]}`
     inner = [item for item in plain.values() if isinstance(item, (dict, list))]
     return not inner or (len(inner) == 1 and not any(isinstance(item, (dict, list)) for item in _items(inner[0])))
 
