@@ -51,7 +51,8 @@ def test_the_values_of_a_column_of_numbers_do_not_grow_with_its_square():
 def test_the_forms_of_a_text_are_bounded():
     """F23: however much of a text looks encoded, it is decoded so often and no more."""
     many = " ".join(base64.b64encode(f"junk number {number}".encode()).decode() for number in range(1_000))
-    for text in (many, base64.b64encode(bytes(range(256)) * 60).decode(), many * 3):
+    mixed = "%2565%41 &#101;&#x65; \\x65\\u0065 =65 101 118 101 ZXZlQGV2aWwuZXhhbXBsZQ== 6576654065766968 rir@rivy elpmaxe +AGU- 3v3 eve at evil dot example "
+    for text in (mixed * 400, many, base64.b64encode(bytes(range(256)) * 60).decode(), many * 3):
         assert len(list(forms(text))) <= MAX_FORMS
 
 
@@ -298,15 +299,14 @@ def test_a_full_index_takes_what_it_does_not_know_for_unseen(lab: Make):
 
 
 def test_a_forgotten_counterpart_is_not_the_models_own(lab: Make):
-    """H6-15: what the index had to forget may be anybody's."""
-    people = "  people: {access: read, egress: false, fields: {'[]': counterpart}}\n"
-    world = lab(people + SET, origin_values=20, origin_denials=1_000)
-    world.gives["people"] = [f"person{number}@acme.example" for number in range(300)]
+    """H6-15: what the index had to forget may be anybody's, long before it is full."""
+    world = lab("  people: {access: read, egress: false, fields: {from: counterpart}}\n" + SET, origin_values=1)
+    world.gives["people"] = {"from": ADA}
     with world.task(**WORK) as task:
+        world.call("set_it", value=ADA)
         world.call("people")
-        assert world.index(task).dropped
-        outcomes = {world.outcome("set_it", value=f"person{number}@acme.example") for number in range(300)}
-    assert outcomes == {"origin.argument"}
+        assert (world.index(task).dropped, world.index(task).full) == (1, False)
+        world.stops("origin.argument", "set_it", value=ADA)
 
 
 # Values that are built -------------------------------------------------------------------------------------------------
