@@ -32,10 +32,11 @@ from licet.guard import GuardedTask
 from licet.manifest import loads
 from licet.manifest.labels import OutputLabels
 
-WORDS = (
+PROSE = (
     "the of and to in a is for that with on as are this by an be from at not or have it was invoice payment meeting project report account "
     "customer delivery address schedule regarding shipment order update team please number quarter budget review attached deadline"
-).split()  # noqa: SIM905 - a list of words reads best as words
+)
+WORDS = PROSE.split()
 GROWTH_CALLS = 200  # calls that are timed at each end of the growth
 MANIFEST = """
 licet: 1
@@ -115,13 +116,19 @@ def guarded(more: int = 0, **options: Any) -> Iterator[tuple[Guard, Callable[[],
     )
     outputs = itertools.cycle([records(1_000), *([records(1_000)[:1]] * 3)])
     with tempfile.TemporaryDirectory() as state, Guard(loads(text), state=state, tracer_provider=TracerProvider(), **options) as guard:
-        look = guard.wrap(lambda page: next(outputs), name="look")
-        send = guard.wrap(lambda to, body: "sent", name="send")
+
+        def look(page: int) -> list[dict[str, str]]:
+            return next(outputs)
+
+        def send(to: str, body: str) -> str:
+            return f"{len(body)} characters to {to}"
+
+        guarded_look, guarded_send = guard.wrap(look), guard.wrap(send)
         pages = itertools.count()
 
         def pair() -> None:
-            look(page=next(pages))
-            send(to="ada@acme.example", body="The invoice is on its way")
+            guarded_look(page=next(pages))
+            guarded_send(to="ada@acme.example", body="The invoice is on its way")
 
         with guard.task("work", intent="Write to ada@acme.example", agent="bot", principal="user:bench") as task:
             here = contextvars.copy_context()  # two tasks stand side by side, each in its own context

@@ -1,7 +1,7 @@
 """The null baselines: the same two manifests without what origin adds, so that one sees what it adds.
 
-    python benchmarks/agentdojo/baselines.py ask-every-write OUT     a person confirms each write; no labels, no origins
-    python benchmarks/agentdojo/baselines.py prompt-only OUT         every argument with an origin must stand in the prompt; no labels
+python benchmarks/agentdojo/baselines.py ask-every-write OUT     a person confirms each write; no labels, no origins
+python benchmarks/agentdojo/baselines.py prompt-only OUT         every argument with an origin must stand in the prompt; no labels
 """
 
 from __future__ import annotations
