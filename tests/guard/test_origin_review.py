@@ -302,8 +302,9 @@ def test_a_forgotten_counterpart_is_not_the_models_own(lab: Make):
     """H6-15: what the index had to forget may be anybody's, long before it is full."""
     world = lab("  people: {access: read, egress: false, fields: {from: counterpart}}\n" + SET, origin_values=1)
     world.gives["people"] = {"from": ADA}
-    with world.task(**WORK) as task:
+    with world.task(**WORK):
         world.call("set_it", value=ADA)
+    with world.task(**WORK) as task:
         world.call("people")
         assert (world.index(task).dropped, world.index(task).full) == (1, False)
         world.stops("origin.argument", "set_it", value=ADA)
