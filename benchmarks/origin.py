@@ -118,7 +118,7 @@ def guarded(more: int = 0, **options: Any) -> Iterator[tuple[Guard, Callable[[],
     with tempfile.TemporaryDirectory() as state, Guard(loads(text), state=state, tracer_provider=TracerProvider(), **options) as guard:
 
         def look(page: int) -> list[dict[str, str]]:
-            return next(outputs)
+            return next(outputs) if page >= 0 else []
 
         def send(to: str, body: str) -> str:
             return f"{len(body)} characters to {to}"
@@ -204,9 +204,8 @@ def main() -> None:
         first, second, ratio = row.values()
         print(f"{name:28} {first:.3f} ms and {second:.3f} ms: {ratio:.2f} x")
     kept = figures["memory"]
-    print(
-        f"memory                       {kept['bytes_per_call']:.0f} B a call; a full index of {MAX_ATOMS:,} values {kept['full_index_mb']:.0f} MB"
-    )
+    full = f"a full index of {MAX_ATOMS:,} values {kept['full_index_mb']:.0f} MB"
+    print(f"memory                       {kept['bytes_per_call']:.0f} B a call; {full}")
 
 
 if __name__ == "__main__":
