@@ -193,7 +193,11 @@ def _free(turn: str, at: int, step: int) -> bool:
         return False
     if unicodedata.category(character) == "Cf":
         return False
-    if character in "!^;" and turn[at + step : at + step + 1].isalnum() and (character != ";" or "://" in turn[max(0, at - 300) : at]):
+    if character in "!^" and turn[at + step : at + step + 1].isalnum():
+        return False
+    if character in ",;(" and step > 0 and "://" in turn[max(0, at - 300) : at].rpartition(" ")[2] and turn[at + 1 : at + 2].strip():
+        return False  # a link goes on with it
+    if turn[min(at, at + step) : max(at, at + step) + 1] == "::":
         return False
     if character in ",|":  # as in `1,000` or `a|b`
         outer, inner = turn[at + step : at + step + 1] if at + step >= 0 else "", turn[at - step : at - step + 1]

@@ -14,7 +14,7 @@ from licet.canonical import Plain
 from licet.snapshot import BYTES
 
 MAX_LOOKED_AT = 2_000  # characters; a longer value is told by how it begins
-_ADDRESS = re.compile(r"(?:[^\s@<>()\[\],;:\"'/\\]{1,128}|\"[^\"]{1,64}\")@[^\s@<>()\[\],;:\"'/\\]{1,255}")
+_ADDRESS = re.compile(r"(?:[^\s@<>()\[\],;:\"'/\\]{1,128}|\"[^\"]{1,64}\")@(?:[^\s@<>()\[\],;:\"'/\\]{1,255}|\[[0-9A-Fa-f.:]{2,45}\])")
 _LINK = re.compile(r"(?:[a-z][a-z0-9+.-]{0,30}:[\\/]{1,2}|https?:|//|www\.)[^\s]", re.IGNORECASE)
 _SCHEME = re.compile(
     r"(?:mailto|tel|sms|javascript|data|file|ftps?|xmpp|sips?|callto|urn|about|blob|wss?|magnet|slack|tg):\S", re.IGNORECASE
@@ -37,7 +37,7 @@ _GROUP = re.compile(r"^[\w ]{1,60}:(?=.*;\s*$)|;\s*$")
 _SEPARATORS = re.compile(r"[\s,;]+")
 _SECRET_START = re.compile(r"(?:sk-|sk_|pk_|rk_|ghp_|gho_|github_pat_|xox[abp]-|AKIA|ASIA|AIza|eyJ)[\w.~+/=-]{10,}")
 _RUN = re.compile(r"[A-Za-z0-9]{14,}")
-_ACCOUNT_WORDS = frozenset({"account", "iban", "card", "phone", "tel", "payee", "to", "recipient", "recipients", "wallet"})
+_ACCOUNT_WORDS = frozenset({"account", "acct", "iban", "card", "phone", "tel", "payee", "to", "recipient", "recipients", "wallet"})
 
 
 def party(value: Plain, names: frozenset[str] = frozenset()) -> str:
@@ -64,10 +64,12 @@ def _party(text: str) -> str:
         return "link"
     if "@" in text and (_ADDRESS.fullmatch(text) or _all_addresses(text)):
         return "address"
-    compact = re.sub(r"[ .()-]", "", text).upper() if len(text) < 60 else ""
+    if "\n" in text or "\r" in text:  # what comes after a first line that names somebody goes to him too, or adds others
+        return _party(text.splitlines()[0].strip()) if len(text.splitlines()) > 1 else ""
+    compact = re.sub(r"[ .()/-]", "", text).upper() if len(text) < 60 else ""
     if (_IBAN.fullmatch(compact) and is_iban(compact)) or (_ACCOUNT.fullmatch(text) and sum(map(str.isdigit, text)) >= 8):
         return "account"
-    if text[0] == "(" and compact.removeprefix("+").isdigit() and len(compact) >= 8:
+    if text[0] in "(+" and compact.removeprefix("+").isdigit() and len(compact) >= 8:
         return "account"
     if (match := _PLACE.match(text)) is not None and len(match[0]) < len(text) + 1 and text not in ("/", "~"):
         return "path"
@@ -92,6 +94,8 @@ def _all_addresses(text: str) -> bool:
         rest = [piece for part in between for piece in re.split(r"[,;]", part) if "@" in piece]
         return all(_ADDRESS.fullmatch(box.strip()) for box in (*inside, *rest)) and bool(inside)
     parts = [part for part in _SEPARATORS.split(plain) if part]
+    if len(text) >= MAX_LOOKED_AT - 1:
+        parts = parts[:-1]  # cut in the middle
     return bool(parts) and all(_ADDRESS.fullmatch(part) for part in parts)
 
 
