@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -123,10 +124,16 @@ class _Walk:
             label = self.labels.label(named)
             if label not in ("untrusted", self.labels.default):
                 self.out.append(Leaf(named, key, label, record))
-            elif key not in self.keys and (not _PLAIN_KEY.fullmatch(key) or _DIGIT.search(key) or party(key)):
+            elif key not in self.keys and _tells(key):
                 self.keys.add(key)
                 self.out.append(Leaf(named, key, label, record))
             self.visit(item, inner, record, here)
+
+
+@functools.lru_cache(maxsize=4_096)
+def _tells(key: str) -> bool:
+    """Whether a key can be a value: it is not just a name."""
+    return not _PLAIN_KEY.fullmatch(key) or _DIGIT.search(key) is not None or bool(party(key))
 
 
 def shown_path(path: LeafPath, declared: frozenset[str] = frozenset()) -> str:

@@ -31,6 +31,7 @@ PIECE = re.compile(r"[^\s\"'<>(){}\[\],;|=`]+")
 _GAPS = dict.fromkeys(map(ord, "\"'<>(){}[],;|=`"), " ")
 _EDGES = ".:!?*-…“”‘’«»"
 _PRINTED_IBAN = re.compile(r"(?<!\w)[a-z]{2}\d{2}(?: [a-z0-9]{4}){2,7}(?: [a-z0-9]{1,4})?(?!\w)", re.IGNORECASE)
+_GROUPS = re.compile(r"\d[ -][A-Za-z]{0,4} ?\d")  # what both have, and most texts have not
 _PRINTED_NUMBER = re.compile(r"(?<!\w)\+?\d{1,4}(?:[ -]\d{2,5}){2,6}(?!\w)")
 _SIGNS = {code: None for code in range(128) if not chr(code).isalnum()}
 _SQUEEZE = re.compile(r"[\W_]+")
@@ -131,7 +132,7 @@ def printed(text: str) -> list[str]:
 
 def grouped(text: str) -> list[str]:
     """Account, card and telephone numbers that are printed in groups, joined."""
-    return [squeezed(found) for found in printed(text)]
+    return [squeezed(found) for found in printed(text)] if _GROUPS.search(text) else []
 
 
 def atoms(words: list[str]) -> list[str]:
