@@ -190,6 +190,7 @@ class OriginIndex:
     def _take_held(self, leaf: Leaf, place: int, brought: Brought, tainted: frozenset[str]) -> None:
         found = {leaf.value}
         if isinstance(leaf.value, str):
+            found |= {line.strip() for line in leaf.value.splitlines()[:2_000]}
             found |= {part.strip() for part in _LINES.split(leaf.value)[:2_000]}
             found |= {piece.strip(".:!?*#") for piece in PIECE.findall(leaf.value)[:5_000]}
         for value in found:

@@ -1,0 +1,30 @@
+"""Which parts of an endorsed text an argument may be: a whole line, what commas and colons part, a word."""
+
+from __future__ import annotations
+
+import pytest
+
+from licet.chain.index import OriginIndex, Output
+from licet.chain.outputs import leaves
+from licet.manifest.labels import OutputLabels, origin_term
+
+TEXT = "Dear tenant,\nplease write to:\nHarbour Street 12\nNew Haven, CT 06510\nIBAN: GB29NWBK60161331926819\n"
+
+
+@pytest.mark.parametrize(
+    "value, held",
+    [
+        ("New Haven, CT 06510", True),
+        ("New Haven", True),
+        ("Harbour Street 12", True),
+        ("GB29NWBK60161331926819", True),
+        ("Harbour Street 12 New Haven", False),
+        ("GB29NWBK6016133192681", False),
+        ("Haven, CT", False),
+    ],
+)
+def test_an_endorsed_text_vouches_for_its_lines_and_parts_and_for_nothing_else(value: str, held: bool) -> None:
+    index = OriginIndex()
+    index.observe(Output(1, "c1", "read_file", leaves(TEXT, OutputLabels.of("untrusted", {})), endorsable=True))
+    [trace] = index.trace("pay", "where", value)
+    assert (trace.allows([origin_term("read_file:$")]) is not None) is held
