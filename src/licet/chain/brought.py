@@ -30,5 +30,7 @@ class Brought:
         self._text = "\0".join(["".join(texts), *others])
 
     def __contains__(self, value: Plain) -> bool:
+        if not self._atoms:
+            return False
         form = atom_of(value)
         return form in self._atoms or (len(form) >= 6 and squeezed(form) in self._text)

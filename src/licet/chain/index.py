@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import filterfalse
 
 from licet.canonical import Plain
 from licet.chain.brought import Brought
@@ -88,8 +89,9 @@ class OriginIndex:
         self.full = False
         """Taint no longer fits: nothing counts as trusted."""
         self._max_atoms, self._max_grams = max_atoms, max_grams
-        self._hashes, self._pairs = hashers(salt or os.urandom(16))
-        self._key = hashlib.sha256(b"digest" + (salt or os.urandom(16))).digest()
+        salt = salt or os.urandom(16)
+        self._hashes, self._pairs = hashers(salt)
+        self._key = hashlib.sha256(b"digest" + salt).digest()
         self._places: list[Place] = []
         self._taint: dict[int, int] = {}
         self._grams: dict[int, int] = {}
@@ -135,23 +137,17 @@ class OriginIndex:
 
     def _take_untrusted(self, leaves: list[Leaf], places: _Places, label: str | None = None) -> None:
         # By field, so that the many leaves of one are hashed in one go; a place is made only for what is new.
-        fields: dict[LeafPath, tuple[Leaf, list[str], list[str]]] = {}
+        fields: dict[LeafPath, list[Leaf]] = {}
         for leaf in leaves:
-            found, split = loose_forms(leaf)
-            known = fields.get(leaf.path)
-            if known is None:
-                fields[leaf.path] = (leaf, found, split if len(split) > 1 else [])
-            else:
-                known[1].extend(found)
-                if len(split) > 1:
-                    known[2].extend(("", *split))  # the gap keeps neighbours in two leaves apart
-        for leaf, texts, words in fields.values():
-            taint = [key for key in self._hashes(texts) if key not in self._taint]
-            grams = set(self._pairs(words)).difference(self._grams)
+            fields.setdefault(leaf.path, []).append(leaf)
+        for of_field in fields.values():
+            texts, words = loose_forms(of_field)
+            taint = list(filterfalse(self._taint.__contains__, self._hashes(texts)))
+            grams = dict.fromkeys(filterfalse(self._grams.__contains__, self._pairs(words)))
             if len(self._grams) + len(grams) > self._max_grams:
-                self.full, grams = True, set()
+                self.full, grams = True, {}
             if taint or grams:
-                place = places.of(leaf, label)
+                place = places.of(of_field[0], label)
                 self._taint.update(dict.fromkeys(taint, place))
                 self._grams.update(dict.fromkeys(grams, place))
 
@@ -265,7 +261,7 @@ class OriginIndex:
 
     def _tainted(self, leaf: Leaf) -> bool:
         """Whether untrusted content held this value, in any form that a reader would take for it."""
-        return self._place_of(leaf.value, field_words(leaf)) is not None
+        return self._place_of(leaf.value, field_words(leaf.path)) is not None
 
     def _place_of(self, value: Plain, names: Iterable[str] = ()) -> Place | None:
         if not isinstance(value, str):
@@ -431,22 +427,27 @@ class _Places:
         if (not output.anchored and index.intent.words and any(leaf.label != "untrusted" for leaf in output.leaves)) or output.endorsable:
             for leaf in output.leaves:
                 if isinstance(leaf.value, str) and not self._anchored.get(leaf.record):
-                    self._anchored[leaf.record] = not index.intent.words.isdisjoint(_WORD.findall(leaf.value.lower()))
+                    self._anchored[leaf.record] = _names_one(leaf.value.lower(), index.intent.words)
 
     def of(self, leaf: Leaf, label: str | None = None) -> int:
-        """The number of the place of a leaf. Untrusted leaves of one path share one, whatever their record."""
-        record = leaf.record if leaf.label != "untrusted" else -1
-        key = (leaf.path, record, label, leaf.alone)
+        """The number of the place of a leaf; the leaves of one field share it, except those of records to which the intent led."""
+        anchored = self._output.anchored or self._anchored.get(leaf.record, False)
+        key = (leaf.path, label, anchored, leaf.alone)
         known = self._known.get(key)
         if known is None:
             output = self._output
             place = Place(
-                output.seq, output.call_id, output.tool, leaf.path, shown_path(leaf.path, output.names), leaf.label, record, leaf.alone,
-                output.anchored or self._anchored.get(leaf.record, False), output.named, output.task_id,
+                output.seq, output.call_id, output.tool, leaf.path, shown_path(leaf.path, output.names), leaf.label, leaf.alone,
+                anchored, output.named, output.task_id,
             )  # fmt: skip
             known = self._known[key] = len(self._index._places)
             self._index._places.append(place if label is None else replace(place, label="untrusted", stored=True))
         return known
+
+
+def _names_one(text: str, words: set[str]) -> bool:
+    """Whether one of the words stands in the text. Most texts hold none of them, not even as a part of another."""
+    return any(word in text for word in words) and not words.isdisjoint(_WORD.findall(text))
 
 
 def _carried_forms(value: Plain) -> list[str]:

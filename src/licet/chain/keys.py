@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -10,36 +11,51 @@ from licet.canonical import Plain
 from licet.chain.intent import words_of
 from licet.chain.outputs import Leaf
 from licet.chain.party import addresses_in, is_secret, kind, party
-from licet.chain.text import PIECE, SHORT, atom, atoms, exact, grouped, loose, pieces, printed
-from licet.manifest.labels import LeafPath
+from licet.chain.text import GAP, PIECE, SHORT, atom, atoms, exact, grouped, loose, may_be_grouped, pieces, printed, split
+from licet.manifest.labels import ITEM, KEY, LeafPath
 
 NAMES_SOMEBODY = frozenset({"an address", "a link", "an account number", "a secret"})
 WITHIN = "~"  # before the form of what merely stood in a text
 ID_WORDS = ("id", "no", "nr", "number", "#", "'")
 _WHOLE = 200  # characters; a longer leaf is kept by its words only
+_QUOTES = "\"'`“‘«"
 _QUOTED = re.compile(r"[\"'`“‘«]([^\"'`“”‘’«»\s]{1,60})[\"'`”’»]")
 _UNSEEN = ("Mn", "Me", "Cf")
 
 
-def loose_forms(leaf: Leaf) -> tuple[list[str], list[str]]:
-    """Under which forms an untrusted leaf is kept, and its words. A short value is kept with what names it only."""
-    value = leaf.value
-    if not isinstance(value, str):
-        form = exact(value)[0][2:]
-        return ([f"{word} {form}" for word in field_words(leaf)] if len(form) < SHORT else [form]), []
-    text = loose(value)
-    words = pieces(text)
-    forms = [*atoms(words), *grouped(text)]
-    if len(text) <= _WHOLE:
-        whole = atom(text.strip())
-        forms.append(whole if len(whole) >= SHORT else f"{field_words(leaf)[0]} {whole}")
-    forms += [f"' {quoted}" if len(quoted) < SHORT else atom(quoted) for quoted in _QUOTED.findall(text)]
-    return forms, words
+def loose_forms(leaves: list[Leaf]) -> tuple[list[str], list[str]]:
+    """Under which forms the untrusted leaves of one field are kept, and their words, with gaps between leaves.
+
+    A short value is kept with what names it only.
+    """
+    named = field_words(leaves[0].path)
+    forms: list[str] = []
+    texts: list[str] = []
+    for leaf in leaves:
+        if not isinstance(leaf.value, str):
+            form = exact(leaf.value)[0][2:]
+            forms += [f"{word} {form}" for word in named] if len(form) < SHORT else [form]
+            continue
+        text = loose(leaf.value)
+        texts.append(text)
+        if len(text) <= _WHOLE:
+            whole = atom(text.strip())
+            forms.append(whole if len(whole) >= SHORT else f"{named[0]} {whole}")
+    # In one go: three gaps are as many words as can name a short value.
+    joined = texts[0] if len(texts) == 1 else f" {GAP} {GAP} {GAP} ".join(texts)
+    words, odd = split(joined)
+    forms += atoms(words, odd)
+    if may_be_grouped(words, odd):
+        forms += grouped(joined)
+    if any(sign in joined for sign in _QUOTES):
+        forms += [f"' {quoted}" if len(quoted) < SHORT else atom(quoted) for quoted in _QUOTED.findall(joined)]
+    return forms, words if len(words) > 1 else []
 
 
-def field_words(leaf: Leaf) -> tuple[str, ...]:
+@functools.lru_cache(maxsize=4_096)
+def field_words(path: LeafPath) -> tuple[str, ...]:
     """The words of the field's own name: `file_id` for `[].file_id`."""
-    names = [part for part in leaf.path if part not in ("[]", "~")]
+    names = [part for part in path if part not in (ITEM, KEY)]
     return (names[-1].lower(), *words_of(names[-1])) if names else ("",)
 
 

@@ -16,7 +16,7 @@ OriginKind = Literal["intent", "trusted", "counterpart", "untrusted", "unseen", 
 class Place:
     """Where a value was seen: a field of a call's output, or model input that no guarded call made (`tool` is then empty).
 
-    `record` is the list item that it stood in, -1 for none; `sole`: no other record stood beside its own. `anchored`: the intent led there,
+    `sole`: no other record stood beside its own. `anchored`: the intent led there,
     by an argument of the call or by words in the record. `named` are the arguments of that call which the intent names.
     """
 
@@ -26,7 +26,6 @@ class Place:
     path: LeafPath
     shown: str
     label: Label
-    record: int = -1
     sole: bool = True
     anchored: bool = False
     named: frozenset[str] = frozenset()

@@ -136,6 +136,7 @@ def _tells(key: str) -> bool:
     return not _PLAIN_KEY.fullmatch(key) or _DIGIT.search(key) is not None or bool(party(key))
 
 
+@functools.lru_cache(maxsize=4_096)
 def shown_path(path: LeafPath, declared: frozenset[str] = frozenset()) -> str:
     """A leaf's path for a sentence that a model may read: only keys that the manifest names, or that say nothing; any other is `*`."""
     out = ""

@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from decimal import Decimal
+from itertools import pairwise
 
 from licet.canonical import Plain
 from licet.chain.party import addresses_in, is_iban, links_in
 
+GAP = "\x01"  # a word that stands between the texts of two leaves
 SHORT = 4  # characters; what is shorter is not a value's own
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:\.0+)?)?(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
@@ -31,6 +33,7 @@ PIECE = re.compile(r"[^\s\"'<>(){}\[\],;|=`]+")
 _GAPS = dict.fromkeys(map(ord, "\"'<>(){}[],;|=`"), " ")
 _EDGES = ".:!?*-…“”‘’«»"
 _PRINTED_IBAN = re.compile(r"(?<!\w)[a-z]{2}\d{2}(?: [a-z0-9]{4}){2,7}(?: [a-z0-9]{1,4})?(?!\w)", re.IGNORECASE)
+_NO_DIGIT = re.compile(r"\D*")
 _GROUPS = re.compile(r"\d[ -][A-Za-z]{0,4} ?\d")  # what both have, and most texts have not
 _PRINTED_NUMBER = re.compile(r"(?<!\w)\+?\d{1,4}(?:[ -]\d{2,5}){2,6}(?!\w)")
 _SIGNS = {code: None for code in range(128) if not chr(code).isalnum()}
@@ -49,21 +52,22 @@ def exact(value: Plain, *, url: bool = False) -> tuple[str, ...]:
     text = value.strip()
     if not text:
         return ()
-    if _NUMBER.fullmatch(text) and len(text) <= 40:
+    numeric = text[0].isdigit() or text[0] == "-"
+    if numeric and len(text) <= 40 and _NUMBER.fullmatch(text):
         return (_number(text),)
-    if (moment := _MOMENT.fullmatch(text)) is not None:
+    if numeric and (moment := _MOMENT.fullmatch(text)) is not None:
         day, time, seconds, zone = moment.groups()
         return (f"d:{day}" + (f"T{time}:{seconds or '00'}{'Z' if zone == '+00:00' else zone or ''}" if time else ""),)
-    if _EMAIL.fullmatch(text):
+    if "@" in text and _EMAIL.fullmatch(text):
         local, _, domain = text.rpartition("@")
         return (f"t:{local}@{_ascii_lower(domain)}",)
-    if (match := _URL.fullmatch(text)) is not None:
+    if "://" in text and (match := _URL.fullmatch(text)) is not None:
         return _url(match["scheme"], match["host"], match["rest"], url=url)
     if url and " " not in text:
         host, slash, rest = text.partition("/")
         return _url("http", host, slash + rest, url=True)
     compact = text.replace(" ", "").upper() if text.isascii() and text[:2].isalpha() and len(text) < 50 else ""
-    if compact and _IBAN.fullmatch(compact) and is_iban(compact):
+    if compact[2:4].isdigit() and _IBAN.fullmatch(compact) and is_iban(compact):
         return (f"t:{compact}",)
     return (f"t:{text}",)
 
@@ -113,8 +117,18 @@ def squeezed(text: str) -> str:
 
 def pieces(text: str) -> list[str]:
     """The words of a loose text: what stands between white space, quotes, brackets and commas, without the signs at its edges."""
-    # The same words as `PIECE` finds, a good deal faster.
-    return [piece.strip(_EDGES) for piece in text.translate(_GAPS).split()]
+    return split(text)[0]
+
+
+def split(text: str) -> tuple[list[str], list[int]]:
+    """The words of a loose text, and the places of those among them that are more than letters. Most words are not looked at twice."""
+    words = text.translate(_GAPS).split()  # the same words as `PIECE` finds, a good deal faster
+    odd: list[int] = []
+    for at in [number for number, word in enumerate(words) if not word.isalpha()]:
+        word = words[at] = words[at].strip(_EDGES)
+        if word and not word.isalpha():
+            odd.append(at)
+    return words, odd
 
 
 def atom(piece: str) -> str:
@@ -135,18 +149,24 @@ def grouped(text: str) -> list[str]:
     return [squeezed(found) for found in printed(text)] if _GROUPS.search(text) else []
 
 
-def atoms(words: list[str]) -> list[str]:
+def may_be_grouped(words: list[str], odd: list[int]) -> bool:
+    """Whether words with digits stand beside each other, or with one word of letters between them, as in printed account numbers."""
+    digits = [at for at in odd if len(words[at]) <= 5 and not _NO_DIGIT.fullmatch(words[at])]
+    return any(after - before <= 2 for before, after in pairwise(digits))
+
+
+def atoms(words: list[str], odd: list[int] | None = None) -> list[str]:
     """The values in the pieces of a loose text that are somebody's own: addresses, links, accounts, ids, numbers. Not plain words.
 
-    A short one is told together with each of the three words before it, which may name it.
+    A short one is told together with each of the three words before it, which may name it. `odd` are the places of what is not plain.
     """
     out: list[str] = []
-    for at in [number for number, word in enumerate(words) if not word.isalpha()]:
+    for at in [number for number, word in enumerate(words) if not word.isalpha()] if odd is None else odd:
         word = words[at]
-        if not word:
+        if not word or word == GAP:
             continue
         if len(word) < SHORT:
-            naming = {name for before in words[max(0, at - 3) : at] for name in (before, *before.split("_")) if name}
+            naming = {name for before in words[max(0, at - 3) : at] for name in (before, *before.split("_")) if name and name != GAP}
             out += [f"{name} {word.lstrip('#')}" for name in naming]
             if word[0] == "#":
                 out.append(f"# {word[1:]}")
