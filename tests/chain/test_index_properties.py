@@ -13,7 +13,6 @@ from licet.chain.index import OriginIndex, Output
 from licet.chain.origin import OriginKind
 from licet.chain.outputs import Leaf
 from licet.manifest.labels import Label, OriginTerm
-from licet.manifest.labels import lower as less_trusted
 
 VALUES: tuple[str | int, ...] = (
     "ada@acme.example", "bo@acme.example", "eve@evil.example", "GB29NWBK60161331926819", "https://acme.example/pay", "a-1742", "INV-2026-0042", 4312, 80231, "reports/q3.pdf",
@@ -35,6 +34,11 @@ def outputs(draw: st.DrawFn, label: st.SearchStrategy[Label] = labels) -> Output
 
 
 histories = st.lists(outputs(), max_size=6)
+
+
+def less_trusted(*given: Label) -> Label:
+    order: tuple[Label, ...] = ("untrusted", "counterpart", "trusted")
+    return min(given, key=order.index)
 
 
 def index_of(history: Sequence[Output], *, max_atoms: int = 10_000) -> OriginIndex:

@@ -317,6 +317,17 @@ def test_another_process_that_takes_up_a_task_trusts_no_field_and_its_flows_fire
         assert second.index(resumed).full
 
 
+def test_a_task_taken_up_by_another_process_was_shown_something_untrusted_there(lab: Make):
+    """Nobody here knows what: so a write that the intent does not anchor asks a person (`origin.unanchored`)."""
+    tools = "  close: {access: write, egress: false, arguments: {id: {}}}"
+    first = lab(tools, checks="")
+    with first.guard.task("work", agent="bot", principal="user:grace", detached=True, **WORK) as task:
+        first.call("close", id="chosen-1742")
+    second = lab(tools, checks="", clock=first.clock)
+    with second.guard.resume_task(task.id):
+        second.stops("origin.unanchored", "close", id="chosen-1743")
+
+
 def test_what_another_process_was_shown_counts_here(lab: Make):
     """F14, the other way round: the store tells that somebody else has made calls in this task."""
     first = _filled(lab(FLOWS, more=CLOSED_FLOW))

@@ -36,15 +36,13 @@ from licet.chain.origin import Exposure, OriginKind, Part, Place, Trace
 from licet.chain.outputs import Leaf, argument_leaves, shown_path
 from licet.chain.party import kind, party
 from licet.chain.text import PIECE, SHORT, atom, atoms, exact, grouped, loose, pieces
-from licet.manifest.labels import KEY, LeafPath
+from licet.manifest.labels import LeafPath
 
 MAX_ATOMS = 100_000
 MAX_GRAMS = 200_000
-MAX_ASKED = 5_000  # forms of one output about which a store's memory is asked
 MAX_DEEP = 200  # leaves of one call in which encodings are looked for
 _REFS = 4  # places that are kept for one value
 _RUN = 5  # bigrams in a row that make a passage
-_WORD = re.compile(r"[^\W_]+")
 _LINES = re.compile(r"[\n\r\t,;]|: ")
 
 
@@ -110,14 +108,14 @@ class OriginIndex:
     def observe(self, output: Output, tainted_in_store: Callable[[list[str]], frozenset[str]] | None = None) -> None:
         """Take in one output. `tainted_in_store` tells which of the values it is asked about were written there tainted, in any task."""
         places = _Places(self, output)
-        if self.full:  # nothing can be trusted any more, and what is not found counts as unseen: nothing need be kept
-            self._expose(output, places)
-            return
         untrusted = [leaf for leaf in output.leaves if leaf.label == "untrusted"]
-        brought = Brought(output.brought if len(untrusted) < len(output.leaves) or output.endorsable else ())
-        self._take_untrusted(untrusted, places)
         if untrusted and self.entered is None:
             self.entered = self._places[places.of(untrusted[0])]
+        if self.full:  # nothing can be trusted any more, and what is not found counts as unseen: nothing more need be kept
+            self._expose(output, places)
+            return
+        brought = Brought(output.brought if len(untrusted) < len(output.leaves) or output.endorsable else ())
+        self._take_untrusted(untrusted, places)
         chosen = [leaf for leaf in output.leaves if leaf.label != "untrusted"]
         remembered: frozenset[str] = frozenset()
         if chosen and tainted_in_store:
@@ -129,7 +127,7 @@ class OriginIndex:
                 self._take_chosen(leaf, places, brought)
         if output.endorsable:
             asked = sorted({form for leaf in output.leaves for form in held_questions(leaf)}) if tainted_in_store else []
-            tainted = tainted_in_store(asked[:MAX_ASKED]) if tainted_in_store else frozenset()
+            tainted = tainted_in_store(asked) if tainted_in_store else frozenset()
             for leaf in output.leaves:
                 self._take_held(leaf, places.of(leaf), brought, tainted)
         self._expose(output, places)
@@ -338,7 +336,7 @@ class OriginIndex:
         held = tuple(self._places[ref] for key in keys for ref in self._held.get(key, ()))
         found = party(value, names)
         # What is whole the user's, or a trusted field's, is nobody else's, whatever stands in it.
-        parts = () if kinds & {"intent", "trusted"} or not self._taint else tuple(self._parts(value, names, deep=deep))
+        parts = () if kinds & {"intent", "trusted"} or not (self._taint or self._grams) else tuple(self._parts(value, names, deep=deep))
         for part in parts:
             if part.whole and not kinds & {"intent", "trusted"}:
                 kinds.add(part.place.kind)
@@ -406,16 +404,6 @@ class OriginIndex:
         """Eight hex digits that stand for a value in this task, and say nothing of it outside."""
         return hmac.new(self._key, form.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:8]
 
-    def named(self, tool: str, arguments: Mapping[str, Plain]) -> frozenset[str]:
-        """The arguments that the intent names: every leaf of them is the user's."""
-        out = []
-        for argument, value in arguments.items():
-            names = words_of(argument) | (words_of(tool) if words_of(argument) <= {"id"} else frozenset())
-            found = [leaf for _, path, leaf in argument_leaves(value, argument) if exact(leaf) and path[-1:] != (KEY,)]
-            if found and all(self.intent.holds(leaf, names) for leaf in found):
-                out.append(argument)
-        return frozenset(out)
-
 
 class _Places:
     """The places of one output, made when they are needed."""
@@ -446,8 +434,15 @@ class _Places:
 
 
 def _names_one(text: str, words: set[str]) -> bool:
-    """Whether one of the words stands in the text. Most texts hold none of them, not even as a part of another."""
-    return any(word in text for word in words) and not words.isdisjoint(_WORD.findall(text))
+    """Whether one of the words stands in the text, whole."""
+    for word in words:
+        at = text.find(word)
+        while at >= 0:
+            end = at + len(word)
+            if not text[at - 1 : at].isalnum() and not text[end : end + 1].isalnum():
+                return True
+            at = text.find(word, end)
+    return False
 
 
 def _carried_forms(value: Plain) -> list[str]:

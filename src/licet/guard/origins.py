@@ -13,11 +13,11 @@ from licet.chain.index import OriginIndex, Output
 from licet.chain.intent import HIDDEN
 from licet.chain.keys import inner_forms, store_forms, written_forms
 from licet.chain.origin import Exposure, Place, Trace
-from licet.chain.outputs import Form, Leaf, argument_leaves, leaves
+from licet.chain.outputs import Form, Leaf, leaves
 from licet.guard.task import GuardedTask, Turn
 from licet.guard.ticket import Ticket, running_ticket
 from licet.manifest import Manifest, Tool
-from licet.manifest.labels import OutputLabels, lower
+from licet.manifest.labels import OutputLabels
 from licet.records import Used
 from licet.scope import CompiledManifest
 from licet.store import Store
@@ -214,15 +214,14 @@ class Origins:
         found = leaves(plain, labels, form) if labels else leaves(plain, OutputLabels("untrusted", ()))
         if ticket.saw_untrusted or failed:
             # An error quotes what the far side said. What a sub-agent answers carries the labels of all that it saw.
-            found = [Leaf(leaf.path, leaf.value, lower(leaf.label, "untrusted"), leaf.record) for leaf in found]
+            found = [Leaf(leaf.path, leaf.value, "untrusted", leaf.record) for leaf in found]
         held = self._of(ticket.task)
         traces = ticket.seen.traces if ticket.seen else ()
         with held.lock:
             index = held.index
-            brought = tuple(leaf for argument, value in ticket.plain.items() for *_, leaf in argument_leaves(value, argument))
             output = Output(
-                ticket.seq, ticket.id, name, found, brought, tuple(tool.reveals or ()),
-                any(trace.anchored for trace in traces if trace.value is not None), index.named(name, ticket.plain),
+                ticket.seq, ticket.id, name, found, tuple(trace.value for trace in traces), tuple(tool.reveals or ()),
+                any(trace.anchored for trace in traces if trace.value is not None), _named(traces),
                 name in self._compiled.endorsed_tools, ticket.task.id, labels.names if labels else frozenset(),
                 plain not in (None, "", [], {}), self._by_value, _asked_by(traces, plain),
             )  # fmt: skip
@@ -296,6 +295,12 @@ class Origins:
 
     def _keyed(self, store: str, form: str) -> str:
         return hmac.new(self._secret, f"{store}\0{form}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]
+
+
+def _named(traces: Sequence[Trace]) -> frozenset[str]:
+    """The arguments that the intent names: every leaf of them is the user's."""
+    told = [trace for trace in traces if trace.digest and not trace.is_key]  # null and the like name nothing
+    return frozenset(trace.argument for trace in told) - {trace.argument for trace in told if "intent" not in trace.kinds}
 
 
 def _asked_by(traces: Sequence[Trace], plain: Plain) -> tuple[Plain, ...]:

@@ -246,8 +246,3 @@ class OutputLabels:
     def names(self) -> frozenset[str]:
         """The keys that the manifest writes out."""
         return frozenset(part for path, _ in self.paths for part in path.parts or ())
-
-
-def lower(one: Label, other: Label) -> Label:
-    """The less trusted of two labels."""
-    return one if _RANK[one] <= _RANK[other] else other
