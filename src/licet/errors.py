@@ -128,3 +128,24 @@ class LedgerError(StateError):
 
 class KeyFileError(StateError):
     """The key file is missing, damaged, or can be read by others."""
+
+
+class KeySetError(StateError):
+    """A set of public keys cannot be used."""
+
+
+class TokenRefused(LicetError):
+    """A token was refused. `str()` is one sentence for whoever presented it, and always the same.
+
+    `check` (`token.*`) and `why` are for our own records; handed to a stranger, they would help to build a better forgery.
+    """
+
+    OUTWARD = "the token was refused"
+
+    def __init__(self, check: str, why: str) -> None:
+        super().__init__(self.OUTWARD)
+        self.check = check
+        self.why = why
+
+    def __reduce__(self) -> tuple[type[TokenRefused], tuple[str, str]]:
+        return type(self), (self.check, self.why)

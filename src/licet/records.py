@@ -12,6 +12,9 @@ Effect = Literal["deny", "ask", "flag"]
 Action = Literal["allow", "ask", "deny", "observe"]
 CallStatus = Literal["running", "done", "failed", "unknown", "suspended", "asked", "denied"]
 
+Standing = Literal["asserted", "proved"]
+"""How good a name is: a bare text is a claim, and a verified credential is proof."""
+
 NO_FIELDS: Mapping[str, Any] = {}
 
 # Budgets are summed without rounding: a sum that rounds could hide what was added to it.
@@ -135,6 +138,8 @@ class TaskRecord:
     detached: bool = False
     trace_id: str = ""
     span_id: str = ""
+    principal_is: Standing = "asserted"
+    agent_is: Standing = "asserted"
 
     def state(self, now: float) -> Literal["open", "ended", "over"]:
         """`over` is a task whose time ran out and that nobody ended. `now` is in seconds since the epoch."""
@@ -180,3 +185,22 @@ class Finding:
     call_id: str = ""
     owner: str = ""
     references: tuple[str, ...] = ()
+
+
+MAX_ACTORS = 8
+"""How long a chain of agents that act for each other may be (RFC 8693 section 4.1)."""
+
+MarkKind = Literal["task", "agent", "key", "jti"]
+Mark = tuple[MarkKind, str]
+"""What a token can be revoked by: its task, its agent (`client_id`), the key that signed it (`kid`), or itself (`jti`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """One entry of the deny list. `time` and `until` are seconds since the epoch; after `until` no token can carry the mark any more."""
+
+    mark: Mark
+    time: float
+    until: float
+    reason: str = ""
+    by: str = ""

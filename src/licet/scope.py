@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from licet.canonical import Plain
+from licet.canonical import Plain, digest
 from licet.manifest import Argument, Grant, Manifest
 from licet.manifest.arguments import validator
 from licet.manifest.labels import ITEM, LeafPath, OriginRule, OutputLabels
@@ -122,6 +122,11 @@ class CompiledGrant:
             frozenset((name, path) for name, rule in arguments.items() for path in _declared_keys(rule, ())),
         )  # fmt: skip
 
+    def plain(self) -> dict[str, Plain]:
+        """The grant as JSON."""
+        rules: dict[str, Plain] = {rule.name: rule.rule.model_dump(mode="json", exclude_unset=True) for rule in self.rules}
+        return {"arguments": rules, "at_most": self.at_most, "ask": self.ask}
+
     @property
     def limited(self) -> frozenset[str]:
         """The arguments of which this layer speaks."""
@@ -142,6 +147,11 @@ class Layer:
 
     source: str
     grants: Mapping[str, CompiledGrant]
+
+    @cached_property
+    def digest(self) -> str:
+        """`sha256:` of what the layer grants: by it two layers are compared where only tokens are at hand."""
+        return digest({tool: grant.plain() for tool, grant in self.grants.items()})
 
 
 @dataclass(frozen=True)

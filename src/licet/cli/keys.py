@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import time
 
-from licet.cli import output
 from licet.cli.state import add_state, existing
-from licet.tokens import load_or_create
+from licet.tokens import KeyRing
+from licet.tokens.keys import jwks_text
 
 EXAMPLE = """\
 Anybody can verify call tokens with this set, by any JWT library. It holds no secret.
@@ -23,5 +24,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the set."""
-    output.data(load_or_create(existing(options, "key").key).jwks())
+    now = time.time()
+    print(jwks_text(KeyRing(existing(options, "keys").keys, now=now).published(now)))
     return 0

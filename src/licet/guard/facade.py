@@ -16,11 +16,12 @@ from licet.errors import UsageError
 from licet.guard.asking import Asking
 from licet.guard.context import teach_threads
 from licet.guard.gate import _NOTHING, Gate
+from licet.guard.minter import Minter
 from licet.guard.origins import Origins
 from licet.guard.own_files import OwnFiles
 from licet.guard.parts import Parts
 from licet.guard.recorder import Recorder
-from licet.guard.state import open_state, secret
+from licet.guard.state import key_source, open_state, secret
 from licet.guard.task import GuardedTask
 from licet.guard.tasks import Tasks, Tools
 from licet.guard.ticket import Ticket, running
@@ -31,7 +32,7 @@ from licet.records import ToolCall
 from licet.scope import CompiledManifest
 from licet.store import SqliteStore
 from licet.telemetry import Telemetry
-from licet.tokens import DEFAULT_SECONDS, Issuer, SigningKey, load_or_create
+from licet.tokens import DEFAULT_SECONDS, Issuer, KeySource, Signer
 from licet.version import VERSION
 
 P = ParamSpec("P")
@@ -48,7 +49,9 @@ class Guard:
         state: the folder for store, ledger and key; by default `LICET_STATE`, else the user's state directory.
         approver: who is asked when a call needs a person; None: such calls are denied.
         approval_seconds: how long an answer may take, and how long an approval holds.
-        clock, key: handed in by tests; by default the machine's clock and the key file in the state folder.
+        clock: handed in by tests; by default the machine's clock.
+        key: what signs call tokens: a `SigningKey`, any `Signer` (a key management service), or a `KeySource` that rotates. By default the
+            key in the environment variable LICET_SIGNING_KEY, else the state folder's own keys (`licet keys`).
         issuer: the `iss` claim of call tokens; by default a name made from the key.
         token_seconds: the life of a call token, at most 300.
         tracer_provider: where spans go; by default the application's provider, else OTLP by the standard environment variables.
@@ -70,7 +73,7 @@ class Guard:
         approver: Callable[..., bool | Awaitable[bool]] | None = None,
         approval_seconds: float = TIMEOUT_SECONDS,
         clock: Clock | None = None,
-        key: SigningKey | None = None,
+        key: Signer | KeySource | None = None,
         issuer: str | None = None,
         token_seconds: int = DEFAULT_SECONDS,
         tracer_provider: Any = None,
@@ -86,17 +89,19 @@ class Guard:
         manifest = manifest.model_copy(deep=True)  # what is judged by: a later change of the public one changes nothing
         self._compiled = CompiledManifest(manifest)
         folder = open_state(state)
-        signing = key or load_or_create(folder.key)
         self._store = SqliteStore(folder.store)
         self._ledger = Ledger(folder.ledger)
         self._telemetry = Telemetry(tracer_provider, version=VERSION, environment=manifest.environment)
         recorder = Recorder(self._ledger, self._store, self._clock, unsafe=unsafe_run_unrecorded)
         origins = Origins(manifest, self._compiled, self._store, secret(folder), values=origin_values, probes=origin_denials)
-        self._tasks = Tasks(
-            manifest, self._compiled, store=self._store, recorder=recorder, telemetry=self._telemetry, clock=self._clock, origins=origins
-        )
+        keys = key_source(key, folder, self._clock.now())
         workload = f"urn:licet:guard:{os.urandom(8).hex()}"
-        self._issuer = Issuer(signing, issuer or f"urn:licet:issuer:{signing.kid}", workload, token_seconds)
+        self._issuer = Issuer(keys, issuer or f"urn:licet:issuer:{keys.name}", workload, token_seconds)
+        minter = Minter(manifest, self._issuer, self._clock)
+        self._tasks = Tasks(
+            manifest, self._compiled, store=self._store, recorder=recorder, telemetry=self._telemetry, clock=self._clock, origins=origins,
+            minter=minter,
+        )  # fmt: skip
         own = OwnFiles(folder, manifest.source)
         self._gate = Gate(
             Parts(
@@ -105,7 +110,7 @@ class Guard:
                 self._store,
                 recorder,
                 self._telemetry,
-                self._issuer,
+                minter,
                 self._clock,
                 self._tasks,
                 own,
@@ -355,9 +360,14 @@ class Guard:
 
     # The rest --------------------------------------------------------------------------------------------------------------
 
-    def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """The JWK set with which anybody can verify this guard's call tokens."""
-        return self._issuer.key.jwks()
+    @property
+    def issuer(self) -> str:
+        """The `iss` of this guard's tokens."""
+        return self._issuer.name
+
+    def jwks(self) -> dict[str, list[dict[str, Any]]]:
+        """The JWK set with which anybody can verify this guard's call tokens: the key that signs, the next, and those not yet done."""
+        return {"keys": [dict(key) for key in self._issuer.keys.published(self._clock.now())]}
 
     def close(self) -> None:
         """End open tasks that are not detached, send waiting spans, let go of files."""

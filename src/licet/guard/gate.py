@@ -17,6 +17,7 @@ from licet.errors import Denied, LicetError, StoreError, TicketSpent, UsageError
 from licet.guard.account import ledger_fields, outcome_attributes, owner_of, span_attributes, stored_attributes
 from licet.guard.binding import Bound, ToolSignature
 from licet.guard.judge import Judge, Judged
+from licet.guard.minter import Minted
 from licet.guard.parts import Parts
 from licet.guard.stated import stated, without_reason
 from licet.guard.task import GuardedTask
@@ -110,7 +111,7 @@ class Gate:
 
     def _joined(self, call: ToolCall, outer: Ticket, bound: Bound | None, args_digest: str) -> Ticket:
         ticket = Ticket(outer.id, call, outer.decision, task=outer.task, bound=bound, digest=args_digest)
-        ticket.joins, ticket.seq, ticket._token, ticket._span = outer, outer.seq, outer._token, outer._span
+        ticket.joins, ticket.seq, ticket._minted, ticket._span = outer, outer.seq, outer._minted, outer._span
         ticket.move("open", "ended")
         return ticket
 
@@ -126,10 +127,10 @@ class Gate:
         ticket._span = span
         try:
             if task is not None and tool is not None:  # in observe mode an undeclared tool runs, and nothing vouches for it
-                ticket._token = self._mint(ticket, task, tool, span.traceparent)
+                ticket._minted = self._mint(ticket, task, span.traceparent)
             self._p.origins.wrote(ticket)
             fields = ledger_fields(ticket)
-            fields |= {"jti": ticket._token.jti if ticket._token else "", "exp": ticket._token.exp if ticket._token else 0}
+            fields |= ticket.token_fields
             if ticket.resumed:
                 fields["resumed"] = True
             if judged.endorsed:
@@ -137,7 +138,7 @@ class Gate:
             self._p.recorder.before("call.intent", fields, durable=self._durable(tool))
         # Whatever fails here, the call has not run yet: it is refused, and what it took from its budgets is given back.
         except Exception as error:  # noqa: BLE001 - see above
-            ticket._token = None
+            ticket._minted = None
             self._judge.give_back(judged)
             ticket.decision = weigh([*decision.reasons, reason("guard.undecided", f"the call cannot be recorded: {_outward(error)}")])
             self._refuse(ticket)
@@ -147,14 +148,11 @@ class Gate:
         if decision.judged != "allow" or decision.reasons:
             self._p.recorder.judged(decision, task_id=task.id if task else "", call_id=ticket.id, owner=owner_of(task, self._p.manifest))
 
-    def _mint(self, ticket: Ticket, task: GuardedTask, tool: Tool | None, traceparent: str) -> Any:
-        name = ticket.call.tool
-        return self._p.issuer.mint(
-            ticket.decision, task.record, tool=name, audience=(tool.audience if tool else None) or f"urn:licet:tool:{name}",
-            args_digest=ticket.args_digest, now=self._p.clock.now(), expires=self._p.tasks.expires(task), step=ticket.seq,
-            purpose=self._p.manifest.tasks[task.record.kind].intent, intent_digest=digest_text(task.record.intent), actors=task.agents,
-            context={"traceparent": traceparent, "policy_version": self._p.manifest.digest},
-            tool_digest=ticket.call.definition or self._judge.signatures.get(name, (None, ""))[1],
+    def _mint(self, ticket: Ticket, task: GuardedTask, traceparent: str) -> Minted:
+        definition = ticket.call.definition or self._judge.signatures.get(ticket.call.tool, (None, ""))[1]
+        return self._p.minter.mint(
+            ticket.decision, task, ticket.call.tool, args_digest=ticket.args_digest, step=ticket.seq, expires=self._p.tasks.expires(task),
+            context={"traceparent": traceparent, "policy_version": self._p.manifest.digest}, definition=definition,
         )  # fmt: skip
 
     def _durable(self, tool: Tool | None) -> bool:
@@ -340,7 +338,7 @@ class Gate:
         try:
             self._p.store.update_call(
                 ticket.id, status=status, ended=self._p.clock.now(), result_digest=ticket.result_digest, error_type=error_type,
-                jti=ticket._token.jti if ticket._token else "", trace_id=span.trace_id if span else "",
+                jti=ticket.jti, trace_id=span.trace_id if span else "",
                 span_id=span.span_id if span else "", attributes=_json(stored_attributes(ticket)) if span else "",
                 decision=ticket.decision if status == "denied" else None,
             )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from licet.clock import Clock
+from licet.guard.minter import Minter
 from licet.guard.origins import Origins
 from licet.guard.own_files import OwnFiles
 from licet.guard.recorder import Recorder
@@ -13,7 +14,6 @@ from licet.manifest import Manifest
 from licet.scope import CompiledManifest
 from licet.store import Store
 from licet.telemetry import Telemetry
-from licet.tokens import Issuer
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Parts:
     store: Store
     recorder: Recorder
     telemetry: Telemetry
-    issuer: Issuer
+    minter: Minter
     clock: Clock
     tasks: Tasks
     own_files: OwnFiles

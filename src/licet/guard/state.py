@@ -7,12 +7,13 @@ import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from licet.errors import KeyFileError, StateError
 from licet.machine import check_own, open_own
+from licet.tokens import FixedKeys, KeyRing, KeySource, Signer, key_of_environment
 
 STORE, LEDGER, KEYS = "licet.db", "ledger.jsonl", "keys"
-KEY_FILE = "call-token.pem"
 SECRET_FILE = "digests.key"  # noqa: S105 - the name of a file
 SECRET_BYTES = 32
 
@@ -34,9 +35,9 @@ class StateFolder:
         return self.path / LEDGER
 
     @property
-    def key(self) -> Path:
-        """The signing key's file."""
-        return self.path / KEYS / KEY_FILE
+    def keys(self) -> Path:
+        """The folder of keys."""
+        return self.path / KEYS
 
 
 def default_state() -> Path:
@@ -67,6 +68,19 @@ def open_state(path: str | Path | None) -> StateFolder:
         raise StateError(f"{folder.path}: others can write here; run `chmod go-w` on it")
     check_own(folder.path / KEYS, keys, KeyFileError, folder=True)
     return folder
+
+
+def key_source(given: Signer | KeySource | None, folder: StateFolder, now: float) -> KeySource:
+    """What signs: what was handed in, else the key of LICET_SIGNING_KEY, else the folder's own keys.
+
+    Raises:
+        KeyFileError: the keys cannot be used.
+        UsageError: what was handed in is no signer.
+    """
+    if given is None:
+        named = key_of_environment(os.environ)
+        return FixedKeys(named) if named is not None else KeyRing(folder.keys, now=now)
+    return cast(KeySource, given) if hasattr(given, "signer") else FixedKeys(given)
 
 
 def secret(folder: StateFolder) -> bytes:

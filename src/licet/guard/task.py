@@ -7,6 +7,7 @@ import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -45,6 +46,9 @@ class TaskLife(Protocol):
 
     def over(self, task: GuardedTask) -> str:
         """Why the task is over; empty while it is open."""
+
+    def now(self) -> float:
+        """The guard's time, in seconds since the epoch."""
 
 
 class GuardedTask:
@@ -86,6 +90,11 @@ class GuardedTask:
         """Who acts, the present agent first, then those that delegated."""
         return (self.record.agent, *(self.parent.agents if self.parent else ()))
 
+    @cached_property
+    def layers(self) -> tuple[str, ...]:
+        """The digests of the scope's layers: those of a sub-task begin with those of the task above it."""
+        return tuple(layer.digest for layer in self.scope.layers)
+
     @property
     def depth(self) -> int:
         """0 for a task of its own, 1 for its sub-tasks, and so on."""
@@ -109,6 +118,10 @@ class GuardedTask:
         self.turns.append(Turn(kind, text))
         self._tasks.turned(self, self.turns[-1])
         return text
+
+    def now(self) -> float:
+        """The guard's time, in seconds since the epoch."""
+        return self._tasks.now()
 
     def over(self) -> str:
         """Why this task, or one above it, is over; empty while it is open."""

@@ -19,6 +19,7 @@ from licet.canonical import Plain, digest_text, recordable
 from licet.clock import Clock, lasting
 from licet.denial import explain
 from licet.errors import Denied, StoreError, UsageError
+from licet.guard.minter import Minter
 from licet.guard.origins import Origins
 from licet.guard.recorder import Recorder
 from licet.guard.task import GuardedTask, Turn, current_task, interpolate
@@ -43,10 +44,10 @@ class Tasks:
 
     def __init__(
         self, manifest: Manifest, compiled: CompiledManifest, *, store: Store, recorder: Recorder, telemetry: Telemetry, clock: Clock,
-        origins: Origins,
+        origins: Origins, minter: Minter,
     ) -> None:  # fmt: skip
         self._manifest, self._compiled, self._store = manifest, compiled, store
-        self._recorder, self._telemetry, self._clock, self._origins = recorder, telemetry, clock, origins
+        self._recorder, self._telemetry, self._clock, self._origins, self._minter = recorder, telemetry, clock, origins, minter
         self._open: dict[str, GuardedTask] = {}
         self._lock = threading.Lock()
 
@@ -226,7 +227,8 @@ class Tasks:
             "task.begin",
             {
                 "task": task.id, "txn": task.record.root, "parent": task.record.parent, "kind_of_task": task.record.kind,
-                "agent": task.record.agent, "sub": task.record.principal, "sub_is": "asserted", "intent": digest_text(task.record.intent),
+                "agent": task.record.agent, "agent_is": task.record.agent_is, "sub": task.record.principal,
+                "sub_is": task.record.principal_is, "intent": digest_text(task.record.intent),
                 "manifest": self._manifest.digest, "tools": list[Plain](sorted(task.scope.tools)),
             },
         )  # fmt: skip
@@ -251,6 +253,7 @@ class Tasks:
             self._recorder.after("task.end.unstored", {"task": task.id, "txn": task.record.root})
         self._recorder.forget(task.id)
         self._origins.end(task)
+        self._minter.forget(task.id)
         if task._span is not None:
             task._span.end()
 
@@ -259,6 +262,10 @@ class Tasks:
         if task._begun:
             self._origins.turned(task, turn)
             self._recorder.after("task.turn", {"task": task.id, "txn": task.record.root, "as": turn.kind, "text": digest_text(turn.text)})
+
+    def now(self) -> float:
+        """The guard's time, in seconds since the epoch."""
+        return self._clock.now()
 
     def over(self, task: GuardedTask) -> str:
         """Why the task, or one above it, is over; by the larger of wall and monotonic time, so that no clock lengthens it."""

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from licet.canonical import Plain
-from licet.errors import TicketSpent
+from licet.errors import TicketSpent, TokenRefused, UsageError
 from licet.guard.binding import Bound
 from licet.guard.context import carry, enter, leave
+from licet.guard.minter import Minted
 from licet.guard.task import GuardedTask, current_task
 from licet.records import Action, Decision, ToolCall
 from licet.telemetry import CallSpan
-from licet.tokens import CallToken
 
 if TYPE_CHECKING:
     from licet.guard.origins import Seen
@@ -40,6 +40,24 @@ class CurrentCall:
     task_id: str
     token: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    _minted: Minted | None = field(default=None, repr=False)
+    _task: GuardedTask | None = field(default=None, repr=False)
+
+    @property
+    def audience(self) -> str:
+        """Whom the token is for: the tool's `audience` in the manifest. Send it nowhere else."""
+        return self._minted.audience if self._minted else ""
+
+    def headers_for(self, method: str, url: str) -> dict[str, str]:
+        """The headers to send with one request: the token, the proof that it is ours (`DPoP`, RFC 9449), and the trace.
+
+        Raises:
+            UsageError: the call has no token, because its tool declares no `audience`.
+        """
+        if self._minted is None or self._minted.token is None or self._task is None:
+            raise UsageError(f"`{self.call.tool}` has no token to send: declare its `audience:` in the manifest")
+        proof = self._minted.proof(method, url, self._task.now())
+        return {**self.headers, **({"DPoP": proof} if proof else {})}
 
     def __repr__(self) -> str:
         return f"CurrentCall(tool={self.call.tool!r}, task_id={self.task_id!r})"
@@ -66,7 +84,7 @@ class Ticket:
         self.saw_untrusted = False  # a call made within this one was shown untrusted content
         self.approved_for: frozenset[tuple[str, tuple[str, ...]]] = frozenset()  # and what a person had approved of it
         self._bound = bound
-        self._token: CallToken | None = None
+        self._minted: Minted | None = None
         self._span: CallSpan | None = None
         self._state: State = "ended"
         self._joined = False
@@ -89,8 +107,23 @@ class Ticket:
 
     @property
     def token(self) -> str | None:
-        """The call token, once the call is allowed."""
-        return self._token.jwt if self._token else None
+        """The call token, once the call is allowed; None where the tool's calls are proved inside this process (`token: task`)."""
+        return self._minted.token.jwt if self._minted and self._minted.token else None
+
+    @property
+    def jti(self) -> str:
+        """The id of the token that stands behind the call; empty if there is none."""
+        return self._minted.jti if self._minted else ""
+
+    @property
+    def token_fields(self) -> dict[str, Plain]:
+        """What the ledger holds of the token: never the token itself."""
+        minted = self._minted
+        if minted is None:
+            return {"jti": "", "exp": 0}
+        if minted.token is None:
+            return {"jti": minted.jti, "exp": minted.exp, "mac": minted.mac}
+        return {"jti": minted.jti, "exp": minted.exp, "kid": minted.token.kid}
 
     @property
     def arguments(self) -> Mapping[str, Plain]:
@@ -139,8 +172,18 @@ class Ticket:
                 raise TicketSpent(f"this ticket for `{self.call.tool}` was used before; begin a call of its own")
             if over:
                 raise TicketSpent(over)
+            self._check_proof()
             self._state = "running"
             return self._bound
+
+    def _check_proof(self) -> None:
+        minted = self._minted
+        if minted is None or minted.binding is None or self.task is None:
+            return
+        try:
+            minted.binding.check(minted.mac, self.seq, self.call.tool, self.args_digest, self.task.now())
+        except TokenRefused as refusal:
+            raise TicketSpent(f"the proof of this call of `{self.call.tool}` does not hold: {refusal.why}") from refusal
 
     def join(self) -> bool:
         """Let an inner layer be the same call; True for the first that asks while this ticket, or the one it joined, is running."""
@@ -191,13 +234,13 @@ class Ticket:
 
     def current(self) -> CurrentCall:
         """What `licet.current_call()` shows while this ticket runs."""
-        headers = {}
-        if self.token:
-            headers["Licet-Call-Token"] = self.token
+        headers = self._minted.headers() if self._minted else {}
         if self._span and self._span.traceparent:
             headers["traceparent"] = self._span.traceparent
         # The agent's stated reason is for those who watch; the tool must not come to depend on it.
-        return CurrentCall(replace(self.call, reason=None), self.task.id if self.task else "", self.token or "", headers)
+        return CurrentCall(
+            replace(self.call, reason=None), self.task.id if self.task else "", self.token or "", headers, self._minted, self.task
+        )
 
 
 running_ticket: ContextVar[Ticket | None] = carry(ContextVar("licet_ticket", default=None))

@@ -27,7 +27,6 @@ from licet.manifest.models import (
     TaskKind,
     Tool,
     Unless,
-    unenforced_value,
 )
 from licet.manifest.rules import Rule, broken_rules
 from licet.manifest.yaml_reader import Document, Path, read
@@ -161,7 +160,7 @@ def _unenforced(document: Document, name: str) -> Iterator[Problem]:
         model, key = _model_at(path[:-1]), str(path[-1])
         if model is None:
             continue
-        what = UNENFORCED.get(model.__name__, {}).get(key) or unenforced_value(model.__name__, key, _value(document.data, path))
+        what = UNENFORCED.get(model.__name__, {}).get(key)
         if what:
             line, column = document.place(path)
             why = f"this release does not enforce {what} yet, and a declared rule that does nothing would be a trap"
@@ -190,9 +189,7 @@ def _explain(item: Any, document: Document, name: str) -> Problem | None:
     key = str(path[-1]) if path else ""
     if path and _value(document.data, path) is None and path in document.places:
         return None  # `_blank` has said it
-    if model is not None and (
-        key in UNENFORCED.get(model.__name__, {}) or unenforced_value(model.__name__, key, _value(document.data, path))
-    ):
+    if model is not None and key in UNENFORCED.get(model.__name__, {}):
         return None
     if kind == "extra_forbidden":
         known = sorted(model.model_fields) if model else []

@@ -188,7 +188,8 @@ class Tool(_Closed):
     reveals: Annotated[tuple[Name, ...], BeforeValidator(listed)] | None = None
     store: Name | None = None
     definition: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
-    token: Literal["call"] | None = None
+    token: Literal["call", "task"] | None = None
+    envelope: Literal["licet-call+jwt", "at+jwt"] | None = None
     durable: Literal["write", "none"] | None = None
 
     @property
@@ -344,8 +345,3 @@ UNENFORCED: Mapping[str, Mapping[str, str]] = {
     "Credential": {"regions": "regions of use", "networks": "networks of use"},
 }
 """Keys of the grammar that this release does not enforce: declaring one is an error, because a rule that does nothing is a trap."""
-
-
-def unenforced_value(model: str, key: str, value: Any) -> str | None:
-    """A value of the grammar that this release does not enforce, in words, or None."""
-    return "task-bound tokens with a proof per call" if (model, key, value) == ("Tool", "token", "task") else None

@@ -45,6 +45,7 @@ def broken_rules(manifest: Manifest, now: float) -> list[Rule]:
         *_empties(manifest),
         *_references(manifest),
         *_task_kinds(manifest),
+        *_tokens(manifest),
         *_origins(manifest),
         *_flows(manifest),
         *_checks(manifest),
@@ -148,6 +149,17 @@ def is_lowered(check: str, then: str) -> bool:
 def revealed(manifest: Manifest) -> frozenset[str]:
     """Every label that some tool reveals."""
     return frozenset(label for tool in manifest.tools.values() for label in tool.reveals or ())
+
+
+def _tokens(manifest: Manifest) -> Iterator[Rule]:
+    for name, tool in manifest.tools.items():
+        if tool.token == "task" and tool.audience is not None:  # noqa: S105 - a word of the grammar
+            why = "what proves a call of `token: task` never leaves this process, so that an `audience` outside cannot check it"
+            yield Rule(("tools", name, "token"), why, "write `token: call`, or take `audience` out")
+        if tool.envelope is not None and tool.audience is None:
+            yield Rule(
+                ("tools", name, "envelope"), "a token that is sent nowhere needs no envelope", "add the tool's `audience:`, or take it out"
+            )
 
 
 def _flows(manifest: Manifest) -> Iterator[Rule]:

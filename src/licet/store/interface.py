@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Protocol
 
-from licet.records import CallRecord, CallStatus, Claim, Decision, Finding, TaskRecord
+from licet.records import CallRecord, CallStatus, Claim, Decision, Finding, Mark, Revocation, TaskRecord
 
 
 class Transaction(Protocol):
@@ -63,7 +63,7 @@ class Store(Protocol):
         """Keep a new task."""
 
     def end_task(self, task_id: str, time: float, by: str) -> bool:
-        """End a task; False if it had ended, or is not known."""
+        """End a task, and revoke in the same step all that it and the tasks below it issued; False if it had ended, or is not known."""
 
     def pause_task(self, task_id: str, seconds: float) -> None:
         """Add waiting time that does not count against the time to live."""
@@ -98,6 +98,21 @@ class Store(Protocol):
 
     def break_glass(self, kind: str, until: float, reason: str, by: str, now: float) -> None:
         """Let tasks of this kind run in observe mode until `until`."""
+
+    def spend(self, jti: str, until: float, marks: Sequence[Mark], now: float) -> Revocation | bool:
+        """Use a token up, in one atomic step: the `Revocation` of one of its marks, or False if it was used before, or True.
+
+        `until`: when the token is dead, and may be forgotten (seconds since the epoch). What is revoked is not used up.
+        """
+
+    def revoke(self, revocation: Revocation) -> bool:
+        """Put a mark on the deny list; False if it stood there already, and then the earlier entry stays, as long as the later of both."""
+
+    def revoked(self, marks: Sequence[Mark], now: float) -> Revocation | None:
+        """The first of the marks that is on the deny list at `now`."""
+
+    def revocations(self, now: float) -> Sequence[Revocation]:
+        """The deny list, oldest first."""
 
     def task(self, task_id: str) -> TaskRecord | None:
         """The task, or None."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from licet.errors import StoreError
 from licet.machine import check_own
-from licet.records import EXACT, CallRecord, CallStatus, Claim, Decision, Finding, TaskRecord
+from licet.records import EXACT, CallRecord, CallStatus, Claim, Decision, Finding, Mark, Revocation, TaskRecord
 from licet.store.rows import (
     CALL_COLUMNS,
     FINDING_COLUMNS,
@@ -30,12 +30,13 @@ from licet.store.rows import (
 )
 
 BUSY_SECONDS = 5.0  # how long to wait for another process's transaction before the call is refused
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tasks (
     id TEXT PRIMARY KEY, kind TEXT, agent TEXT, principal TEXT, intent TEXT, manifest_digest TEXT, started REAL, ttl REAL,
-    parent TEXT, root TEXT, narrowing TEXT, paused REAL, ended REAL, ended_by TEXT, detached INTEGER, trace_id TEXT, span_id TEXT);
+    parent TEXT, root TEXT, narrowing TEXT, paused REAL, ended REAL, ended_by TEXT, detached INTEGER, trace_id TEXT, span_id TEXT,
+    principal_is TEXT, agent_is TEXT);
 CREATE INDEX IF NOT EXISTS tasks_by_time ON tasks (started);
 CREATE INDEX IF NOT EXISTS tasks_by_root ON tasks (root);
 CREATE INDEX IF NOT EXISTS tasks_by_parent ON tasks (parent);
@@ -59,6 +60,10 @@ CREATE TABLE IF NOT EXISTS questions (task_id TEXT, tool TEXT, refused INTEGER);
 CREATE INDEX IF NOT EXISTS questions_by_task ON questions (task_id);
 CREATE TABLE IF NOT EXISTS trees (root TEXT PRIMARY KEY, calls INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS written (store TEXT, value TEXT, task_id TEXT, call_id TEXT, PRIMARY KEY (store, value)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spent (jti TEXT PRIMARY KEY, until REAL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS spent_by_time ON spent (until);
+CREATE TABLE IF NOT EXISTS revoked (
+    kind TEXT, value TEXT, time REAL, until REAL, reason TEXT, by TEXT, PRIMARY KEY (kind, value)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS broken_glass (kind TEXT, until REAL, reason TEXT, by TEXT, time REAL);
 """
 
@@ -149,7 +154,13 @@ class SqliteStore:
 
     def end_task(self, task_id: str, time: float, by: str) -> bool:
         """See `Store`."""
-        return self._write("UPDATE tasks SET ended=?, ended_by=? WHERE id=? AND ended IS NULL", (time, by, task_id)) == 1
+        with self.transaction() as tx:
+            ended = "UPDATE tasks SET ended=?, ended_by=? WHERE id=? AND ended IS NULL"
+            if tx._db.execute(ended, (time, by, task_id)).rowcount != 1:
+                return False
+            # In the same step: from here on no token of the task, nor of one below it, is good anywhere.
+            tx._db.execute(_REVOKE_FAMILY, (task_id, time, time + DAY, by))
+            return True
 
     def pause_task(self, task_id: str, seconds: float) -> None:
         """See `Store`."""
@@ -243,6 +254,35 @@ class SqliteStore:
             query = f"SELECT value FROM written WHERE store=? AND value IN ({','.join('?' * len(some))})"
             out += [row[0] for row in self._read(query, (store, *some))]
         return out
+
+    def spend(self, jti: str, until: float, marks: Sequence[Mark], now: float) -> Revocation | bool:
+        """See `TokenState`."""
+        with self.transaction() as tx:
+            found = _revoked(tx._db, marks, now)
+            if found is not None:
+                return found
+            tx._db.execute("DELETE FROM spent WHERE jti IN (SELECT jti FROM spent WHERE until<=? ORDER BY until LIMIT 20)", (now,))
+            return tx._db.execute("INSERT OR IGNORE INTO spent VALUES (?,?)", (jti, until)).rowcount == 1
+
+    def revoke(self, revocation: Revocation) -> bool:
+        """See `TokenState`."""
+        new = (*revocation.mark, revocation.time, revocation.until, revocation.reason, revocation.by)
+        with self.transaction() as tx:
+            tx._db.execute("DELETE FROM revoked WHERE kind=? AND value=? AND until<=?", (*revocation.mark, revocation.time))
+            if tx._db.execute("INSERT OR IGNORE INTO revoked VALUES (?,?,?,?,?,?)", new).rowcount == 1:
+                return True
+            tx._db.execute("UPDATE revoked SET until=max(until,?) WHERE kind=? AND value=?", (revocation.until, *revocation.mark))
+            return False
+
+    def revoked(self, marks: Sequence[Mark], now: float) -> Revocation | None:
+        """See `TokenState`."""
+        with self._lock, _translated(self._path):
+            return _revoked(self._db(), marks, now)
+
+    def revocations(self, now: float) -> Sequence[Revocation]:
+        """See `Store`."""
+        rows = self._read("SELECT kind, value, time, until, reason, by FROM revoked WHERE until>? ORDER BY time", (now,))
+        return [_revocation(row) for row in rows]
 
     def findings(self, task_id: str | None = None) -> Sequence[Finding]:
         """See `Store`."""
@@ -389,6 +429,26 @@ class _SqliteTransaction:
     def asked(self, task_id: str) -> tuple[int, frozenset[str]]:
         rows = self._db.execute("SELECT tool, refused FROM questions WHERE task_id=?", (task_id,)).fetchall()
         return sum(1 for _, refused in rows if not refused), frozenset(tool for tool, refused in rows if refused)
+
+
+# Whatever a task issued is over long before; a task lives at most as long as its kind says, and waiting for people comes on top.
+DAY = 86_400.0
+_REVOKE_FAMILY = """WITH RECURSIVE line(id) AS (SELECT ?1 UNION SELECT tasks.id FROM tasks JOIN line ON tasks.parent=line.id)
+                    INSERT OR IGNORE INTO revoked SELECT 'task', id, ?2, ?3, 'the task ended', ?4 FROM line"""
+
+
+def _revoked(db: sqlite3.Connection, marks: Sequence[Mark], now: float) -> Revocation | None:
+    query = "SELECT kind, value, time, until, reason, by FROM revoked WHERE kind=? AND value=? AND until>?"
+    for mark in marks:
+        row = db.execute(query, (*mark, now)).fetchone()
+        if row is not None:
+            return _revocation(row)
+    return None
+
+
+def _revocation(row: tuple[Any, ...]) -> Revocation:
+    kind, value, time, until, reason, by = row
+    return Revocation((kind, value), time, until, reason, by)
 
 
 def _make_own(path: str) -> None:

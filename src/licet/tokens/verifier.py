@@ -1,0 +1,194 @@
+"""`licet.verify`: whether a call token is good for the call that is about to run. The steps are those of docs/tokens.md, in order."""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from licet.canonical import Plain, digest
+from licet.clock import Clock, SystemClock, lasting
+from licet.errors import StateError, TokenRefused, UsageError
+from licet.records import Finding, Mark
+from licet.tokens.algorithms import OURS, KeySet
+from licet.tokens.claims import CALL_TYPE, ENVELOPES, MAX_SECONDS, SKEW_SECONDS, CallClaims, Envelope, call_claims, check_times
+from licet.tokens.dpop import Proof, check_proof
+from licet.tokens.jws import Keys, check_signature, check_type, claims_of, parse
+from licet.tokens.state import TokenState
+
+MAX_SKEW = 60
+
+
+class Verifier:
+    """Verifies the call tokens of one issuer for one audience: what stands at the tool's side.
+
+    Args:
+        keys: the issuer's public keys: a `KeySet`, a parsed JWK set, or a `RemoteKeys` that fetches them.
+        issuer: the `iss` that is expected, exactly.
+        audience: this tool's own name, as the manifest says it under `audience:`.
+        state: where used and revoked tokens are kept. Share the guard's store where it can be reached; `MemoryState()` is for one process.
+        typ: the one kind of token that is taken here (RFC 8725bis section 3.12).
+        algorithms: a part of `EdDSA` and `ES256`.
+        skew: by how many seconds clocks may differ, at most 60.
+        bound: refuse a token without `cnf`, which whoever sees it could present. Take it off only within one process.
+        max_age: the longest life of a token, in seconds.
+
+    Raises:
+        UsageError: an argument is out of bounds.
+        KeySetError: the keys cannot be used.
+    """
+
+    def __init__(
+        self,
+        keys: Keys | Mapping[str, Any],
+        *,
+        issuer: str,
+        audience: str,
+        state: TokenState,
+        typ: Envelope = CALL_TYPE,
+        algorithms: Sequence[str] = OURS,
+        skew: float = SKEW_SECONDS,
+        bound: bool = True,
+        max_age: int = MAX_SECONDS,
+        clock: Clock | None = None,
+    ) -> None:
+        if not issuer or not audience or typ not in ENVELOPES or not set(algorithms) <= set(OURS) or not algorithms:
+            raise UsageError(f"a verifier needs issuer=, audience=, typ= of {', '.join(ENVELOPES)} and algorithms= of {', '.join(OURS)}")
+        if not 0 <= skew <= MAX_SKEW or not 1 <= max_age <= MAX_SECONDS:
+            raise UsageError(f"skew= is 0 to {MAX_SKEW} seconds, and max_age= 1 to {MAX_SECONDS}")
+        self._keys: Keys = KeySet.of(keys) if isinstance(keys, Mapping) else keys
+        self._issuer, self._audience, self._typ, self._algorithms = issuer, audience, typ, tuple(algorithms)
+        self._state, self._skew, self._bound, self._max_age = state, skew, bound, max_age
+        self._clock = clock or SystemClock()
+
+    def verify(
+        self,
+        token: str,
+        *,
+        tool: str,
+        arguments: Mapping[str, Plain],
+        proof: Proof | None = None,
+        task: str | None = None,
+        actor: str | None = None,
+        definition: str | None = None,
+    ) -> CallClaims:
+        """Use a token up for this call.
+
+        Args:
+            tool, arguments: what is about to run: the arguments as they came, all of them, before anything is filled in.
+            proof: the DPoP proof that came with the token.
+            task: the task that the call claims to belong to, if it claims one.
+            actor: the agent as it was authenticated otherwise (mutual TLS), if it was.
+            definition: the digest of the tool's definition as this side knows it, if it does.
+
+        Raises:
+            TokenRefused: the token is not good for this call. `str()` is always the same; `check` and `why` are for our own records.
+        """
+        now = self._clock.now()
+        try:
+            found = self._read(token, now)
+            self._match(found, tool, arguments, task, actor, definition)
+            self._prove(found, token, proof, now)
+            self._spend(found, now)
+        except StateError as error:
+            # Could not decide is deny.
+            raise TokenRefused("token.undecided", f"used and revoked tokens cannot be looked up: {error}") from error
+        return found
+
+    def _read(self, token: str, now: float) -> CallClaims:
+        jws = parse(token)  # steps 1 and 2
+        check_type(jws, self._typ)  # step 3
+        key = check_signature(jws, self._keys, self._algorithms)  # steps 4 and 5
+        claims = claims_of(jws)  # step 6
+        # Step 7: RFC 9068 section 4, RFC 8725bis sections 3.8 and 3.9: exactly one issuer, exactly one audience.
+        if claims.get("iss") != self._issuer:
+            raise TokenRefused("token.issuer", "the token is of another issuer")
+        if claims.get("aud") != self._audience:
+            raise TokenRefused("token.audience", "the token is for another audience")
+        check_times(claims, now, longest=self._max_age, skew=self._skew)
+        return call_claims(claims, key.kid)
+
+    def _match(  # noqa: PLR0917 - private, and each is one of `verify`'s
+        self, found: CallClaims, tool: str, arguments: Mapping[str, Plain], task: str | None, actor: str | None, definition: str | None
+    ) -> None:
+        # Step 8: RFC 8693 section 4.1, only the outermost actor counts for access.
+        if actor is not None and found.actors[0] != actor:
+            raise TokenRefused("token.actor", "the token's agent is not the one that was authenticated")
+        # Step 9: the call that is about to run.
+        if found.tool != tool:
+            raise TokenRefused("token.binding", "the token is for another tool")
+        try:
+            seen = digest(dict(arguments))
+        except (ValueError, RecursionError) as error:
+            raise TokenRefused("token.binding", "the arguments are not JSON") from error
+        if not hmac.compare_digest(seen, found.args_digest):
+            raise TokenRefused("token.binding", "the arguments are not those that were judged")
+        if task is not None and task != found.task:
+            raise TokenRefused("token.binding", "the token is of another task")
+        if definition is not None and definition != found.tool_digest:
+            raise TokenRefused("token.binding", "the tool's definition is not the one that the token was minted for")
+
+    def _prove(self, found: CallClaims, token: str, proof: Proof | None, now: float) -> None:
+        # Step 10: RFC 7800 section 3.1, RFC 9449 section 7.1.
+        if found.holder is None:
+            if self._bound:
+                raise TokenRefused("token.proof", "the token is not bound to a key, and whoever sees it could present it")
+            return
+        if proof is None:
+            raise TokenRefused("token.proof", "the token is bound to a key, and no proof of it came along")
+        check_proof(proof, holder=found.holder, token=token, now=now, algorithms=self._algorithms, skew=self._skew)
+
+    def _spend(self, found: CallClaims, now: float) -> None:
+        # Steps 11 and 12, in one atomic step of the store. A token is used once, so that its proof need not be remembered beside it.
+        outcome = self._state.spend(f"{self._issuer}\0{found.jti}", found.expires + MAX_SKEW, marks_of(found), now)
+        if outcome is True:
+            return
+        if outcome is False:
+            self._note("token.replay", f"the token {found.jti} of task {found.task[:8]} was presented again", found, now)
+            raise TokenRefused("token.replay", "the token was used before")
+        kind, value = outcome.mark
+        after = lasting(max(0.0, now - outcome.time))
+        if kind == "task":
+            who = f"the token {found.jti} (agent {found.agent}, tool {found.tool})"
+            what = f"{who} was presented {after} after the end of its task {found.task[:8]}"
+            self._note("token.ended", what, found, now)
+            raise TokenRefused("token.ended", f"the task had ended {after} before")
+        what = f"the token {found.jti} of task {found.task[:8]} was presented {after} after its {kind} was revoked"
+        self._note("token.revoked", f"{what}{f' ({outcome.reason})' if outcome.reason else ''}", found, now)
+        raise TokenRefused("token.revoked", f"the {kind} {value} is revoked")
+
+    def _note(self, check: str, sentence: str, found: CallClaims, now: float) -> None:
+        self._state.add_finding(Finding(os.urandom(16).hex(), now, check, "high", sentence, task_id=found.task))
+
+
+def marks_of(found: CallClaims) -> tuple[Mark, ...]:
+    """All by which a call token can have been revoked, the task first."""
+    tasks = dict.fromkeys((found.task, found.root))
+    return (*(("task", task) for task in tasks), *(("agent", actor) for actor in found.actors), ("key", found.kid), ("jti", found.jti))
+
+
+def verify(
+    token: str,
+    *,
+    keys: Keys | Mapping[str, Any],
+    issuer: str,
+    audience: str,
+    state: TokenState,
+    tool: str,
+    arguments: Mapping[str, Plain],
+    proof: Proof | None = None,
+    task: str | None = None,
+    actor: str | None = None,
+    definition: str | None = None,
+    **options: Any,
+) -> CallClaims:
+    """Verify one call token; see `Verifier` for `keys` to `state` and the options, and `Verifier.verify` for the rest.
+
+    Whoever verifies more than one makes a `Verifier` once.
+
+    Raises:
+        TokenRefused: the token is not good for this call.
+    """
+    verifier = Verifier(keys, issuer=issuer, audience=audience, state=state, **options)
+    return verifier.verify(token, tool=tool, arguments=arguments, proof=proof, task=task, actor=actor, definition=definition)
