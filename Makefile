@@ -61,7 +61,7 @@ floors: $(FLOORS)/.lowest ## the tests, on the lowest versions that pyproject.to
 
 constraints: $(VENV)/.dev ## newest versions into constraints.txt
 	$(call install,$(VENV),uv)
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-annotate \
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev --no-annotate \
 	  --custom-compile-command 'make constraints' --no-emit-package licet --output-file constraints.txt pyproject.toml
 
 clean: ## remove what was made here
@@ -92,6 +92,6 @@ $(FLOORS)/.lowest: $(VENV)/.made pyproject.toml constraints.txt
 	@$(call create,$(FLOORS))
 	@$(call install,$(VENV),uv)
 	@$(or $(UV),$(BIN)/uv) pip compile --quiet --python $(FLOORS)/bin/python --resolution lowest-direct --no-header --no-annotate \
-	  --extra langchain --output-file $(FLOORS)/lowest.txt pyproject.toml
+	  --extra langchain --extra server --extra fastapi --extra httpx --extra requests --output-file $(FLOORS)/lowest.txt pyproject.toml
 	@$(or $(UV),$(BIN)/uv) pip install --quiet --python $(FLOORS)/bin/python -c $(FLOORS)/lowest.txt -e '.[test]'
 	@touch $@

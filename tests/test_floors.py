@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 # Frameworks that only integrations know, exporters that only an endpoint needs, and the graph library that only views need.
 LOADED_LATE = (
     *("agentdojo", "deepagents", "langchain", "langchain_core", "langgraph"),
+    *("fastapi", "httpx", "requests", "starlette", "uvicorn"),
     "opentelemetry.exporter",
     "networkx",
 )
