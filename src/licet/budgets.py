@@ -25,6 +25,12 @@ class TaskBudgets:
     grants: Mapping[str, int]  # tool → at most so many calls
     budgets: tuple[Budget, ...]
 
+    @property
+    def digest(self) -> str:
+        """`sha256:` of whose they are and what they allow: by it budgets are compared where only tokens are at hand."""
+        budgets: list[Plain] = [budget.model_dump(mode="json", exclude_unset=True) for budget in self.budgets]
+        return digest({"task": self.task_id, "calls": dict(self.grants), "budgets": budgets})
+
 
 def owned(task_id: str, grants: Iterable[Mapping[str, CompiledGrant]], budgets: Iterable[Budget]) -> TaskBudgets:
     """The budgets of one task: the smallest `at_most` that its own layers give each tool, and its budget list."""

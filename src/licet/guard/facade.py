@@ -14,6 +14,7 @@ from licet.chain.index import MAX_ATOMS
 from licet.clock import Clock, SystemClock
 from licet.errors import UsageError
 from licet.guard.asking import Asking
+from licet.guard.authority import Authority
 from licet.guard.context import teach_threads
 from licet.guard.gate import _NOTHING, Gate
 from licet.guard.minter import Minter
@@ -32,7 +33,7 @@ from licet.records import ToolCall
 from licet.scope import CompiledManifest
 from licet.store import SqliteStore
 from licet.telemetry import Telemetry
-from licet.tokens import DEFAULT_SECONDS, Issuer, KeySource, Signer
+from licet.tokens import DEFAULT_SECONDS, Issuer, KeySource, Proof, Signer
 from licet.version import VERSION
 
 P = ParamSpec("P")
@@ -103,23 +104,15 @@ class Guard:
             minter=minter,
         )  # fmt: skip
         own = OwnFiles(folder, manifest.source)
-        self._gate = Gate(
-            Parts(
-                manifest,
-                self._compiled,
-                self._store,
-                recorder,
-                self._telemetry,
-                minter,
-                self._clock,
-                self._tasks,
-                own,
-                origins,
-                approval_seconds,
-            )
-        )
-        self._asking = Asking(self._gate, self._tasks, self._clock, approver=approver, seconds=approval_seconds)
+        parts = Parts(
+            manifest, self._compiled, self._store, recorder, self._telemetry, minter, self._clock, self._tasks, own, origins,
+            approval_seconds,
+        )  # fmt: skip
+        self._gate = Gate(parts)
+        self._asking = asking = Asking(self._gate, self._tasks, self._clock, approver=approver, seconds=approval_seconds)
         self.state = folder.path
+        self.authority = Authority(self._gate, asking, parts, self._issuer)
+        """Tasks that other processes hold, and the tokens for their calls."""
         teach_threads()
 
     @classmethod
@@ -240,6 +233,14 @@ class Guard:
     def task_by_handle(self, handle: str) -> GuardedTask | None:
         """The open task that a framework's context names by `task.handle`. A bare id names nothing."""
         return self._tasks.by_handle(handle)
+
+    def task_by_token(self, token: str, proof: Proof) -> GuardedTask:
+        """The open task that is named from outside (a header, `_meta`): by its token, shown by whoever holds the token's key.
+
+        Raises:
+            TokenRefused: the token or the proof is not good.
+        """
+        return self.authority.task(token, proof)
 
     # The two-phase contract ------------------------------------------------------------------------------------------------
 

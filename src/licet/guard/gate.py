@@ -288,6 +288,16 @@ class Gate:
                 late, "medium", task_id=ticket.task.id, call_id=ticket.id, owner=owner_of(ticket.task, self._p.manifest)
             )
 
+    def hand_over(self, ticket: Ticket) -> Minted | None:
+        """What an allowed call was given, for it to run elsewhere: what becomes of it is not known here. None: it must not run."""
+        if not ticket.allowed or not ticket.move("ended", "open"):
+            return None
+        self._p.recorder.after("call.outcome", ledger_fields(ticket) | {"status": "unknown", "result": "", "error": "handed over"})
+        if ticket._span is not None:
+            ticket._span.end({})
+        self._update(ticket, "unknown")
+        return ticket._minted
+
     def output(self, ticket: Ticket, output: object) -> None:
         """Count one output (a result, or one yield): its digest, and where its values stand. Never raises."""
         plain, digested, whole = plain_output(output)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -28,6 +29,11 @@ def binding_of(tool: Tool) -> Literal["call", "task"]:
 def audience_of(name: str, tool: Tool) -> str:
     """The `aud` of a tool's tokens."""
     return tool.audience or f"urn:licet:tool:{name}"
+
+
+def tool_scope(tools: Iterable[str]) -> str:
+    """The `scope` claim that names tools (RFC 8693 section 4.2)."""
+    return " ".join(f"tool:{name}" for name in sorted(tools))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +90,20 @@ class Minter:
             KeyFileError: no key signs now.
         """
         tool, now = self._manifest.tools[name], self._clock.now()
-        outside = tool.audience is not None
+        # A task that another process holds is bound to the key of that process.
+        outside = tool.audience is not None or bool(task.holder)
         minting = Minting(
             tool=name, audience=audience_of(name, tool), args_digest=args_digest, expires=expires, step=step,
             purpose=self._manifest.tasks[task.record.kind].intent, intent_digest=digest_text(task.record.intent), actors=task.agents,
-            context=context, tool_digest=definition, holder=self.holder.kid if outside else "", envelope=tool.envelope or CALL_TYPE,
+            context=context, tool_digest=definition, holder=(task.holder or self.holder.kid) if outside else "",
+            envelope=tool.envelope or CALL_TYPE,
             layers=task.layers if outside else (),
         )  # fmt: skip
-        if binding_of(tool) == "task":
+        if binding_of(tool) == "task" and not task.holder:
             binding = self._binding(decision, task, minting, now)
             return Minted(binding.jti, binding.exp, binding=binding, mac=binding.prove(step, name, args_digest), audience=minting.audience)
         token = self._issuer.mint(decision, task.record, minting, now=now)
-        holder = self.holder if outside else None
+        holder = self.holder if outside and not task.holder else None
         return Minted(token.jti, token.exp, token, minting.envelope, minting.audience, holder=holder)
 
     def _binding(self, decision: Decision, task: GuardedTask, minting: Minting, now: float) -> Binding:
@@ -104,7 +112,8 @@ class Minter:
         key = (task.id, minting.audience)
         with self._lock:
             known = self._bindings.get(key)
-            if known is None or known.exp - now < min(RENEW_SECONDS, minting.expires - now):
+            needed = min(now + RENEW_SECONDS, int(minting.expires))
+            if known is None or known.exp < needed or known.process != os.getpid():  # what a fork inherited is its parent's
                 known = self._bindings[key] = self._issuer.bind(decision, task.record, minting, now=now)
             return known
 

@@ -72,6 +72,7 @@ class GuardedTask:
         self._span: CallSpan | None = None
         self.filled: tuple[tuple[int, int], ...] = ()  # where values stand in the intent that the user did not write
         self.resumed = False  # begun in another process
+        self.holder = ""  # the thumbprint of the key of another process that holds the task, if one does
         self._entered = 0
         self._lock = threading.Lock()
 
@@ -94,6 +95,11 @@ class GuardedTask:
     def layers(self) -> tuple[str, ...]:
         """The digests of the scope's layers: those of a sub-task begin with those of the task above it."""
         return tuple(layer.digest for layer in self.scope.layers)
+
+    @cached_property
+    def budget_digests(self) -> tuple[str, ...]:
+        """The digests of the budgets in which the task's calls are counted: those of a sub-task begin with those of the task above it."""
+        return tuple(budgets.digest for budgets in reversed(self.budgets))
 
     @property
     def depth(self) -> int:

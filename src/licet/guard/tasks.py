@@ -102,25 +102,26 @@ class Tasks:
         return task
 
     def delegate(
-        self, kind: str, *, agent: str, intent: str, tools: Tools | None, budgets: Iterable[Any] | None, ttl: str | timedelta | None
-    ) -> GuardedTask:
-        """A sub-task of the current task, with at most what that has.
+        self, kind: str, *, agent: str, intent: str, tools: Tools | None, budgets: Iterable[Any] | None, ttl: str | timedelta | None,
+        parent: GuardedTask | None = None, detached: bool = False,
+    ) -> GuardedTask:  # fmt: skip
+        """A sub-task of `parent`, by default of the current task, with at most what that has.
 
         Raises:
             UsageError: there is no current task, or the call itself is wrong.
             Denied: the sub-task asks for more than its parent has.
         """
-        parent = current_task()
+        parent = parent or current_task()
         if parent is None or parent._tasks is not self:
             raise UsageError("guard.delegate(...) starts a sub-task of this guard's current task, and there is none")
         tools = tools if tools is None or isinstance(tools, (str, Mapping)) else tuple(tools)
         names = frozenset(tools) if tools is not None else None
         child = self.create(
-            kind, intent=intent, agent=agent, principal=parent.record.principal, tools=tools, values={}, detached=False,
+            kind, intent=intent, agent=agent, principal=parent.record.principal, tools=tools, values={}, detached=detached,
             parent=parent, budgets=budgets, ttl=ttl,
         )  # fmt: skip
         remaining = self._remaining(parent)
-        request = DelegationRequest(kind, agent, names, None if ttl is None else _seconds(ttl), child.scope)
+        request = DelegationRequest(kind, agent, names, None if ttl is None else _seconds(ttl), child.scope, len(child.agents))
         decision = decide([widened], request, DelegationFacts(self._manifest, parent.record, parent.scope, remaining))
         fields: dict[str, Plain] = {
             "task": parent.id, "txn": parent.record.root, "agent": agent, "by": parent.record.agent, "sub": parent.record.principal,
@@ -256,6 +257,16 @@ class Tasks:
         self._minter.forget(task.id)
         if task._span is not None:
             task._span.end()
+
+    def end_by_id(self, task_id: str, by: str) -> bool:
+        """End a task that may be another process's; False if it had ended, or is not known."""
+        with self._lock:
+            task = self._open.get(task_id)
+        if task is not None:
+            self.end(task, by)
+            return True
+        self._recorder.before("task.end", {"task": task_id, "by": by})
+        return self._store.end_task(task_id, self._clock.now(), by)
 
     def turned(self, task: GuardedTask, turn: Turn) -> None:
         """Record that text entered a task, by digest."""

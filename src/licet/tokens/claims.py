@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 from licet.errors import TokenRefused
-from licet.records import MAX_ACTORS, Standing
+from licet.records import MAX_ACTORS, Mark, Standing
 
 CALL_TYPE: Final = "licet-call+jwt"
 ACCESS_TYPE: Final = "at+jwt"
@@ -53,6 +53,37 @@ class CallClaims:
     holder: str | None = None
     layers: tuple[str, ...] = ()
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+class Marked(Protocol):
+    """What a call's and a task's claims have in common: all by which they can be revoked."""
+
+    @property
+    def task(self) -> str:
+        """The task's id."""
+
+    @property
+    def root(self) -> str:
+        """The id of the task at the top of its tree (`txn`)."""
+
+    @property
+    def actors(self) -> tuple[str, ...]:
+        """The agents that act, the present one first."""
+
+    @property
+    def kid(self) -> str:
+        """The key that signed it."""
+
+    @property
+    def jti(self) -> str:
+        """Its own id."""
+
+
+def marks_of(found: Marked) -> tuple[Mark, ...]:
+    """All by which a token can have been revoked, the task first."""
+    tasks: tuple[Mark, ...] = tuple(("task", task) for task in dict.fromkeys((found.task, found.root)))
+    agents: tuple[Mark, ...] = tuple(("agent", agent) for agent in found.actors)
+    return (*tasks, *agents, ("key", found.kid), ("jti", found.jti))
 
 
 def actor_chain(actors: Sequence[str]) -> dict[str, Any]:

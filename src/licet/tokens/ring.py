@@ -66,6 +66,9 @@ class KeyRing:
         self._looked = float("-inf")
         self._keys: tuple[RingKey, ...] = ()
         self._name = ""
+        self._open(now, first)
+
+    def _open(self, now: float, first: str) -> None:
         with self._writing():
             self._read()
             if not self._keys:

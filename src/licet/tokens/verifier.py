@@ -10,9 +10,9 @@ from typing import Any
 from licet.canonical import Plain, digest
 from licet.clock import Clock, SystemClock, lasting
 from licet.errors import StateError, TokenRefused, UsageError
-from licet.records import Finding, Mark
+from licet.records import Finding
 from licet.tokens.algorithms import OURS, KeySet
-from licet.tokens.claims import CALL_TYPE, ENVELOPES, MAX_SECONDS, SKEW_SECONDS, CallClaims, Envelope, call_claims, check_times
+from licet.tokens.claims import CALL_TYPE, ENVELOPES, MAX_SECONDS, SKEW_SECONDS, CallClaims, Envelope, call_claims, check_times, marks_of
 from licet.tokens.dpop import Proof, check_proof
 from licet.tokens.jws import Keys, check_signature, check_type, claims_of, parse
 from licet.tokens.state import TokenState
@@ -160,12 +160,6 @@ class Verifier:
 
     def _note(self, check: str, sentence: str, found: CallClaims, now: float) -> None:
         self._state.add_finding(Finding(os.urandom(16).hex(), now, check, "high", sentence, task_id=found.task))
-
-
-def marks_of(found: CallClaims) -> tuple[Mark, ...]:
-    """All by which a call token can have been revoked, the task first."""
-    tasks = dict.fromkeys((found.task, found.root))
-    return (*(("task", task) for task in tasks), *(("agent", actor) for actor in found.actors), ("key", found.kid), ("jti", found.jti))
 
 
 def verify(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from licet.manifest import Manifest
 from licet.policy.request import reason
-from licet.records import Reason, TaskRecord
+from licet.records import MAX_ACTORS, Reason, TaskRecord
 from licet.scope import Scope
 
 
@@ -20,6 +20,7 @@ class DelegationRequest:
     tools: frozenset[str] | None
     ttl: float | None
     scope: Scope
+    agents: int = 1  # that act for each other, this one included
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +46,7 @@ def widened(request: DelegationRequest, facts: DelegationFacts) -> Iterator[Reas
     if request.ttl is not None and request.ttl > facts.remaining:
         why = f"the sub-task asks for {request.ttl:g} s, and the task above has {max(facts.remaining, 0):.0f} s left"
         yield reason("delegation.widened", why, ("ttl",))
+    if request.agents > MAX_ACTORS:
+        yield reason("delegation.widened", f"more than {MAX_ACTORS} agents would act for each other", ("act",))
     if not facts.scope.covers(request.scope):
         yield reason("delegation.widened", "the sub-task's scope does not stand on the scope of the task above", ("scope",))
