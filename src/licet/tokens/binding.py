@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import os
 import threading
 from dataclasses import dataclass, field
 
@@ -17,24 +18,35 @@ class Binding:
     jti: str
     exp: int
     _key: bytes = field(repr=False)
-    _used: set[int] = field(default_factory=set, repr=False)
+    process: int = field(default_factory=os.getpid)
+    _proved: set[int] = field(default_factory=set, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def prove(self, step: int, tool: str, args_digest: str) -> str:
-        """The MAC of one call: HMAC-SHA-256 (RFC 2104), as hex digits, over its number in the task, its tool and its arguments' digest."""
-        return hmac.digest(self._key, f"{step}\0{tool}\0{args_digest}".encode(), "sha256").hex()
+        """The MAC of one call: HMAC-SHA-256 (RFC 2104), as hex digits, over its number in the task, its tool and its arguments' digest.
+
+        It is good for one `check`. A call that was suspended and goes on keeps its number, and is proved anew.
+        """
+        with self._lock:
+            self._proved.add(step)
+        return self._mac(step, tool, args_digest)
 
     def check(self, mac: str, step: int, tool: str, args_digest: str, now: float) -> None:
-        """Whether a MAC is of this call, and of one that was not checked before.
+        """Whether a MAC is of this call, and was not checked since the call was proved.
 
         Raises:
             TokenRefused: `token.time`, `token.binding` or `token.replay`.
         """
+        if self.process != os.getpid():  # a fork has a copy of the key, and does not see what was checked here
+            raise TokenRefused("token.binding", "the task's binding was made in another process")
         if now >= self.exp:
             raise TokenRefused("token.time", "the task's binding is over")
-        if not hmac.compare_digest(mac, self.prove(step, tool, args_digest)):
+        if not hmac.compare_digest(mac, self._mac(step, tool, args_digest)):
             raise TokenRefused("token.binding", "the proof is of another call")
         with self._lock:
-            if step in self._used:
-                raise TokenRefused("token.replay", "the call of this number was proved before")
-            self._used.add(step)
+            if step not in self._proved:
+                raise TokenRefused("token.replay", "the proof of this call was used before")
+            self._proved.remove(step)
+
+    def _mac(self, step: int, tool: str, args_digest: str) -> str:
+        return hmac.digest(self._key, f"{step}\0{tool}\0{args_digest}".encode(), "sha256").hex()
