@@ -145,6 +145,66 @@ _ROWS = (
         "ask for less, or widen the parent's task kind", ("ASI03", "ASI07", "NHI5"),
     ),
     CheckInfo(
+        "token.malformed", "deny", "what was presented is not one strict compact JWS, or holds JSON that two readers could read differently",
+        "send the token as it was issued, whole and unchanged", ("ASI03", "NHI4"),
+    ),
+    CheckInfo(
+        "token.type", "deny", "the token is of another `typ` than the one that this verifier takes",
+        "send the kind of token that the tool's side expects: `licet-call+jwt`, or `at+jwt`", ("ASI03", "NHI4"),
+    ),
+    CheckInfo(
+        "token.key", "deny", "no key of the issuer has the token's `kid` with its algorithm, or the algorithm is not allowed",
+        "give the verifier the issuer's present key set; it is published before a key signs", ("ASI03", "NHI4"),
+    ),
+    CheckInfo(
+        "token.signature", "deny", "the signature does not verify",
+        "find out who changed the token, or who made it", ("ASI03", "NHI4"),
+    ),
+    CheckInfo(
+        "token.issuer", "deny", "the token is of another issuer",
+        "give the verifier the issuer's name as `licet keys` or the service's metadata say it", ("ASI03", "NHI4"),
+    ),
+    CheckInfo(
+        "token.audience", "deny", "the token is for another tool's side",
+        "give tool and verifier the same `audience`; a token is never passed on", ("ASI03", "ASI07"),
+    ),
+    CheckInfo(
+        "token.time", "deny", "the token is over, not begun, or lives longer than is allowed",
+        "make the call again for a new token; look at the clocks if it was new", ("NHI7",),
+    ),
+    CheckInfo(
+        "token.claims", "deny", "a claim that is required is missing, is of another type, or contradicts another",
+        "let only the guard or its authority issue call tokens", ("ASI03",),
+    ),
+    CheckInfo(
+        "token.actor", "deny", "the token's agent is not the one that was authenticated, or its chain of agents is none",
+        "present a token only as the agent that it was issued to", ("ASI03", "ASI07"),
+    ),
+    CheckInfo(
+        "token.binding", "deny", "the token is for another tool, other arguments, another definition or another task",
+        "send what was judged, unchanged", ("ASI02", "ASI07"),
+    ),
+    CheckInfo(
+        "token.proof", "deny", "a proof that the sender holds the token's key is missing, old, or for another request, token or key",
+        "send the headers of `current_call().headers_for(method, url)` with each request", ("ASI03", "NHI2"),
+    ),
+    CheckInfo(
+        "token.replay", "deny", "the token was used before",
+        "look at who has seen it; a new call has a token of its own", ("ASI03", "NHI2"),
+    ),
+    CheckInfo(
+        "token.revoked", "deny", "the token, its agent or the key that signed it is revoked",
+        "look at why it was revoked: `licet token revoked`", ("NHI1", "ASI03"),
+    ),
+    CheckInfo(
+        "token.ended", "deny", "the token's task has ended",
+        "look at who kept a token after the work was done", ("NHI1", "ASI10"),
+    ),
+    CheckInfo(
+        "token.undecided", "deny", "whether the token was used or revoked cannot be looked up",
+        "make the store available to the verifier again", ("ASI08",),
+    ),
+    CheckInfo(
         "guard.self", "deny", "an argument reaches Licet's own keys, manifest, store or ledger",
         "keep agents away from the guard's files", ("ASI05", "AML.T0081"),
     ),
@@ -158,5 +218,5 @@ _ROWS = (
 CHECKS: Mapping[str, CheckInfo] = {row.id: row for row in _ROWS}
 """Every check of this release, by id."""
 
-ALWAYS_ENFORCED = frozenset({"guard.self", "guard.undecided"})
+ALWAYS_ENFORCED = frozenset({"guard.self", "guard.undecided", *(check for check in CHECKS if check.startswith("token."))})
 """Never only observed, not under broken glass either: a trial must not cost the guard its keys, and what is undecided did not pass."""
