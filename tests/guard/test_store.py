@@ -164,7 +164,7 @@ def make_a_pipe(path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", [widen, link_away, make_a_pipe])
-@pytest.mark.parametrize("which", ["licet.db", "licet.db-wal", "ledger.jsonl", "keys/call-token.pem", "keys"])
+@pytest.mark.parametrize("which", ["licet.db", "licet.db-wal", "ledger.jsonl", "keys/call-token.pem", "keys/ring.json", "keys"])
 def test_a_file_that_is_not_ours_alone_is_refused(tmp_path: Path, which: str, how: Callable[[Path], None]):
     """Others could write in the store that the glass is broken, or read the key."""
     if which == "keys" and how is make_a_pipe:

@@ -146,7 +146,7 @@ def test_no_content_is_in_any_record(tmp_path: Path):
     plant = dict(zip((secret.removeprefix("s3cr3t-") for secret in SECRETS), SECRETS, strict=True))
     tokens: list[str] = []
 
-    def note(value: Any) -> str:
+    def share(value: Any, with_whom: str = "ada") -> str:
         call = licet.current_call()
         tokens.append(call.token if call else "")
         return plant["result"]
@@ -159,7 +159,7 @@ def test_no_content_is_in_any_record(tmp_path: Path):
 
     with world.task() as task:
         task.say(plant["turn"])
-        tool = world.tool("note", note)
+        tool = world.tool("share", share)
         tool(plant["argument"])
         tool({"deep": [{plant["key"]: plant["nested"]}]})
         tool([plant["list"]])
@@ -189,7 +189,7 @@ def test_the_intent_is_kept_where_the_owner_reads_it_and_nowhere_else(tmp_path: 
     spans = Spans(tmp_path)
     world = spans.world
     with world.guard.task("work", intent="s3cr3t-intent", agent="bot", principal="user:a") as task:
-        token = world.guard.begin(ToolCall("note", {}), task=task).token
+        token = world.guard.begin(ToolCall("send", {"to": "ada@acme.example"}), task=task).token
     world.guard.close()
     import jwt
 

@@ -16,10 +16,18 @@ from licet import UsageError
 from licet.canonical import digest, digest_text
 from licet.records import Decision, TaskRecord, ToolCall
 from licet.testing import ephemeral_key, guard_for
-from licet.tokens import Issuer
+from licet.tokens import FixedKeys, Issuer, Minting
 from world import MANIFEST, World
 
 AUDIENCE = "urn:licet:tool:send"
+SEND = ToolCall("send", {"to": "ada@acme.example"})
+
+
+def minting(tool: str = "x", expires: float = 60.0) -> Minting:
+    """What the guard hands to the issuer for one call."""
+    return Minting(
+        tool=tool, audience="urn:x", args_digest="", expires=expires, step=1, purpose="", intent_digest="", actors=["a"], context={}
+    )
 
 
 def verified(token: str, jwks: dict[str, Any], now: float, audience: str = AUDIENCE) -> dict[str, Any]:
@@ -62,8 +70,8 @@ def test_the_claims_of_one_call(world: World):
 def test_the_chain_of_actors(world: World):
     """RFC 8693: the present actor outermost, those who delegated nested inside; one transaction."""
     with world.task() as top, world.guard.delegate("work", agent="helper", intent="x") as task:
-        ticket = world.guard.begin(ToolCall("note", {}), task=task)
-    claims = verified(ticket.token or "", world.guard.jwks(), world.clock.now(), "urn:licet:tool:note")
+        ticket = world.guard.begin(SEND, task=task)
+    claims = verified(ticket.token or "", world.guard.jwks(), world.clock.now())
     assert claims["act"] == {"sub": "helper", "act": {"sub": "bot"}}
     assert (claims["txn"], claims["tctx"]["task_id"], claims["client_id"]) == (top.id, task.id, "helper")
 
@@ -79,8 +87,8 @@ def test_a_declared_audience(tmp_path: Path):
 def test_a_token_outlives_no_task(world: World):
     with world.task() as task:
         world.clock.advance(590)
-        ticket = world.guard.begin(ToolCall("note", {}), task=task)
-    claims = verified(ticket.token or "", world.guard.jwks(), world.clock.now(), "urn:licet:tool:note")
+        ticket = world.guard.begin(SEND, task=task)
+    claims = verified(ticket.token or "", world.guard.jwks(), world.clock.now())
     assert claims["exp"] - claims["iat"] == 10
 
 
@@ -88,8 +96,8 @@ def test_a_sub_tasks_token_outlives_no_task_above_it(world: World):
     with world.task("narrow"):
         world.clock.advance(280)
         with world.guard.delegate("work", agent="helper", intent="x") as task:
-            ticket = world.guard.begin(ToolCall("note", {}), task=task)
-    claims = verified(ticket.token or "", world.guard.jwks(), world.clock.now(), "urn:licet:tool:note")
+            ticket = world.guard.begin(SEND, task=task)
+    claims = verified(ticket.token or "", world.guard.jwks(), world.clock.now())
     assert claims["exp"] - claims["iat"] == 20
 
 
@@ -110,26 +118,25 @@ def test_only_an_allowed_call_gets_a_token(world: World, tool: str, action: str)
 
 @pytest.mark.parametrize("outcome", ["ask", "deny"])
 def test_the_issuer_mints_from_nothing_but_an_allow(outcome: Any):
-    issuer = Issuer(ephemeral_key(), "i", "w")
+    issuer = Issuer(FixedKeys(ephemeral_key()), "i", "w")
     task = TaskRecord("t", "k", "a", "p", "i", "m", 0.0, 60.0)
     with pytest.raises(UsageError, match="allows"):
-        issuer.mint(
-            Decision(outcome), task, tool="x", audience="urn:x", args_digest="", now=0.0, expires=60.0, step=1, purpose="", intent_digest="",
-            actors=["a"], context={},
-        )  # fmt: skip
+        issuer.mint(Decision(outcome), task, minting(), now=0.0)
+    with pytest.raises(UsageError, match="allows"):
+        issuer.bind(Decision(outcome), task, minting(), now=0.0)
 
 
 def test_another_key_another_audience_and_a_changed_token_do_not_verify(world: World, tmp_path: Path):
     with world.task() as task:
-        token = world.guard.begin(ToolCall("note", {}), task=task).token or ""
+        token = world.guard.begin(SEND, task=task).token or ""
     with pytest.raises(KeyError):
-        verified(token, ephemeral_key().jwks(), world.clock.now(), "urn:licet:tool:note")
+        verified(token, {"keys": [ephemeral_key().jwk]}, world.clock.now())
     with pytest.raises(jwt.InvalidAudienceError):
-        verified(token, world.guard.jwks(), world.clock.now(), "urn:licet:tool:notes")
+        verified(token, world.guard.jwks(), world.clock.now(), "urn:licet:tool:sender")
     head, body, signature = token.split(".")
     for changed in (f"{head}.{body}.{signature[:-4]}AAAA", f"{head}.{body[:-4]}AAAA.{signature}"):
         with pytest.raises((jwt.InvalidTokenError, UnicodeDecodeError)):
-            verified(changed, world.guard.jwks(), world.clock.now(), "urn:licet:tool:note")
+            verified(changed, world.guard.jwks(), world.clock.now())
 
 
 def test_the_key_file_is_taken_up_again_and_its_name_is_its_thumbprint(tmp_path: Path):
@@ -154,11 +161,8 @@ def test_the_key_file_is_taken_up_again_and_its_name_is_its_thumbprint(tmp_path:
 def test_any_names_and_times_make_a_token_that_verifies(principal: str, tool: str, now: float, left: float):
     key = ephemeral_key()
     task = TaskRecord("t", "k", "a", principal, "i", "m", 0.0, 60.0)
-    token = Issuer(key, "i", "w").mint(
-        Decision("allow"), task, tool=tool, audience="urn:x", args_digest="", now=now, expires=now + left, step=1, purpose="",
-        intent_digest="", actors=["a"], context={},
-    )  # fmt: skip
-    claims = verified(token.jwt, key.jwks(), int(now), "urn:x")
+    token = Issuer(FixedKeys(key), "i", "w").mint(Decision("allow"), task, minting(tool=tool, expires=now + left), now=now)
+    claims = verified(token.jwt, {"keys": [key.jwk]}, int(now), "urn:x")
     assert 1 <= claims["exp"] - claims["iat"] <= 60
     assert json.loads(json.dumps(claims)) == claims
     assert token.jwt not in repr(token)
