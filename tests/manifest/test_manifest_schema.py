@@ -44,7 +44,10 @@ CASES = [
     ("expires: 2027-01-31", "expires: 2027-01-31, rotate_every: 0d", False),
     ("access: read,", "access: reed,", False),
     ("access: read,", "access: read, token: call,", True),
-    ("access: read,", "access: read, token: task,", False),
+    ("access: read,", "access: read, token: task,", True),
+    ("access: read,", "access: read, token: none,", False),
+    ("access: read,", "access: read, audience: 'urn:crm', envelope: at+jwt,", True),
+    ("access: read,", "access: read, audience: 'urn:crm', envelope: jwt,", False),
     ("access: read,", "access: read, durable: write,", True),
     ("access: read,", "access: read, audience: 'https://crm.acme.example',", True),
     ("access: read,", "access: read, audience: crm,", False),
@@ -84,6 +87,49 @@ CASES = [
     ("distinct: to, of", "distinct: to, sum: amount, of", False),
     ("chain: [start -> read_ticket, read_ticket -> send_email]", "chain:", False),
     ("chain: [start -> read_ticket, ", "chain: [start, ", False),
+]
+
+LOGIN = (
+    "kind: oidc, issuer: 'https://login.acme.example', audiences: [desk], jwks_uri: 'https://login.acme.example/jwks', proves: principal"
+)
+MESH = "kind: jwt-svid, trust_domain: acme.example, audiences: [licet], jwks_file: bundle.json, proves: [agent]"
+CASES += [
+    ("licet: 1\n", f"licet: 1\nissuers: {{{name}: {{{issuer}}}}}\n", good)
+    for name, issuer, good in [
+        ("login", LOGIN, True),
+        ("'a:b'", LOGIN, False),
+        ("login", LOGIN.replace("kind: oidc", "kind: saml"), False),
+        ("login", LOGIN.replace("issuer: 'https://login.acme.example', ", ""), False),
+        ("login", LOGIN.replace("[desk]", "[]"), False),
+        ("login", LOGIN.replace("[desk]", "desk"), False),
+        ("login", LOGIN.replace("jwks_uri", "jwks_url"), False),
+        ("login", LOGIN.replace("'https://login.acme.example/jwks'", "'file:///etc/jwks'"), False),
+        ("login", f"{LOGIN}, jwks_file: jwks.json", False),
+        ("login", LOGIN.replace(", jwks_uri: 'https://login.acme.example/jwks'", ""), False),
+        ("login", LOGIN.replace("proves: principal", "proves: [principal, agent]"), True),
+        ("login", LOGIN.replace("proves: principal", "proves: admin"), False),
+        ("login", LOGIN.replace("proves: principal", "proves: []"), False),
+        ("login", LOGIN.replace(", proves: principal", ""), False),
+        ("login", f"{LOGIN}, typ: [JWT, at+jwt], max_age: 8h, algorithms: [ES256]", True),
+        ("login", f"{LOGIN}, typ: [licet-call+jwt]", False),
+        ("login", f"{LOGIN}, algorithms: [HS256]", False),
+        ("login", f"{LOGIN}, algorithms: []", False),
+        ("login", f"{LOGIN}, max_age: 0s", False),
+        ("login", f"{LOGIN}, trust_domain: acme.example", False),
+        ("mesh", MESH, True),
+        ("mesh", f"{MESH}, issuer: 'https://spire.acme.example'", True),
+        ("mesh", MESH.replace("trust_domain: acme.example, ", ""), False),
+        ("mesh", MESH.replace("trust_domain: acme.example", "trust_domain: 'spiffe://acme.example'"), False),
+        ("mesh", f"{MESH}, algorithms: [EdDSA]", False),
+        ("mesh", f"{MESH}, typ: [JWT]", False),
+        ("cluster", LOGIN.replace("kind: oidc", "kind: kubernetes"), True),
+        ("cluster", f"{LOGIN.replace('kind: oidc', 'kind: kubernetes')}, typ: [JWT]", False),
+    ]
+]
+CASES += [
+    ("tasks: [answer]", "tasks: [answer], proved_by: {}", True),
+    ("tasks: [answer]", "tasks: [answer], proved_by: {cluster: ' '}", False),
+    ("tasks: [answer]", "tasks: [answer], proved_by: [cluster]", False),
 ]
 
 

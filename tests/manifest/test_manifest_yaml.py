@@ -172,9 +172,31 @@ def test_a_key_that_is_not_enforced_yet_is_an_error_that_says_so(model: str, key
     assert key not in (schema if model == "Manifest" else schema["$defs"][model])["properties"]
 
 
-def test_a_value_that_is_not_enforced_yet_is_an_error_that_says_so() -> None:
-    """`token: task` is grammar, and not of this release."""
+@pytest.mark.parametrize(
+    "written,key,why,fix",
+    [
+        (
+            "token: task, audience: 'https://crm.acme.example'",
+            "tools.read_ticket.token",
+            "an `audience` outside cannot check it",
+            "token: call",
+        ),
+        ("envelope: at+jwt", "tools.read_ticket.envelope", "needs no envelope", "add the tool's `audience:`"),
+    ],
+)
+def test_a_token_that_nobody_could_check_is_an_error(written: str, key: str, why: str, fix: str) -> None:
+    """What proves a call of `token: task` never leaves the process, and an envelope is for what is sent."""
     with pytest.raises(ManifestError) as caught:
-        loads(changed("access: read,", "access: read, token: task,"), now=NOW)
+        loads(changed("access: read,", f"access: read, {written},"), now=NOW)
     (problem,) = caught.value.problems
-    assert problem.code == "not-enforced"
+    assert (problem.key, problem.line) == (key, 10)
+    assert why in problem.message
+    assert fix in problem.fix
+
+
+@pytest.mark.parametrize(
+    "written", ["token: task", "token: call", "audience: 'https://crm.acme.example', envelope: at+jwt", "audience: 'urn:crm', token: call"]
+)
+def test_tokens_that_can_be_checked_load(written: str) -> None:
+    """The errors above are about combinations alone."""
+    assert loads(changed("access: read,", f"access: read, {written},"), now=NOW).tools["read_ticket"]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from licet.escape import visible
-from licet.manifest.models import Name
+from licet.manifest.words import Name
 
 WRITE_GUESS = "write, because nothing proves that it only reads"
 

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ValidationError
 from licet.canonical import digest
 from licet.errors import ManifestError, Problem
 from licet.manifest.arguments import Argument
+from licet.manifest.authority import Authority, AuthorityClient
+from licet.manifest.identities import TrustedIssuer
 from licet.manifest.models import (
     UNENFORCED,
     Agent,
@@ -35,6 +37,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "owners": Owner,
     "agents": Agent,
     "credentials": Credential,
+    "issuers": TrustedIssuer,
     "tools": Tool,
     "tasks": TaskKind,
     "checks": CheckSettings,
@@ -229,6 +232,8 @@ def _model_at(path: Path) -> type[BaseModel] | None:
     if not path:
         return Manifest
     section, rest = path[0], path[2:]
+    if section == "authority":
+        return Authority if len(path) == 1 else AuthorityClient if len(path) == 3 and path[1] == "clients" else None
     if section == "flows" and len(path) >= 2:
         return Flow if not rest else Unless if rest == ("unless",) else None
     model = _SECTIONS.get(str(section)) if len(path) >= 2 else None

@@ -8,74 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, field_validator, model_validator
 from pydantic.config import JsonDict
 
 from licet.manifest.arguments import Argument, listed
+from licet.manifest.authority import Authority
+from licet.manifest.identities import IssuerName, ProvedBy, TrustedIssuer
 from licet.manifest.labels import Fields, Label, OriginWord
+from licet.manifest.words import Closed, Duration, Edges, Name, Names, Text
 
 Access = Literal["read", "write", "admin"]
 START = "start"
-
-_DURATION = re.compile(r"([1-9][0-9]*)(s|m|h|d)", re.ASCII)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.:/-]{0,127}$"
-_EDGE = re.compile(r"\s*(\S+)\s*->\s*(\S+)\s*")
-
-
-def duration(value: object) -> timedelta:
-    """`30s`, `10m`, `8h` or `90d` as a time span.
-
-    Raises:
-        ValueError: anything else.
-    """
-    if isinstance(value, timedelta):
-        return value
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("a duration is a whole number and a unit: 30s, 10m, 8h or 90d")
-    try:
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
-    except OverflowError as error:
-        raise ValueError("this duration is longer than can be counted") from error
-
-
-def edge(value: object) -> tuple[str, str]:
-    """`a -> b` as a pair.
-
-    Raises:
-        ValueError: anything else.
-    """
-    if isinstance(value, tuple) and len(value) == 2:
-        return value
-    match = _EDGE.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("an edge is written `from -> to`")
-    return match[1], match[2]
-
-
-Name = Annotated[str, StringConstraints(pattern=_NAME_PATTERN)]
-Text = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=500, strip_whitespace=True),
-    WithJsonSchema({"type": "string", "maxLength": 500, "pattern": r"\S"}),
-]
-Duration = Annotated[
-    timedelta, BeforeValidator(duration), WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]*[smhd]$", "examples": ["10m"]})
-]
-Edge = Annotated[tuple[str, str], BeforeValidator(edge), WithJsonSchema({"type": "string", "pattern": r"^\s*\S+\s*->\s*\S+\s*$"})]
-
-Edges = Annotated[tuple[Edge, ...], BeforeValidator(listed)]
-Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
-
-
-class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 # Dates are text in YAML 1.2's core schema; strict mode would refuse them, so that they are parsed here.
@@ -107,7 +55,7 @@ _ONE_KIND: JsonDict = {
 Day = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 
 
-class Moded(_Closed):
+class Moded(Closed):
     """What may run in `observe`: everything is decided and recorded, nothing is stopped, until the end of the day `until`."""
 
     model_config = ConfigDict(json_schema_extra=_OBSERVE_IS_BOUNDED)
@@ -140,24 +88,25 @@ class CheckSettings(Moded):
     then: Literal["deny", "ask", "flag"] | None = None
 
 
-class Owner(_Closed):
+class Owner(Closed):
     """Who answers for something."""
 
     name: Text
     contact: Text
 
 
-class Agent(_Closed):
-    """An agent: for which task kinds it may be used, and to whom it may delegate."""
+class Agent(Closed):
+    """An agent: for which task kinds it may be used, to whom it may delegate, and which proved subjects it is (`proved_by`)."""
 
     owner: str | None = None
     purpose: Text | None = None
     environment: Name | None = None
     tasks: Names = ()
     may_delegate_to: Names = ()
+    proved_by: ProvedBy = Field(default_factory=dict)
 
 
-class Credential(_Closed):
+class Credential(Closed):
     """What tools authenticate with; never the secret itself."""
 
     owner: str | None = None
@@ -171,7 +120,7 @@ class Credential(_Closed):
     revoked: Day | None = None
 
 
-class Tool(_Closed):
+class Tool(Closed):
     """A tool. `access` and `egress` have no default; left out, they are judged as `write` and as egress."""
 
     access: Access | None = None
@@ -203,7 +152,7 @@ class Tool(_Closed):
         return self.egress is not False
 
 
-class Grant(_Closed):
+class Grant(Closed):
     """One tool, with limits on its arguments, on how often it is called, and whether a person confirms each call."""
 
     arguments: Mapping[str, Argument] = Field(default_factory=dict)
@@ -211,7 +160,7 @@ class Grant(_Closed):
     ask: bool = False
 
 
-class Budget(_Closed):
+class Budget(Closed):
     """A limit over the calls of one task: `at_most` calls, or a `sum`, or `distinct` values, or a `rate`."""
 
     model_config = ConfigDict(json_schema_extra=_ONE_KIND)
@@ -253,13 +202,13 @@ def _or_nothing(schema: dict[str, Any]) -> None:
     schema["additionalProperties"] = {"anyOf": [schema["additionalProperties"], _NULL]}
 
 
-class Unless(_Closed):
+class Unless(Closed):
     """The exception of a flow: every destination of the call comes from one of these."""
 
     destination: Annotated[tuple[OriginWord, ...], BeforeValidator(listed), Field(min_length=1)]
 
 
-class Flow(_Closed):
+class Flow(Closed):
     """What was revealed may not reach a sink, unless its destinations come from where they may.
 
     `source` (`from:`) is a label that tools `reveal`; `to` is `egress`, `write`, `admin`, or a tool's name. `by: exposure` (the default)
@@ -307,11 +256,13 @@ class Manifest(Moded):
     owners: Mapping[str, Owner] = Field(default_factory=dict)
     agents: Mapping[Name, Agent]
     credentials: Mapping[Name, Credential] = Field(default_factory=dict)
+    issuers: Mapping[IssuerName, TrustedIssuer] = Field(default_factory=dict)
     tools: Mapping[Name, Tool]
     tasks: Mapping[Name, TaskKind]
     edges: Edges = ()
     flows: Annotated[tuple[Flow, ...], BeforeValidator(listed)] = ()
     checks: Mapping[str, CheckSettings] = Field(default_factory=dict)
+    authority: Authority | None = None
 
     _digest: str = ""
     _source: str = ""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from licet.catalogue import ALWAYS_ENFORCED, CHECKS
 from licet.manifest.arguments import Argument
+from licet.manifest.identities import misfit
 from licet.manifest.labels import OriginRule
 from licet.manifest.models import START, CheckSettings, Manifest, Moded, TaskKind, end_of
 from licet.manifest.yaml_reader import Path
@@ -20,7 +21,7 @@ _NAMED = 12  # of a list of names, how many a message repeats
 STRICTNESS = ("flag", "ask", "deny")
 SINKS = ("egress", "write", "admin")
 # What a person decided or could not, and what nobody decided, stays as it is.
-_NO_EFFECT = ("guard.", "approval.")
+_NO_EFFECT = ("guard.", "approval.", "token.")
 # What may be trusted less strictly, where the work needs it: scope, identity, credentials and declared flows say it in their own place.
 _LOWERED = ("origin.", "chain.")
 _LOWERED_TOO = frozenset({"flow.egress", "tool.changed", "environment.crossing"})
@@ -46,6 +47,9 @@ def broken_rules(manifest: Manifest, now: float) -> list[Rule]:
         *_references(manifest),
         *_task_kinds(manifest),
         *_tokens(manifest),
+        *_authority(manifest),
+        *_issuers(manifest),
+        *_proofs(manifest),
         *_origins(manifest),
         *_flows(manifest),
         *_checks(manifest),
@@ -67,6 +71,10 @@ def _wildcards(manifest: Manifest) -> Iterator[Rule]:
     named += [(path, term.tool) for path, _, rule in origins(manifest) for term in rule.endorsements]
     named += [(("flows", i, key), name) for i, flow in enumerate(manifest.flows) for key, name in (("from", flow.source), ("to", flow.to))]
     named += [((*path, check), check) for path, checks in _checks_by_place(manifest) for check in checks]
+    if manifest.authority is not None:
+        for client, known in manifest.authority.clients.items():
+            named += [(("authority", "clients", client, "agents", i), agent) for i, agent in enumerate(known.agents)]
+        named += [(("authority", "federation", i), audience) for i, audience in enumerate(manifest.authority.federation)]
     for path, text in named:
         if any(mark in text for mark in "*?[") or (text in ("all", "any") and not _declared(manifest, text)):
             yield Rule(path, f"`{text}` would grant everything", "name each one", code="wildcard")
@@ -160,6 +168,53 @@ def _tokens(manifest: Manifest) -> Iterator[Rule]:
             yield Rule(
                 ("tools", name, "envelope"), "a token that is sent nowhere needs no envelope", "add the tool's `audience:`, or take it out"
             )
+
+
+def _issuers(manifest: Manifest) -> Iterator[Rule]:
+    """A token is given to the one issuer that it names: two entries that it could mean are a choice, and the token would make it."""
+    named: dict[tuple[str, str], str] = {}
+    for name, issuer in manifest.issuers.items():
+        key = "issuer" if issuer.issuer is not None else "trust_domain"
+        for role in issuer.proves:
+            first = named.setdefault((role, str(getattr(issuer, key))), name)
+            if first != name:
+                why = f"`{first}` has this `{key}` too, and both prove a {role}"
+                yield Rule(("issuers", name, key), why, "put their `audiences` and `typ` into one entry")
+
+
+def _proofs(manifest: Manifest) -> Iterator[Rule]:
+    proving = {name: issuer for name, issuer in manifest.issuers.items() if "agent" in issuer.proves}
+    known: dict[tuple[str, str], str] = {}
+    for agent, declared in manifest.agents.items():
+        for name, subject in declared.proved_by.items():
+            path: Path = ("agents", agent, "proved_by", name)
+            if name in manifest.issuers and name not in proving:
+                yield Rule(path, f"issuer `{name}` proves no agent", f"add `agent` to `issuers.{name}.proves`", code="reference")
+                continue
+            yield from _known(path, name, proving, "issuers")
+            if name in proving and (why := misfit(proving[name].kind, proving[name].trust_domain, subject)):
+                yield Rule(path, why, "write the `sub` of this agent's own tokens, exactly")
+            first = known.setdefault((name, subject), agent)
+            if first != agent:
+                yield Rule(path, f"agent `{first}` is proved by this subject too", "give each agent a subject of its own")
+
+
+def _authority(manifest: Manifest) -> Iterator[Rule]:
+    if manifest.authority is None:
+        return
+    for name, client in manifest.authority.clients.items():
+        path = ("authority", "clients", name)
+        if not client.agents:
+            yield Rule(path, "this client may act as no agent", "list agents under `agents:`", code="empty")
+        for index, agent in enumerate(client.agents):
+            yield from _known((*path, "agents", index), agent, manifest.agents, "agents")
+    ours = {manifest.authority.issuer: "the authority itself"}
+    ours |= {tool.audience: f"the tool `{name}`" for name, tool in manifest.tools.items() if tool.audience is not None}
+    for index, audience in enumerate(manifest.authority.federation):
+        # An ID token for one of our own audiences could be taken for another kind of token there (RFC 8725bis section 3.12).
+        if audience in ours:
+            why = f"this is {ours[audience]}, and `federation` is for strangers: clouds and vaults"
+            yield Rule(("authority", "federation", index), why, "take it out")
 
 
 def _flows(manifest: Manifest) -> Iterator[Rule]:
