@@ -265,7 +265,11 @@ class Tasks:
         if task is not None:
             self.end(task, by)
             return True
-        self._recorder.before("task.end", {"task": task_id, "by": by})
+        record = self._store.task(task_id)
+        if record is None or record.ended is not None:
+            return False
+        # The ledger first: what it does not have has not happened.
+        self._recorder.before("task.end", {"task": task_id, "txn": record.root, "by": by})
         return self._store.end_task(task_id, self._clock.now(), by)
 
     def turned(self, task: GuardedTask, turn: Turn) -> None:
