@@ -262,7 +262,8 @@ class SqliteStore:
             if found is not None:
                 return found
             tx._db.execute("DELETE FROM spent WHERE jti IN (SELECT jti FROM spent WHERE until<=? ORDER BY until LIMIT 20)", (now,))
-            return tx._db.execute("INSERT OR IGNORE INTO spent VALUES (?,?)", (jti, until)).rowcount == 1
+            use = "INSERT INTO spent VALUES (?1,?2) ON CONFLICT (jti) DO UPDATE SET until=?2 WHERE until<=?3"
+            return tx._db.execute(use, (jti, until, now)).rowcount == 1
 
     def revoke(self, revocation: Revocation) -> bool:
         """See `TokenState`."""

@@ -138,10 +138,13 @@ class FixedKeys:
     """Keys that are handed in, and not rotated here: by the program, or by the environment.
 
     Raises:
-        UsageError: a signer's `jwk` is not a public key, or its `kid` is not its own.
+        UsageError: there is no signer, or its `kid` is not its own.
+        KeySetError: a signer's `jwk` is not a public key.
     """
 
     def __init__(self, *signers: Signer) -> None:
+        if not signers:
+            raise UsageError("nothing can be signed without a key; hand one in")
         for signer in signers:
             public = PublicKey.of(signer.jwk)
             if signer.kid != signer.jwk.get("kid") or len(public.algorithms) != 1:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import threading
 import time
@@ -130,7 +131,9 @@ class KeyRing:
             found = next((key for key in self._keys if key.kid == kid and key.state(now) != "gone"), None)
             if found is None:
                 raise UsageError(f"no key {kid!r} is published here; see `licet keys list`")
-            others = [key for key in self._keys if key is not found and key.alg == found.alg and key.state(now) == "signing"]
+            # Call tokens are signed with either of both; clouds take no EdDSA, so that it stands in for nothing else.
+            able = {found.alg, "ES256"} if found.alg == "EdDSA" else {found.alg}
+            others = [key for key in self._keys if key is not found and key.alg in able and key.state(now) == "signing"]
             if found.state(now) == "signing" and not others:
                 raise UsageError(f"{kid} is the only {found.alg} key that signs; make another first: `licet keys rotate --now`")
             until = min(now, found.until if found.until is not None else now)
@@ -172,7 +175,7 @@ class KeyRing:
             found = self._loaded.get(key.file)
             if found is None:
                 found = SigningKey.of_pem(self._bytes(key.file), str(self._folder / key.file))
-                if found.kid != key.kid:
+                if (found.kid, found.algorithm) != (key.kid, key.alg):
                     raise KeyFileError(f"{self._folder / key.file}: holds another key than {RING} says; move both away")
                 self._loaded[key.file] = found
             return found
@@ -195,7 +198,9 @@ class KeyRing:
             return
         try:
             found = json.loads(self._bytes(RING))
-            keys, name = tuple(_ring_key(item) for item in found["keys"]), str(found["name"])
+            keys, name = tuple(_ring_key(item) for item in found["keys"]), found["name"]
+            if not keys or not isinstance(name, str) or not name:
+                raise ValueError("a ring has a name, and keys")
         except (ValueError, TypeError, KeyError) as error:
             raise KeyFileError(f"{path}: is damaged; move it away, and the first key is taken up again") from error
         self._stamp, self._keys, self._name = stamp, keys, name
@@ -214,8 +219,9 @@ class KeyRing:
 
     def _put(self, name: str, data: bytes) -> None:
         """Write a file whole or not at all."""
-        path, part = self._folder / name, self._folder / f".{name}.{os.getpid()}.{threading.get_ident()}"
+        path, part = self._folder / name, self._folder / f".{name}.part"
         try:
+            part.unlink(missing_ok=True)  # of a process that died; the lock says that nobody is writing it now
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "wb") as out:
                 out.write(data)
@@ -246,7 +252,7 @@ def _ring_key(item: Mapping[str, Any]) -> RingKey:
     names: tuple[object, ...] = (key.kid, key.alg, key.file)
     if not all(isinstance(name, str) for name in names) or "/" in key.file:
         raise ValueError("a key's names are not names")
-    if not all(isinstance(time, (int, float)) and not isinstance(time, bool) for time in times):
+    if not all(isinstance(time, (int, float)) and not isinstance(time, bool) and math.isfinite(time) for time in times):
         raise ValueError("a key's times are not numbers")
     return key
 
