@@ -17,6 +17,7 @@ from licet.guard.asking import Asking
 from licet.guard.authority import Authority
 from licet.guard.context import teach_threads
 from licet.guard.gate import _NOTHING, Gate
+from licet.guard.health import health
 from licet.guard.minter import Minter
 from licet.guard.origins import Origins
 from licet.guard.own_files import OwnFiles
@@ -33,7 +34,7 @@ from licet.records import ToolCall
 from licet.scope import CompiledManifest
 from licet.store import SqliteStore
 from licet.telemetry import Telemetry
-from licet.tokens import DEFAULT_SECONDS, Issuer, KeySource, Proof, Signer
+from licet.tokens import DEFAULT_SECONDS, Issuer, KeySource, Proof, Signer, TokenState
 from licet.version import VERSION
 
 P = ParamSpec("P")
@@ -53,7 +54,7 @@ class Guard:
         clock: handed in by tests; by default the machine's clock.
         key: what signs call tokens: a `SigningKey`, any `Signer` (a key management service), or a `KeySource` that rotates. By default the
             key in the environment variable LICET_SIGNING_KEY, else the state folder's own keys (`licet keys`).
-        issuer: the `iss` claim of call tokens; by default a name made from the key.
+        issuer: the `iss` claim of call tokens; by default `authority.issuer` of the manifest, else a name made from the key.
         token_seconds: the life of a call token, at most 300.
         tracer_provider: where spans go; by default the application's provider, else OTLP by the standard environment variables.
         origin_values: how many values of all that a task is shown are remembered, to tell where later arguments came from. When they are
@@ -97,7 +98,9 @@ class Guard:
         origins = Origins(manifest, self._compiled, self._store, secret(folder), values=origin_values, probes=origin_denials)
         keys = key_source(key, folder, self._clock.now())
         workload = f"urn:licet:guard:{os.urandom(8).hex()}"
-        self._issuer = Issuer(keys, issuer or f"urn:licet:issuer:{keys.name}", workload, token_seconds)
+        declared = manifest.authority
+        name = issuer or (declared.issuer if declared else f"urn:licet:issuer:{keys.name}")
+        self._issuer = Issuer(keys, name, workload, token_seconds)
         minter = Minter(manifest, self._issuer, self._clock)
         self._tasks = Tasks(
             manifest, self._compiled, store=self._store, recorder=recorder, telemetry=self._telemetry, clock=self._clock, origins=origins,
@@ -111,7 +114,7 @@ class Guard:
         self._gate = Gate(parts)
         self._asking = asking = Asking(self._gate, self._tasks, self._clock, approver=approver, seconds=approval_seconds)
         self.state = folder.path
-        self.authority = Authority(self._gate, asking, parts, self._issuer)
+        self.authority = Authority(self._gate, asking, parts, self._issuer, frozenset(declared.federation if declared else ()))
         """Tasks that other processes hold, and the tokens for their calls."""
         teach_threads()
 
@@ -369,6 +372,20 @@ class Guard:
     def jwks(self) -> dict[str, list[dict[str, Any]]]:
         """The JWK set with which anybody can verify this guard's call tokens: the key that signs, the next, and those not yet done."""
         return {"keys": [dict(key) for key in self._issuer.keys.published(self._clock.now())]}
+
+    @property
+    def token_state(self) -> TokenState:
+        """What this guard's tokens are used up and revoked in: for a `Verifier` that can reach the same store."""
+        return self._store
+
+    @property
+    def clock(self) -> Clock:
+        """The guard's time."""
+        return self._clock
+
+    def health(self) -> dict[str, bool]:
+        """Whether each part that a call needs can be used now: `store` (written to), `ledger` and `keys` (one signs)."""
+        return health(self._store, self._ledger, self._issuer, self._clock.now())
 
     def close(self) -> None:
         """End open tasks that are not detached, send waiting spans, let go of files."""

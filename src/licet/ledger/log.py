@@ -66,6 +66,30 @@ class Ledger:
         finally:
             lock.release()
 
+    def ready(self) -> None:
+        """Find out, without writing, that a record could be appended now.
+
+        Raises:
+            LedgerError: the file cannot be opened, locked or read to its end, or is not ours.
+        """
+        if not self._lock.acquire(timeout=self._patience):
+            raise self._busy()
+        try:
+            file = self._open()
+            self._take(file)
+            try:
+                size = os.fstat(file).st_size
+                if size != self._size:
+                    self._read_tail(file, size)
+                    self._size = os.fstat(file).st_size
+            finally:
+                fcntl.flock(file, fcntl.LOCK_UN)
+        except OSError as error:
+            self._size = -1
+            raise LedgerError(f"{self._path}: {error.strerror}") from error
+        finally:
+            self._lock.release()
+
     def _append(self, kind: str, fields: Mapping[str, Plain], time: str, *, durable: bool) -> int:
         file = self._open()
         self._take(file)

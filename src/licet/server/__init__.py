@@ -1,1 +1,1 @@
-"""The token authority as a service of its own: `licet serve`. The embedded one needs none of this."""
+"""The token authority as a service (`licet serve`): HTTP in front of `licet.guard.authority`. Needs the extra `server`."""
