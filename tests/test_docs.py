@@ -32,6 +32,7 @@ TITLES = {
     "ASI09": f"Human-Agent Trust Exploitation ({AGENTIC})",
     "ASI10": f"Rogue Agents ({AGENTIC})",
     "NHI1": f"Improper Offboarding ({NHI})",
+    "NHI2": f"Secret Leakage ({NHI})",
     "NHI4": f"Insecure Authentication ({NHI})",
     "NHI5": f"Overprivileged NHI ({NHI})",
     "NHI7": f"Long-Lived Secrets ({NHI})",
