@@ -62,6 +62,11 @@ class Verifier:
         self._state, self._skew, self._bound, self._max_age = state, skew, bound, max_age
         self._clock = clock or SystemClock()
 
+    @property
+    def typ(self) -> Envelope:
+        """The one kind of token that is taken here: it decides in which header a token comes."""
+        return self._typ
+
     def verify(
         self,
         token: str,
