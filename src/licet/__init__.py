@@ -14,9 +14,10 @@ The words are explained in docs/architecture.md, the manifest in docs/manifest.m
 """
 
 from licet.approval import ApprovalRequest, Approver, ConsoleApprover
-from licet.errors import Denied, LicetError, ManifestError, StateError, UsageError
+from licet.errors import Denied, LicetError, ManifestError, StateError, TokenRefused, UsageError
 from licet.guard import Guard, GuardedTask, Ticket, current_call
 from licet.records import Decision, Finding, Reason, ToolCall
+from licet.tokens import CallClaims, KeySet, MemoryState, Proof, TokenState, Verifier, verify
 from licet.version import VERSION
 
 __version__ = VERSION
@@ -24,18 +25,26 @@ __version__ = VERSION
 __all__ = [
     "ApprovalRequest",
     "Approver",
+    "CallClaims",
     "ConsoleApprover",
     "Decision",
     "Denied",
     "Finding",
     "Guard",
     "GuardedTask",
+    "KeySet",
     "LicetError",
     "ManifestError",
+    "MemoryState",
+    "Proof",
     "Reason",
     "StateError",
     "Ticket",
+    "TokenRefused",
+    "TokenState",
     "ToolCall",
     "UsageError",
+    "Verifier",
     "current_call",
+    "verify",
 ]
