@@ -114,6 +114,15 @@ class Store(Protocol):
     def revocations(self, now: float) -> Sequence[Revocation]:
         """The deny list, oldest first."""
 
+    def is_spent(self, jti: str) -> bool:
+        """Whether `spend` has used a token up, as far as it is remembered; nothing is changed."""
+
+    def issued(self, mark: Mark, since: float) -> int | None:
+        """How many tokens calls were given since then that carry a mark; None if the records do not say, as for a key."""
+
+    def has_agent(self, name: str) -> bool:
+        """Whether there is a task of this agent."""
+
     def task(self, task_id: str) -> TaskRecord | None:
         """The task, or None."""
 

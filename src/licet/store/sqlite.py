@@ -16,6 +16,7 @@ from typing import Any
 from licet.errors import StoreError
 from licet.machine import check_own
 from licet.records import EXACT, CallRecord, CallStatus, Claim, Decision, Finding, Mark, Revocation, TaskRecord
+from licet.store.revoked import DAY, REVOKE_FAMILY, issued_query, revocation_of, revoked_in
 from licet.store.rows import (
     CALL_COLUMNS,
     FINDING_COLUMNS,
@@ -159,7 +160,7 @@ class SqliteStore:
             if tx._db.execute(ended, (time, by, task_id)).rowcount != 1:
                 return False
             # In the same step: from here on no token of the task, nor of one below it, is good anywhere.
-            tx._db.execute(_REVOKE_FAMILY, (task_id, time, time + DAY, by))
+            tx._db.execute(REVOKE_FAMILY, (task_id, time, time + DAY, by))
             return True
 
     def pause_task(self, task_id: str, seconds: float) -> None:
@@ -258,7 +259,7 @@ class SqliteStore:
     def spend(self, jti: str, until: float, marks: Sequence[Mark], now: float) -> Revocation | bool:
         """See `TokenState`."""
         with self.transaction() as tx:
-            found = _revoked(tx._db, marks, now)
+            found = revoked_in(tx._db, marks, now)
             if found is not None:
                 return found
             tx._db.execute("DELETE FROM spent WHERE jti IN (SELECT jti FROM spent WHERE until<=? ORDER BY until LIMIT 20)", (now,))
@@ -278,12 +279,25 @@ class SqliteStore:
     def revoked(self, marks: Sequence[Mark], now: float) -> Revocation | None:
         """See `TokenState`."""
         with self._lock, _translated(self._path):
-            return _revoked(self._db(), marks, now)
+            return revoked_in(self._db(), marks, now)
 
     def revocations(self, now: float) -> Sequence[Revocation]:
         """See `Store`."""
         rows = self._read("SELECT kind, value, time, until, reason, by FROM revoked WHERE until>? ORDER BY time", (now,))
-        return [_revocation(row) for row in rows]
+        return [revocation_of(row) for row in rows]
+
+    def is_spent(self, jti: str) -> bool:
+        """See `Store`."""
+        return bool(self._read("SELECT 1 FROM spent WHERE jti=?", (jti,)))
+
+    def issued(self, mark: Mark, since: float) -> int | None:
+        """See `Store`."""
+        question = issued_query(mark)
+        return self._read(question, (mark[1], since))[0][0] if question else None
+
+    def has_agent(self, name: str) -> bool:
+        """See `Store`."""
+        return bool(self._read("SELECT 1 FROM tasks WHERE agent=? LIMIT 1", (name,)))
 
     def findings(self, task_id: str | None = None) -> Sequence[Finding]:
         """See `Store`."""
@@ -430,26 +444,6 @@ class _SqliteTransaction:
     def asked(self, task_id: str) -> tuple[int, frozenset[str]]:
         rows = self._db.execute("SELECT tool, refused FROM questions WHERE task_id=?", (task_id,)).fetchall()
         return sum(1 for _, refused in rows if not refused), frozenset(tool for tool, refused in rows if refused)
-
-
-# Whatever a task issued is over long before; a task lives at most as long as its kind says, and waiting for people comes on top.
-DAY = 86_400.0
-_REVOKE_FAMILY = """WITH RECURSIVE line(id) AS (SELECT ?1 UNION SELECT tasks.id FROM tasks JOIN line ON tasks.parent=line.id)
-                    INSERT OR IGNORE INTO revoked SELECT 'task', id, ?2, ?3, 'the task ended', ?4 FROM line"""
-
-
-def _revoked(db: sqlite3.Connection, marks: Sequence[Mark], now: float) -> Revocation | None:
-    query = "SELECT kind, value, time, until, reason, by FROM revoked WHERE kind=? AND value=? AND until>?"
-    for mark in marks:
-        row = db.execute(query, (*mark, now)).fetchone()
-        if row is not None:
-            return _revocation(row)
-    return None
-
-
-def _revocation(row: tuple[Any, ...]) -> Revocation:
-    kind, value, time, until, reason, by = row
-    return Revocation((kind, value), time, until, reason, by)
 
 
 def _make_own(path: str) -> None:

@@ -13,7 +13,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -53,13 +53,14 @@ class RingKey:
 
 
 class KeyRing:
-    """The keys of a folder. A folder without any gets one of `first` (EdDSA by default).
+    """The keys of a folder. A folder without any gets one of `first` (EdDSA by default), unless `create` is false: then nothing is written.
 
     Raises:
         KeyFileError: a file cannot be read or written, is not ours alone, or does not hold what it should.
+        UsageError: there is no key, and none is to be made.
     """
 
-    def __init__(self, folder: str | Path, *, now: float, first: str = "EdDSA") -> None:
+    def __init__(self, folder: str | Path, *, now: float, first: str = "EdDSA", create: bool = True) -> None:
         self._folder = Path(folder)
         self._lock = threading.Lock()
         self._loaded: dict[str, SigningKey] = {}
@@ -67,13 +68,18 @@ class KeyRing:
         self._looked = float("-inf")
         self._keys: tuple[RingKey, ...] = ()
         self._name = ""
-        self._open(now, first)
+        self._open(now, first, create=create)
 
-    def _open(self, now: float, first: str) -> None:
-        with self._writing():
-            self._read()
+    def _open(self, now: float, first: str, *, create: bool) -> None:
+        if create:
+            with self._writing():
+                self._read()
+                if not self._keys:
+                    self._begin(now, first)
+        else:
+            self._read()  # needs no lock: the ring is exchanged whole
             if not self._keys:
-                self._begin(now, first)
+                self._look_back(now)
         for key in self._keys:
             if key.state(now) != "gone":
                 self._load(key)  # a key that cannot be used is found out here, and not at the first call
@@ -99,8 +105,17 @@ class KeyRing:
         self._look()
         return [self._load(key).jwk for key in self._keys if key.state(now) != "gone"]
 
-    def rotate(self, now: float, *, algorithm: str | None = None, wait: float = PUBLISH_SECONDS) -> RingKey:
+    def rotate(
+        self,
+        now: float,
+        *,
+        algorithm: str | None = None,
+        wait: float = PUBLISH_SECONDS,
+        before: Callable[[RingKey], None] | None = None,
+    ) -> RingKey:
         """Make a new key, which takes over from its predecessor after `wait` seconds. That one is published until its tokens are dead.
+
+        `before` is told of the key before the ring has it; what it raises stops the rotation.
 
         Raises:
             UsageError: a rotation of this algorithm is under way already.
@@ -113,6 +128,12 @@ class KeyRing:
             if any(key.alg == name and key.state(now) == "next" for key in self._keys):
                 raise UsageError(f"a new {name} key is published already and does not sign yet; wait for it, or retire it")
             made = self._make(name, now, now + wait)
+            if before is not None:
+                try:
+                    before(made)
+                except BaseException:
+                    (self._folder / made.file).unlink(missing_ok=True)
+                    raise
             replaced = [
                 replace(key, until=made.signs, published_until=made.signs + DRAIN_SECONDS) if key.alg == name and key.until is None else key
                 for key in self._keys
@@ -120,8 +141,10 @@ class KeyRing:
             self._write((*(key for key in replaced if key.state(now) != "gone"), made), now)
             return made
 
-    def retire(self, kid: str, now: float, *, compromised: bool = False) -> RingKey:
+    def retire(self, kid: str, now: float, *, compromised: bool = False, before: Callable[[RingKey], None] | None = None) -> RingKey:
         """Let a key sign no more; `compromised`: and not be published any more either, so that what it signed is refused.
+
+        `before` is told of the key as it will be, before the ring says so; what it raises leaves all as it was.
 
         Raises:
             UsageError: there is no such key, or nothing else signs in its place.
@@ -139,6 +162,8 @@ class KeyRing:
             until = min(now, found.until if found.until is not None else now)
             gone = now if compromised else max(now + DRAIN_SECONDS, found.published_until or 0.0)
             ended = replace(found, until=until, published_until=gone)
+            if before is not None:
+                before(ended)
             kept = list(self._keys)
             if found.state(now) == "next":
                 # What was to give way to it does not.
@@ -162,6 +187,19 @@ class KeyRing:
             self._write((RingKey(key.kid, key.algorithm, FIRST, now, 0.0),), now)
         else:
             self._write((self._make(algorithm, now, 0.0, FIRST),), now)
+
+    def _look_back(self, now: float) -> None:
+        """The key that was made before there was a ring, without making the ring.
+
+        Raises:
+            UsageError: there is none.
+        """
+        first = self._folder / FIRST
+        if not (first.is_symlink() or first.exists()):
+            raise UsageError(f"{self._folder}: there is no key here yet; a guard makes one when it first uses this folder")
+        key = SigningKey.of_pem(self._bytes(FIRST), str(first))
+        self._loaded[FIRST], self._name = key, key.kid
+        self._keys = (RingKey(key.kid, key.algorithm, FIRST, now, 0.0),)
 
     def _make(self, name: str, now: float, signs: float, file: str = "") -> RingKey:
         key = SigningKey.generate(name)
@@ -201,7 +239,7 @@ class KeyRing:
             keys, name = tuple(_ring_key(item) for item in found["keys"]), found["name"]
             if not keys or not isinstance(name, str) or not name:
                 raise ValueError("a ring has a name, and keys")
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise KeyFileError(f"{path}: is damaged; move it away, and the first key is taken up again") from error
         self._stamp, self._keys, self._name = stamp, keys, name
 
