@@ -157,3 +157,24 @@ def _check_rsa(key: Any) -> None:
         raise KeySetError(f"an RSA key has {key.key_size} bits; {MIN_RSA_BITS} to {MAX_RSA_BITS} are taken")
     if numbers.e < 65537 or numbers.e.bit_length() > 64:  # FIPS 186-5 section 5.4
         raise KeySetError("an RSA key has an exponent that is too small or too large")
+    if all(numbers.n % prime in residues for prime, residues in _roca_residues()):
+        raise KeySetError("an RSA key was made by a chip whose keys can be factored (ROCA, CVE-2017-15361); replace it")
+
+
+@cache
+def _roca_residues() -> tuple[tuple[int, frozenset[int]], ...]:
+    """The odd primes up to 167, each with the powers of 65537 modulo it.
+
+    That chip's primes have the form k * M + (65537**a mod M), where M is the product of the first primes; so a modulus of its making is a
+    power of 65537 modulo each of them (Nemec et al., "The Return of Coppersmith's Attack", CCS 2017, section 2). Any other modulus is so
+    by chance only, once in 2**27.8 keys.
+    """
+    found = []
+    for prime in range(3, 168, 2):
+        if all(prime % factor for factor in range(3, prime, 2)):
+            powers, power = set[int](), 1
+            while power not in powers:
+                powers.add(power)
+                power = power * 65537 % prime
+            found.append((prime, frozenset(powers)))
+    return tuple(found)

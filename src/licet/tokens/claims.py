@@ -103,14 +103,14 @@ def actors_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
     if "act" not in claims:
         return (required(claims, "client_id", str, "token.actor"),)
     out: list[str] = []
-    act: object = claims["act"]
-    while act is not None:
-        if type(act) is not dict or type(act.get("sub")) is not str or not act["sub"] or set(act) - {"sub", "act", "iss"}:
+    inner: Any = claims
+    while "act" in inner:
+        inner = inner["act"]
+        if type(inner) is not dict or type(inner.get("sub")) is not str or not inner["sub"] or set(inner) - {"sub", "act", "iss"}:
             raise TokenRefused("token.actor", "`act` is not a chain of names")
-        out.append(act["sub"])
+        out.append(inner["sub"])
         if len(out) > MAX_ACTORS:
             raise TokenRefused("token.actor", f"more than {MAX_ACTORS} agents act for each other")
-        act = act.get("act")
     return tuple(out)
 
 

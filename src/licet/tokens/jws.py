@@ -24,7 +24,8 @@ MAX_HEADER = 1_024
 MAX_DEPTH = 16
 MAX_INTEGER = 2**53  # RFC 7493 section 2.2: beyond it two readers may disagree
 
-_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+# A JWS may be over nothing (RFC 7515); as a JWT it is refused by `claims_of`. One without signature is no token of any kind.
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _HEADERS = frozenset({"alg", "kid", "typ"})
 _FORBIDDEN = frozenset({"b64", "crit", "enc", "jku", "jwk", "x5c", "x5t", "x5t#S256", "x5u", "zip"})
