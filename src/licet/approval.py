@@ -53,9 +53,10 @@ class ApprovalRequest:
     @property
     def text(self) -> str:
         """The question for a person: escaped, cut, one fact a line."""
+        names = [plain_text(name, 100) for name in (self.task.agent, self.task.principal)]
         lines = [
             f"Task:   {plain_text(self.task.intent, _SHOWN)}",
-            f"Agent:  {plain_text(self.task.agent, 100)} for {plain_text(self.task.principal, 100)}",
+            f"Agent:  {names[0]} ({self.task.agent_is}) for {names[1]} ({self.task.principal_is})",
             f"Call:   {plain_text(self.call.tool, 100)}",
         ]
         lines += [

@@ -37,8 +37,9 @@ _ROWS = (
         "give the agent an `owner:`", ("NHI1", "ASI03"),
     ),
     CheckInfo(
-        "identity.unproved", "deny", "an admin tool in `prod` is called for a principal whose name is only asserted",
-        "use a tool of lower access, or wait for the release that verifies `subject_token=`", ("ASI03", "NHI4"),
+        "identity.unproved", "deny",
+        "an admin tool in `prod` is called while principal or agent is only asserted, or a token that should prove one is refused",
+        "prove both names by `subject_token=` and `agent_token=`, with tokens of issuers in the manifest", ("ASI03", "NHI4"),
     ),
     CheckInfo(
         "scope.unknown-tool", "deny", "the tool is not declared in the manifest",

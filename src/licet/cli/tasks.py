@@ -49,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     for task, calls in rows:
         counts = _counts(calls)
-        said = [f"  {visible(task.agent, 40)}  {counted(counts['calls'], 'call')}"]
+        who = f"{visible(task.agent, 40)} ({task.agent_is}) for {visible(task.principal, 40)} ({task.principal_is})"
+        said = [f"  {who}  {counted(counts['calls'], 'call')}"]
         for word, style in _STYLES.items():
             said += [", ", output.paint(f"{counts[word]} {word}", style)] if counts[word] else []
         place = f"{task.id[:SHORT_ID]}  {iso(task.started)}  {task.state(now):5}  "

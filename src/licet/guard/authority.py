@@ -72,7 +72,10 @@ class Authority:
         `client`: who has authenticated as one that may act as this agent. Without a `subject_token` the agent acts for itself.
         """
         _holder(holder)
-        task = self._p.tasks.create(kind, intent=intent, agent=agent, principal=agent, tools=tools, values={}, detached=True, ttl=ttl)
+        task = self._p.tasks.create(
+            kind, intent=intent, agent=agent, principal=agent if subject_token is None else None, tools=tools, values={}, detached=True,
+            ttl=ttl, subject_token=subject_token, agent_token=agent_token,
+        )  # fmt: skip
         return self._begin(task, holder)
 
     def renew(self, token: str, proof: Proof | None) -> Granted:
@@ -97,7 +100,7 @@ class Authority:
         """A sub-task with at most what the task has; `holder` is the sub-agent's key, by default the same."""
         parent, claims = self._held(token, proof)
         child = self._p.tasks.delegate(
-            kind, agent=agent, intent=intent, tools=tools, budgets=budgets, ttl=ttl, parent=parent, detached=True
+            kind, agent=agent, intent=intent, tools=tools, budgets=budgets, ttl=ttl, parent=parent, detached=True, agent_token=agent_token
         )
         return self._begin(child, holder or claims.holder)
 

@@ -22,6 +22,7 @@ from licet.guard.minter import Minter
 from licet.guard.origins import Origins
 from licet.guard.own_files import OwnFiles
 from licet.guard.parts import Parts
+from licet.guard.proofs import Proofs
 from licet.guard.recorder import Recorder
 from licet.guard.state import key_source, open_state, secret
 from licet.guard.task import GuardedTask
@@ -104,9 +105,9 @@ class Guard:
         minter = Minter(manifest, self._issuer, self._clock)
         self._tasks = Tasks(
             manifest, self._compiled, store=self._store, recorder=recorder, telemetry=self._telemetry, clock=self._clock, origins=origins,
-            minter=minter,
+            minter=minter, proofs=Proofs(manifest, recorder, self._clock),
         )  # fmt: skip
-        own = OwnFiles(folder, manifest.source)
+        own = OwnFiles(folder, manifest.source, _key_files(manifest))
         parts = Parts(
             manifest, self._compiled, self._store, recorder, self._telemetry, minter, self._clock, self._tasks, own, origins,
             approval_seconds,
@@ -193,19 +194,27 @@ class Guard:
         *,
         intent: str,
         agent: str,
-        principal: str,
+        principal: str | None = None,
+        subject_token: str | None = None,
+        agent_token: str | None = None,
         tools: Tools | None = None,
         values: Mapping[str, str] | None = None,
         detached: bool = False,
     ) -> GuardedTask:
         """One run of a task kind, begun by `with`. `tools` only narrows; `values` fill `{places}` of the intent and are not intent.
 
+        `principal` and `agent` are claims until tokens of the manifest's `issuers` prove them: `subject_token` for whom (then `principal`
+        may be left out, and is `ISSUER:SUBJECT`), `agent_token` that the agent is this one. Keys may have to be fetched for it, for some
+        seconds at most. A proof must hold when the task begins, and does not shorten it.
+
         Raises:
+            Denied: a token does not prove its name, or another one (`identity.unproved`). The task is not begun on the bare claim instead.
             UsageError: the call itself is wrong.
         """
         return self._tasks.create(
-            kind, intent=intent, agent=agent, principal=principal, tools=tools, values=values or {}, detached=detached
-        )
+            kind, intent=intent, agent=agent, principal=principal, tools=tools, values=values or {}, detached=detached,
+            subject_token=subject_token, agent_token=agent_token,
+        )  # fmt: skip
 
     def delegate(
         self,
@@ -216,14 +225,17 @@ class Guard:
         tools: Tools | None = None,
         budgets: Iterable[Mapping[str, Any]] | None = None,
         ttl: str | timedelta | None = None,
+        agent_token: str | None = None,
     ) -> GuardedTask:
         """A sub-task of the current task: scope, budgets and time are at most the parent's.
 
+        For whom it is stays as proved as it was. Another agent is a claim until its own `agent_token` proves it.
+
         Raises:
-            Denied: it asks for more than the parent has (`delegation.widened`).
+            Denied: it asks for more than the parent has (`delegation.widened`), or its token does not prove it (`identity.unproved`).
             UsageError: there is no current task.
         """
-        return self._tasks.delegate(kind, agent=agent, intent=intent, tools=tools, budgets=budgets, ttl=ttl)
+        return self._tasks.delegate(kind, agent=agent, intent=intent, tools=tools, budgets=budgets, ttl=ttl, agent_token=agent_token)
 
     def resume_task(self, task_id: str) -> GuardedTask:
         """Take a detached task up again, here or in another process; use it with `with`.
@@ -399,3 +411,10 @@ class Guard:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _key_files(manifest: Manifest) -> list[Path]:
+    """The files with the keys of others: whoever could write them could be anybody."""
+    clients = manifest.authority.clients.values() if manifest.authority else ()
+    named = [*(issuer.jwks_file for issuer in manifest.issuers.values()), *(client.jwks_file for client in clients)]
+    return [manifest.folder / name for name in named if name is not None]

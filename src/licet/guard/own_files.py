@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -25,12 +25,13 @@ _URL_PATH = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*:(?=/)")
 
 
 class OwnFiles:
-    """Knows our own files: the state folder with all in it, and the manifest."""
+    """Knows our own files: the state folder with all in it, the manifest, and the files with keys that it names."""
 
-    def __init__(self, folder: StateFolder, manifest: str) -> None:
+    def __init__(self, folder: StateFolder, manifest: str, keys: Iterable[Path] = ()) -> None:
         own = {os.path.realpath(folder.path): "state folder"}
         if manifest and Path(manifest).exists():
             own[os.path.realpath(manifest)] = "manifest"
+        own |= {os.path.realpath(path): "file of keys" for path in keys}
         self._own: Mapping[str, str] = own
         home = str(Path.home())
         spelled = {str(folder.path): "state folder", **own}

@@ -18,6 +18,7 @@ from licet.records import TaskRecord
 from licet.scope import Scope
 
 if TYPE_CHECKING:
+    from licet.guard.proofs import Names
     from licet.telemetry import CallSpan
 
 TurnKind = Literal["intent", "say", "value", "quote", "observe"]
@@ -70,6 +71,7 @@ class GuardedTask:
         self._paused = record.paused
         self._waited_until = -math.inf  # on the monotonic clock: up to here, waiting has been given back
         self._span: CallSpan | None = None
+        self.names: Names | None = None  # with the proofs of them, until the task is taken up in another process
         self.filled: tuple[tuple[int, int], ...] = ()  # where values stand in the intent that the user did not write
         self.resumed = False  # begun in another process
         self.holder = ""  # the thumbprint of the key of another process that holds the task, if one does

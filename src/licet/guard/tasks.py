@@ -21,6 +21,7 @@ from licet.denial import explain
 from licet.errors import Denied, StoreError, UsageError
 from licet.guard.minter import Minter
 from licet.guard.origins import Origins
+from licet.guard.proofs import Proofs
 from licet.guard.recorder import Recorder
 from licet.guard.task import GuardedTask, Turn, current_task, interpolate
 from licet.manifest import Budget, Grant, Manifest, duration
@@ -44,10 +45,11 @@ class Tasks:
 
     def __init__(
         self, manifest: Manifest, compiled: CompiledManifest, *, store: Store, recorder: Recorder, telemetry: Telemetry, clock: Clock,
-        origins: Origins, minter: Minter,
+        origins: Origins, minter: Minter, proofs: Proofs,
     ) -> None:  # fmt: skip
         self._manifest, self._compiled, self._store = manifest, compiled, store
         self._recorder, self._telemetry, self._clock, self._origins, self._minter = recorder, telemetry, clock, origins, minter
+        self._proofs = proofs
         self._open: dict[str, GuardedTask] = {}
         self._lock = threading.Lock()
 
@@ -57,10 +59,12 @@ class Tasks:
         *,
         intent: str,
         agent: str,
-        principal: str,
+        principal: str | None,
         tools: Tools | None,
         values: Mapping[str, str],
         detached: bool,
+        subject_token: str | None = None,
+        agent_token: str | None = None,
         parent: GuardedTask | None = None,
         budgets: Iterable[Any] | None = None,
         ttl: str | timedelta | None = None,
@@ -69,11 +73,13 @@ class Tasks:
 
         Raises:
             UsageError: the kind is not declared, a name or text is missing, or `tools` names what the kind does not grant.
+            Denied: a token does not prove its name (`identity.unproved`).
         """
         declared = self._manifest.tasks.get(kind)
         if declared is None:
             raise UsageError(f"task kind {kind!r} is not in the manifest; declared: {', '.join(self._manifest.tasks)}")
-        given: tuple[tuple[str, object], ...] = (("intent", intent), ("agent", agent), ("principal", principal))
+        given: tuple[tuple[str, object], ...] = (("intent", intent), ("agent", agent))
+        given += () if principal is None else (("principal", principal),)
         for name, text in given:
             if not isinstance(text, str) or not text.strip():
                 raise UsageError(f"{name}= must be a text that says something")
@@ -89,27 +95,31 @@ class Tasks:
                 f"budgets= counts {', '.join(unknown)}, which task kind {kind!r} does not grant, so that it would limit nothing"
             )
         allowed_ttl = declared.ttl.total_seconds() if ttl is None else min(_seconds(ttl), declared.ttl.total_seconds())
-        task_id = os.urandom(16).hex()
-        record = TaskRecord(
-            id=task_id, kind=kind, agent=agent, principal=principal, intent=written, manifest_digest=self._manifest.digest,
-            started=0.0, ttl=allowed_ttl, parent=parent.id if parent else None, root=parent.record.root if parent else task_id,
-            narrowing=json.dumps(narrowing), detached=detached,
-        )  # fmt: skip
-        task = self._assemble(record, parent)
         if parent is None:
             self._known(kind, narrowing["tools"])
+            names = self._proofs.names(kind, agent=agent, principal=principal, subject_token=subject_token, agent_token=agent_token)
+        else:
+            names = self._proofs.inherited(kind, parent.record, agent=agent, agent_token=agent_token)
+        task_id = os.urandom(16).hex()
+        record = TaskRecord(
+            id=task_id, kind=kind, agent=agent, principal=names.principal, intent=written, manifest_digest=self._manifest.digest,
+            started=0.0, ttl=allowed_ttl, parent=parent.id if parent else None, root=parent.record.root if parent else task_id,
+            narrowing=json.dumps(narrowing), detached=detached, principal_is=names.principal_is, agent_is=names.agent_is,
+        )  # fmt: skip
+        task = self._assemble(record, parent)
+        task.names = names
         task.turns += filled
         return task
 
     def delegate(
         self, kind: str, *, agent: str, intent: str, tools: Tools | None, budgets: Iterable[Any] | None, ttl: str | timedelta | None,
-        parent: GuardedTask | None = None, detached: bool = False,
+        parent: GuardedTask | None = None, detached: bool = False, agent_token: str | None = None,
     ) -> GuardedTask:  # fmt: skip
         """A sub-task of `parent`, by default of the current task, with at most what that has.
 
         Raises:
             UsageError: there is no current task, or the call itself is wrong.
-            Denied: the sub-task asks for more than its parent has.
+            Denied: the sub-task asks for more than its parent has, or the token does not prove the agent.
         """
         parent = parent or current_task()
         if parent is None or parent._tasks is not self:
@@ -118,7 +128,7 @@ class Tasks:
         names = frozenset(tools) if tools is not None else None
         child = self.create(
             kind, intent=intent, agent=agent, principal=parent.record.principal, tools=tools, values={}, detached=detached,
-            parent=parent, budgets=budgets, ttl=ttl,
+            parent=parent, budgets=budgets, ttl=ttl, agent_token=agent_token,
         )  # fmt: skip
         remaining = self._remaining(parent)
         request = DelegationRequest(kind, agent, names, None if ttl is None else _seconds(ttl), child.scope, len(child.agents))
@@ -210,6 +220,8 @@ class Tasks:
             raise UsageError(f"task {task.id[:8]} has ended; open a new one")
         if task._begun:
             return
+        if task.names is not None:
+            self._proofs.check_held(task.names, task.record.kind)
         now = self._clock.now()
         task._span = span = self._telemetry.start(
             f"{semconv.INVOKE_AGENT} {task.record.agent}",
@@ -219,6 +231,7 @@ class Tasks:
                 semconv.TXN: task.record.root, semconv.INTENT_DECLARED: self._manifest.tasks[task.record.kind].intent,
                 semconv.INTENT_ID: digest_text(task.record.intent), semconv.INTENT_SCOPE: sorted(task.scope.tools),
                 semconv.ACTOR_CHAIN: list(task.agents), semconv.POLICY_VERSION: self._manifest.digest,
+                semconv.PRINCIPAL_STANDING: task.record.principal_is, semconv.ACTOR_STANDING: task.record.agent_is,
             },
             (task.parent.record.trace_id, task.parent.record.span_id) if task.parent else None,
         )  # fmt: skip
@@ -229,7 +242,8 @@ class Tasks:
             {
                 "task": task.id, "txn": task.record.root, "parent": task.record.parent, "kind_of_task": task.record.kind,
                 "agent": task.record.agent, "agent_is": task.record.agent_is, "sub": task.record.principal,
-                "sub_is": task.record.principal_is, "intent": digest_text(task.record.intent),
+                "sub_is": task.record.principal_is, "proofs": task.names.recorded() if task.names else [],
+                "intent": digest_text(task.record.intent),
                 "manifest": self._manifest.digest, "tools": list[Plain](sorted(task.scope.tools)),
             },
         )  # fmt: skip

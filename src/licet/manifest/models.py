@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, field_validator, model_validator
@@ -276,6 +277,11 @@ class Manifest(Moded):
     def source(self) -> str:
         """The file that this was read from, or `<text>`."""
         return self._source
+
+    @property
+    def folder(self) -> Path:
+        """What files that the manifest names are relative to: its own folder; the present one if it was not read from a file."""
+        return Path.cwd() if self._source in ("", "<text>", "<model>") else Path(self._source).absolute().parent
 
     @cached_property
     def allowed_edges(self) -> frozenset[tuple[str, str]]:

@@ -80,7 +80,7 @@ def _task(body: Element, story: Story, task: TaskRecord) -> None:
     state = story.state(task) + (f", {iso(task.ended)}" if task.ended is not None else "")
     for name, value in (
         ("Intent", task.intent),
-        ("Agent", f"{task.agent} for {task.principal} (asserted)"),
+        ("Agent", f"{task.agent} ({task.agent_is}) for {task.principal} ({task.principal_is})"),
         ("Task", task.id),
         ("Began", iso(task.started)),
         ("State", state),

@@ -67,7 +67,6 @@ class Story:
         return {
             **dataclasses.asdict(about),
             "state": about.state(self.now),
-            "principal_is": "asserted",
             "calls": calls,
             "findings": [dataclasses.asdict(finding) for finding in self.findings if finding.task_id == about.id],
             "tasks": [self.as_dict(child) for child in self.children(about.id)],

@@ -45,7 +45,8 @@ def _task(story: Story, task: TaskRecord, indent: str, paint: Paint, lines: list
     lines.append(f"{indent}{head}")
     below = _below(indent)
     lines.append(f"{below}{bar}intent  {visible(task.intent, _INTENT)}")
-    lines.append(f"{below}{bar}agent   {_short(task.agent)} for {_short(task.principal)} (asserted)")
+    names = f"{_short(task.agent)} ({_short(task.agent_is)}) for {_short(task.principal)} ({_short(task.principal_is)})"
+    lines.append(f"{below}{bar}agent   {names}")
     for index, step in enumerate(steps):
         last = index == len(steps) - 1
         if step.call is not None:

@@ -32,7 +32,11 @@ def unowned(request: Request, facts: Facts) -> Iterator[Reason]:
 
 
 def unproved(request: Request, facts: Facts) -> Iterator[Reason]:
-    """A principal given as bare text is a claim; that is not enough for an admin tool in production."""
-    tool = facts.tool(request.tool)
-    if facts.task is not None and tool and tool.access == "admin" and facts.manifest.environment_of(tool) == "prod":
-        yield reason("identity.unproved", f"`{request.tool}` is an admin tool in prod, and the principal is only asserted")
+    """Names given as bare text are claims; that is not enough for an admin tool in production, whoever it is for and whoever acts."""
+    tool, task = facts.tool(request.tool), facts.task
+    if task is None or tool is None or tool.access != "admin" or facts.manifest.environment_of(tool) != "prod":
+        return
+    claimed = [who for who, standing in (("principal", task.principal_is), ("agent", task.agent_is)) if standing != "proved"]
+    if claimed:
+        names = f"the {claimed[0]} is" if len(claimed) == 1 else "principal and agent are"
+        yield reason("identity.unproved", f"`{request.tool}` is an admin tool in prod, and {names} only asserted", claimed)
