@@ -7,7 +7,7 @@ What such a task was shown is not seen here, so that no field counts as trusted 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -76,6 +76,10 @@ class Authority:
             kind, intent=intent, agent=agent, principal=agent if subject_token is None else None, tools=tools, values={}, detached=True,
             ttl=ttl, subject_token=subject_token, agent_token=agent_token,
         )  # fmt: skip
+        if client:
+            # It has shown a key that the manifest gives to whoever may act as this agent: as good as a token of the agent's own.
+            alone = subject_token is None
+            task.record = replace(task.record, agent_is="proved", principal_is="proved" if alone else task.record.principal_is)
         return self._begin(task, holder)
 
     def renew(self, token: str, proof: Proof | None) -> Granted:
