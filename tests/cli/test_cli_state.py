@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,6 +16,7 @@ import pytest
 from licet import Denied, Guard
 from licet.cli import main
 from licet.ledger import verify
+from licet.store import SqliteStore
 from licet.testing import FakeClock
 from state_fixture import manifest_in, worked_in
 
@@ -32,7 +35,7 @@ def test_tasks_lists_the_newest_first(worked: tuple[Path, str], capsys: Out) -> 
     assert main(["tasks"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "lookup" in lines[0]
-    assert lines[0].endswith("lookup  helper  1 call, 1 blocked")
+    assert lines[0].endswith("lookup  helper (asserted) for user:grace (asserted)  1 call, 1 blocked")
     assert lines[2].startswith(worked[1][:12])
     assert "3 calls, 1 blocked" in lines[2]
     assert lines[3].strip() == "Answer ticket 1 \\u{1b}[31m<b>"
@@ -44,12 +47,12 @@ def test_task_shows_the_tree(worked: tuple[Path, str], capsys: Out) -> None:
     assert main(["task", worked[1][:6]]) == 0
     out = capsys.readouterr().out
     assert "intent  Answer ticket 1 \\u{1b}[31m<b>" in out
-    assert "agent   bot for user:grace (asserted)" in out
+    assert "agent   bot (asserted) for user:grace (asserted)" in out
     assert "├─ 1 read_ticket  ✓ allowed, done" in out
     assert "├─ 2 send_email  ✗ BLOCKED" in out
     assert "[scope.argument]" in out
     assert "├─ lookup  task " in out
-    assert "│  │ agent   helper for user:grace (asserted)" in out
+    assert "│  │ agent   helper (asserted) for user:grace (asserted)" in out
     assert "│  └─ 1 send_email  ✗ BLOCKED" in out
     assert "└─ 3 send_email  ✓ allowed, failed (ConnectionError)" in out
 
@@ -98,7 +101,9 @@ def test_task_end_stops_a_task_that_runs_in_another_guard(tmp_path: Path, monkey
         with guard.task("answer", intent="Answer", agent="bot", principal="user:grace") as task:
             assert read_ticket(1) == "text"
             assert main(["task", "end", task.id]) == 0
-            assert capsys.readouterr().out == f"task {task.id} ended\n"
+            assert capsys.readouterr().out.startswith(f"task {task.id} ended; its tokens, and those of the tasks below it, are refused")
+            with closing(SqliteStore(tmp_path / "state" / "licet.db")) as store:
+                assert store.revoked([("task", task.id)], time.time()) is not None
             with pytest.raises(Denied) as refused:
                 read_ticket(1)
             assert refused.value.decision.checks == ("scope.expired",)
@@ -153,7 +158,9 @@ def test_ledger_verify_tells_whole_from_broken(worked: tuple[Path, str], tmp_pat
     assert "nowhere: cannot be read: No such file or directory; check path and rights" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command,choice", [("ledger", "verify"), ("keys", "jwks")])
+@pytest.mark.parametrize(
+    "command,choice", [("ledger", "verify"), ("keys", "list|rotate|retire|jwks"), ("token", "show|verify|revoke|revoked")]
+)
 def test_what_a_command_wants_is_named(command: str, choice: str, capsys: Out) -> None:
     assert main([command]) == 2
     assert f"the following arguments are required: {choice}" in capsys.readouterr().err
@@ -221,7 +228,17 @@ def test_keys_jwks_holds_the_public_half_only(worked: tuple[Path, str], capsys: 
 
 @pytest.mark.parametrize(
     "command",
-    [["tasks"], ["task", "a"], ["task", "end", "a"], ["graph", "a", "-o", "g.svg"], ["findings"], ["ledger", "verify"], ["keys", "jwks"]],
+    [
+        ["tasks"],
+        ["task", "a"],
+        ["task", "end", "a"],
+        ["graph", "a", "-o", "g.svg"],
+        ["findings"],
+        ["ledger", "verify"],
+        ["keys", "jwks"],
+        ["keys", "list"],
+        ["token", "revoked"],
+    ],
 )
 def test_what_only_reads_makes_no_state(command: list[str], tmp_path: Path, capsys: Out) -> None:
     for folder in (tmp_path / "nowhere", tmp_path):

@@ -29,7 +29,9 @@ COMMANDS = {
     "replay": "hold recorded runs against a manifest",
     "break-glass": "let one task kind run unenforced for some minutes",
     "ledger": "verify the ledger",
-    "keys": "print the public key that verifies call tokens",
+    "keys": "list, rotate, retire and publish the keys that sign call tokens",
+    "token": "read, verify and revoke call tokens",
+    "serve": "run the token authority as a service",
     "version": "print the versions of Licet and Python",
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from licet.errors import UsageError
 from licet.guard.state import StateFolder, default_state, open_state
 from licet.store import SqliteStore, Store
+from licet.tokens import KeyRing
 
 
 def add_state(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +36,16 @@ def existing(options: argparse.Namespace, *needed: str) -> StateFolder:
             why = "there is nothing here yet: no guard has ever used this folder"
             raise UsageError(f"{file}: {why}; run one first, or name its folder with `--state` or LICET_STATE")
     return open_state(folder.path)
+
+
+def ring_of(folder: StateFolder, now: float) -> KeyRing:
+    """The keys of a folder, to look at. None is made.
+
+    Raises:
+        UsageError: there are none.
+        KeyFileError: they cannot be used.
+    """
+    return KeyRing(folder.keys, now=now, create=False)
 
 
 @contextmanager

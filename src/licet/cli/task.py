@@ -6,17 +6,16 @@ import argparse
 import time
 
 from licet.cli import output
+from licet.cli.acts import end_task
 from licet.cli.state import add_state, existing, store_of, task_id
-from licet.clock import iso
 from licet.errors import UsageError
 from licet.guard.state import StateFolder
-from licet.ledger import Ledger
-from licet.machine import user_name
 from licet.report import collect, trace
 from licet.store import Store
 
 EXAMPLE = """\
-ID is a task's id, or the beginning of it. An ended task, and every task below it, is refused from its next call on, in every process.
+ID is a task's id, or the beginning of it. An ended task, and every task below it, is refused from its next call on, in every process,
+and so are the tokens that they issued.
 
 example: licet task 3f2a
          licet task end 3f2a
@@ -51,16 +50,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _end(folder: StateFolder, store: Store, wanted: str, *, as_json: bool) -> int:
     record = store.task(wanted)
-    now, by = time.time(), f"command line, {user_name()}"
-    ended = record is not None and record.ended is None
-    if record is not None and ended:
-        ledger = Ledger(folder.ledger)
-        # The ledger first: what it does not have has not happened.
-        ledger.append("task.end", {"task": wanted, "txn": record.root, "by": by}, time=iso(now))
-        ledger.close()
-        ended = store.end_task(wanted, now, by)
+    ended = record is not None and end_task(folder, store, record, time.time())
     if as_json:
-        output.data({"task": wanted, "ended": ended})
+        output.data({"task": wanted, "ended": ended, "tokens_refused": True})
     else:
-        output.say(f"task {wanted} ended" if ended else f"task {wanted} had ended before")
+        refused = "its tokens, and those of the tasks below it, are refused from now on"
+        output.say(f"task {wanted} ended; {refused}" if ended else f"task {wanted} had ended before")
     return 0 if ended else 1
