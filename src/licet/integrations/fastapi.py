@@ -40,7 +40,7 @@ class CallToken(SecurityBase):
     """The dependency that `call_token` makes, and its security scheme in the OpenAPI document."""
 
     def __init__(self, side: ToolSide, tool: str, arguments: ToArguments, max_body: int) -> None:
-        self.scheme_name = "LicetCallToken"
+        self.scheme_name = "LicetAccessToken" if side.verifier.typ == ACCESS_TYPE else "LicetCallToken"
         self.model = (
             HTTPBase(scheme="DPoP", description=_ABOUT)
             if side.verifier.typ == ACCESS_TYPE
