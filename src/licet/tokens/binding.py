@@ -41,7 +41,7 @@ class Binding:
             raise TokenRefused("token.binding", "the task's binding was made in another process")
         if now >= self.exp:
             raise TokenRefused("token.time", "the task's binding is over")
-        if not hmac.compare_digest(mac, self._mac(step, tool, args_digest)):
+        if not hmac.compare_digest(mac.encode(), self._mac(step, tool, args_digest).encode()):
             raise TokenRefused("token.binding", "the proof is of another call")
         with self._lock:
             if step not in self._proved:

@@ -127,7 +127,7 @@ class Verifier:
             seen = digest(dict(arguments))
         except (ValueError, RecursionError) as error:
             raise TokenRefused("token.binding", "the arguments are not JSON") from error
-        if not hmac.compare_digest(seen, found.args_digest):
+        if not hmac.compare_digest(seen.encode(), found.args_digest.encode()):  # as bytes: it refuses texts beyond ASCII with an error
             raise TokenRefused("token.binding", "the arguments are not those that were judged")
         if task is not None and task != found.task:
             raise TokenRefused("token.binding", "the token is of another task")
