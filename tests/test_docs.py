@@ -77,7 +77,7 @@ def test_the_index_lists_each_check_with_its_effect():
     assert sorted(rows) == sorted((check, info.effect, info.fires_when) for check, info in CHECKS.items())
 
 
-@pytest.mark.parametrize("page", ["quickstart.md", "api.md"])
+@pytest.mark.parametrize("page", ["quickstart.md", "api.md", "tokens.md"])
 def test_each_block_prints_what_stands_behind_it(page: str, tmp_path: Path):
     steps_hold(DOCS / page, tmp_path)
 

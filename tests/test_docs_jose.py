@@ -1,0 +1,106 @@
+"""The snippet for npm `jose` in docs/tokens.md takes a good token once, and refuses what it must.
+
+It needs Node and `jose`: in a `node_modules` folder above this file, or in the folder that LICET_JOSE names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from base64 import urlsafe_b64decode
+from pathlib import Path
+
+import pytest
+
+from licet import Guard, current_call
+
+PAGE = Path(__file__).parents[1] / "docs" / "tokens.md"
+URL = "https://mail.acme.example/send"
+ARGUMENTS = {"to": "ada@okafor.example", "body": "It is on its way."}
+ASK = """
+import { readFileSync } from "node:fs";
+import { createLocalJWKSet } from "jose";
+import { check } from "./check.mjs";
+
+const { jwks, asked } = JSON.parse(readFileSync(0, "utf8"));
+const used = new Set();
+const first = async (jti) => !used.has(jti) && Boolean(used.add(jti));
+const answers = [];
+for (const { token, proof, ...about } of asked) {
+  try {
+    answers.push((await check(token, proof, { keys: createLocalJWKSet(jwks), first, ...about })).client_id);
+  } catch (error) {
+    answers.push(`refused: ${error.code ?? error.message}`);
+  }
+}
+console.log(JSON.stringify(answers));
+"""
+
+
+def modules() -> Path | None:
+    """The `node_modules` that holds jose."""
+    named = os.environ.get("LICET_JOSE")
+    places = [Path(named)] if named else [Path(__file__).parent, *Path(__file__).parents[1:2], *Path(__file__).parent.glob("*/")]
+    return next((place / "node_modules" for place in places if (place / "node_modules" / "jose").is_dir()), None)
+
+
+@pytest.mark.skipif(shutil.which("node") is None or modules() is None, reason="needs Node and `npm install jose` (LICET_JOSE)")
+def test_the_snippet_for_jose_takes_a_good_token_once_and_refuses_the_rest(tmp_path: Path):
+    found = modules()
+    assert found is not None
+    [snippet] = re.findall(r"^```js[^\n]*\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    manifest = re.findall(r"^```yaml[^\n]*\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)[0]
+    (tmp_path / "licet.yaml").write_text(manifest, encoding="utf-8")
+    (tmp_path / "check.mjs").write_text(snippet, encoding="utf-8")
+    (tmp_path / "ask.mjs").write_text(ASK, encoding="utf-8")
+    (tmp_path / "node_modules").symlink_to(found.absolute())
+    asked: list[dict[str, str]] = []
+
+    with Guard.from_file(tmp_path / "licet.yaml", state=tmp_path / "state", issuer="https://licet.acme.example") as guard:
+
+        @guard.tool
+        def send_email(to: str, body: str) -> str:
+            call = current_call()
+            assert call is not None
+            headers = call.headers_for("POST", URL)
+            token, proof = headers["Licet-Call-Token"], headers["DPoP"]
+            elsewhere = call.headers_for("POST", "https://mail.acme.example/other")["DPoP"]
+            claims = json.loads(_decoded(token.split(".")[1]))
+            about = {"method": "POST", "url": URL, "tool": "send_email", "digest": claims["tctx"]["args_digest"]}
+            head, body_, signature = token.split(".")
+            forged = f"{head}.{body_}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
+            asked.extend(
+                [
+                    {"token": forged, "proof": proof} | about,
+                    {"token": token, "proof": elsewhere} | about,
+                    {"token": token, "proof": proof} | about | {"digest": "sha256:00"},
+                    {"token": token, "proof": proof} | about | {"tool": "read_ticket"},
+                    {"token": token, "proof": proof} | about,
+                    {"token": token, "proof": proof} | about,
+                ]
+            )
+            return "sent"
+
+        with guard.task("answer-ticket", intent="Write to ada@okafor.example", agent="support-bot", principal="user:grace"):
+            send_email(**ARGUMENTS)
+        given = json.dumps({"jwks": guard.jwks(), "asked": asked})
+
+    node = shutil.which("node")
+    assert node is not None
+    answer = subprocess.run([node, "ask.mjs"], cwd=tmp_path, input=given, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout) == [
+        "refused: ERR_JWS_SIGNATURE_VERIFICATION_FAILED",
+        "refused: a proof for another request or token",
+        "refused: not a token for this call",
+        "refused: not a token for this call",
+        "support-bot",
+        "refused: used before",
+    ]
+
+
+def _decoded(part: str) -> bytes:
+    return urlsafe_b64decode(part + "==")
