@@ -96,7 +96,7 @@ def test_a_second_rotation_waits_for_the_first_and_leaves_no_record(state: Path,
     assert ring_bytes(state) == kept
 
 
-@pytest.mark.parametrize("words", [["rotate", "--now"], ["retire", "KID"]])
+@pytest.mark.parametrize("words", [["rotate", "--now"], ["retire", "--", "KID"]])
 def test_what_the_ledger_cannot_take_does_not_happen(words: list[str], state: Path, capsys: Out) -> None:
     main(["keys", "rotate", "--now"])
     kid = listed(capsys)[0]["kid"]
@@ -207,7 +207,7 @@ def test_a_key_of_the_environment_is_shown_and_not_rotated_here(state: Path, mon
     assert "are not used while LICET_SIGNING_KEY is set" in out
     main(["keys", "jwks"])
     assert [key["kid"] for key in json.loads(capsys.readouterr().out)["keys"]] == [held.kid]
-    for words in (["rotate"], ["retire", held.kid]):
+    for words in (["rotate"], ["retire", "--", held.kid]):
         assert main(["keys", *words]) == 2
         assert "the key comes from LICET_SIGNING_KEY, and is not kept here" in capsys.readouterr().err
     assert ring_bytes(state) == kept

@@ -419,9 +419,30 @@ def test_a_revoked_task_ends_with_those_below_it(place: Place, capsys: Out) -> N
             task = store.task(place.task)
             assert task is not None
             assert task.ended is not None
-            assert store.revoked([("task", child.id)], time.time()) is not None
+            entry = store.revoked([("task", child.id)], time.time())
+            assert entry is not None
+            assert entry.reason == "wrong customer"
     (record,) = records(place.state, "task.end")[:1]
     assert (record["task"], record["by"]) == (place.task, f"command line, {user_name()}")
+
+
+def test_only_tokens_that_carry_the_mark_and_may_be_alive_are_counted(place: Place, capsys: Out) -> None:
+    with place.guard.task("answer", intent="Mail ada@acme.example", agent="helper", principal="user:x") as other:
+        send = place.guard.wrap(lambda to, body: None, name="send_email")
+        send(to="ada@acme.example", body="x")
+    with closing(SqliteStore(place.state / "licet.db")) as store:
+        ids = [call.jti for call in (*store.calls(place.task), *store.calls(other.id))]
+        assert len(set(ids)) == 3
+        for mark, count in (
+            (("task", place.task), 2),
+            (("task", other.id), 1),
+            (("agent", "bot"), 2),
+            (("agent", "helper"), 1),
+            (("jti", ids[2]), 1),
+        ):
+            assert store.issued(mark, 0.0) == count
+            assert store.issued(mark, time.time() + 1) == 0
+    assert said(capsys, "revoke", "--agent", "helper", "--reason", "x")[1]["tokens_affected"] == 1
 
 
 def test_a_task_that_ends_stays_refused_though_an_older_entry_ran_out(place: Place) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from licet.canonical import Plain
+from licet.cli import output
 from licet.errors import TokenRefused, UsageError
 from licet.tokens.jws import MAX_TOKEN
 from licet.tokens.steps import failed_step
@@ -30,6 +31,8 @@ def token_of(options: argparse.Namespace) -> str:
     """
     given: str = options.token
     if given == "-":
+        if sys.stdin.isatty():
+            output.error("paste the token, then Enter and Ctrl-D")
         # One byte more than any token has is enough to see that it is too long.
         given = sys.stdin.buffer.read(MAX_TOKEN + 3).decode("ascii", "replace")
     if not given.strip():
