@@ -60,6 +60,37 @@ def test_the_demo_says_what_it_shows(tmp_path: Path) -> None:
     assert "✗ t" not in shown
 
 
+def test_the_remote_tool_takes_the_agents_call_and_nobody_elses(tmp_path: Path) -> None:
+    shown = run(AGENTS / "remote_tool" / "agent.py", tmp_path).stdout
+    for line in (
+        "pay_back(1, 45)                200   paid 45 euros back for order 1: refund-bot for user:grace",
+        "without a token                401   its log: token.malformed: no token came along",
+        "the same token again           401   its log: token.replay: the token was used before",
+        "for other arguments            401   its log: token.binding: the arguments are not those that were judged",
+        "with another tool's token      401   its log: token.binding: the token is for another tool",
+        "after the end of the task      401   its log: token.ended: the task had ended",
+        "token.replay   the token ",
+        "token.ended    the token ",
+        "Every promise held.",
+    ):
+        assert line in shown
+    written = [path.read_bytes() for path in (tmp_path / ".demo").rglob("*") if path.is_file() and "keys" not in path.parts]
+    assert len(written) > 3
+    assert not any(b"eyJ" in data for data in written)  # no token is written down anywhere, on either side
+
+
+def test_a_tool_that_does_not_share_the_store_fails_the_example(tmp_path: Path) -> None:
+    """It does not know that the task has ended, and the example says so."""
+    copied = tmp_path / "remote_tool"
+    copied.mkdir()
+    for path in (AGENTS / "remote_tool").glob("*.*"):
+        text = path.read_text(encoding="utf-8").replace("state=SqliteStore(given.store)", "state=__import__('licet').MemoryState()")
+        (copied / path.name).write_text(text, encoding="utf-8")
+    done = run(copied / "agent.py", tmp_path)
+    assert done.returncode == 1
+    assert "promises did not hold" in done.stdout
+
+
 def test_the_readme_shows_lines_of_the_demo(tmp_path: Path) -> None:
     quoted = unvarying((ROOT / "README.md").read_text(encoding="utf-8").split("```console\n1  Unguarded")[1].split("```")[0]).splitlines()
     rest = iter(unvarying(run(AGENTS / "support" / "demo.py", tmp_path).stdout).splitlines())

@@ -512,7 +512,7 @@ def test_a_path_cannot_write_a_line_of_its_own_into_the_log(side: Side, caplog: 
         {"base_url": "orders.acme.example"}, {"base_url": "https://a.example?x=1"}, {"base_url": "https://u:p@a.example"}, {"base_url": ""},
         {"base_url": "ftp://a.example"}, {"base_url": "https://a.example#x"}, {"base_url": None}, {"open": "/health"}, {"open": {"health"}},
         {"call": {"/pay_back": "pay_back"}}, {"call": {"post /pay_back": "pay_back"}}, {"call": {"POST pay_back": "x"}},
-        {"call": {"POST /pay_back": ""}}, {"call": {"HEAD /pay_back": "pay_back"}}, {"max_body": 0}, {"body_seconds": 0},
+        {"call": {"POST /pay_back": ""}}, {"call": {"HEAD /pay_back": "pay_back"}}, {"max_body": 0}, {"body_seconds": 0}, {"open": {"/pay_back"}},
     ],
     ids=str,
 )  # fmt: skip

@@ -72,6 +72,8 @@ class CallTokens:
             raise UsageError("open= is a collection of paths that begin with `/`")
         if max_body < 1 or body_seconds <= 0:
             raise UsageError("max_body= is at least 1 byte, and body_seconds= more than 0")
+        if isinstance(call, Mapping) and (both := [name for name in call if name.partition(" ")[2] in open]):
+            raise UsageError(f"open= lets a path through without a token, and call= asks for one: {both[0]!r}")
         self._app, self._side = app, ToolSide(verifier, base_url, definitions)
         self._call = _by_table(call) if isinstance(call, Mapping) else call
         self._open, self._max_body, self._body_seconds = frozenset(open), max_body, body_seconds
