@@ -64,7 +64,9 @@ class Exchange:
             # RFC 9449 section 5; RFC 8693 section 2.2.2.
             raise bad_request(REFUSED, "invalid_dpop_proof" if error.check == "token.proof" else "invalid_request") from error
         except Denied as error:
-            raise Refused(400, "access_denied", str(error)) from error
+            # RFC 8693 section 2.2.2: a subject or actor token that is not good makes the request invalid.
+            unproved = "identity.unproved" in error.decision.checks and form["subject_token_type"] != TASK_TOKEN
+            raise bad_request(str(error), "invalid_request" if unproved else "access_denied") from error
         except UsageError as error:
             raise bad_request(str(error)) from error
         return {
