@@ -121,7 +121,7 @@ def required(claims: Mapping[str, Any], name: str, kind: type[T], check: str = "
         TokenRefused: of the given check.
     """
     found = claims.get(name)
-    if type(found) is not kind or found in ("", {}, []):
+    if type(found) is not kind or not (found or kind is int):
         raise TokenRefused(check, f"claim `{name}` is missing or is not {_WORDS.get(kind, kind.__name__)}")
     return found
 

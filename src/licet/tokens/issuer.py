@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic_core import to_json
 
 from licet.errors import KeyFileError, UsageError
 from licet.records import MAX_ACTORS, Decision, TaskRecord
@@ -24,7 +25,6 @@ from licet.tokens.claims import (
 )
 from licet.tokens.keys import KeySource, Signer
 
-_ENCODE = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _FEDERATED = ("RS256", "ES256")
 
 
@@ -168,20 +168,25 @@ class Issuer:
         """A compact JWS (RFC 7515 section 7.1) over these claims.
 
         Raises:
+            UsageError: a claim is nothing that JSON can say, or holds a lone surrogate.
             KeyFileError: no key of these algorithms signs now.
         """
         signer = self.keys.signer(now, algorithms)
         if signer is None:
             raise KeyFileError(f"no {' or '.join(algorithms)} key signs now; make one with `licet keys rotate`")
         kid = signer.kid
-        signed = f"{self._header(signer, typ)}.{base64url(_ENCODE(claims).encode('ascii'))}"
+        try:
+            payload = to_json(claims)
+        except ValueError as error:
+            raise UsageError("a claim is nothing that JSON can say") from error
+        signed = f"{self._header(signer, typ)}.{base64url(payload)}"
         return CallToken(f"{signed}.{base64url(signer.sign(signed.encode('ascii')))}", claims["jti"], claims["exp"], kid)
 
     def _header(self, signer: Signer, typ: str) -> str:
         known = self._headers.get((signer.kid, typ))
         if known is None:
             fields = {"alg": signer.jwk["alg"], "kid": signer.kid, "typ": typ}
-            known = self._headers[(signer.kid, typ)] = base64url(_ENCODE(fields).encode("ascii"))
+            known = self._headers[(signer.kid, typ)] = base64url(to_json(fields))
         return known
 
 

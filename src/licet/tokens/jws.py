@@ -7,25 +7,27 @@ PyJWT's algorithms.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from licet.errors import TokenRefused
-from licet.tokens.algorithms import PublicKey, base64url
+from licet.tokens.algorithms import PublicKey
 
 MAX_TOKEN = 8_192  # bytes of a whole token (RFC 8725bis section 2.10: cap what is worked on)
 MAX_HEADER = 1_024
 MAX_DEPTH = 16
 MAX_INTEGER = 2**53  # RFC 7493 section 2.2: beyond it two readers may disagree
 
-# A JWS may be over nothing (RFC 7515); as a JWT it is refused by `claims_of`. One without signature is no token of any kind.
-_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+")
+_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")  # what is not of the alphabet becomes what no decoder takes
+_LAST: Mapping[int, frozenset[str]] = {1: frozenset(), 2: frozenset("AQgw"), 3: frozenset("AEIMQUYcgkosw048")}
+_PADDING = {0: b"", 2: b"==", 3: b"="}
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _HEADERS = frozenset({"alg", "kid", "typ"})
 _FORBIDDEN = frozenset({"b64", "crit", "enc", "jku", "jwk", "x5c", "x5t", "x5t#S256", "x5u", "zip"})
@@ -60,14 +62,12 @@ def parse(token: str, *, limit: int = MAX_TOKEN, also: frozenset[str] = frozense
         raise TokenRefused("token.malformed", "the token is no text")
     if len(token) > limit:
         raise TokenRefused("token.malformed", "the token is longer than any of ours")
-    if _COMPACT.fullmatch(token) is None:
+    parts = token.split(".")
+    # A JWS may be over nothing (RFC 7515); as a JWT it is refused by `claims_of`. One without signature is no token of any kind.
+    if len(parts) != 3 or not parts[0] or not parts[2]:
         raise TokenRefused("token.malformed", "the token is not three parts of base64url")
-    head, body, tail = token.split(".")
-    # Step 2: RFC 7515 section 4, the header.
-    header_bytes = decode(head)
-    if len(header_bytes) > MAX_HEADER:
-        raise TokenRefused("token.malformed", "the header is larger than any of ours")
-    header = json_object(header_bytes, "header")
+    head, body, tail = parts
+    header = _header(head)  # step 2: RFC 7515 section 4
     if odd := sorted(set(header) - _HEADERS - also):
         # RFC 7515 section 4.1.11 and RFC 7797 section 6: `crit` and `b64` change what is signed. RFC 8725bis section 3.10: keys and
         # addresses of keys in a header are an attacker's to choose. What is not known means nothing here, and is refused with them.
@@ -76,6 +76,15 @@ def parse(token: str, *, limit: int = MAX_TOKEN, also: frozenset[str] = frozense
     if not all(isinstance(header[name], str) for name in _HEADERS & header.keys()) or "alg" not in header:
         raise TokenRefused("token.malformed", "`alg`, `kid` and `typ` are texts, and `alg` is required")
     return Jws(header, decode(body), token[: len(head) + 1 + len(body)].encode("ascii"), decode(tail))
+
+
+@lru_cache(maxsize=256)
+def _header(head: str) -> Mapping[str, Any]:
+    """A header's members. An issuer has few headers, and a holder one, so that they are read once."""
+    data = decode(head)
+    if len(data) > MAX_HEADER:
+        raise TokenRefused("token.malformed", "the header is larger than any of ours")
+    return MappingProxyType(json_object(data, "header"))
 
 
 def check_type(jws: Jws, typ: str) -> None:
@@ -129,7 +138,7 @@ def json_object(data: bytes, what: str) -> dict[str, Any]:
         raise TokenRefused("token.malformed", f"the {what} {why}") from error
     if type(found) is not dict:
         raise TokenRefused("token.malformed", f"the {what} is not a JSON object")
-    if _SURROGATE.search(text) is not None and not _encodable(found):
+    if "\\u" in text and _SURROGATE.search(text) is not None and not _encodable(found):
         raise TokenRefused("token.malformed", f"the {what} holds a lone surrogate")
     if text.count("{") + text.count("[") > MAX_DEPTH and _depth(found) > MAX_DEPTH:
         raise TokenRefused("token.malformed", f"the {what} is nested too deep")
@@ -142,13 +151,13 @@ def decode(part: str) -> bytes:
     Raises:
         TokenRefused: `token.malformed`.
     """
-    try:
-        data = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-    except (ValueError, binascii.Error) as error:
-        raise TokenRefused("token.malformed", "a part is not base64url") from error
-    if base64url(data) != part:
+    over = len(part) % 4
+    if over and part[-1] not in _LAST[over]:
         raise TokenRefused("token.malformed", "a part is not base64url in its canonical form")
-    return data
+    try:
+        return binascii.a2b_base64(part.encode("ascii").translate(_STANDARD) + _PADDING[over], strict_mode=True)
+    except ValueError as error:
+        raise TokenRefused("token.malformed", "a part is not base64url") from error
 
 
 class _Strict(ValueError):

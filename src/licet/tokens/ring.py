@@ -236,9 +236,7 @@ class KeyRing:
             return
         try:
             found = json.loads(self._bytes(RING))
-            keys, name = tuple(_ring_key(item) for item in found["keys"]), found["name"]
-            if not keys or not isinstance(name, str) or not name:
-                raise ValueError("a ring has a name, and keys")
+            keys, name = tuple(_ring_key(item) for item in found["keys"]), _name(found["name"], found["keys"])
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise KeyFileError(f"{path}: is damaged; move it away, and the first key is taken up again") from error
         self._stamp, self._keys, self._name = stamp, keys, name
@@ -282,6 +280,12 @@ class KeyRing:
             yield
         finally:
             os.close(descriptor)
+
+
+def _name(name: object, keys: object) -> str:
+    if not keys or not isinstance(name, str) or not name:
+        raise ValueError("a ring has a name, and keys")
+    return name
 
 
 def _ring_key(item: Mapping[str, Any]) -> RingKey:
