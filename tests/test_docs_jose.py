@@ -1,12 +1,11 @@
 """The snippet for npm `jose` in docs/tokens.md takes a good token once, and refuses what it must.
 
-It needs Node and `jose`: in a `node_modules` folder above this file, or in the folder that LICET_JOSE names.
+It needs Node and npm, and takes `jose` at the version of the lock file in tests/server/interop.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -18,6 +17,8 @@ import pytest
 from licet import Guard, current_call
 
 PAGE = Path(__file__).parents[1] / "docs" / "tokens.md"
+INTEROP = Path(__file__).parent / "server" / "interop"
+NODE, NPM = shutil.which("node"), shutil.which("npm")
 URL = "https://mail.acme.example/send"
 ARGUMENTS = {"to": "ada@okafor.example", "body": "It is on its way."}
 ASK = """
@@ -40,23 +41,17 @@ console.log(JSON.stringify(answers));
 """
 
 
-def modules() -> Path | None:
-    """The `node_modules` that holds jose."""
-    named = os.environ.get("LICET_JOSE")
-    places = [Path(named)] if named else [Path(__file__).parent, *Path(__file__).parents[1:2], *Path(__file__).parent.glob("*/")]
-    return next((place / "node_modules" for place in places if (place / "node_modules" / "jose").is_dir()), None)
-
-
-@pytest.mark.skipif(shutil.which("node") is None or modules() is None, reason="needs Node and `npm install jose` (LICET_JOSE)")
+@pytest.mark.skipif(NODE is None or NPM is None, reason="node or npm is not installed")
 def test_the_snippet_for_jose_takes_a_good_token_once_and_refuses_the_rest(tmp_path: Path):
-    found = modules()
-    assert found is not None
     [snippet] = re.findall(r"^```js[^\n]*\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     manifest = re.findall(r"^```yaml[^\n]*\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)[0]
     (tmp_path / "licet.yaml").write_text(manifest, encoding="utf-8")
     (tmp_path / "check.mjs").write_text(snippet, encoding="utf-8")
     (tmp_path / "ask.mjs").write_text(ASK, encoding="utf-8")
-    (tmp_path / "node_modules").symlink_to(found.absolute())
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(INTEROP / name, tmp_path)
+    assert NODE is not None and NPM is not None
+    subprocess.run([NPM, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=tmp_path, check=True, timeout=120, capture_output=True)
     asked: list[dict[str, str]] = []
 
     with Guard.from_file(tmp_path / "licet.yaml", state=tmp_path / "state", issuer="https://licet.acme.example") as guard:
@@ -88,9 +83,7 @@ def test_the_snippet_for_jose_takes_a_good_token_once_and_refuses_the_rest(tmp_p
             send_email(**ARGUMENTS)
         given = json.dumps({"jwks": guard.jwks(), "asked": asked})
 
-    node = shutil.which("node")
-    assert node is not None
-    answer = subprocess.run([node, "ask.mjs"], cwd=tmp_path, input=given, capture_output=True, text=True, timeout=60, check=False)
+    answer = subprocess.run([NODE, "ask.mjs"], cwd=tmp_path, input=given, capture_output=True, text=True, timeout=60, check=False)
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout) == [
         "refused: ERR_JWS_SIGNATURE_VERIFICATION_FAILED",
