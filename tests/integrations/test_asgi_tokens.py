@@ -284,6 +284,7 @@ BODIES = {
     "constant": b'{"number":NaN,"euros":10,"note":""}',
     "too large a number": b'{"number":1e400,"euros":10,"note":""}',
     "digits that a double drops": b'{"number":3.00000000000000000001,"euros":10,"note":"sp\\u00e4\\u0165"}',
+    "digits without end": b'{"number":' + b"1" * 1_001 + b"}",
     "byte order mark": b"\xef\xbb\xbf" + BODY,
     "utf-16": json.dumps(ORDER).encode("utf-16"),
     "latin-1": json.dumps(ORDER, ensure_ascii=False).encode("latin-1", "replace"),
@@ -371,17 +372,21 @@ def test_a_chunked_body_is_read_whole_and_as_one(side: Side) -> None:
 def test_a_body_beyond_the_cap_is_refused_whether_it_says_its_length_or_not(world: World, caplog: pytest.LogCaptureFixture) -> None:
     with Side(world, max_body=len(BODY)) as side:
         assert side.post(world.headers(side.url)).status_code == 200  # exactly the cap
+        caplog.clear()
         said = request_bytes(side, world.headers(side.url), "Content-Length: 1000000000")
         assert raw(side.base, said + b"{").startswith(b"HTTP/1.1 401 ")  # and nobody waits for the rest
         assert "longer than" in why(caplog)
+        caplog.clear()
         unsaid = request_bytes(side, world.headers(side.url), "Transfer-Encoding: chunked")
-        assert raw(side.base, unsaid + chunk(BODY) + chunk(b" ")).startswith(b"HTTP/1.1 401 ")
+        assert raw(side.base, unsaid + chunk(BODY) + chunk(b" ") + b"0\r\n\r\n").startswith(b"HTTP/1.1 401 ")
+        assert "longer than" in why(caplog)
         assert len(side.tool.ran) == 1
 
 
-def test_without_a_token_no_body_is_waited_for(side: Side) -> None:
+def test_without_a_token_no_body_is_waited_for(side: Side, caplog: pytest.LogCaptureFixture) -> None:
     head = request_bytes(side, {}, "Content-Length: 100000")
     assert raw(side.base, head).startswith(b"HTTP/1.1 401 ")
+    assert "no token" in why(caplog)
 
 
 def test_a_body_that_does_not_arrive_is_given_up(world: World, caplog: pytest.LogCaptureFixture) -> None:

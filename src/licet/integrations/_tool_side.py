@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -35,6 +35,7 @@ verified: ContextVar[CallClaims | None] = ContextVar("licet_verified_call", defa
 
 # What some frameworks take for the method or for the path instead of what was sent (and the proof covers).
 _OVERRIDES = frozenset({"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"})
+_DIGITS = 1_000  # of one number
 _ONCE = frozenset({TOKEN_HEADER, PROOF_HEADER, "authorization", "content-type", "content-encoding", "content-length"})
 
 
@@ -217,11 +218,6 @@ def without_tokens(headers: Iterable[tuple[bytes, bytes]], typ: str) -> list[tup
     return [(name, value) for name, value in headers if name.decode("latin-1").lower() not in ours]
 
 
-def with_call(scope: MutableMapping[str, Any], claims: CallClaims) -> None:
-    """Put the verified call where `verified_call` and the tool find it."""
-    scope["state"] = {**scope.get("state", {}), "licet_call": claims}
-
-
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -233,14 +229,20 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+def _integer(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise ValueError("a number that takes long to read")
+    return int(text)
+
+
 def _exact(text: str) -> float:
     number = float(text)
-    if not math.isfinite(number) or len(text) > 1_000 or Decimal(text) != Decimal(repr(number)):
+    if not math.isfinite(number) or len(text) > _DIGITS or Decimal(text) != Decimal(repr(number)):
         raise ValueError("a number that a double does not hold")
     return number
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_constant, parse_float=_exact)
+_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_constant, parse_float=_exact, parse_int=_integer)
 
 
 def _deeper(value: object, limit: int) -> bool:

@@ -24,7 +24,7 @@ from typing import Any
 
 from licet.canonical import Plain
 from licet.errors import TokenRefused, UsageError
-from licet.integrations._tool_side import CHALLENGE, MAX_BODY, Incoming, ToolSide, note, verified, with_call, without_tokens
+from licet.integrations._tool_side import CHALLENGE, MAX_BODY, Incoming, ToolSide, note, verified, without_tokens
 from licet.tokens import CallClaims, Verifier
 
 __all__ = ["CallTokens", "Incoming", "verified_call"]
@@ -111,8 +111,8 @@ class CallTokens:
         except Exception as error:  # noqa: BLE001 - could not decide is a refusal, whatever it was
             await _refuse(scope, send, error)
             return
-        inner = {**scope, "headers": without_tokens(scope["headers"], self._side.verifier.typ)}
-        with_call(inner, claims)
+        headers = without_tokens(scope["headers"], self._side.verifier.typ)
+        inner = {**scope, "headers": headers, "state": {**scope.get("state", {}), "licet_call": claims}}
         held = verified.set(claims)
         try:
             await self._app(inner, _again(body, receive), send)

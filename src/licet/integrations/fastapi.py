@@ -13,13 +13,12 @@ The OpenAPI document says which header is wanted. A route without the dependency
 a dependency: where strangers reach the service, put `licet.integrations.asgi.CallTokens` around all of it.
 """
 
-from __future__ import annotations
-
+# Annotations are no texts here: older FastAPIs do not resolve those of a callable object.
 from collections.abc import Callable, Mapping
 
 from licet.canonical import Plain
 from licet.errors import TokenRefused, UsageError
-from licet.integrations._tool_side import CHALLENGE, MAX_BODY, Incoming, ToolSide, note, with_call
+from licet.integrations._tool_side import CHALLENGE, MAX_BODY, Incoming, ToolSide, note
 from licet.tokens import ACCESS_TYPE, CallClaims, Verifier
 
 try:
@@ -61,7 +60,7 @@ class CallToken(SecurityBase):
             if status == 401:
                 raise HTTPException(401, "invalid_token", {"WWW-Authenticate": CHALLENGE, "Cache-Control": "no-store"}) from None
             raise HTTPException(503, "temporarily_unavailable") from None
-        with_call(request.scope, claims)
+        request.state.licet_call = claims
         return claims
 
     async def _admit(self, request: Request) -> CallClaims:
