@@ -1,6 +1,6 @@
 """What minting and verifying a call token costs, as ratios to the raw signature and the raw verification of the same bytes.
 
-All are measured in turns in one run, so that a busy machine slows all alike. Beside them PyJWT's own encode and decode of the same claims:
+All are measured in turns in one run, in processor time, so that a busy machine slows all alike. Beside them PyJWT's own encode and decode of the same claims:
 it reads the same payload and checks less. The bounds are 1.5 for minting and 1.8 for verifying with EdDSA; verifying with a proof of
 possession checks two signatures, and its yardstick is two.
 
@@ -115,7 +115,7 @@ class _Still:
 
 
 def measure(rounds: int, work: dict[str, Work]) -> dict[str, tuple[float, float]]:
-    """The best and the median microseconds of each piece of work, measured in turns."""
+    """The best and the median microseconds of processor time of each piece of work, measured in turns."""
     times: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(rounds):
         for name, once in work.items():
