@@ -158,7 +158,7 @@ def test_what_is_changed_on_the_way(service: Service):
     """A changed payload, a changed signature, a cut one, padding, and a claim that stands twice."""
     head, body, tail = service.asker.assertion().split(".")
     other = base64url(json.dumps(json.loads(base64.urlsafe_b64decode(body + "==")) | {"jti": "other"}).encode())
-    twice = '{"iss":"runner","sub":"runner","sub":"runner","aud":"%s","exp":%d,"jti":"t"}' % (service.url, NOW + 60)
+    twice = f'{{"iss":"runner","sub":"runner","sub":"runner","aud":"{service.url}","exp":{int(time.time()) + 60},"jti":"t"}}'
     text = f"{head}.{base64url(twice.encode())}"
     for changed in (f"{head}.{other}.{tail}", f"{head}.{body}.{tail[:-4]}", f"{head}.{body}.{tail}==", f"{head}.{body}", "", "x" * 9_000):
         unknown(with_assertion(service, changed))

@@ -9,7 +9,7 @@ import pytest
 from licet.errors import TokenRefused
 from licet.server.limits import Limiter
 from licet.tokens import MemoryState, Proof, Verifier, prove
-from running import ACCESS, BOT, CALL, CRM, HELPER, HELPERS, ID, MAIL, OTHERS, TASK, Asker, Service
+from running import ACCESS, BOT, CALL, HELPER, HELPERS, ID, MAIL, OTHERS, TASK, Asker, Service
 
 TO = {"to": "ada@acme.example", "body": "Hello"}
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,7 @@ def with_jose(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Service, Ki
 
 
 @pytest.fixture
-def with_joserfc() -> Iterator[Callable[[Service, Kind, list[str]], list[Outcome]]]:
+def with_joserfc() -> Callable[[Service, Kind, list[str]], list[Outcome]]:
     """Python's `joserfc`, as its documentation has it."""
     pytest.importorskip("joserfc")
     from joserfc import jwt
@@ -121,7 +121,7 @@ def with_joserfc() -> Iterator[Callable[[Service, Kind, list[str]], list[Outcome
                 outcomes.append({"good": False, "code": error.error})
         return outcomes
 
-    yield verify
+    return verify
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

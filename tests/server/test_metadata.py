@@ -16,7 +16,7 @@ from licet.manifest import load
 from licet.server.app import create_app
 from licet.server.metadata import JWKS_SECONDS
 from licet.testing import guard_for
-from licet.tokens import KeyRing, KeySet
+from licet.tokens import KeyRing, KeySet, SigningKey
 from licet.tokens.remote_keys import RemoteKeys
 from licet.tokens.ring import PUBLISH_SECONDS
 from running import ID, SIGNING, Service, running
@@ -90,6 +90,7 @@ def test_a_rotated_key_is_published_at_once(tmp_path: Path):
     """Before it signs."""
     (tmp_path / "ring").mkdir(mode=0o700)
     ring = KeyRing(tmp_path / "ring", now=SystemClock().now())
+    ring.rotate(SystemClock().now(), algorithm="RS256", wait=0)
     with running(tmp_path, key=ring) as service:
         made = ring.rotate(SystemClock().now())
         assert made.kid in [key["kid"] for key in service.http.get("/jwks.json").json()["keys"]]
@@ -134,14 +135,19 @@ def test_health_of_a_store_that_is_gone_and_of_keys_that_do_not_sign(tmp_path: P
 
 
 def test_a_service_needs_its_section_and_its_own_name(tmp_path: Path):
-    """Without `authority:`, or under another issuer's name, nothing is served."""
+    """Without `authority:`, under another issuer's name, or without a key for the ID tokens that it promises, nothing is served."""
     with guard_for(MINIMAL, tmp_path) as guard, pytest.raises(UsageError, match="authority"):
         create_app(guard)
     with running(tmp_path) as service:
-        with Guard(load(tmp_path / "licet.yaml"), state=tmp_path / "second", key=SIGNING, issuer="https://other.example") as guard:
-            with pytest.raises(UsageError, match="issuer"):
-                create_app(guard)
-        assert service.guard.issuer == service.url
+        manifest, own = load(tmp_path / "licet.yaml"), service.url
+    assert own == manifest.authority.issuer
+    with (
+        Guard(manifest, state=tmp_path / "second", key=SIGNING, issuer="https://other.example") as guard,
+        pytest.raises(UsageError, match="issuer"),
+    ):
+        create_app(guard)
+    with Guard(manifest, state=tmp_path / "third", key=SigningKey.generate()) as guard, pytest.raises(UsageError, match="RS256"):
+        create_app(guard)
 
 
 class Broken:

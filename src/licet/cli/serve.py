@@ -47,7 +47,6 @@ def run(options: argparse.Namespace) -> int:
     at = Listening(options.host, options.port, options.tls_cert, options.tls_key, options.behind_tls_proxy)
     issuer = manifest.authority.issuer
     check(at, issuer)  # before any state is made
-    log_to_stderr()
 
     def ready(url: str) -> None:
         if options.json:
@@ -56,6 +55,6 @@ def run(options: argparse.Namespace) -> int:
             output.say("listening on ", url, ", as ", issuer)
         sys.stdout.flush()
 
-    with Guard(manifest, state=options.state) as guard:
+    with log_to_stderr(), Guard(manifest, state=options.state) as guard:
         serve(guard, at, ready)
     return 0

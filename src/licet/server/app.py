@@ -25,7 +25,7 @@ from licet.server.answers import Refused, bad_request, too_many, unavailable
 from licet.server.clients import Client, Clients
 from licet.server.forms import MAX_BODY, Form, read_form
 from licet.server.limits import Limiter, address_key
-from licet.server.metadata import JWKS_SECONDS, PAGE_SECONDS, Addresses, oauth_metadata, openid_metadata
+from licet.server.metadata import FEDERATED, JWKS_SECONDS, PAGE_SECONDS, Addresses, oauth_metadata, openid_metadata
 from licet.server.openapi import document
 from licet.server.revocation import introspect, revoke
 from licet.server.token import Exchange
@@ -63,13 +63,18 @@ def create_app(guard: Guard, *, limits: Limits | None = None, folder: Path | Non
         folder: what a client's `jwks_file` is relative to; by default the manifest's own.
 
     Raises:
-        UsageError: the manifest has no `authority:`, or the guard goes by another name than that says.
+        UsageError: the manifest has no `authority:`, the guard goes by another name than that says, or has no key to federate with.
     """
     declared = guard.manifest.authority
     if declared is None:
         raise UsageError("the manifest has no `authority:`, so that nobody could ask for a token; see docs/authority.md")
     if guard.issuer != declared.issuer:
         raise UsageError("the guard has another issuer= than `authority.issuer`, under which the service is found; leave issuer= out")
+    if declared.federation and not any(key.get("alg") in FEDERATED for key in guard.jwks()["keys"]):
+        raise UsageError(
+            f"`authority.federation` needs a key for ID tokens ({' or '.join(FEDERATED)}), and there is none; make one with "
+            "`licet keys rotate --alg RS256 --now`"
+        )
     service = Service(guard, declared, limits or Limits(), folder or guard.manifest.folder)
     app = Starlette(
         routes=service.routes(),

@@ -7,7 +7,8 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -85,7 +86,6 @@ def serve(guard: Guard, at: Listening, ready: Callable[[str], None]) -> None:
     except ImportError as error:
         raise UsageError("`licet serve` needs the extra `server`: pip install 'licet[server]'") from error
     app = create_app(guard)
-    listener = _bind(at)
     config = uvicorn.Config(
         app, access_log=False, log_config=None, server_header=False, lifespan="off", ws="none", http="h11",
         proxy_headers=at.proxies is not None, forwarded_allow_ips=at.proxies, limit_concurrency=CONCURRENT, backlog=CONCURRENT,
@@ -96,6 +96,7 @@ def serve(guard: Guard, at: Listening, ready: Callable[[str], None]) -> None:
         config.load()
     except (OSError, ValueError) as error:
         raise UsageError(f"the certificate or its key cannot be used: {error}; both are PEM files") from error
+    listener = _bind(at)
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
@@ -117,22 +118,33 @@ def serve(guard: Guard, at: Listening, ready: Callable[[str], None]) -> None:
 
 def _bind(at: Listening) -> socket.socket:
     try:
-        family = socket.getaddrinfo(at.host, at.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family[0], socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(family[4])
+        family, *_, address = socket.getaddrinfo(at.host, at.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
     except OSError as error:
         raise UsageError(f"{at.host}:{at.port} cannot be listened on: {error.strerror}; choose another --host or --port") from error
-    listener.set_inheritable(True)
     return listener
 
 
-def log_to_stderr() -> None:
+@contextmanager
+def log_to_stderr() -> Iterator[None]:
     """Our log, and one line for each request, on standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name in ("licet", "uvicorn.error"):
-        logger = logging.getLogger(name)
+    ours, servers = logging.getLogger("licet"), logging.getLogger("uvicorn.error")
+    before = ours.level, servers.level
+    ours.setLevel(logging.INFO)
+    servers.setLevel(logging.WARNING)
+    for logger in (ours, servers):
         logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip((ours, servers), before, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)

@@ -38,7 +38,7 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         case.body.pop("client_id", None)
     if not case.path.endswith("/token"):
         if chance % 3:
-            case.body["token"] = GIVEN["task"]
+            case.body["token"] = GIVEN["revoked"] if case.path.endswith("/revoke") else GIVEN["task"]
         return
     subject = GIVEN["task"] if chance % 5 else GIVEN["person"]
     if chance % 7:
