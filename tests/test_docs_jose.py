@@ -50,7 +50,8 @@ def test_the_snippet_for_jose_takes_a_good_token_once_and_refuses_the_rest(tmp_p
     (tmp_path / "ask.mjs").write_text(ASK, encoding="utf-8")
     for name in ("package.json", "package-lock.json"):
         shutil.copy(INTEROP / name, tmp_path)
-    assert NODE is not None and NPM is not None
+    assert NODE is not None
+    assert NPM is not None
     subprocess.run([NPM, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=tmp_path, check=True, timeout=120, capture_output=True)
     asked: list[dict[str, str]] = []
 
