@@ -307,6 +307,46 @@ def test_a_server_that_never_ends_is_let_go_of(clock: FakeClock) -> None:
     assert asked == [1]
 
 
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, clock: FakeClock) -> None:
+    """TLS without a known name at the other end is no TLS."""
+    import ssl
+    from datetime import UTC, datetime, timedelta
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+    from cryptography.x509.oid import NameOID
+
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
+    )  # fmt: skip
+    (tmp_path / "server.pem").write_bytes(
+        certificate.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    with HTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=True) as far:
+        far.socket = context.wrap_socket(far.socket, server_side=True)
+        far.handle_error = lambda request, client_address: None  # type: ignore[method-assign]
+        thread = threading.Thread(target=far.handle_request)
+        thread.start()
+        with pytest.raises(KeySetError):
+            RemoteKeys(f"https://127.0.0.1:{far.server_address[1]}/", clock=clock).find("one", "ES256")
+        thread.join()
+    assert asked == []
+
+
 def test_nobody_at_the_address_is_an_error(clock: FakeClock) -> None:
     """What the far side said is not repeated."""
     with socket.create_server(("127.0.0.1", 0)) as listening:

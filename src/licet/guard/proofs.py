@@ -17,6 +17,7 @@ from licet.guard.recorder import Recorder
 from licet.manifest import Manifest
 from licet.policy.request import reason
 from licet.records import Decision, Standing, TaskRecord
+from licet.tokens.claims import SKEW_SECONDS
 from licet.tokens.identity import Identities, Proved
 
 
@@ -84,7 +85,7 @@ class Proofs:
             Denied: it is over (`identity.unproved`).
         """
         for of, found in names.proofs:
-            if self._clock.now() >= found.expires:
+            if self._clock.now() >= found.expires + SKEW_SECONDS:
                 self._refuse(kind, names.agent, _ARGUMENT[of], "the token was over before the task began", "token.time")
 
     def _principal(self, kind: str, agent: str, principal: str | None, token: str) -> Proved:
