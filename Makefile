@@ -26,7 +26,7 @@ install = $(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2
 create = $(PYTHON) -m venv --clear $(1)
 endif
 
-.PHONY: help demo test lint format types layers floors docs check constraints clean
+.PHONY: help demo test lint format types layers floors fuzz docs check constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -50,6 +50,11 @@ types: $(VENV)/.dev ## mypy, strict
 
 layers: $(VENV)/.dev ## imports go down only
 	$(BIN)/lint-imports
+
+RUNS ?= 1000000
+fuzz: $(VENV)/.dev ## a million forged tokens, at night; with atheris where it is installed (pip install -e '.[fuzz]')
+	$(BIN)/python fuzz/fuzz_jws.py --runs $$(($(RUNS) / 2))
+	$(BIN)/python fuzz/fuzz_verifier.py --runs $$(($(RUNS) / 2))
 
 docs: $(VENV)/.dev ## the documentation, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
