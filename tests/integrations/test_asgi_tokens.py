@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -133,6 +134,12 @@ def test_a_function_takes_arguments_from_query_and_path(world: World) -> None:
 def test_an_open_path_needs_no_token_and_has_no_claims(side: Side) -> None:
     assert httpx.get(f"{side.base}/health").status_code == 200
     assert "licet_call" not in side.tool.ran[0][0].get("state", {})
+
+
+async def test_behind_a_proxy_the_proof_is_for_the_url_that_callers_know(world: World) -> None:
+    guarded = CallTokens(Tool(), world.verifier(), call=CALLS, base_url=f"{AUDIENCE}/")
+    assert (await asked(guarded, "/pay_back", world.headers("https://orders.acme.example/pay_back")))[0]["status"] == 401
+    assert (await asked(guarded, "/pay_back", world.headers(f"{AUDIENCE}/pay_back?x=1#y")))[0]["status"] == 200
 
 
 async def test_the_call_is_found_below_and_nowhere_else(world: World) -> None:
@@ -404,6 +411,15 @@ async def test_a_sender_that_leaves_in_the_middle_has_not_used_its_token_up(worl
     assert await asked(guarded, "/pay_back", headers, gone) == []
     assert tool.ran == []
     assert (await asked(guarded, "/pay_back", headers))[0]["status"] == 200
+
+
+def test_a_connection_that_breaks_in_the_middle_of_a_body_runs_nothing(side: Side) -> None:
+    headers = side.world.headers(side.url)
+    host, _, port = side.base.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(request_bytes(side, headers, f"Content-Length: {len(BODY)}") + BODY[:-1])
+    assert side.post(headers).status_code == 200  # the token is still good, and the broken request has not run
+    assert len(side.tool.ran) == 1
 
 
 async def asked(app: Any, path: str, headers: dict[str, str], messages: list[Any] | None = None, **scope: Any) -> list[Any]:

@@ -6,10 +6,8 @@ agent.py starts it. It knows the guard's public keys (a file) and the store in w
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import socket
-from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -18,6 +16,7 @@ from pydantic import BaseModel
 from licet import Verifier
 from licet.integrations.asgi import CallTokens
 from licet.store import SqliteStore
+from licet.tokens.remote_keys import FileKeys
 
 service = FastAPI()
 
@@ -53,7 +52,7 @@ def main() -> None:
     listening = socket.create_server(("127.0.0.1", 0))  # a free port
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     verifier = Verifier(
-        json.loads(Path(given.jwks).read_text(encoding="utf-8")),
+        FileKeys(given.jwks),  # read anew when it changes, as with every rotation
         issuer=given.issuer,
         audience="https://billing.acme.example",
         state=SqliteStore(given.store),

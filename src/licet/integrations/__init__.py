@@ -1,1 +1,1 @@
-"""Adapters for agent frameworks: one small module each, built on `Guard.around` and nothing else."""
+"""Adapters for agent frameworks, built on `Guard.around` and nothing else; and both ends of a call to a tool's own service."""
