@@ -1,7 +1,7 @@
 """What stands between a request and a tool, whatever the framework: the request is read strictly, and nothing of it goes unjudged.
 
-`asgi` and `fastapi` are made of this. A refusal says one thing outward, always the same (RFC 8725bis section 2.9: an error that explains
-itself helps to build a better forgery); which check refused, and why, goes to the logger `licet`, without the token.
+`asgi` and `fastapi` are made of this. A refusal says one thing outward, always the same: an error that explains itself helps to build a
+better forgery. Which check refused, and why, goes to the logger `licet`, without the token.
 """
 
 from __future__ import annotations

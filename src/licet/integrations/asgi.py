@@ -9,8 +9,9 @@ For arguments elsewhere it is a function from `Incoming` to the tool's name and 
     def call(request: Incoming) -> tuple[str, dict]:
         return "find_order", {"number": int(request.query["number"])}
 
-Everything is protected but the paths in `open`, exactly as written; paths are whole, also where this is mounted below one. What of a request no argument was made of (a query, a body) is
-refused with it. The tool finds who calls in `scope["state"]["licet_call"]`, or anywhere below by `verified_call()`.
+Everything is protected but the paths in `open`, exactly as written; paths are whole, also where this is mounted below one. What of a
+request no argument was made of (a query, a body) is refused with it. The tool finds who calls in `scope["state"]["licet_call"]`, or
+anywhere below by `verified_call()`.
 
 It needs asyncio, and nothing but the ASGI protocol. Put it outermost: what stands outside of it sees tokens, and what changes a body
 on the way in changes what was judged. A CORS preflight carries no token and is refused; a middleware that answers those stands outside.
