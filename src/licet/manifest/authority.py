@@ -53,7 +53,7 @@ class AuthorityClient(Closed):
     agents: Annotated[tuple[str, ...], BeforeValidator(listed)]
     jwks_file: Annotated[str, StringConstraints(min_length=1, max_length=2048)] | None = None
     jwks_uri: Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)] | None = None
-    algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1), BeforeValidator(listed)] = DEFAULT_ALGORITHMS
+    algorithms: Annotated[tuple[Algorithm, ...], BeforeValidator(listed), Field(min_length=1)] = DEFAULT_ALGORITHMS
 
     @field_validator("jwks_uri")
     @classmethod
