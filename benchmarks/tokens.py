@@ -1,8 +1,8 @@
 """What minting and verifying a call token costs, as ratios to the raw signature and the raw verification of the same bytes.
 
 All are measured in turns in one run, in processor time, so that a busy machine slows all alike. Beside them PyJWT's own encode and
-decode of the same claims: it reads the same payload and checks less. The bounds are 1.5 for minting and 1.8 for verifying with EdDSA; verifying with a proof of
-possession checks two signatures, and its yardstick is two.
+decode of the same claims: it reads the same payload and checks less. The bounds are 1.5 for minting and 1.8 for verifying with EdDSA;
+verifying with a proof of possession checks two signatures, and its yardstick is two.
 
     python -m benchmarks.tokens [--rounds 101] [--json]
 """
