@@ -358,6 +358,13 @@ def test_whatever_bytes_come_they_are_read_or_refused(body: bytes) -> None:
     assert found == json.loads(body)
 
 
+def test_a_number_has_at_most_a_thousand_digits() -> None:
+    for digits in ("1" * 1_000, "0." + "0" * 998):
+        assert arguments_of(f'{{"a":{digits}}}'.encode()) == {"a": json.loads(digits)}
+        with pytest.raises(TokenRefused):
+            arguments_of(f'{{"a":{digits}0}}'.encode())
+
+
 def request_bytes(side: Side, headers: dict[str, str], *more: str) -> bytes:
     lines = ["POST /pay_back HTTP/1.1", "Host: a", "Content-Type: application/json", *more, *(f"{n}: {v}" for n, v in headers.items())]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
