@@ -34,7 +34,7 @@ from forge import (
 )
 from licet.errors import KeySetError, TokenRefused
 from licet.tokens import Proof
-from licet.tokens.algorithms import PublicKey
+from licet.tokens.algorithms import OTHERS, PublicKey
 
 
 def test_the_forgers_good_token_is_good(desk: Desk):
@@ -78,6 +78,13 @@ def test_the_key_decides_the_algorithm_and_never_the_header(desk: Desk):
         desk.refuses(compact(desk.header(key), desk.claims(), other.sign), "token.signature")
     for alg in (None, 1, ["EdDSA"], {"EdDSA": 1}, True, ABSENT):
         desk.refuses(desk.token(header={"alg": alg}), "token.malformed")
+
+
+def test_a_key_verifies_nothing_under_a_name_that_is_not_its_own(desk: Desk):
+    """Also where no key set stands in front of it: EdDSA's good signature is none of `Ed25519`, and RS256's none of PS256."""
+    for key in (desk.key, desk.second, Key.make("RS256")):
+        public = PublicKey.of(key.jwk)
+        assert [name for name in OTHERS if public.verify(name, b"x", key.sign(b"x"))] == [key.alg]
 
 
 def test_an_rsa_key_that_is_published_for_clouds_signs_no_call_token(desk: Desk):
