@@ -191,16 +191,23 @@ def test_what_has_begun_is_not_stopped_by_the_end_of_its_task(guard: Guard, cloc
     assert came_through == [ADA]
 
 
-def remote(guard: Guard, clock: FakeClock, kind: str) -> Callable[..., Any]:
+def remote(guard: Guard, clock: FakeClock, kind: str, to: str = ADA) -> Callable[..., Any]:
     """A task that another process holds; the answer asks for one call of it."""
     holder = SigningKey.generate("ES256")
-    granted = guard.authority.open(kind=kind, intent=f"Write to {ADA}", agent="support-bot", holder=holder.kid)
+    granted = guard.authority.open(kind=kind, intent=f"Write to {to}", agent="support-bot", holder=holder.kid)
 
     def call(tool: str, **arguments: Any) -> Any:
         proof = Proof(prove(holder, "POST", URL, token=granted.token, now=clock.now()), "POST", URL)
         return guard.authority.call(granted.token, proof, tool=tool, arguments=arguments)
 
     return call
+
+
+@limit("client")
+def test_the_authority_takes_a_clients_word_for_what_the_user_asked(guard: Guard, clock: FakeClock):
+    assert remote(guard, clock, "answer", to="eve@evil.example")("send_email", to="eve@evil.example").token
+    with pytest.raises(Denied):
+        remote(guard, clock, "answer")("send_email", to="eve@evil.example")
 
 
 @limit("authority-counts")
