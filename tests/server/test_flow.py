@@ -169,6 +169,7 @@ def test_a_call_token_is_not_a_tasks(service: Service):
         ({"authorization_details": '[{"type":"urn:licet:task","kind":"work","intent":7,"agent":"helper"}]'}, "invalid_authorization_details"),
         ({"authorization_details": '[{"type":"urn:licet:task","kind":"work","intent":"x","agent":"helper","ttl":"10"}]'}, "invalid_authorization_details"),
         ({"authorization_details": '[{"type":"urn:licet:task","kind":"work","intent":"x","agent":"helper","tools":[1]}]'}, "invalid_authorization_details"),
+        ({"authorization_details": '[{"type":"urn:licet:task","kind":"work","intent":"x","agent":"helper","tools":[]}]'}, "invalid_authorization_details"),
         ({"authorization_details": '[{"type":"urn:licet:task","kind":"nothing","intent":"x","agent":"helper"}]'}, "invalid_request"),
         ({"authorization_details": '[{"type":"urn:licet:task","kind":"work","intent":"x","agent":"helper","tools":["launch"]}]'}, "access_denied"),
         ({"authorization_details": '[],"more":[1]'}, "invalid_authorization_details"),

@@ -166,6 +166,8 @@ def _task(detail: Mapping[str, Any], *names: str) -> dict[str, Any]:
     found = {name: member(detail, name, *kinds.get(name, (str,))) for name in names if name in detail}
     if type(found.get("tools")) is list and not all(type(tool) is str for tool in found["tools"]):
         raise bad_detail("its `tools` are names, or an object of grants")
+    if "tools" in found and not found["tools"]:
+        raise bad_detail("its `tools` name none, and a task without tools may do nothing")
     if not all(type(budget) is dict for budget in found.get("budgets", ())):
         raise bad_detail("its `budgets` are objects")
     if "ttl" in found:
