@@ -146,7 +146,7 @@ _ROWS = (
         "ask for less, or widen the parent's task kind", ("ASI03", "ASI07", "NHI5"),
     ),
     CheckInfo(
-        "token.malformed", "deny", "what was presented is not one strict compact JWS, or holds JSON that two readers could read differently",
+        "token.malformed", "deny", "what was presented is not one strict compact JWS, or its JSON could be read in two ways",
         "send the token as it was issued, whole and unchanged", ("ASI03", "NHI4"),
     ),
     CheckInfo(

@@ -198,7 +198,7 @@ def test_what_a_stranger_wrote_cannot_act_on_the_terminal(claims: dict[str, Any]
     [
         ("abc", 1, "three parts"),
         ("a.b.c", 1, "base64url"),
-        ("\x1b[2J.a.b", 1, "three parts"),
+        ("\x1b[2J.a.b", 1, "base64url"),
         ("é" * 10, 1, "three parts"),
         ("A" * 9_000, 1, "longer"),
         (f"{part({'alg': 'none', 'jku': 'https://x'})}.{part({})}.AA", 2, "header `jku` may not stand in a token"),

@@ -90,7 +90,7 @@ def test_of_sixteen_processes_that_present_one_token_exactly_one_is_accepted(tmp
     for answers in zip(*seen, strict=True):
         assert Counter(answers) == {"ok": 1, "token.replay: the token was used before": PROCESSES - 1}
     assert len(seen[0]) == ROUNDS
-    assert findings["token.replay"] == ROUNDS * (PROCESSES - 1)
+    assert ROUNDS <= findings["token.replay"] <= 2 * ROUNDS  # one a minute for each token
 
 
 # Rotation under load -----------------------------------------------------------------------------------------------------------

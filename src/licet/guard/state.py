@@ -12,6 +12,7 @@ from typing import cast
 from licet.errors import KeyFileError, StateError
 from licet.machine import check_own, open_own
 from licet.tokens import FixedKeys, KeyRing, KeySource, Signer, key_of_environment
+from licet.tokens.algorithms import OURS
 
 STORE, LEDGER, KEYS = "licet.db", "ledger.jsonl", "keys"
 SECRET_FILE = "digests.key"  # noqa: S105 - the name of a file
@@ -79,6 +80,8 @@ def key_source(given: Signer | KeySource | None, folder: StateFolder, now: float
     """
     if given is None:
         named = key_of_environment(os.environ)
+        if named is not None and named.algorithm not in OURS:
+            raise KeyFileError(f"LICET_SIGNING_KEY: holds an {named.algorithm} key; call tokens are signed with Ed25519 or P-256")
         return FixedKeys(named) if named is not None else KeyRing(folder.keys, now=now)
     return cast(KeySource, given) if hasattr(given, "signer") else FixedKeys(given)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from licet.records import Mark, Revocation
 
-# Whatever a task issued is over long before; a task lives at most as long as its kind says, and waiting for people comes on top.
-DAY = 86_400.0
+# What a task issued is over minutes later; the entry stays, so that a late use of it is told as one.
+KEPT = 7 * 86_400.0
 REVOKE_FAMILY = """WITH RECURSIVE line(id) AS (SELECT ?1 UNION SELECT tasks.id FROM tasks JOIN line ON tasks.parent=line.id)
                     INSERT INTO revoked SELECT 'task', id, ?2, ?3, 'the task ended', ?4 FROM line WHERE true
                     ON CONFLICT (kind, value) DO UPDATE SET until=max(until, excluded.until),

@@ -16,7 +16,7 @@ from typing import Any
 from licet.errors import StoreError
 from licet.machine import check_own
 from licet.records import EXACT, CallRecord, CallStatus, Claim, Decision, Finding, Mark, Revocation, TaskRecord
-from licet.store.revoked import DAY, REVOKE_FAMILY, issued_query, revocation_of, revoked_in
+from licet.store.revoked import KEPT, REVOKE_FAMILY, issued_query, revocation_of, revoked_in
 from licet.store.rows import (
     CALL_COLUMNS,
     FINDING_COLUMNS,
@@ -160,7 +160,7 @@ class SqliteStore:
             if tx._db.execute(ended, (time, by, task_id)).rowcount != 1:
                 return False
             # In the same step: from here on no token of the task, nor of one below it, is good anywhere.
-            tx._db.execute(REVOKE_FAMILY, (task_id, time, time + DAY, by))
+            tx._db.execute(REVOKE_FAMILY, (task_id, time, time + KEPT, by))
             return True
 
     def pause_task(self, task_id: str, seconds: float) -> None:
@@ -199,7 +199,7 @@ class SqliteStore:
 
     def add_finding(self, finding: Finding) -> None:
         """See `Store`."""
-        self._write(f"INSERT INTO findings ({FINDING_COLUMNS}) VALUES ({_marks(FINDING_COLUMNS)})", finding_row(finding))
+        self._write(f"INSERT OR IGNORE INTO findings ({FINDING_COLUMNS}) VALUES ({_marks(FINDING_COLUMNS)})", finding_row(finding))
 
     def break_glass(self, kind: str, until: float, reason: str, by: str, now: float) -> None:
         """See `Store`."""

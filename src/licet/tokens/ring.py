@@ -242,7 +242,8 @@ class KeyRing:
         self._stamp, self._keys, self._name = stamp, keys, name
 
     def _write(self, keys: Sequence[RingKey], now: float) -> None:
-        gone = [key for key in self._keys if key.state(now) == "gone" and key.file not in {other.file for other in keys}]
+        kept = {key.file for key in keys if key.state(now) != "gone"}
+        gone = [key for key in (*self._keys, *keys) if key.file not in kept]  # a private key that nobody needs is nobody's to find
         self._name = self._name or keys[0].kid
         self._put(RING, json.dumps({"name": self._name, "keys": [asdict(key) for key in keys]}, indent=1).encode())
         self._stamp, self._keys = _stamp(self._folder / RING), tuple(keys)

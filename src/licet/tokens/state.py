@@ -25,7 +25,7 @@ class TokenState(Protocol):
         """The first of the marks that is on the deny list at `now`."""
 
     def add_finding(self, finding: Finding) -> None:
-        """Keep a finding."""
+        """Keep a finding, once: one of the same id is kept already."""
 
 
 class MemoryState:
@@ -64,7 +64,9 @@ class MemoryState:
 
     def add_finding(self, finding: Finding) -> None:
         """See `TokenState`."""
-        self.findings.append(finding)
+        with self._lock:
+            if finding.id not in {known.id for known in self.findings[-1_000:]}:
+                self.findings.append(finding)
 
     def _find(self, marks: Sequence[Mark], now: float) -> Revocation | None:
         found = (self._revoked.get(mark) for mark in marks)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from licet.canonical import Plain, digest
+from licet.catalogue import CHECKS
 from licet.clock import Clock, SystemClock, lasting
 from licet.errors import StateError, TokenRefused, UsageError
-from licet.records import Finding
+from licet.records import Finding, Revocation
 from licet.tokens.algorithms import OURS, KeySet
 from licet.tokens.claims import CALL_TYPE, ENVELOPES, MAX_SECONDS, SKEW_SECONDS, CallClaims, Envelope, call_claims, check_times, marks_of
 from licet.tokens.dpop import Proof, check_proof
@@ -92,16 +93,23 @@ class Verifier:
         """
         now = self._clock.now()
         try:
-            found = self._read(token, now)
-            self._match(found, tool, arguments, task, actor, definition)
-            self._prove(found, token, proof, now)
+            claims, kid = self._read(token)
+            try:
+                check_times(claims, now, longest=self._max_age, skew=self._skew)
+                found = call_claims(claims, kid)
+                self._match(found, tool, arguments, task, actor, definition)
+                self._prove(found, token, proof, now)
+            except TokenRefused as refusal:
+                self._tell(refusal, claims, kid, now)
+                raise
             self._spend(found, now)
         except StateError as error:
             # Could not decide is deny.
             raise TokenRefused("token.undecided", f"used and revoked tokens cannot be looked up: {error}") from error
         return found
 
-    def _read(self, token: str, now: float) -> CallClaims:
+    def _read(self, token: str) -> tuple[dict[str, Any], str]:
+        """The claims of a token that is the issuer's, for us, and the id of its key."""
         jws = parse(token)  # steps 1 and 2
         check_type(jws, self._typ)  # step 3
         key = check_signature(jws, self._keys, self._algorithms)  # steps 4 and 5
@@ -111,8 +119,7 @@ class Verifier:
             raise TokenRefused("token.issuer", "the token is of another issuer")
         if claims.get("aud") != self._audience:
             raise TokenRefused("token.audience", "the token is for another audience")
-        check_times(claims, now, longest=self._max_age, skew=self._skew)
-        return call_claims(claims, key.kid)
+        return claims, key.kid
 
     def _match(  # noqa: PLR0917 - private, and each is one of `verify`'s
         self, found: CallClaims, tool: str, arguments: Mapping[str, Plain], task: str | None, actor: str | None, definition: str | None
@@ -152,19 +159,37 @@ class Verifier:
         if outcome is False:
             self._note("token.replay", f"the token {found.jti} of task {found.task[:8]} was presented again", found, now)
             raise TokenRefused("token.replay", "the token was used before")
-        kind, value = outcome.mark
-        after = lasting(max(0.0, now - outcome.time))
+        raise self._late(found, outcome, now)
+
+    def _tell(self, refusal: TokenRefused, claims: Mapping[str, Any], kid: str, now: float) -> None:
+        """Somebody has a token of ours and cannot use it: a finding, unless it is only late; after the end of its task in any case."""
+        try:
+            found = call_claims(claims, kid)
+        except TokenRefused:
+            return
+        revocation = self._state.revoked(marks_of(found), now)
+        if revocation is not None:
+            self._late(found, revocation, now)
+        elif refusal.check != "token.time":
+            who = f"the token {found.jti} of task {found.task[:8]} (agent {found.agent}, tool {found.tool})"
+            self._note(refusal.check, f"{who} was presented and refused: {refusal.why}", found, now)
+
+    def _late(self, found: CallClaims, revocation: Revocation, now: float) -> TokenRefused:
+        kind, value = revocation.mark
+        after = lasting(max(0.0, now - revocation.time))
         if kind == "task":
             who = f"the token {found.jti} (agent {found.agent}, tool {found.tool})"
             what = f"{who} was presented {after} after the end of its task {found.task[:8]}"
             self._note("token.ended", what, found, now)
-            raise TokenRefused("token.ended", f"the task had ended {after} before")
+            return TokenRefused("token.ended", f"the task had ended {after} before")
         what = f"the token {found.jti} of task {found.task[:8]} was presented {after} after its {kind} was revoked"
-        self._note("token.revoked", f"{what}{f' ({outcome.reason})' if outcome.reason else ''}", found, now)
-        raise TokenRefused("token.revoked", f"the {kind} {value} is revoked")
+        self._note("token.revoked", f"{what}{f' ({revocation.reason})' if revocation.reason else ''}", found, now)
+        return TokenRefused("token.revoked", f"the {kind} {value} is revoked")
 
     def _note(self, check: str, sentence: str, found: CallClaims, now: float) -> None:
-        self._state.add_finding(Finding(os.urandom(16).hex(), now, check, "high", sentence, task_id=found.task))
+        # One a minute for a token: whoever presents it without end must not fill the store.
+        name = hashlib.sha256(f"{check}\0{found.issuer}\0{found.jti}\0{now // 60:.0f}".encode()).hexdigest()[:32]
+        self._state.add_finding(Finding(name, now, check, "high", sentence, task_id=found.task, references=CHECKS[check].references))
 
 
 def verify(
