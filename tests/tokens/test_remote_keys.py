@@ -158,6 +158,7 @@ def test_a_set_that_is_old_serves_while_another_thread_asks(server: KeyServer, c
     while server.asked < 2:
         pass
     assert keys.find("one", "ES256")
+    assert first.is_alive()
     server.hold.set()
     first.join()
     assert server.asked == 2
@@ -304,6 +305,9 @@ def test_a_server_that_never_ends_is_let_go_of(clock: FakeClock) -> None:
             clock.advance(10)
         done.set()
         thread.join()
+        listening.settimeout(0.1)
+        with pytest.raises(TimeoutError):  # nobody else waits to be answered
+            listening.accept()
     assert asked == [1]
 
 
