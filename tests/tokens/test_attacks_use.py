@@ -191,8 +191,39 @@ def test_a_replay_is_refused_and_told_to_the_owner(state: TokenState):
     desk.refuses(token, "token.replay", proof=proof)
     desk.refuses(token, "token.replay")
     desk.refuses(desk.token(desk.second, jti="one"), "token.replay")
-    assert [(found.check, found.task_id) for found in _findings(state)] == [("token.replay", TASK)] * 3
+    assert [(found.check, found.task_id) for found in _findings(state)] == [("token.replay", TASK)]  # one a minute
+    desk.clock.advance(60)
+    desk.refuses(token, "token.replay")
+    assert [(found.check, found.task_id) for found in _findings(state)] == [("token.replay", TASK)] * 2
     desk.verify(desk.token())
+
+
+@pytest.mark.parametrize("how", ["tool", "arguments", "proof"])
+def test_a_token_of_ours_that_cannot_be_used_is_a_finding(state: TokenState, how: str):
+    """Somebody has it, and has changed the call, or has not the key."""
+    desk = Desk(state=state)
+    token = desk.token(jti="stolen")
+    check = "token.proof" if how == "proof" else "token.binding"
+    changed = {"tool": {"tool": "other"}, "arguments": {"arguments": {"to": "eve"}}, "proof": {"proof": None}}[how]
+    for _ in range(5):
+        desk.refuses(token, check, **changed)
+    [found] = _findings(state)
+    assert (found.check, found.severity, found.task_id) == (check, "high", TASK)
+    assert "stolen" in found.sentence
+
+
+def test_a_token_that_is_only_late_is_no_finding_until_its_task_has_ended(state: TokenState):
+    desk = Desk(state=state)
+    token = desk.token(jti="late")
+    desk.clock.advance(120)
+    desk.refuses(token, "token.time")
+    assert _findings(state) == []
+    state.revoke(Revocation(("task", TASK), desk.clock.now(), desk.clock.now() + 1_000))
+    desk.clock.advance(30)
+    desk.refuses(token, "token.time")
+    [found] = _findings(state)
+    assert found.check == "token.ended"
+    assert "30 s after" in found.sentence
 
 
 def test_a_replay_is_refused_for_as_long_as_the_token_could_be_taken(state: TokenState):

@@ -322,6 +322,13 @@ def test_a_forks_own_calls_are_proved_by_a_binding_of_its_own(world: World):
         mine.redeem()
 
 
+def test_a_fork_holds_its_tokens_by_a_key_of_its_own(world: World):
+    minter = world.guard._gate._p.minter
+    mine = minter.holder.kid
+    assert _in_child(lambda: minter.holder.kid) != mine
+    assert minter.holder.kid == mine
+
+
 # Binding by itself -----------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import os
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -67,9 +68,17 @@ class Minter:
 
     def __init__(self, manifest: Manifest, issuer: Issuer, clock: Clock) -> None:
         self._manifest, self._issuer, self._clock = manifest, issuer, clock
-        self.holder: Signer = SigningKey.generate("ES256")
+        self._holder: Signer = SigningKey.generate("ES256")
+        self._process = os.getpid()
         self._bindings: dict[tuple[str, str], Binding] = {}
         self._lock = threading.Lock()
+
+    @property
+    def holder(self) -> Signer:
+        """The key to which this process's tokens are bound: a fork makes one of its own, and cannot prove what its parent was given."""
+        if self._process != os.getpid():
+            self._holder, self._process = SigningKey.generate("ES256"), os.getpid()
+        return self._holder
 
     def mint(
         self,
@@ -92,18 +101,17 @@ class Minter:
         tool, now = self._manifest.tools[name], self._clock.now()
         # A task that another process holds is bound to the key of that process.
         outside = tool.audience is not None or bool(task.holder)
+        holder = self.holder if outside and not task.holder else None
         minting = Minting(
             tool=name, audience=audience_of(name, tool), args_digest=args_digest, expires=expires, step=step,
             purpose=self._manifest.tasks[task.record.kind].intent, intent_digest=digest_text(task.record.intent), actors=task.agents,
-            context=context, tool_digest=definition, holder=(task.holder or self.holder.kid) if outside else "",
-            envelope=tool.envelope or CALL_TYPE,
+            context=context, tool_digest=definition, holder=holder.kid if holder else task.holder, envelope=tool.envelope or CALL_TYPE,
             layers=task.layers if outside else (),
         )  # fmt: skip
         if binding_of(tool) == "task" and not task.holder:
             binding = self._binding(decision, task, minting, now)
             return Minted(binding.jti, binding.exp, binding=binding, mac=binding.prove(step, name, args_digest), audience=minting.audience)
         token = self._issuer.mint(decision, task.record, minting, now=now)
-        holder = self.holder if outside and not task.holder else None
         return Minted(token.jti, token.exp, token, minting.envelope, minting.audience, holder=holder)
 
     def _binding(self, decision: Decision, task: GuardedTask, minting: Minting, now: float) -> Binding:

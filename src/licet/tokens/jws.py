@@ -95,7 +95,7 @@ def check_type(jws: Jws, typ: str) -> None:
     """
     found = jws.header.get("typ")
     if found is None or found.lower().removeprefix("application/") != typ:
-        raise TokenRefused("token.type", f"the token is not a `{typ}`")
+        raise TokenRefused("token.type", f"the token is not of type `{typ}`")
 
 
 def check_signature(jws: Jws, keys: Keys, algorithms: Sequence[str]) -> PublicKey:

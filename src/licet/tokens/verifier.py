@@ -156,7 +156,7 @@ class Verifier:
         outcome = self._state.spend(f"{self._issuer}\0{found.jti}", found.expires + MAX_SKEW, marks_of(found), now)
         if outcome is True:
             return
-        if outcome is False:
+        if not isinstance(outcome, Revocation):  # whatever else a store may answer is no permission
             self._note("token.replay", f"the token {found.jti} of task {found.task[:8]} was presented again", found, now)
             raise TokenRefused("token.replay", "the token was used before")
         raise self._late(found, outcome, now)
