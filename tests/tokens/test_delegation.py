@@ -247,7 +247,7 @@ def call_token(guard: Guard, token: str) -> str:
 def test_a_proof_is_good_once(guard: Guard):
     token, proof = shown(guard, opened(guard))
     guard.task_by_token(token, proof)
-    refused("token.replay", lambda: guard.task_by_token(token, proof))
+    refused("token.proof", lambda: guard.task_by_token(token, proof))
 
 
 def test_a_task_is_renewed_until_it_is_over(guard: Guard):
@@ -297,6 +297,9 @@ def test_what_is_active_is_told_without_using_it_up(guard: Guard):
     call = call_token(guard, top)
     assert guard.authority.active(call)["scope"] == "tool:send"  # type: ignore[index]
     assert verified(guard, call, BOT).tool == "send"
+    assert guard.authority.active(call) is None  # used
+    assert guard.authority.active(top) is not None
+    call = call_token(guard, top)
     guard.authority.revoke(top, by="its client")
     assert (guard.authority.active(call), guard.authority.active(top), guard.authority.active("x")) == (None, None, None)
 
@@ -310,6 +313,8 @@ def test_a_task_that_another_process_holds_trusts_no_field(guard: Guard):
 def test_no_token_without_a_holder_and_no_audience_that_is_not_declared(guard: Guard):
     with pytest.raises(UsageError, match="holder"):
         guard.authority.open(kind="work", intent="x", agent="bot", holder="")
+    with pytest.raises(UsageError, match="no tool"):
+        opened(guard, tools=[])
     with pytest.raises(UsageError, match="federation"):
         guard.authority.federate(*shown(guard, opened(guard)), audience="https://sts.example")
 

@@ -22,7 +22,7 @@ from licet.guard.tasks import Tools
 from licet.records import Revocation, ToolCall
 from licet.tokens import Issuer, KeySet, Proof
 from licet.tokens.algorithms import OURS
-from licet.tokens.claims import ACCESS_TYPE, ENVELOPES, MAX_SECONDS, CallClaims, call_claims, marks_of
+from licet.tokens.claims import ACCESS_TYPE, ENVELOPES, MAX_SECONDS, CallClaims, call_claims, marks_of, spent_as
 from licet.tokens.delegation import TaskClaims, prove_task, read_task
 from licet.tokens.jws import check_signature, claims_of, parse
 
@@ -158,8 +158,10 @@ class Authority:
         except TokenRefused:
             return None
         now = self._p.clock.now()
-        spent = self._p.store.revoked(marks_of(found), now) is not None
-        return None if spent or now >= found.expires else found.claims
+        if now >= found.expires or self._p.store.revoked(marks_of(found), now) is not None:
+            return None
+        used = isinstance(found, CallClaims) and self._p.store.is_spent(spent_as(found.issuer, found.jti))
+        return None if used else found.claims
 
     def revoke(self, token: str, *, by: str) -> bool:
         """Revoke a token (RFC 7009): a task's ends the task with all that it issued, a call's is denied from now on. False: not ours."""
@@ -193,6 +195,8 @@ class Authority:
             "budgets": list(task.budget_digests), "ends": int(ends), "sub_is": task.record.principal_is, "act_is": task.record.agent_is,
         }  # fmt: skip
         scope = tool_scope(task.scope.tools)
+        if not scope:
+            raise UsageError("a task that grants no tool has nothing that a token could be for")
         present = {name: value for name, value in fields.items() if value is not None}
         issued = self._issuer.task(task.record, fields=present, scope=scope, actors=task.agents, expires=ends, holder=holder, now=now)
         told: dict[str, Plain] = {
@@ -216,7 +220,7 @@ class Authority:
         if isinstance(outcome, Revocation):
             raise TokenRefused("token.ended" if outcome.mark[0] == "task" else "token.revoked", f"the {outcome.mark[0]} is revoked")
         if not outcome:
-            raise TokenRefused("token.replay", "the proof was used before")
+            raise TokenRefused("token.proof", "the proof was used before")
         task = self._p.tasks.resume(claims.task)
         if task.record.agent != claims.agent or task.over():
             raise TokenRefused("token.ended", task.over() or "the task is another agent's")

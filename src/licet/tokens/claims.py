@@ -86,6 +86,11 @@ def marks_of(found: Marked) -> tuple[Mark, ...]:
     return (*tasks, *agents, ("key", found.kid), ("jti", found.jti))
 
 
+def spent_as(issuer: str, jti: str) -> str:
+    """The name under which a store remembers that a token was used."""
+    return f"{issuer}\0{jti}"
+
+
 def actor_chain(actors: Sequence[str]) -> dict[str, Any]:
     """RFC 8693 section 4.1: the present actor outermost, those before it nested inside."""
     chain: dict[str, Any] = {}

@@ -13,7 +13,7 @@ from licet.clock import Clock, SystemClock, lasting
 from licet.errors import StateError, TokenRefused, UsageError
 from licet.records import Finding, Revocation
 from licet.tokens.algorithms import OURS, KeySet
-from licet.tokens.claims import CALL_TYPE, ENVELOPES, MAX_SECONDS, SKEW_SECONDS, CallClaims, Envelope, call_claims, check_times, marks_of
+from licet.tokens.claims import CALL_TYPE, ENVELOPES, MAX_SECONDS, SKEW_SECONDS, CallClaims, Envelope, call_claims, check_times, marks_of, spent_as
 from licet.tokens.dpop import Proof, check_proof
 from licet.tokens.jws import Keys, check_signature, check_type, claims_of, parse
 from licet.tokens.state import TokenState
@@ -153,7 +153,7 @@ class Verifier:
 
     def _spend(self, found: CallClaims, now: float) -> None:
         # Steps 11 and 12, in one atomic step of the store. A token is used once, so that its proof need not be remembered beside it.
-        outcome = self._state.spend(f"{self._issuer}\0{found.jti}", found.expires + MAX_SKEW, marks_of(found), now)
+        outcome = self._state.spend(spent_as(self._issuer, found.jti), found.expires + MAX_SKEW, marks_of(found), now)
         if outcome is True:
             return
         if not isinstance(outcome, Revocation):  # whatever else a store may answer is no permission
