@@ -13,7 +13,18 @@ from licet.clock import Clock, SystemClock, lasting
 from licet.errors import StateError, TokenRefused, UsageError
 from licet.records import Finding, Revocation
 from licet.tokens.algorithms import OURS, KeySet
-from licet.tokens.claims import CALL_TYPE, ENVELOPES, MAX_SECONDS, SKEW_SECONDS, CallClaims, Envelope, call_claims, check_times, marks_of, spent_as
+from licet.tokens.claims import (
+    CALL_TYPE,
+    ENVELOPES,
+    MAX_SECONDS,
+    SKEW_SECONDS,
+    CallClaims,
+    Envelope,
+    call_claims,
+    check_times,
+    marks_of,
+    spent_as,
+)
 from licet.tokens.dpop import Proof, check_proof
 from licet.tokens.jws import Keys, check_signature, check_type, claims_of, parse
 from licet.tokens.state import TokenState
