@@ -135,7 +135,7 @@ def test_an_algorithm_that_the_client_does_not_use(service: Service):
     "header",
     [{"jwk": dict(RUNNER.jwk)}, {"jku": "https://evil.example"}, {"x5u": "https://evil.example"}, {"crit": ["exp"]}, {"b64": False},
      {"typ": "dpop+jwt"}, {"typ": "at+jwt"}, {"typ": "licet-task+jwt"}, {"kid": "../../etc/passwd"}, {"kid": 7}],
-    ids=repr,
+    ids=lambda header: " ".join(header),
 )  # fmt: skip
 def test_a_header_that_is_not_good(service: Service, header: dict[str, Any]):
     """A key or an address in a header is not asked, and another kind of token is no assertion."""
