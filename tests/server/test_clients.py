@@ -86,7 +86,7 @@ def test_a_good_assertion_is_taken_for_the_issuer_and_for_the_token_endpoint(ser
         {"jti": 7},
         {"jti": "j" * 129},
     ],
-    ids=repr,
+    ids=lambda claims: " ".join(claims),
 )
 def test_a_claim_that_is_not_good(service: Service, claims: dict[str, Any]):
     """Whatever the claim, the answer says the same."""
