@@ -105,7 +105,7 @@ def test_renewing_needs_the_holders_key(service: Service):
     renewed = bot.exchange(task, proof=proof, requested_token_type=TASK)
     assert renewed.status_code == 200
     assert renewed.json()["access_token"] != task
-    denied(bot.exchange(task, proof=proof, requested_token_type=TASK), "invalid_request")
+    denied(bot.exchange(task, proof=proof, requested_token_type=TASK), "invalid_dpop_proof")
     denied(Asker(service, holder=HELPER).exchange(task, requested_token_type=TASK), "invalid_dpop_proof")
     denied(bot.exchange(task, proof=bot.proof("another"), requested_token_type=TASK), "invalid_dpop_proof")
     denied(bot.exchange(task, proof=bot.proof(task, url=f"{MAIL}/token"), requested_token_type=TASK), "invalid_dpop_proof")
