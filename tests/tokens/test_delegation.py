@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from licet import Denied, Guard, UsageError
-from licet.errors import TokenRefused
+from licet import Denied, Guard, UsageError, current_call
+from licet.errors import StoreError, TokenRefused
 from licet.records import MAX_ACTORS
 from licet.testing import guard_for
 from licet.tokens import KeySet, Proof, SigningKey, Verifier, prove
@@ -324,3 +327,91 @@ def test_a_task_of_this_process_can_be_handed_to_a_holder(guard: Guard):
         token = guard.authority.issue(task, HELPER.kid).token
     assert read(guard, token).principal == "user:grace"
     assert guard.task_by_token(*shown(guard, token, HELPER)) is task
+
+
+# What a review found ---------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def locked(guard: Guard) -> Iterator[None]:
+    """Another process holds the store's write lock for longer than anybody waits."""
+    guard._store._db().execute("PRAGMA busy_timeout=50")
+    other = sqlite3.connect(guard.state / "licet.db", isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+    finally:
+        other.close()
+
+
+def test_an_end_that_the_store_cannot_take_is_told_and_holds_here_and_is_stored_later(guard: Guard):
+    """The answer to a revocation is not `done` while other processes cannot know of it."""
+    top = opened(guard)
+    call = call_token(guard, top)
+    task = guard.task_by_token(*shown(guard, top))
+    with locked(guard), pytest.raises(StoreError, match="tried again"):
+        guard.authority.revoke(top, by="its client")
+    assert guard._store.task(task.id).ended is None  # type: ignore[union-attr]
+    with pytest.raises((TokenRefused, UsageError)):
+        guard.authority.call(*shown(guard, top), tool="send", arguments={"to": "ada@acme.example"})
+    assert guard._store.task(task.id).ended is not None  # type: ignore[union-attr]
+    refused("token.ended", lambda: verified(guard, call, BOT))
+
+
+def test_the_end_of_a_detached_task_holds_here_though_the_store_is_locked(guard: Guard):
+    with guard.task("work", intent="x", agent="bot", principal="user:grace", detached=True) as task:
+        pass
+    with locked(guard):
+        task.end()
+        with pytest.raises(UsageError, match="has ended"):
+            guard.resume_task(task.id)
+    with pytest.raises(UsageError, match="has ended"):
+        guard.resume_task(task.id)
+
+
+def test_two_holders_of_one_task_get_tokens_bound_to_their_own_keys(guard: Guard):
+    """At once, from many threads: the key belongs to the call, and not to the task."""
+    with guard.task("work", intent="Write to ada@acme.example", agent="bot", principal="user:grace", detached=True, tools=["note"]) as task:
+        held = {key: guard.authority.issue(task, key.kid).token for key in (BOT, HELPER)}
+
+        def bound(key: SigningKey) -> bool:
+            token = guard.authority.call(*shown(guard, held[key], key), tool="note", arguments={}).token
+            return json.loads(_payload(token))["cnf"] == {"jkt": key.kid}
+
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(bound, [BOT, HELPER] * 20))
+
+
+def test_a_task_that_is_named_from_outside_runs_its_own_calls_here(tmp_path: Path):
+    """Its calls are bound to this process's key, and what they were shown is known here."""
+    with guard_for(MANIFEST, tmp_path) as guard:
+        send = guard.wrap(lambda to: dict(current_call().headers_for("POST", f"{MAIL}/send")), name="send")  # type: ignore[union-attr]
+        with guard.task("work", intent="Write to ada@acme.example", agent="bot", principal="user:grace", detached=True) as task:
+            token = guard.authority.issue(task, HELPER.kid).token
+            assert guard.task_by_token(*shown(guard, token, HELPER)) is task
+            assert {"Licet-Call-Token", "DPoP"} <= send("ada@acme.example").keys()
+            assert not guard._gate._p.origins._of(task).index.full
+
+
+def test_tasks_whose_time_is_long_over_are_let_go(guard: Guard):
+    """A holder that never ends its tasks does not fill the memory."""
+    for _ in range(5):
+        opened(guard)
+    guard._clock.advance(600 + 601)
+    opened(guard)
+    assert len(guard._tasks._open) == 1
+    assert len(guard._gate._p.origins._trees) == 1
+
+
+def test_a_call_that_runs_stands_in_the_store_with_its_tokens_id(guard: Guard):
+    """Whoever wants to revoke it while it runs finds it."""
+    seen: list[list[str]] = []
+
+    def send(to: str) -> None:
+        seen.append([call.jti for call in guard._store.calls(task.id)])
+        seen.append([json.loads(_payload(current_call().token))["jti"]])  # type: ignore[union-attr]
+
+    guarded = guard.wrap(send, name="send")
+    with guard.task("work", intent="Write to ada@acme.example", agent="bot", principal="user:grace") as task:
+        guarded("ada@acme.example")
+    assert seen[0] == seen[1] == [call.jti for call in guard._store.calls(task.id)]

@@ -111,8 +111,9 @@ class Authority:
     def call(self, token: str, proof: Proof | None, *, tool: str, arguments: Mapping[str, Any], reason: str | None = None) -> Granted:
         """A token for one call, if the guard allows it. What becomes of the call is not known here: it counts as made."""
         task, claims = self._held(token, proof)
+        self._p.origins.lose_sight(task)  # what its calls are shown is shown elsewhere
         call = ToolCall(tool, arguments, framework="authority", agent=claims.agent, reason=reason)
-        ticket = self._gate.begin(call, task=task)
+        ticket = self._gate.begin(call, task=task, holder=claims.holder)
         if ticket.action == "ask":
             self._asking.settle(ticket)
         minted = self._gate.hand_over(ticket)
@@ -180,7 +181,6 @@ class Authority:
     # How ------------------------------------------------------------------------------------------------------------------
 
     def _begin(self, task: GuardedTask, holder: str) -> Granted:
-        task.holder = holder
         self._p.tasks.begin(task)
         self._p.origins.lose_sight(task)
         return self._issue(task, holder)
@@ -224,8 +224,6 @@ class Authority:
         task = self._p.tasks.resume(claims.task)
         if task.record.agent != claims.agent or task.over():
             raise TokenRefused("token.ended", task.over() or "the task is another agent's")
-        task.holder = claims.holder
-        self._p.origins.lose_sight(task)
         return task, claims
 
     def _any(self, token: str) -> CallClaims | TaskClaims:

@@ -61,18 +61,27 @@ class Gate:
         """See `Judge.bind_call`."""
         return self._judge.bind_call(tool, signature, args, kwargs)
 
-    def begin(self, call: ToolCall, *, task: GuardedTask | str | None = None, bound: Bound | None = None, problem: str = "") -> Ticket:
+    def begin(
+        self,
+        call: ToolCall,
+        *,
+        task: GuardedTask | str | None = None,
+        bound: Bound | None = None,
+        problem: str = "",
+        holder: str = "",
+    ) -> Ticket:
         """Judge a call. Never raises: what cannot be decided is a denied ticket.
 
-        `bound` are arguments that are frozen already; `problem` says why they could not be, or do not fit the tool.
+        `bound` are arguments that are frozen already; `problem` says why they could not be, or do not fit the tool. `holder` is the
+        thumbprint of the key of another process, if the call is to run there.
         """
         try:
-            return self._begin(call, task, bound, problem)
+            return self._begin(call, task, bound, problem, holder)
         # The contract of `begin` (design § 4): an error anywhere below is a denial, whatever it is.
         except Exception as error:  # noqa: BLE001 - see above
             return self._undecided(call, error)
 
-    def _begin(self, call: ToolCall, named: GuardedTask | str | None, bound: Bound | None, problem: str) -> Ticket:
+    def _begin(self, call: ToolCall, named: GuardedTask | str | None, bound: Bound | None, problem: str, holder: str) -> Ticket:
         call = _recordable(self._stated(call))
         if call.definition:
             self.definitions[call.tool] = call.definition
@@ -92,7 +101,8 @@ class Gate:
             return waiting
         request = self._judge.request(call, signature, bound, problem)
         ticket = Ticket(os.urandom(16).hex(), call, Decision("deny"), task=task, bound=bound, digest=args_digest)
-        ticket.started = request.time
+        ticket.started, ticket.holder = request.time, holder
+        ticket.planned_jti = self._p.minter.plan(call.tool, holder)
         ticket.within = outer if outer is not None and outer.is_running else None
         judged = self._judge.judge(ticket, request)
         ticket.decision, ticket.seq = judged.decision, judged.seq
@@ -153,6 +163,7 @@ class Gate:
         return self._p.minter.mint(
             ticket.decision, task, ticket.call.tool, args_digest=ticket.args_digest, step=ticket.seq, expires=self._p.tasks.expires(task),
             context={"traceparent": traceparent, "policy_version": self._p.manifest.digest}, definition=definition,
+            holder=ticket.holder, jti=ticket.planned_jti,
         )  # fmt: skip
 
     def _durable(self, tool: Tool | None) -> bool:
@@ -254,7 +265,7 @@ class Gate:
         judged = self._judge.judge(ticket, known, approved=True)
         ticket.decision = judged.decision
         if judged.decision.outcome == "allow":
-            self._p.store.update_call(ticket.id, status="running", decision=ticket.decision)
+            self._p.store.update_call(ticket.id, status="running", decision=ticket.decision, jti=ticket.planned_jti)
             self._permit(ticket, judged)
         else:
             self._refuse(ticket)

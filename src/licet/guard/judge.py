@@ -237,6 +237,7 @@ class Judge:
             id=ticket.id, task_id=ticket.task.id if ticket.task else "", seq=0, tool=call.tool, call_id=call.call_id or "",
             framework=call.framework, status=status[decision.outcome], decision=decision, args_digest=ticket.args_digest, started=now,
             used=ticket.seen.used if ticket.seen else (), attributes={semconv.CALL_REASON: call.reason} if call.reason else {},
+            jti=ticket.planned_jti if decision.outcome == "allow" else "",
         )  # fmt: skip
 
     def peek(self, call: ToolCall, *, task: GuardedTask | str | None = None) -> str:

@@ -79,6 +79,12 @@ class Minter:
             self._holder, self._process = SigningKey.generate("ES256"), os.getpid()
         return self._holder
 
+    def plan(self, name: str, holder: str) -> str:
+        """The id of the token that a call gets if it is allowed: it stands in the store before the call runs. Empty for a binding."""
+        tool = self._manifest.tools.get(name)
+        own = tool is not None and (bool(holder) or binding_of(tool) == "call")
+        return os.urandom(16).hex() if own else ""
+
     def mint(
         self,
         decision: Decision,
@@ -90,28 +96,30 @@ class Minter:
         expires: float,
         context: Mapping[str, Any],
         definition: str,
+        holder: str = "",
+        jti: str = "",
     ) -> Minted:
-        """For one allowed call of the tool `name`.
+        """For one allowed call of the tool `name`. `holder`: the thumbprint of another process's key; `jti`: what was planned.
 
         Raises:
             UsageError: the decision does not allow the call.
             KeyFileError: no key signs now.
         """
         tool, now = self._manifest.tools[name], self._clock.now()
-        # A task that another process holds is bound to the key of that process.
-        outside = tool.audience is not None or bool(task.holder)
-        holder = self.holder if outside and not task.holder else None
+        # A call that is to run in another process is bound to the key of that process.
+        outside = tool.audience is not None or bool(holder)
+        own = self.holder if outside and not holder else None
         minting = Minting(
             tool=name, audience=audience_of(name, tool), args_digest=args_digest, expires=expires, step=step,
             purpose=self._manifest.tasks[task.record.kind].intent, intent_digest=digest_text(task.record.intent), actors=task.agents,
-            context=context, tool_digest=definition, holder=holder.kid if holder else task.holder, envelope=tool.envelope or CALL_TYPE,
-            layers=task.layers if outside else (),
+            context=context, tool_digest=definition, holder=own.kid if own else holder, envelope=tool.envelope or CALL_TYPE,
+            layers=task.layers if outside else (), jti=jti,
         )  # fmt: skip
-        if binding_of(tool) == "task" and not task.holder:
+        if binding_of(tool) == "task" and not holder:
             binding = self._binding(decision, task, minting, now)
             return Minted(binding.jti, binding.exp, binding=binding, mac=binding.prove(step, name, args_digest), audience=minting.audience)
         token = self._issuer.mint(decision, task.record, minting, now=now)
-        return Minted(token.jti, token.exp, token, minting.envelope, minting.audience, holder=holder)
+        return Minted(token.jti, token.exp, token, minting.envelope, minting.audience, holder=own)
 
     def _binding(self, decision: Decision, task: GuardedTask, minting: Minting, now: float) -> Binding:
         if decision.outcome != "allow":

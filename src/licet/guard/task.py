@@ -74,7 +74,6 @@ class GuardedTask:
         self.names: Names | None = None  # with the proofs of them, until the task is taken up in another process
         self.filled: tuple[tuple[int, int], ...] = ()  # where values stand in the intent that the user did not write
         self.resumed = False  # begun in another process
-        self.holder = ""  # the thumbprint of the key of another process that holds the task, if one does
         self._entered = 0
         self._lock = threading.Lock()
 
@@ -126,6 +125,11 @@ class GuardedTask:
         self.turns.append(Turn(kind, text))
         self._tasks.turned(self, self.turns[-1])
         return text
+
+    @property
+    def entered(self) -> bool:
+        """Whether a `with` block holds it open."""
+        return self._entered > 0
 
     def now(self) -> float:
         """The guard's time, in seconds since the epoch."""

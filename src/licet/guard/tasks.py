@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import secrets
 import threading
@@ -38,6 +39,7 @@ _GRANTS = TypeAdapter(dict[str, Grant])
 _BUDGETS = TypeAdapter(list[Budget])
 _log = logging.getLogger("licet")
 MAX_INTENT = 20_000  # characters
+SWEEP_SECONDS = 600.0  # how long after its time a task that nobody ends is kept
 
 
 class Tasks:
@@ -51,6 +53,8 @@ class Tasks:
         self._recorder, self._telemetry, self._clock, self._origins, self._minter = recorder, telemetry, clock, origins, minter
         self._proofs = proofs
         self._open: dict[str, GuardedTask] = {}
+        self._unstored: dict[str, tuple[float, str]] = {}  # ends that the store could not take yet
+        self._sweep = -math.inf
         self._lock = threading.Lock()
 
     def create(
@@ -105,11 +109,16 @@ class Tasks:
             id=task_id, kind=kind, agent=agent, principal=names.principal, intent=written, manifest_digest=self._manifest.digest,
             started=0.0, ttl=allowed_ttl, parent=parent.id if parent else None, root=parent.record.root if parent else task_id,
             narrowing=json.dumps(narrowing), detached=detached, principal_is=names.principal_is, agent_is=names.agent_is,
+            owner=self._owner(agent),
         )  # fmt: skip
         task = self._assemble(record, parent)
         task.names = names
         task.turns += filled
         return task
+
+    def _owner(self, agent: str) -> str:
+        declared = self._manifest.agents.get(agent)
+        return (declared.owner or "") if declared else ""
 
     def delegate(
         self, kind: str, *, agent: str, intent: str, tools: Tools | None, budgets: Iterable[Any] | None, ttl: str | timedelta | None,
@@ -160,9 +169,12 @@ class Tasks:
         Raises:
             UsageError: the task is not known, has ended, or began under another manifest.
         """
+        self._settle()
         with self._lock:
             if task_id in self._open:
                 return self._open[task_id]
+            if task_id in self._unstored:
+                raise UsageError(f"task {task_id!r} has ended; open a new one")
         record = self._store.task(task_id)
         if record is None:
             raise UsageError(f"task {task_id!r} is not known to this store")
@@ -220,6 +232,7 @@ class Tasks:
             raise UsageError(f"task {task.id[:8]} has ended; open a new one")
         if task._begun:
             return
+        self._settle()
         if task.names is not None:
             self._proofs.check_held(task.names, task.record.kind)
         now = self._clock.now()
@@ -254,30 +267,65 @@ class Tasks:
             self._open[task.id] = task
 
     def end(self, task: GuardedTask, by: str) -> None:
-        """Record the end; only the first counts."""
+        """Record the end; only the first counts. It holds here at once, and in other processes from when the store has it."""
         with self._lock:
             if task._ended or not task._begun:
                 return
             task._ended = True
             self._open.pop(task.id, None)
         self._recorder.after("task.end", {"task": task.id, "txn": task.record.root, "by": by})
+        now = self._clock.now()
         try:
-            self._store.end_task(task.id, self._clock.now(), by)
+            self._store.end_task(task.id, now, by)
         except StoreError:
-            # The ledger has the end, and this process refuses the task from here on.
+            # The ledger has the end, and this process refuses the task from here on; the store is told when it can be.
+            with self._lock:
+                self._unstored[task.id] = (now, by)
             self._recorder.after("task.end.unstored", {"task": task.id, "txn": task.record.root})
+        self._let_go(task)
+
+    def _let_go(self, task: GuardedTask) -> None:
         self._recorder.forget(task.id)
         self._origins.end(task)
         self._minter.forget(task.id)
         if task._span is not None:
             task._span.end()
 
+    def _settle(self) -> None:
+        """Tell the store of the ends that it could not take, and let go of tasks whose time is long over: nobody may ever end them."""
+        with self._lock:
+            waiting = list(self._unstored.items())
+        for task_id, (time, by) in waiting:
+            try:
+                self._store.end_task(task_id, time, by)
+            except StoreError:
+                break
+            with self._lock:
+                self._unstored.pop(task_id, None)
+        now = self._clock.monotonic()
+        if now < self._sweep:
+            return
+        self._sweep = now + SWEEP_SECONDS
+        with self._lock:
+            over = [task for task in self._open.values() if not task.entered and self._remaining(task) < -SWEEP_SECONDS]
+            for task in over:
+                del self._open[task.id]
+        for task in over:
+            self._let_go(task)
+
     def end_by_id(self, task_id: str, by: str) -> bool:
-        """End a task that may be another process's; False if it had ended, or is not known."""
+        """End a task that may be another process's; False if it had ended, or is not known.
+
+        Raises:
+            StoreError: it could not be stored, so that other processes do not know of it. Here it has ended all the same.
+        """
         with self._lock:
             task = self._open.get(task_id)
         if task is not None:
             self.end(task, by)
+            self._settle()
+            if task_id in self._unstored:
+                raise StoreError("the end of the task holds here, and could not be stored for other processes yet; it will be tried again")
             return True
         record = self._store.task(task_id)
         if record is None or record.ended is not None:

@@ -74,6 +74,8 @@ class Ticket:
         self.task = task
         self.args_digest = digest
         self.asked_until = 0.0
+        self.holder = ""  # the thumbprint of the key of another process, if the call is to run there
+        self.planned_jti = ""  # of the token that the call gets if it is allowed
         self.seq = 0
         self.started = 0.0
         self.joins: Ticket | None = None

@@ -44,6 +44,7 @@ class Minting:
 
     `expires` is when the task does, in seconds since the epoch. `actors`: who acts, the present agent first. `holder`: the thumbprint of
     the key to which the token is bound (`cnf.jkt`), empty inside one process. `layers`: the digests of the scope's layers, outermost first.
+    `jti`: the token's id, where it was written down before; never used twice.
     """
 
     tool: str
@@ -59,6 +60,7 @@ class Minting:
     holder: str = ""
     envelope: Envelope = CALL_TYPE
     layers: Sequence[str] = ()
+    jti: str = ""
 
 
 class Issuer:
@@ -113,6 +115,8 @@ class Issuer:
         self, task: TaskRecord, call: Minting, tctx: dict[str, Any], typ: str, seconds: int, now: float
     ) -> CallToken:
         claims = self._base(task, call.actors, call.expires, seconds, now)
+        if call.jti:
+            claims["jti"] = call.jti
         detail = {"type": CALL_DETAIL, "locations": [call.audience], "actions": ["tools/call"], "identifier": call.tool}
         claims |= {
             "aud": call.audience, "scope": f"tool:{call.tool}", "authorization_details": [detail], "tctx": tctx, "rctx": dict(call.context),
