@@ -140,6 +140,7 @@ class TaskRecord:
     span_id: str = ""
     principal_is: Standing = "asserted"
     agent_is: Standing = "asserted"
+    owner: str = ""  # of the agent, by the manifest that the task began with
 
     def state(self, now: float) -> Literal["open", "ended", "over"]:
         """`over` is a task whose time ran out and that nobody ended. `now` is in seconds since the epoch."""

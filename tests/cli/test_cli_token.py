@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from licet.cli import main
 from licet.errors import TokenRefused
 from licet.ledger import verify
 from licet.machine import user_name
+from licet.records import Finding
 from licet.store import SqliteStore
 from licet.tokens import SigningKey, Verifier
 from licet.tokens.steps import STEPS
@@ -554,3 +555,37 @@ def test_the_page_on_the_command_line_has_each_command_of_both() -> None:
     page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
     for words in ("keys list", "keys rotate", "keys retire", "keys jwks", "token show", "token verify", "token revoke", "token revoked"):
         assert f"| `licet {words}" in page
+
+
+# Findings --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_finding_of_a_verifier_has_the_owner_of_the_tasks_agent(place: Place, capsys: Out) -> None:
+    """The tool's side has no manifest: whose the agent is stands in the task's record."""
+    with closing(SqliteStore(place.state / "licet.db")) as store:
+        for _ in range(2):
+            with suppress(TokenRefused):
+                place.verifier(store).verify(place.inner, tool="send_email", arguments=json.loads(ARGUMENTS))
+        store.add_finding(Finding("e" * 32, time.time(), "token.replay", "high", "elsewhere", task_id="e" * 32))
+    capsys.readouterr()
+    assert main(["findings"]) == 0
+    out = capsys.readouterr().out
+    assert f"token.replay  owner: support  task: {place.task[:12]}" in out
+    assert f"the token {jti(place)} of task {place.task[:8]} (agent bot, tool send_email) was presented again" in out
+    assert f"owner: not known here  task: {'e' * 12}" in out
+    assert main(["findings", "--task", place.task, "--json"]) == 0
+    assert [found["owner"] for found in json.loads(capsys.readouterr().out)["findings"]] == ["support"]
+    assert main(["task", place.task]) == 0
+    assert "agent   bot (asserted) for user:grace (asserted), owned by support" in capsys.readouterr().out
+    assert main(["task", place.task, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["owner"], [found["owner"] for found in told["findings"]]) == ("support", ["support"])
+
+
+def test_an_agent_that_nobody_owns_has_findings_that_nobody_owns(place: Place, capsys: Out) -> None:
+    with place.guard.task("alone", intent="Alone", agent="stray", principal="user:grace") as task:
+        with closing(SqliteStore(place.state / "licet.db")) as store:
+            store.add_finding(Finding("f" * 32, time.time(), "token.replay", "high", "again", task_id=task.id))
+    capsys.readouterr()
+    assert main(["findings", "--task", task.id]) == 0
+    assert f"token.replay  owner: nobody  task: {task.id[:12]}" in capsys.readouterr().out

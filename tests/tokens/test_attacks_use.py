@@ -192,6 +192,7 @@ def test_a_replay_is_refused_and_told_to_the_owner(state: TokenState):
     desk.refuses(token, "token.replay")
     desk.refuses(desk.token(desk.second, jti="one"), "token.replay")
     assert [(found.check, found.task_id) for found in _findings(state)] == [("token.replay", TASK)]  # one a minute
+    assert f"the token one of task {TASK[:8]} (agent support-bot, tool send_email) was presented again" in _findings(state)[0].sentence
     desk.clock.advance(60)
     desk.refuses(token, "token.replay")
     assert [(found.check, found.task_id) for found in _findings(state)] == [("token.replay", TASK)] * 2
@@ -277,6 +278,9 @@ def test_what_was_revoked_is_refused(state: TokenState, mark: Mark):
     desk.refuses(token, check)
     desk.refuses(token, check)
     assert {found.check for found in _findings(state)} == {check}
+    assert (
+        f"the token this of task {TASK[:8]} (agent support-bot, tool send_email) was presented 10 s after" in _findings(state)[0].sentence
+    )
     other = desk.token(desk.second, jti="that", client_id="other", act={"sub": "other"}, txn="other", tctx=desk.context(task_id="other"))
     desk.verify(other)
 

@@ -35,12 +35,15 @@ def run(options: argparse.Namespace) -> int:
         else:
             family = store.family(task_id(store, options.task))
             found = sorted((finding for task in family for finding in store.findings(task.id)), key=lambda finding: finding.time)
+        unowned = {finding.task_id for finding in found if not finding.owner}
+        elsewhere = {task for task in unowned if task and store.task(task) is None}
     if options.json:
         output.data({"findings": [dataclasses.asdict(finding) for finding in found]})
         return 0
     for finding in found:
         severity = output.paint(f"{visible(finding.severity, 10):8}", _STYLES.get(finding.severity, "dim"))
-        owner = f"  owner: {visible(finding.owner, 80)}" if finding.owner else "  owner: nobody"
+        nobody = "not known here" if finding.task_id in elsewhere else "nobody"
+        owner = f"  owner: {visible(finding.owner, 80) if finding.owner else nobody}"
         task = f"  task: {finding.task_id[:12]}" if finding.task_id else ""
         output.say(f"{iso(finding.time)}  ", severity, f"  {visible(finding.check, 80)}{owner}{task}")
         output.say(f"    {visible(finding.sentence, 1_000)}")

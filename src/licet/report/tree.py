@@ -46,7 +46,7 @@ def _task(story: Story, task: TaskRecord, indent: str, paint: Paint, lines: list
     below = _below(indent)
     lines.append(f"{below}{bar}intent  {visible(task.intent, _INTENT)}")
     names = f"{_short(task.agent)} ({_short(task.agent_is)}) for {_short(task.principal)} ({_short(task.principal_is)})"
-    lines.append(f"{below}{bar}agent   {names}")
+    lines.append(f"{below}{bar}agent   {names}, owned by {_short(task.owner) if task.owner else 'nobody'}")
     for index, step in enumerate(steps):
         last = index == len(steps) - 1
         if step.call is not None:

@@ -88,7 +88,7 @@ class Store(Protocol):
         """What became of a call. Empty values leave what is there."""
 
     def add_finding(self, finding: Finding) -> None:
-        """Keep a finding, once: one of the same id is kept already."""
+        """Keep a finding, once: one of the same id is kept already. Without an owner it is for the owner of its task's agent."""
 
     def taint(self, store: str, values: Sequence[str], task_id: str, call_id: str) -> None:
         """Remember, for good, that a call wrote these values (keyed digests) into `store` without having them from the intent or trust."""

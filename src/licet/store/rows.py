@@ -10,7 +10,7 @@ from licet.records import CallRecord, Decision, Finding, Reason, TaskRecord, Use
 
 TASK_COLUMNS = (
     "id, kind, agent, principal, intent, manifest_digest, started, ttl, parent, root, narrowing, paused, ended, ended_by, detached, "
-    "trace_id, span_id, principal_is, agent_is"
+    "trace_id, span_id, principal_is, agent_is, owner"
 )
 CALL_COLUMNS = (
     "id, task_id, seq, tool, call_id, framework, status, decision, args_digest, started, ended, result_digest, error_type, jti, "
@@ -24,7 +24,7 @@ def task_row(task: TaskRecord) -> tuple[Any, ...]:
     return (
         task.id, task.kind, task.agent, task.principal, task.intent, task.manifest_digest, task.started, task.ttl, task.parent,
         task.root, task.narrowing, task.paused, task.ended, task.ended_by, int(task.detached), task.trace_id, task.span_id,
-        task.principal_is, task.agent_is,
+        task.principal_is, task.agent_is, task.owner,
     )  # fmt: skip
 
 

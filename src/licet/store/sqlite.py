@@ -31,13 +31,13 @@ from licet.store.rows import (
 )
 
 BUSY_SECONDS = 5.0  # how long to wait for another process's transaction before the call is refused
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tasks (
     id TEXT PRIMARY KEY, kind TEXT, agent TEXT, principal TEXT, intent TEXT, manifest_digest TEXT, started REAL, ttl REAL,
     parent TEXT, root TEXT, narrowing TEXT, paused REAL, ended REAL, ended_by TEXT, detached INTEGER, trace_id TEXT, span_id TEXT,
-    principal_is TEXT, agent_is TEXT);
+    principal_is TEXT, agent_is TEXT, owner TEXT);
 CREATE INDEX IF NOT EXISTS tasks_by_time ON tasks (started);
 CREATE INDEX IF NOT EXISTS tasks_by_root ON tasks (root);
 CREATE INDEX IF NOT EXISTS tasks_by_parent ON tasks (parent);
@@ -199,7 +199,10 @@ class SqliteStore:
 
     def add_finding(self, finding: Finding) -> None:
         """See `Store`."""
-        self._write(f"INSERT OR IGNORE INTO findings ({FINDING_COLUMNS}) VALUES ({_marks(FINDING_COLUMNS)})", finding_row(finding))
+        # A verifier knows the task, and has no manifest: the task's own record says whose it is.
+        owner = "coalesce(nullif(?8,''), (SELECT owner FROM tasks WHERE id=?6), '')"
+        keep = f"INSERT OR IGNORE INTO findings ({FINDING_COLUMNS}) VALUES (?1,?2,?3,?4,?5,?6,?7,{owner},?9)"
+        self._write(keep, finding_row(finding))
 
     def break_glass(self, kind: str, until: float, reason: str, by: str, now: float) -> None:
         """See `Store`."""

@@ -168,7 +168,7 @@ class Verifier:
         if outcome is True:
             return
         if not isinstance(outcome, Revocation):  # whatever else a store may answer is no permission
-            self._note("token.replay", f"the token {found.jti} of task {found.task[:8]} was presented again", found, now)
+            self._note("token.replay", f"{_who(found)} was presented again", found, now)
             raise TokenRefused("token.replay", "the token was used before")
         raise self._late(found, outcome, now)
 
@@ -182,18 +182,15 @@ class Verifier:
         if revocation is not None:
             self._late(found, revocation, now)
         elif refusal.check != "token.time":
-            who = f"the token {found.jti} of task {found.task[:8]} (agent {found.agent}, tool {found.tool})"
-            self._note(refusal.check, f"{who} was presented and refused: {refusal.why}", found, now)
+            self._note(refusal.check, f"{_who(found)} was presented and refused: {refusal.why}", found, now)
 
     def _late(self, found: CallClaims, revocation: Revocation, now: float) -> TokenRefused:
         kind, value = revocation.mark
         after = lasting(max(0.0, now - revocation.time))
         if kind == "task":
-            who = f"the token {found.jti} (agent {found.agent}, tool {found.tool})"
-            what = f"{who} was presented {after} after the end of its task {found.task[:8]}"
-            self._note("token.ended", what, found, now)
+            self._note("token.ended", f"{_who(found)} was presented {after} after the end of its task", found, now)
             return TokenRefused("token.ended", f"the task had ended {after} before")
-        what = f"the token {found.jti} of task {found.task[:8]} was presented {after} after its {kind} was revoked"
+        what = f"{_who(found)} was presented {after} after its {kind} was revoked"
         self._note("token.revoked", f"{what}{f' ({revocation.reason})' if revocation.reason else ''}", found, now)
         return TokenRefused("token.revoked", f"the {kind} {value} is revoked")
 
@@ -201,6 +198,11 @@ class Verifier:
         # One a minute for a token: whoever presents it without end must not fill the store.
         name = hashlib.sha256(f"{check}\0{found.issuer}\0{found.jti}\0{now // 60:.0f}".encode()).hexdigest()[:32]
         self._state.add_finding(Finding(name, now, check, "high", sentence, task_id=found.task, references=CHECKS[check].references))
+
+
+def _who(found: CallClaims) -> str:
+    """A token, in the sentence of a finding."""
+    return f"the token {found.jti} of task {found.task[:8]} (agent {found.agent}, tool {found.tool})"
 
 
 def verify(
