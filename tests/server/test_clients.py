@@ -86,7 +86,7 @@ def test_a_good_assertion_is_taken_for_the_issuer_and_for_the_token_endpoint(ser
         {"jti": 7},
         {"jti": "j" * 129},
     ],
-    ids=lambda claims: " ".join(claims),
+    ids=" ".join,
 )
 def test_a_claim_that_is_not_good(service: Service, claims: dict[str, Any]):
     """Whatever the claim, the answer says the same."""
@@ -135,7 +135,7 @@ def test_an_algorithm_that_the_client_does_not_use(service: Service):
     "header",
     [{"jwk": dict(RUNNER.jwk)}, {"jku": "https://evil.example"}, {"x5u": "https://evil.example"}, {"crit": ["exp"]}, {"b64": False},
      {"typ": "dpop+jwt"}, {"typ": "at+jwt"}, {"typ": "licet-task+jwt"}, {"kid": "../../etc/passwd"}, {"kid": 7}],
-    ids=lambda header: " ".join(header),
+    ids=" ".join,
 )  # fmt: skip
 def test_a_header_that_is_not_good(service: Service, header: dict[str, Any]):
     """A key or an address in a header is not asked, and another kind of token is no assertion."""

@@ -83,11 +83,14 @@ def serve(guard: Guard, at: Listening, ready: Callable[[str], None]) -> None:
         import uvicorn
 
         from licet.server.app import create_app
+        from licet.server.protocol import PER_ADDRESS, bounded
     except ImportError as error:
         raise UsageError("`licet serve` needs the extra `server`: pip install 'licet[server]'") from error
     app = create_app(guard)
+    # Of a proxy all connections come from one address, and who holds how many is for it to count.
+    protocol = bounded(most=None if at.proxies is not None else PER_ADDRESS)
     config = uvicorn.Config(
-        app, access_log=False, log_config=None, server_header=False, lifespan="off", ws="none", http="h11",
+        app, access_log=False, log_config=None, server_header=False, lifespan="off", ws="none", http=protocol,
         proxy_headers=at.proxies is not None, forwarded_allow_ips=at.proxies, limit_concurrency=CONCURRENT, backlog=CONCURRENT,
         timeout_keep_alive=5, timeout_graceful_shutdown=STOP_SECONDS, h11_max_incomplete_event_size=MAX_HEAD,
         ssl_certfile=at.certificate, ssl_keyfile=at.key,
