@@ -96,6 +96,33 @@ def test_a_second_rotation_waits_for_the_first_and_leaves_no_record(state: Path,
     assert ring_bytes(state) == kept
 
 
+def test_a_rotation_at_once_lets_the_key_that_waits_sign(state: Path, capsys: Out) -> None:
+    """What is to be done when the key that signs is lost while an ordinary rotation is under way."""
+    main(["keys", "rotate"])
+    old, waiting = listed(capsys)
+    assert main(["keys", "rotate"]) == 2
+    assert "or let it sign now: `licet keys rotate --now`" in capsys.readouterr().err
+    assert main(["keys", "retire", "--compromised", "--reason", "lost", "--", old["kid"]]) == 2
+    err = capsys.readouterr().err
+    assert "let the one that waits sign first: `licet keys rotate --now`, then `licet keys retire --compromised --reason TEXT " in err
+    assert main(["keys", "rotate", "--now"]) == 0
+    out, err = capsys.readouterr()
+    assert f"{waiting['kid']} (EdDSA) waited already; it waits no more, and signs from now on" in out
+    retiring, signing = listed(capsys)
+    assert (retiring["kid"], retiring["state"], signing["kid"], signing["state"]) == (old["kid"], "retiring", waiting["kid"], "signing")
+    assert f"{old['kid']} signs until {retiring['until']}, and is published until {retiring['published_until']}" in out
+    assert "for 15 min may not know the new key by then" in err
+    promoted = records(state, "key.rotate")[-1]
+    assert (promoted["key"], promoted["signs"]) == (waiting["kid"], signing["since"])
+    assert main(["keys", "retire", "--compromised", "--reason", "lost", "--", old["kid"]]) == 0
+    assert [key["state"] for key in listed(capsys)] == ["gone", "signing"]
+    main(["keys", "rotate"])
+    capsys.readouterr()
+    assert main(["keys", "rotate", "--now", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["promoted"], [key["kid"] for key in told["replaces"]]) == (True, [waiting["kid"]])
+
+
 @pytest.mark.parametrize("words", [["rotate", "--now"], ["retire", "--", "KID"]])
 def test_what_the_ledger_cannot_take_does_not_happen(words: list[str], state: Path, capsys: Out) -> None:
     main(["keys", "rotate", "--now"])

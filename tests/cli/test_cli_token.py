@@ -584,8 +584,7 @@ def test_a_finding_of_a_verifier_has_the_owner_of_the_tasks_agent(place: Place, 
 
 def test_an_agent_that_nobody_owns_has_findings_that_nobody_owns(place: Place, capsys: Out) -> None:
     with place.guard.task("alone", intent="Alone", agent="stray", principal="user:grace") as task:
-        with closing(SqliteStore(place.state / "licet.db")) as store:
-            store.add_finding(Finding("f" * 32, time.time(), "token.replay", "high", "again", task_id=task.id))
+        place.guard._store.add_finding(Finding("f" * 32, time.time(), "token.replay", "high", "again", task_id=task.id))
     capsys.readouterr()
     assert main(["findings", "--task", task.id]) == 0
     assert f"token.replay  owner: nobody  task: {task.id[:12]}" in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -142,6 +143,46 @@ def test_a_second_rotation_waits_for_the_first(folder: Path):
     keys.rotate(NOW + PUBLISH_SECONDS)
 
 
+def test_a_key_that_waits_takes_over_by_a_rotation_at_once(folder: Path):
+    """No third key is made; the old one retires from that second, and stays published for its last token."""
+    keys = KeyRing(folder, now=NOW)
+    old, waiting = keys.name, keys.rotate(NOW)
+    now = NOW + 60
+    told: list[str] = []
+    made = keys.rotate(now, wait=0, before=lambda key: told.append(key.kid))
+    assert (made.kid, made.signs, told) == (waiting.kid, now, [waiting.kid])
+    assert [(key.kid, key.state(now), key.until, key.published_until) for key in keys.keys()] == [  # noqa: SIM118
+        (old, "retiring", now, now + DRAIN_SECONDS),
+        (waiting.kid, "signing", None, None),
+    ]
+    assert (signs(keys, now), kids(keys, now)) == (waiting.kid, {old, waiting.kid})
+    assert KeyRing(folder, now=now).keys() == keys.keys()
+    keys.retire(old, now, compromised=True)
+    assert kids(keys, now) == {waiting.kid}
+
+
+def test_a_key_that_waits_goes_on_waiting_if_it_is_not_recorded(folder: Path):
+    keys = KeyRing(folder, now=NOW)
+    keys.rotate(NOW)
+    kept = keys.keys()
+
+    def refuse(key: ring.RingKey) -> None:
+        raise LicetError(key.kid)
+
+    with pytest.raises(LicetError):
+        keys.rotate(NOW + 1, wait=0, before=refuse)
+    assert keys.keys() == KeyRing(folder, now=NOW).keys() == kept
+    assert all((folder / key.file).is_file() for key in kept)
+
+
+def test_a_rotation_at_once_takes_up_no_waiting_key_of_another_algorithm(folder: Path):
+    keys = KeyRing(folder, now=NOW)
+    other = keys.rotate(NOW, algorithm="ES256")
+    made = keys.rotate(NOW + 1, wait=0)
+    assert (made.alg, made.kid == other.kid) == ("EdDSA", False)
+    assert [key.state(NOW + 1) for key in keys.keys() if key.kid == other.kid] == ["next"]  # noqa: SIM118
+
+
 @pytest.mark.parametrize("wait", [-1.0, float("nan")])
 def test_no_key_signs_before_it_is_published(folder: Path, wait: float):
     keys = KeyRing(folder, now=NOW)
@@ -207,6 +248,37 @@ def test_every_token_verifies_with_what_is_published_as_long_as_it_lives(steps: 
             look(now + LATE * part / 39)
 
 
+ACTS = st.tuples(
+    st.sampled_from(["rotate", "now", "now", "retire", "lost", "lost"]),
+    st.sampled_from(["EdDSA", "EdDSA", "ES256", "RS256", None]),
+    st.floats(0, 700),
+    st.integers(0, 5),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ACTS, min_size=4, max_size=14))
+def test_at_every_time_some_key_signs(acts: list[tuple[str, str | None, float, int]]):
+    """Over any rotating, also at once, and any retiring, also of a lost key; at each step, after it, and far ahead of it."""
+    with tempfile.TemporaryDirectory() as place:
+        now = NOW
+        keys = KeyRing(place, now=now)
+        for what, algorithm, passed, which in acts:
+            for part in range(5):
+                assert keys.signer(now + passed * part / 4, OURS) is not None
+            now += passed
+            known = keys.keys()
+            try:
+                if what in ("retire", "lost"):
+                    keys.retire(known[which % len(known)].kid, now, compromised=what == "lost")
+                else:
+                    keys.rotate(now, algorithm=algorithm, wait=0 if what == "now" else PUBLISH_SECONDS)
+            except UsageError:
+                assert keys.keys() == known
+            for ahead in (0, 1, PUBLISH_SECONDS - 1, PUBLISH_SECONDS, 10 * PUBLISH_SECONDS):
+                assert keys.signer(now + ahead, OURS) is not None
+
+
 # Retiring --------------------------------------------------------------------------------------------------------------------
 
 
@@ -215,8 +287,27 @@ def test_the_only_key_that_signs_is_not_retired(folder: Path):
     with pytest.raises(UsageError, match="rotate --now"):
         keys.retire(keys.name, NOW, compromised=True)
     keys.rotate(NOW)
-    with pytest.raises(UsageError, match="rotate --now"):
+    with pytest.raises(UsageError, match="let the one that waits sign first: `licet keys rotate --now`"):
         keys.retire(keys.name, NOW, compromised=True)
+
+
+@pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "RS256"])
+@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize("compromised", [True, False])
+def test_the_message_about_the_only_key_names_a_way_that_works(folder: Path, algorithm: str, waits: bool, compromised: bool):
+    keys = KeyRing(folder, now=NOW)
+    only = keys.keys()[0] if algorithm == "EdDSA" else keys.rotate(NOW, algorithm=algorithm, wait=0)
+    if waits:
+        keys.rotate(NOW, algorithm=algorithm)
+    with pytest.raises(UsageError, match="rotate --now") as error:
+        keys.retire(only.kid, NOW, compromised=compromised)
+    first, second = re.findall(r"`licet keys ([^`]+)`", str(error.value))
+    named = first.partition(" --alg ")[2] or None
+    assert keys.rotate(NOW, algorithm=named, wait=0).alg == algorithm
+    assert second.split()[0] == "retire"
+    assert (second.split()[-1], "--compromised --reason" in second) == (only.kid, compromised)
+    keys.retire(only.kid, NOW, compromised=compromised)
+    assert signs(keys, NOW)
 
 
 def test_an_unknown_key_is_not_retired(folder: Path):

@@ -51,7 +51,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     rotated.add_argument("--alg", choices=SIGNING, help="the algorithm (default: that of the key that signs call tokens)")
     when = rotated.add_mutually_exclusive_group()
     when.add_argument("--wait", metavar="TIME", type=seconds, default=float(PUBLISH_SECONDS), help="sign from then on (default: 15m)")
-    when.add_argument("--now", action="store_const", dest="wait", const=0.0, help="sign at once")
+    when.add_argument("--now", action="store_const", dest="wait", const=0.0, help="sign at once; a key that waits already takes over")
     retired = verb(
         "retire",
         "let a key sign no more",
@@ -103,22 +103,23 @@ def _rotate(options: argparse.Namespace) -> int:
     folder, now = existing(options, "keys"), time.time()
     ring_of(folder, now)
     ring = KeyRing(folder.keys, now=now)
-    open_before = {key.kid for key in ring.keys() if key.until is None}  # noqa: SIM118 - a ring is no mapping
+    until_before = {key.kid: key.until for key in ring.keys()}  # noqa: SIM118 - a ring is no mapping
 
     def before(made: RingKey) -> None:
         fields = {"key": made.kid, "alg": made.alg, "signs": iso(made.signs), "by": actor(), "by_is": "user of the machine"}
         record(folder, "key.rotate", fields, now)
 
     made = ring.rotate(now, algorithm=options.alg, wait=options.wait, before=before)
-    kept = ring.keys()
-    replaced = [key for key in kept if key.kid in open_before and key.until is not None]
+    promoted = made.kid in until_before
+    replaced = [key for key in ring.keys() if key.kid in until_before and key.until != until_before[key.kid]]  # noqa: SIM118 - see above
     if options.json:
-        output.data({"key": _told(made, now), "replaces": [_told(key, now) for key in replaced]})
+        output.data({"key": _told(made, now), "promoted": promoted, "replaces": [_told(key, now) for key in replaced]})
         return 0
-    output.say(output.paint(made.kid, "bold"), f" ({made.alg}) is published now, and {_begins(made, now)}")
+    published = "waited already; it waits no more" if promoted else "is published now"
+    output.say(output.paint(made.kid, "bold"), f" ({made.alg}) {published}, and {_begins(made, now)}")
     for key in replaced:
         output.say(f"{key.kid} signs until {iso(key.until or now)}, and is published until {iso(key.published_until or now)}")
-    if options.wait < PUBLISH_SECONDS:
+    if options.wait < PUBLISH_SECONDS and now - made.created < PUBLISH_SECONDS:
         usual = lasting(PUBLISH_SECONDS)
         output.error(f"a verifier that keeps the key set for {usual} may not know the new key by then, and refuse what it signs")
     return 0

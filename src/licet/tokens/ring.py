@@ -115,18 +115,23 @@ class KeyRing:
     ) -> RingKey:
         """Make a new key, which takes over from its predecessor after `wait` seconds. That one is published until its tokens are dead.
 
-        `before` is told of the key before the ring has it; what it raises stops the rotation.
+        Where a key waits already, `wait=0` makes no other: that one takes over now. `before` is told of the key before the ring has it;
+        what it raises stops the rotation.
 
         Raises:
-            UsageError: a rotation of this algorithm is under way already.
+            UsageError: a rotation of this algorithm is under way already, and this one is not to end it.
         """
         if not wait >= 0:
             raise UsageError("a key cannot sign before it is published")
         with self._writing():
             self._read()
             name = algorithm or self._main(now)
-            if any(key.alg == name and key.state(now) == "next" for key in self._keys):
-                raise UsageError(f"a new {name} key is published already and does not sign yet; wait for it, or retire it")
+            waiting = next((key for key in self._keys if key.alg == name and key.state(now) == "next"), None)
+            if waiting is not None:
+                if wait > 0:
+                    end = f"wait for it, retire it, or let it sign now: `licet keys rotate --now{self._alg(name, now)}`"
+                    raise UsageError(f"a new {name} key is published already and does not sign yet; {end}")
+                return self._promote(waiting, now, before)
             made = self._make(name, now, now + wait)
             if before is not None:
                 try:
@@ -140,6 +145,19 @@ class KeyRing:
             ]
             self._write((*(key for key in replaced if key.state(now) != "gone"), made), now)
             return made
+
+    def _promote(self, waiting: RingKey, now: float, before: Callable[[RingKey], None] | None) -> RingKey:
+        made = replace(waiting, signs=now)
+        if before is not None:
+            before(made)
+        kept = [
+            replace(key, until=now, published_until=now + DRAIN_SECONDS)
+            if key.alg == waiting.alg and key.until == waiting.signs and key.state(now) == "signing"
+            else key
+            for key in self._keys
+        ]
+        self._write(tuple(made if key.kid == waiting.kid else key for key in kept), now)
+        return made
 
     def retire(self, kid: str, now: float, *, compromised: bool = False, before: Callable[[RingKey], None] | None = None) -> RingKey:
         """Let a key sign no more; `compromised`: and not be published any more either, so that what it signed is refused.
@@ -158,9 +176,10 @@ class KeyRing:
             able = {found.alg, "ES256"} if found.alg == "EdDSA" else {found.alg}
             others = [key for key in self._keys if key is not found and key.alg in able and key.state(now) == "signing"]
             if found.state(now) == "signing" and not others:
-                raise UsageError(f"{kid} is the only {found.alg} key that signs; make another first: `licet keys rotate --now`")
+                raise UsageError(f"{kid} is the only {found.alg} key that signs; {self._way_out(found, now, compromised=compromised)}")
             until = min(now, found.until if found.until is not None else now)
-            gone = now if compromised else max(now + DRAIN_SECONDS, found.published_until or 0.0)
+            # Not a time but never: a clock that is set back must not bring it back.
+            gone = 0.0 if compromised else max(now + DRAIN_SECONDS, found.published_until or 0.0)
             ended = replace(found, until=until, published_until=gone)
             if before is not None:
                 before(ended)
@@ -173,6 +192,17 @@ class KeyRing:
             return ended
 
     # Files -------------------------------------------------------------------------------------------------------------
+
+    def _way_out(self, only: RingKey, now: float, *, compromised: bool) -> str:
+        """How the only key that signs is retired all the same."""
+        waits = any(key.alg == only.alg and key.state(now) == "next" for key in self._keys)
+        first = "let the one that waits sign first" if waits else "make another first"
+        rest = " --compromised --reason TEXT" if compromised else ""
+        kid = f"-- {only.kid}" if only.kid.startswith("-") else only.kid
+        return f"{first}: `licet keys rotate --now{self._alg(only.alg, now)}`, then `licet keys retire{rest} {kid}`"
+
+    def _alg(self, name: str, now: float) -> str:
+        return "" if name == self._main(now) else f" --alg {name}"
 
     def _main(self, now: float) -> str:
         """The algorithm of the call tokens' key."""
