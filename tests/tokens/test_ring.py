@@ -161,6 +161,15 @@ def test_a_key_that_waits_takes_over_by_a_rotation_at_once(folder: Path):
     assert kids(keys, now) == {waiting.kid}
 
 
+def test_a_key_does_not_sign_before_it_was_made(folder: Path):
+    """Of two processes that rotate at once, one read the clock before the other made its key."""
+    keys = KeyRing(folder, now=NOW)
+    made = keys.rotate(NOW + 0.01, wait=0)
+    with pytest.raises(UsageError, match="published already"):
+        keys.rotate(NOW, wait=0)
+    assert keys.keys()[-1] == made
+
+
 def test_a_key_that_waits_goes_on_waiting_if_it_is_not_recorded(folder: Path):
     keys = KeyRing(folder, now=NOW)
     keys.rotate(NOW)

@@ -128,7 +128,7 @@ class KeyRing:
             name = algorithm or self._main(now)
             waiting = next((key for key in self._keys if key.alg == name and key.state(now) == "next"), None)
             if waiting is not None:
-                if wait > 0:
+                if wait > 0 or waiting.created > now:  # the latter: another process has made it since we read the clock
                     end = f"wait for it, retire it, or let it sign now: `licet keys rotate --now{self._alg(name, now)}`"
                     raise UsageError(f"a new {name} key is published already and does not sign yet; {end}")
                 return self._promote(waiting, now, before)
