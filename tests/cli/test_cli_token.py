@@ -515,6 +515,30 @@ def test_what_the_ledger_cannot_take_is_not_revoked(place: Place, capsys: Out) -
     (place.state / "away").rename(place.state / "ledger.jsonl")
 
 
+def test_tasks_that_only_ended_are_counted_and_not_listed(place: Place, capsys: Out) -> None:
+    """Each task ends; what somebody revoked must be seen among them."""
+    for _ in range(2):
+        with place.guard.task("lookup", intent="Look", agent="helper", principal="user:x") as ended:
+            pass
+    assert main(["token", "revoked"]) == 0
+    assert capsys.readouterr().out == "nothing is revoked\n2 ended tasks not shown: `--all` shows them\n"
+    main(["token", "revoke", "--agent", "bot", "--reason", "INC-1"])
+    main(["token", "revoke", "--task", place.task, "--reason", "wrong customer"])
+    _, told = said(capsys, "revoked")
+    assert ([(entry["kind"], entry["reason"]) for entry in told["revoked"]], told["hidden"]) == (
+        [("agent", "INC-1"), ("task", "wrong customer")],
+        2,
+    )
+    _, told = said(capsys, "revoked", "--kind", "agent")
+    assert ([entry["kind"] for entry in told["revoked"]], told["hidden"]) == (["agent"], 0)
+    _, told = said(capsys, "revoked", "--kind", "task", "--all")
+    assert ([entry["kind"] for entry in told["revoked"]], told["hidden"]) == (["task"] * 3, 0)
+    assert main(["token", "revoked", "--all"]) == 0
+    out = capsys.readouterr().out
+    assert f"task  {ended.id}" in out
+    assert "not shown" not in out
+
+
 def test_an_empty_deny_list_says_so(place: Place, capsys: Out) -> None:
     assert main(["token", "revoked"]) == 0
     assert capsys.readouterr().out == "nothing is revoked\n"

@@ -18,6 +18,7 @@ from licet.escape import counted, visible
 from licet.guard.state import StateFolder
 from licet.records import Mark, MarkKind, Revocation
 from licet.store import Store
+from licet.store.revoked import ENDED
 from licet.tokens import MAX_SECONDS, key_of_environment
 from licet.tokens.verifier import MAX_SKEW
 
@@ -29,7 +30,14 @@ example: licet token revoke --agent support-bot --reason "prompt injection seen;
          licet token revoke --task 3f2a --reason "wrong customer"
          licet token revoke --key=3Wq7 --reason "laptop lost; INC-4312"
 """
-LIST_EXAMPLE = "example: licet token revoked\n         licet token revoked --json | jq '.revoked[] | select(.kind == \"agent\")'"
+LIST_EXAMPLE = """\
+Every task that ends stands on the list for a week, with those below it: they are counted, and shown with --all. What somebody revoked is
+always shown.
+
+example: licet token revoked
+         licet token revoked --kind agent
+         licet token revoked --all --json | jq '.revoked[] | select(.by | startswith("command line"))'
+"""
 _DAY = 86_400.0
 _KINDS: tuple[MarkKind, ...] = ("task", "agent", "key", "jti")
 
@@ -50,6 +58,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def add_list(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `revoked`."""
+    parser.add_argument("--all", action="store_true", help="the tasks that ended by themselves, too")
+    parser.add_argument("--kind", choices=_KINDS, help="only entries of one kind")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     add_state(parser)
 
@@ -77,9 +87,11 @@ def run_list(options: argparse.Namespace) -> int:
     """Print the deny list, oldest first."""
     now = time.time()
     with store_of(existing(options, "store")) as store:
-        found = store.revocations(now)
+        known = [entry for entry in store.revocations(now) if options.kind in (None, entry.mark[0])]
+    found = [entry for entry in known if options.all or (entry.mark[0], entry.reason) != ("task", ENDED)]
+    hidden = len(known) - len(found)
     if options.json:
-        output.data({"revoked": [_told(entry) for entry in found]})
+        output.data({"revoked": [_told(entry) for entry in found], "hidden": hidden})
         return 0
     for entry in found:
         kind, value = entry.mark
@@ -87,6 +99,8 @@ def run_list(options: argparse.Namespace) -> int:
         output.say(f"    {visible(entry.reason, 500)}  (by {visible(entry.by, 100)})")
     if not found:
         output.say("nothing is revoked")
+    if hidden:
+        output.say(output.paint(f"{counted(hidden, 'ended task')} not shown: `--all` shows {'it' if hidden == 1 else 'them'}", "dim"))
     return 0
 
 

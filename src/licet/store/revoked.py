@@ -10,8 +10,10 @@ from licet.records import Mark, Revocation
 
 # What a task issued is over minutes later; the entry stays, so that a late use of it is told as one.
 KEPT = 7 * 86_400.0
-REVOKE_FAMILY = """WITH RECURSIVE line(id) AS (SELECT ?1 UNION SELECT tasks.id FROM tasks JOIN line ON tasks.parent=line.id)
-                    INSERT INTO revoked SELECT 'task', id, ?2, ?3, 'the task ended', ?4 FROM line WHERE true
+ENDED = "the task ended"
+"""The reason of the entries that the end of a task makes, for it and those below it."""
+REVOKE_FAMILY = f"""WITH RECURSIVE line(id) AS (SELECT ?1 UNION SELECT tasks.id FROM tasks JOIN line ON tasks.parent=line.id)
+                    INSERT INTO revoked SELECT 'task', id, ?2, ?3, '{ENDED}', ?4 FROM line WHERE true
                     ON CONFLICT (kind, value) DO UPDATE SET until=max(until, excluded.until),
                     time=iif(until>excluded.time, time, excluded.time), reason=iif(until>excluded.time, reason, excluded.reason),
                     by=iif(until>excluded.time, by, excluded.by)"""
