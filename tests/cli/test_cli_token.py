@@ -226,8 +226,9 @@ def test_what_is_no_token_is_refused_with_the_step_and_the_reason(
 
 def test_no_token_at_all_exits_2(monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:
     on_input(monkeypatch, "\n")
-    assert main(["token", "show"]) == 2
-    assert "there is no token" in capsys.readouterr().err
+    for words in (["show"], ["show", ""], ["verify", "", "--tool", "pay", "--arguments", "{}"]):
+        assert main(["token", *words]) == 2
+        assert "the token is empty (an unset variable?): hand it in" in capsys.readouterr().err
 
 
 # Verify ----------------------------------------------------------------------------------------------------------------
@@ -388,9 +389,15 @@ def refused(place: Place) -> str:
     return error.value.check
 
 
+def claims_in(token: str) -> dict[str, Any]:
+    body = token.split(".")[1]
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return found
+
+
 def jti(place: Place) -> str:
-    body = place.inner.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))["jti"]
+    found: str = claims_in(place.inner)["jti"]
+    return found
 
 
 @pytest.mark.parametrize("kind", ["task", "agent", "key", "jti"])
@@ -469,6 +476,23 @@ def test_an_entry_holds_as_long_as_it_says(place: Place, capsys: Out) -> None:
         with closing(SqliteStore(place.state / "licet.db")) as store:
             assert store.revoked([mark], now + least - 1) is not None
             assert store.revoked([mark], now + least + 60) is None
+
+
+def test_a_call_that_is_still_running_can_have_its_token_revoked(place: Place, capsys: Out) -> None:
+    """From inside the tool, before anybody has seen the token's use."""
+    told: list[tuple[int, dict[str, Any]]] = []
+
+    def read_slowly(to: str, body: str) -> None:
+        call = licet.current_call()
+        told.append(said(capsys, "revoke", "--jti", claims_in(call.token)["jti"], "--reason", "stop it"))
+        with closing(SqliteStore(place.state / "licet.db")) as store, pytest.raises(TokenRefused) as error:
+            place.verifier(store).verify(call.token, tool="send_email", arguments={"to": to, "body": body})
+        assert error.value.check == "token.revoked"
+
+    with place.guard.task("answer", intent="Mail ada@acme.example", agent="bot", principal="user:grace"):
+        place.guard.wrap(read_slowly, name="send_email")(to="ada@acme.example", body="x")
+    [(code, revoked)] = told
+    assert (code, revoked["kind"], revoked["new"], revoked["tokens_affected"]) == (0, "jti", True, 1)
 
 
 @pytest.mark.parametrize(

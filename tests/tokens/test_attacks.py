@@ -204,6 +204,14 @@ def test_a_detached_or_empty_payload_is_refused(desk: Desk):
     desk.refuses(compact(desk.header(), "", desk.key.sign), "token.malformed")
 
 
+def test_no_token_at_all_says_what_it_most_often_is(desk: Desk):
+    """Inward; a stranger is told what he is always told."""
+    for empty in ("", " ", "\n"):
+        with pytest.raises(TokenRefused) as error:
+            desk.verify(empty)
+        assert (str(error.value), error.value.why) == ("the token was refused", "the token is empty (an unset variable?)")
+
+
 def test_json_serialisations_are_refused(desk: Desk):
     """Flattened and general (RFC 7515 section 7.2), as text and as objects, and whatever else is no text of three parts."""
     head, body, tail = desk.token().split(".")

@@ -36,7 +36,7 @@ def token_of(options: argparse.Namespace) -> str:
         # One byte more than any token has is enough to see that it is too long.
         given = sys.stdin.buffer.read(MAX_TOKEN + 3).decode("ascii", "replace")
     if not given.strip():
-        raise UsageError("there is no token: hand it in on standard input, or as an argument")
+        raise UsageError("the token is empty (an unset variable?): hand it in on standard input, or as an argument")
     return given.strip("\r\n")
 
 

@@ -65,7 +65,8 @@ def parse(token: str, *, limit: int = MAX_TOKEN, also: frozenset[str] = frozense
     parts = token.split(".")
     # A JWS may be over nothing (RFC 7515); as a JWT it is refused by `claims_of`. One without signature is no token of any kind.
     if len(parts) != 3 or not parts[0] or not parts[2]:
-        raise TokenRefused("token.malformed", "the token is not three parts of base64url")
+        what = "not three parts of base64url" if token.strip() else "empty (an unset variable?)"
+        raise TokenRefused("token.malformed", f"the token is {what}")
     head, body, tail = parts
     header = _header(head)  # step 2: RFC 7515 section 4
     if odd := sorted(set(header) - _HEADERS - also):
