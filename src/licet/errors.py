@@ -137,15 +137,17 @@ class KeySetError(StateError):
 class TokenRefused(LicetError):
     """A token was refused. `str()` is one sentence for whoever presented it, and always the same.
 
-    `check` (`token.*`) and `why` are for our own records; handed to a stranger, they would help to build a better forgery.
+    `check` (`token.*`) and `why` are for our own records; handed to a stranger, they would help to build a better forgery. `whose` says
+    whose token it is, where that is certain (the issuer signed it): its id, task, agent and tool.
     """
 
     OUTWARD = "the token was refused"
 
-    def __init__(self, check: str, why: str) -> None:
+    def __init__(self, check: str, why: str, whose: str = "") -> None:
         super().__init__(self.OUTWARD)
         self.check = check
         self.why = why
+        self.whose = whose
 
-    def __reduce__(self) -> tuple[type[TokenRefused], tuple[str, str]]:
-        return type(self), (self.check, self.why)
+    def __reduce__(self) -> tuple[type[TokenRefused], tuple[str, str, str]]:
+        return type(self), (self.check, self.why, self.whose)

@@ -555,9 +555,9 @@ def test_an_rs256_key_is_for_federation_and_never_signs_a_call_token(folder: Pat
     keys = KeyRing(folder, now=NOW)
     issuer = Issuer(keys, "https://licet.acme.example", "w")
     with pytest.raises(KeyFileError, match="RS256"):
-        issuer.federated("agent:bot", "sts.example", now=NOW, extra={})
+        issuer.federated("agent:bot", "sts.example", now=NOW, expires=NOW + 600, extra={})
     keys.rotate(NOW, algorithm="RS256", wait=0)
-    federated = issuer.federated("agent:bot", "sts.example", now=NOW, extra={}).jwt
+    federated = issuer.federated("agent:bot", "sts.example", now=NOW, expires=NOW + 600, extra={}).jwt
     assert jwt.get_unverified_header(federated)["alg"] == "RS256"
     assert signature_holds(federated, keys.published(NOW))
     assert jwt.get_unverified_header(minted(issuer, NOW))["alg"] == "EdDSA"

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from licet.canonical import Plain
-from licet.errors import Denied, TokenRefused, UsageError
+from licet.errors import Denied, LicetError, TokenRefused, UsageError
 from licet.guard.asking import Asking
 from licet.guard.gate import Gate
 from licet.guard.minter import tool_scope
@@ -129,12 +129,13 @@ class Authority:
         if audience not in self._federation:
             raise UsageError("this audience is not among `authority.federation` of the manifest")
         extra = {"licet": {"task": task.id, "kind": task.record.kind, "sub": task.record.principal, "sub_is": task.record.principal_is}}
-        issued = self._issuer.federated(f"agent:{claims.agent}", audience, now=self._p.clock.now(), extra=extra)
+        now, ends = self._p.clock.now(), self._p.tasks.expires(task)
+        issued = self._issuer.federated(f"agent:{claims.agent}", audience, now=now, expires=ends, extra=extra)
         fields: dict[str, Plain] = {
             "task": task.id, "txn": task.record.root, "agent": claims.agent, "aud": audience, "jti": issued.jti, "exp": issued.exp,
         }  # fmt: skip
         self._p.recorder.before("federation", fields)
-        return Granted(issued.jwt, ID_TOKEN, MAX_SECONDS, task.id, "openid")
+        return Granted(issued.jwt, ID_TOKEN, max(0, issued.exp - int(now)), task.id, "openid")
 
     def task(self, token: str, proof: Proof | None) -> GuardedTask:
         """The open task that a token names, with the proof that it is shown by its holder."""
@@ -182,13 +183,19 @@ class Authority:
 
     def _begin(self, task: GuardedTask, holder: str) -> Granted:
         self._p.tasks.begin(task)
-        self._p.origins.lose_sight(task)
-        return self._issue(task, holder)
+        try:
+            self._p.origins.lose_sight(task)
+            return self._issue(task, holder)
+        except LicetError:
+            self._p.tasks.end(task, "no token could be issued")  # nobody could ever hold it
+            raise
 
     def _issue(self, task: GuardedTask, holder: str) -> Granted:
         over = task.over()
         if over:
             raise UsageError(over)
+        if self._p.store.revoked([("agent", agent) for agent in task.agents], self._p.clock.now()) is not None:
+            raise TokenRefused("token.revoked", "an agent of the task is revoked")
         now, ends = self._p.clock.now(), self._p.tasks.expires(task)
         fields = {
             "parent": task.parent.id if task.parent else None, "kind": task.record.kind, "layers": list(task.layers),

@@ -193,7 +193,7 @@ class Judge:
         facts = Facts(
             self._p.manifest, task.record, expired, task.scope, measures, uncountable, tx.last_tool(task.id), chains,
             seen.traces, seen.entered, seen.exposures, seen.carried, seen.full, seen.probed,
-            request.definition or self.signatures.get(request.tool, (None, ""))[1],
+            request.definition or self.signatures.get(request.tool, (None, ""))[1], _revoked(tx, task, request.time),
         )  # fmt: skip
         return facts, wanted
 
@@ -264,6 +264,11 @@ def _lineage(task: GuardedTask | None) -> Iterator[GuardedTask]:
     while task is not None:
         yield task
         task = task.parent
+
+
+def _revoked(tx: Transaction, task: GuardedTask, now: float) -> str:
+    found = tx.revoked([("agent", agent) for agent in task.agents], now)
+    return found.mark[1] if found is not None else ""
 
 
 def _ended_elsewhere(tx: Transaction, task: GuardedTask | None) -> str:

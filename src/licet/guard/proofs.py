@@ -20,6 +20,8 @@ from licet.records import Decision, Standing, TaskRecord
 from licet.tokens.claims import SKEW_SECONDS
 from licet.tokens.identity import Identities, Proved
 
+MAX_TOLD = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -41,6 +43,7 @@ class Proofs:
 
     def __init__(self, manifest: Manifest, recorder: Recorder, clock: Clock) -> None:
         self._manifest, self._recorder, self._clock = manifest, recorder, clock
+        self._told: dict[tuple[str, str, str, str], int] = {}
         self._identities = Identities(manifest.issuers, manifest.agents, folder=manifest.folder, clock=clock)
 
     def names(self, kind: str, *, agent: str, principal: str | None, subject_token: str | None, agent_token: str | None) -> Names:
@@ -112,7 +115,12 @@ class Proofs:
         fields: dict[str, Plain] = {"kind_of_task": kind, "agent": agent, "argument": argument, "check": check, "why": why}
         self._recorder.after("identity.refused", fields)
         inward = reason("identity.unproved", f"`{argument}` of a `{kind}` task was refused: {why} ({check})", (argument,))
-        self._recorder.finding(inward, "medium", owner=(declared.owner or "") if declared else "")
+        key, minute = (kind, agent, argument, check), int(self._clock.now() // 60)
+        if self._told.get(key) != minute:  # one a minute of a kind: whoever tries without end must not fill the store
+            if len(self._told) > MAX_TOLD:
+                self._told.clear()
+            self._told[key] = minute
+            self._recorder.finding(inward, "medium", owner=(declared.owner or "") if declared else "")
         said = reason("identity.unproved", f"`{argument}` does not prove {_WHAT[argument]}", (argument,))
         decision = Decision("deny", (said,), "deny")
         raise Denied(explain(decision, f"task {kind}", ()).text, decision)

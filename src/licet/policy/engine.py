@@ -17,6 +17,7 @@ FactsT = TypeVar("FactsT")
 CHECKS_OF_A_CALL: tuple[Callable[[Request, Facts], Iterable[Reason]], ...] = (
     identity.no_task,
     identity.unknown_agent,
+    identity.revoked,
     identity.unowned,
     identity.unproved,
     scope.unknown_tool,

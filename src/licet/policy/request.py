@@ -68,6 +68,7 @@ class Facts:
     full: bool = False  # not all that the task was shown is known: no field counts as trusted
     probed: bool = False  # so many calls of this task were denied for origin or flow that a person must look
     definition: str = ""  # the digest of the tool's definition as it is now; empty where nobody knows it
+    revoked: str = ""  # the agent, of those that act, that stands on the deny list
 
     @property
     def kind(self) -> TaskKind | None:

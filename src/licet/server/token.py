@@ -32,6 +32,8 @@ JWT = "urn:ietf:params:oauth:token-type:jwt"
 STRANGERS = (ID_TOKEN, ACCESS_TOKEN, JWT)
 """What a subject token of another issuer, and an agent's own credential, may be called; what they are, their issuer's entry says."""
 TASK_DETAIL = "urn:licet:task"
+MAX_PATTERNS = 8
+"""In the grants of one request: a short text can be an automaton of megabytes."""
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -168,6 +170,8 @@ def _task(detail: Mapping[str, Any], *names: str) -> dict[str, Any]:
         raise bad_detail("its `tools` are names, or an object of grants")
     if "tools" in found and not found["tools"]:
         raise bad_detail("its `tools` name none, and a task without tools may do nothing")
+    if _patterns(found.get("tools")) > MAX_PATTERNS:
+        raise bad_detail(f"its `tools` hold more than {MAX_PATTERNS} patterns, each of which has to be compiled")
     if not all(type(budget) is dict for budget in found.get("budgets", ())):
         raise bad_detail("its `budgets` are objects")
     if "ttl" in found:
@@ -176,6 +180,13 @@ def _task(detail: Mapping[str, Any], *names: str) -> dict[str, Any]:
         except ValueError as error:
             raise bad_detail(f"its `ttl`: {error}") from error
     return found
+
+
+def _patterns(value: object) -> int:
+    """How many patterns stand in grants, however deep."""
+    if isinstance(value, dict):
+        return sum((name == "pattern") + _patterns(item) for name, item in value.items())
+    return sum(map(_patterns, value)) if isinstance(value, list) else 0
 
 
 def _complete(task: Mapping[str, Any]) -> None:

@@ -49,6 +49,9 @@ class Transaction(Protocol):
     def glass_broken(self, kind: str, now: float) -> bool:
         """Whether somebody has broken the glass for this task kind, and the time is not over."""
 
+    def revoked(self, marks: Sequence[Mark], now: float) -> Revocation | None:
+        """The first of the marks that is on the deny list at `now`."""
+
     def asked(self, task_id: str) -> tuple[int, frozenset[str]]:
         """How often a person was asked in this task, and for which tools the answer was no."""
 

@@ -444,6 +444,9 @@ class _SqliteTransaction:
         query = "SELECT 1 FROM broken_glass WHERE kind=? AND until>? AND time<=? LIMIT 1"
         return self._db.execute(query, (kind, now, now)).fetchone() is not None
 
+    def revoked(self, marks: Sequence[Mark], now: float) -> Revocation | None:
+        return revoked_in(self._db, marks, now)
+
     def asked(self, task_id: str) -> tuple[int, frozenset[str]]:
         rows = self._db.execute("SELECT tool, refused FROM questions WHERE task_id=?", (task_id,)).fetchall()
         return sum(1 for _, refused in rows if not refused), frozenset(tool for tool, refused in rows if refused)

@@ -86,6 +86,11 @@ def marks_of(found: Marked) -> tuple[Mark, ...]:
     return (*tasks, *agents, ("key", found.kid), ("jti", found.jti))
 
 
+def whose(found: CallClaims) -> str:
+    """Whose token it is, in a few words for logs and findings; never the token."""
+    return f"token {found.jti} of task {found.task[:8]} (agent {found.agent}, tool {found.tool})"
+
+
 def spent_as(issuer: str, jti: str) -> str:
     """The name under which a store remembers that a token was used."""
     return f"{issuer}\0{jti}"

@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +26,7 @@ _JWK = frozenset({"jwk"})
 class Proof:
     """A proof as it came with a request, and the request: its method, and its URL as the server itself knows it."""
 
-    jwt: str
+    jwt: str = field(repr=False)
     method: str
     url: str
 

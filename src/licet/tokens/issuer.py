@@ -144,7 +144,7 @@ class Issuer:
         claims |= {"aud": self.name, "scope": scope, "tctx": {"task_id": task.id, **fields}, "cnf": {"jkt": holder}}
         return self.sign(TASK_TYPE, claims, now)
 
-    def federated(self, subject: str, audience: str, *, now: float, extra: Mapping[str, Any]) -> CallToken:
+    def federated(self, subject: str, audience: str, *, now: float, expires: float, extra: Mapping[str, Any]) -> CallToken:
         """An OIDC ID token by which a cloud or a vault knows an agent (OpenID Connect Core 1.0 section 2): RS256 or ES256.
 
         Raises:
@@ -152,7 +152,7 @@ class Issuer:
         """
         issued = int(now)
         claims = dict(extra) | {
-            "iss": self.name, "sub": subject, "aud": audience, "iat": issued, "nbf": issued, "exp": issued + MAX_SECONDS,
+            "iss": self.name, "sub": subject, "aud": audience, "iat": issued, "nbf": issued, "exp": _until(issued, MAX_SECONDS, expires),
             "jti": secrets.token_hex(16),
         }  # fmt: skip
         return self.sign("JWT", claims, now, _FEDERATED)
@@ -161,7 +161,7 @@ class Issuer:
         issued = int(now)
         claims: dict[str, Any] = {
             "iss": self.name, "sub": task.principal, "iat": issued, "nbf": issued,
-            "exp": max(issued + 1, min(issued + seconds, int(expires))), "jti": secrets.token_hex(16), "client_id": task.agent,
+            "exp": _until(issued, seconds, expires), "jti": secrets.token_hex(16), "client_id": task.agent,
             "txn": task.root or task.id, "req_wl": self._workload,
         }  # fmt: skip
         if task.principal != task.agent or len(actors) > 1:
@@ -184,7 +184,11 @@ class Issuer:
         except ValueError as error:
             raise UsageError("a claim is nothing that JSON can say") from error
         signed = f"{self._header(signer, typ)}.{base64url(payload)}"
-        return CallToken(f"{signed}.{base64url(signer.sign(signed.encode('ascii')))}", claims["jti"], claims["exp"], kid)
+        try:
+            signature = signer.sign(signed.encode("ascii"))
+        except Exception as error:
+            raise KeyFileError(f"the key {kid} could not sign: {type(error).__name__}") from error
+        return CallToken(f"{signed}.{base64url(signature)}", claims["jti"], claims["exp"], kid)
 
     def _header(self, signer: Signer, typ: str) -> str:
         known = self._headers.get((signer.kid, typ))
@@ -192,6 +196,11 @@ class Issuer:
             fields = {"alg": signer.jwk["alg"], "kid": signer.kid, "typ": typ}
             known = self._headers[(signer.kid, typ)] = base64url(to_json(fields))
         return known
+
+
+def _until(issued: int, seconds: int, expires: float) -> int:
+    """When a token is over: its own life, and not beyond that of its task; at least a second."""
+    return max(issued + 1, min(issued + seconds, int(expires)))
 
 
 def _only_allowed(decision: Decision) -> None:

@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -45,9 +45,9 @@ class Jws:
     """The parts of a compact JWS. `signed` is what the signature is over: the received bytes, never a re-encoding of them."""
 
     header: Mapping[str, Any]
-    payload: bytes
-    signed: bytes
-    signature: bytes
+    payload: bytes = field(repr=False)
+    signed: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
 
 
 def parse(token: str, *, limit: int = MAX_TOKEN, also: frozenset[str] = frozenset()) -> Jws:

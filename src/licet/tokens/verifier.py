@@ -24,12 +24,15 @@ from licet.tokens.claims import (
     check_times,
     marks_of,
     spent_as,
+    whose,
 )
 from licet.tokens.dpop import Proof, check_proof
 from licet.tokens.jws import Keys, check_signature, check_type, claims_of, parse
 from licet.tokens.state import TokenState
 
 MAX_SKEW = 60
+MAX_STEP = 600
+"""By how many seconds a clock may be set back without a used token counting as unused."""
 
 
 class Verifier:
@@ -79,6 +82,19 @@ class Verifier:
         """The one kind of token that is taken here: it decides in which header a token comes."""
         return self._typ
 
+    def peek(self, token: str) -> CallClaims:
+        """Whose token this is: steps 1 to 8, for which nothing else of a request has to be read. Nothing is used up, and nothing permitted.
+
+        `verify` goes through all steps, these again among them.
+
+        Raises:
+            TokenRefused: it is no token of the issuer's for us, in its time. `str()` is always the same.
+        """
+        try:
+            return self._known(token, self._clock.now())
+        except StateError as error:
+            raise _undecided(error) from error
+
     def verify(
         self,
         token: str,
@@ -104,20 +120,30 @@ class Verifier:
         """
         now = self._clock.now()
         try:
-            claims, kid = self._read(token)
+            found = self._known(token, now)
             try:
-                check_times(claims, now, longest=self._max_age, skew=self._skew)
-                found = call_claims(claims, kid)
                 self._match(found, tool, arguments, task, actor, definition)
                 self._prove(found, token, proof, now)
             except TokenRefused as refusal:
-                self._tell(refusal, claims, kid, now)
+                self._tell(refusal, found, now)
                 raise
             self._spend(found, now)
         except StateError as error:
-            # Could not decide is deny.
-            raise TokenRefused("token.undecided", f"used and revoked tokens cannot be looked up: {error}") from error
+            raise _undecided(error) from error
         return found
+
+    def _known(self, token: str, now: float) -> CallClaims:
+        claims, kid = self._read(token)
+        try:
+            check_times(claims, now, longest=self._max_age, skew=self._skew)  # step 7
+        except TokenRefused as refusal:
+            try:
+                found = call_claims(claims, kid)
+            except TokenRefused:
+                raise refusal from None
+            self._tell(refusal, found, now)
+            raise
+        return call_claims(claims, kid)
 
     def _read(self, token: str) -> tuple[dict[str, Any], str]:
         """The claims of a token that is the issuer's, for us, and the id of its key."""
@@ -164,20 +190,17 @@ class Verifier:
 
     def _spend(self, found: CallClaims, now: float) -> None:
         # Steps 11 and 12, in one atomic step of the store. A token is used once, so that its proof need not be remembered beside it.
-        outcome = self._state.spend(spent_as(self._issuer, found.jti), found.expires + MAX_SKEW, marks_of(found), now)
+        outcome = self._state.spend(spent_as(self._issuer, found.jti), found.expires + MAX_SKEW + MAX_STEP, marks_of(found), now)
         if outcome is True:
             return
         if not isinstance(outcome, Revocation):  # whatever else a store may answer is no permission
             self._note("token.replay", f"{_who(found)} was presented again", found, now)
-            raise TokenRefused("token.replay", "the token was used before")
+            raise TokenRefused("token.replay", "the token was used before", whose(found))
         raise self._late(found, outcome, now)
 
-    def _tell(self, refusal: TokenRefused, claims: Mapping[str, Any], kid: str, now: float) -> None:
+    def _tell(self, refusal: TokenRefused, found: CallClaims, now: float) -> None:
         """Somebody has a token of ours and cannot use it: a finding, unless it is only late; after the end of its task in any case."""
-        try:
-            found = call_claims(claims, kid)
-        except TokenRefused:
-            return
+        refusal.whose = whose(found)
         revocation = self._state.revoked(marks_of(found), now)
         if revocation is not None:
             self._late(found, revocation, now)
@@ -189,10 +212,10 @@ class Verifier:
         after = lasting(max(0.0, now - revocation.time))
         if kind == "task":
             self._note("token.ended", f"{_who(found)} was presented {after} after the end of its task", found, now)
-            return TokenRefused("token.ended", f"the task had ended {after} before")
+            return TokenRefused("token.ended", f"the task had ended {after} before", whose(found))
         what = f"{_who(found)} was presented {after} after its {kind} was revoked"
         self._note("token.revoked", f"{what}{f' ({revocation.reason})' if revocation.reason else ''}", found, now)
-        return TokenRefused("token.revoked", f"the {kind} {value} is revoked")
+        return TokenRefused("token.revoked", f"the {kind} {value} is revoked", whose(found))
 
     def _note(self, check: str, sentence: str, found: CallClaims, now: float) -> None:
         # One a minute for a token: whoever presents it without end must not fill the store.
@@ -202,7 +225,12 @@ class Verifier:
 
 def _who(found: CallClaims) -> str:
     """A token, in the sentence of a finding."""
-    return f"the token {found.jti} of task {found.task[:8]} (agent {found.agent}, tool {found.tool})"
+    return f"the {whose(found)}"
+
+
+def _undecided(error: StateError) -> TokenRefused:
+    # Could not decide is deny.
+    return TokenRefused("token.undecided", f"used and revoked tokens cannot be looked up: {error}")
 
 
 def verify(

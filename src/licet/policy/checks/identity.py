@@ -25,6 +25,12 @@ def unknown_agent(request: Request, facts: Facts) -> Iterator[Reason]:
         yield reason("identity.unknown-agent", f"agent `{facts.task.agent}` may not be used for `{facts.task.kind}` tasks", ("agent",))
 
 
+def revoked(request: Request, facts: Facts) -> Iterator[Reason]:
+    """Whoever stands on the deny list does nothing more, whether the tool's side would ask for a token or not."""
+    if facts.revoked:
+        yield reason("token.revoked", f"agent `{facts.revoked}` is revoked", ("agent", facts.revoked))
+
+
 def unowned(request: Request, facts: Facts) -> Iterator[Reason]:
     """Somebody must answer for the agent."""
     if facts.task is not None and facts.agent is not None and facts.agent.owner is None:
