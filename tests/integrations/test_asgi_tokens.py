@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 import threading
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 from licet import CallClaims, TokenRefused, UsageError
 from licet.canonical import digest
-from licet.integrations._tool_side import arguments_of
+from licet.integrations._incoming import arguments_of
 from licet.integrations.asgi import CallTokens, Incoming, verified_call
 from licet.store import SqliteStore
 from tool_side import AUDIENCE, ORDER, Tool, World, current, listen, raw, serving, url_of
@@ -259,9 +260,132 @@ def test_a_query_that_nobody_judged_is_refused(side: Side) -> None:
 
 
 def test_a_body_that_nobody_judged_is_refused(world: World) -> None:
-    with Side(world, call=lambda request: ("pay_back", dict(ORDER))) as side:
+    with Side(world, call=lambda request: (request.path.strip("/"), dict(ORDER))) as side:
         assert refused(side.post(world.headers(side.url)))
         assert side.post(world.headers(side.url), body=b"").status_code == 200
+
+
+def orders(request: Incoming) -> tuple[str, dict[str, Any]]:
+    """As the docstring of the middleware has it."""
+    if (request.method, request.path) == ("GET", "/orders"):
+        return "find_order", {"number": request.query.integer("number")}
+    raise LookupError("no tool")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "number=3&customer=all", "number=3&number=3", "Number=9&number=3", "number=3&x", "number=0_3", "number=%20+3", "number=3%0A",
+        "number=%D9%A3", "number=03", "number=+3", "number=%2B3", "number=-0", "number=3.0", "number=", "number=3;x=1", "x=3", "",
+        "number=" + "3" * 17,
+    ],
+)  # fmt: skip
+def test_of_a_query_every_parameter_is_read_and_a_number_has_one_form(world: World, query: str) -> None:
+    with Side(world, call=orders) as side:
+        url = f"{side.base}/orders"
+        headers = world.headers(url, "find_order", {"number": 3}, "GET")
+        given = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        answer = raw(side.base, f"GET /orders?{query} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{given}\r\n".encode())
+        assert answer.startswith(b"HTTP/1.1 401 ")
+        assert side.tool.ran == []
+        assert httpx.get(f"{url}?number=3", headers=headers).status_code == 200  # and the token is still unused
+
+
+def test_a_bare_semicolon_is_refused_also_where_a_text_is_asked_for(world: World) -> None:
+    """To some readers it parts two parameters."""
+    with Side(world, call=lambda request: (request.path.strip("/"), dict(request.query))) as side:
+        url, arguments = f"{side.base}/find_order", {"part": "a;x=1"}
+        headers = world.headers(url, "find_order", arguments, "GET")
+        assert raw(
+            side.base,
+            b"GET /find_order?part=a;x=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+            + "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+            + b"\r\n",
+        ).startswith(b"HTTP/1.1 401 ")
+        assert httpx.get(url, params=arguments, headers=headers).status_code == 200
+
+
+async def test_a_parameter_that_a_router_took_out_of_the_path_is_read_or_refused(world: World) -> None:
+    reads: dict[str, Any] = {
+        "path": lambda request: ("pay_back", request.json() if request.path else {}),
+        "one": lambda request: ("pay_back", request.json() if request.path_params["shop"] else {}),
+        "names": lambda request: ("pay_back", request.json() if list(request.path_params) else {}),
+        "both": lambda request: ("pay_back", request.json() if dict(request.path_params.items()) else {}),
+    }
+    found = {}
+    for name, call in reads.items():
+        guarded = CallTokens(Tool(), world.verifier(), call=call, base_url="https://x.example")
+        headers = world.headers("https://x.example/acme/eve")
+        start, _ = await asked(guarded, "/acme/eve", headers, path_params={"shop": "acme", "customer": "eve"})
+        found[name] = start["status"]
+    assert found == {"path": 401, "one": 401, "names": 401, "both": 200}
+
+
+async def test_a_function_that_does_not_look_at_the_path_takes_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """It would take a token for one path's tool as good for all paths."""
+    tool = Tool()
+    guarded = CallTokens(tool, world.verifier(), call=lambda request: ("pay_back", request.json()), base_url="https://x.example")
+    start, _ = await asked(guarded, "/delete", world.headers("https://x.example/delete"))
+    assert (start["status"], tool.ran) == (503, [])
+    assert "call= did not look at the request's path" in why(caplog)
+
+
+def test_a_header_is_an_argument_where_the_function_makes_one_of_it(world: World) -> None:
+    def call(request: Incoming) -> tuple[str, dict[str, Any]]:
+        return request.path.strip("/"), {**request.json(), "note": request.header("Account")}
+
+    with Side(world, call=call) as side:
+        body = json.dumps({"number": 3, "euros": 10}).encode()
+        headers = world.headers(side.url, arguments={"number": 3, "euros": 10, "note": "GB29"})
+        assert refused(side.post(headers | {"account": "GB30"}, body=body))
+        assert refused(side.post(headers, body=body))
+        assert refused(side.post([*headers.items(), ("account", "GB29"), ("Account", "GB29")], body=body))
+        assert side.post(headers | {"ACCOUNT": "GB29"}, body=body).status_code == 200
+
+
+def test_a_body_asked_of_a_method_that_has_none_is_said_in_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    with Side(world, call=lambda request: (request.path.strip("/"), request.json())) as side:
+        assert httpx.get(side.url, headers=world.headers(side.url, method="GET")).status_code == 503
+    assert "a GET has no body to take arguments from" in why(caplog)
+
+
+def test_nothing_is_parsed_nor_waited_for_without_a_token_of_the_issuers(world: World) -> None:
+    """A stranger's body must not hold the event loop."""
+    asked_for: list[str] = []
+
+    def call(request: Incoming) -> tuple[str, dict[str, Any]]:
+        asked_for.append(request.path)
+        return request.path.strip("/"), request.json()
+
+    with Side(world, call=call) as side:
+        good = world.headers(side.url)
+        head, claims, signature = good["Licet-Call-Token"].split(".")
+        forged = f"{head}.{claims}.{signature[:-4]}AAAA"
+        for token in ("x", "x.y.z", forged, good["DPoP"]):
+            assert refused(side.post(good | {"Licet-Call-Token": token}))
+            waiting = request_bytes(side, good | {"Licet-Call-Token": token}, "Content-Length: 100000")
+            assert raw(side.base, waiting).startswith(b"HTTP/1.1 401 ")
+        with Side(world, call=call, verifier=world.verifier(audience="https://other.example")) as other:
+            assert refused(other.post(world.headers(other.url)))
+        assert asked_for == []
+        assert side.post(good).status_code == 200
+        assert asked_for == ["/pay_back"]
+
+
+def test_the_log_says_whose_token_was_refused_where_the_issuer_signed_it(side: Side, caplog: pytest.LogCaptureFixture) -> None:
+    headers = side.world.headers(side.url)
+    bare = {name: value for name, value in headers.items() if name != "DPoP"}
+    jti = json.loads(urlsafe_b64decode(headers["Licet-Call-Token"].split(".")[1] + "=="))["jti"]
+    assert refused(side.post(headers | {"Licet-Call-Token": "x.y.z"}))
+    assert "agent bot" not in why(caplog)
+    for sent, more in ((bare, {}), (headers, {"body": b"{"}), (headers, {"body": b"{}"}), (headers, {"url": f"{side.url}?x=1"})):
+        caplog.clear()
+        assert refused(side.post(sent, **more))  # type: ignore[arg-type]
+        assert f"; token {jti} of task " in why(caplog)
+        assert "(agent bot, tool pay_back)" in why(caplog)
+    assert side.post(headers).status_code == 200
+    assert refused(side.post(headers))
+    assert f"token.replay: the token was used before; token {jti} of task " in why(caplog)
 
 
 def test_a_web_socket_is_refused(world: World) -> None:
@@ -540,7 +664,8 @@ def test_a_path_cannot_write_a_line_of_its_own_into_the_log(side: Side, caplog: 
         {"base_url": "orders.acme.example"}, {"base_url": "https://a.example?x=1"}, {"base_url": "https://u:p@a.example"}, {"base_url": ""},
         {"base_url": "ftp://a.example"}, {"base_url": "https://a.example#x"}, {"base_url": None}, {"open": "/health"}, {"open": {"health"}},
         {"call": {"/pay_back": "pay_back"}}, {"call": {"post /pay_back": "pay_back"}}, {"call": {"POST pay_back": "x"}},
-        {"call": {"POST /pay_back": ""}}, {"call": {"HEAD /pay_back": "pay_back"}}, {"max_body": 0}, {"body_seconds": 0}, {"open": {"/pay_back"}},
+        {"call": {"POST /pay_back": ""}}, {"call": {"HEAD /pay_back": "pay_back"}}, {"call": CALLS | {"GET /pay_back": "pay_back"}},
+        {"max_body": 0}, {"body_seconds": 0}, {"open": {"/pay_back"}},
     ],
     ids=str,
 )  # fmt: skip

@@ -35,7 +35,7 @@ class Service:
         pay_back = call_token(verifier, tool="pay_back", base_url=self.base, max_body=1_000)
         take_back = call_token(verifier, tool="take_back", base_url=self.base, max_body=1_000)
         find = call_token(
-            verifier, tool="find_order", base_url=self.base, arguments=lambda request: {"number": int(request.path_params["number"])}
+            verifier, tool="find_order", base_url=self.base, arguments=lambda request: {"number": request.path_params.integer("number")}
         )
         classic = call_token(world.verifier(typ="at+jwt"), tool="classic", base_url=self.base)
 
@@ -101,8 +101,39 @@ def test_arguments_of_the_path_are_judged_and_what_is_beside_them_is_refused(ser
     assert httpx.get(url, headers=headers()).json() == 7
     assert refused(httpx.get(url, params={"more": "x"}, headers=headers()))
     assert refused(httpx.get(f"{service.base}/orders/8", headers=headers()))
-    assert refused(httpx.get(f"{service.base}/orders/x", headers=headers()))
+    for odd in ("x", "07", "0_7", "%207", "7%0A", "%DB%B7"):
+        other = f"{service.base}/orders/{odd}"
+        assert refused(httpx.get(other, headers=service.world.headers(other, "find_order", {"number": 7}, "GET")))
     assert len(service.ran) == 1
+
+
+def test_a_parameter_of_the_path_or_a_header_is_an_argument_or_nobody_judged_it(world: World) -> None:
+    app, sock, ran = fastapi.FastAPI(), listen(), []
+    base, verifier = url_of(sock), world.verifier()
+    plain = call_token(verifier, tool="pay_back", base_url=base)
+    whole = call_token(
+        verifier,
+        tool="pay_back",
+        base_url=base,
+        arguments=lambda request: {**request.json(), "number": request.path_params.integer("number"), "note": request.header("account")},
+    )
+
+    @app.post("/plain/{number}/pay_back", dependencies=[fastapi.Depends(plain)])
+    def careless(number: str) -> None:
+        ran.append(number)
+
+    @app.post("/whole/{number}/pay_back", dependencies=[fastapi.Depends(whole)])
+    def careful(number: str, account: Annotated[str, fastapi.Header()]) -> None:
+        ran.append((number, account))
+
+    with serving(app, sock):
+        url = f"{base}/plain/3/pay_back"
+        assert refused(httpx.post(url, json=ORDER, headers=world.headers(url)))
+        url = f"{base}/whole/3/pay_back"
+        headers = world.headers(url, arguments={"number": 3, "euros": 10, "note": "GB29"})
+        assert refused(httpx.post(url, json={"euros": 10}, headers=headers | {"account": "GB30"}))
+        assert httpx.post(url, json={"euros": 10}, headers=headers | {"account": "GB29"}).status_code == 200
+    assert ran == [("3", "GB29")]
 
 
 def test_the_access_token_envelope_comes_in_authorization(service: Service) -> None:

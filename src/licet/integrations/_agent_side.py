@@ -14,7 +14,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from licet.errors import UsageError
 from licet.guard import current_call
-from licet.integrations._tool_side import PROOF_HEADER, TOKEN_HEADER, place
+from licet.integrations._incoming import PROOF_HEADER, TOKEN_HEADER
+from licet.integrations._tool_side import place
 from licet.tokens import MAX_SECONDS
 
 SECRET_HEADERS = frozenset({TOKEN_HEADER, PROOF_HEADER, "authorization"})

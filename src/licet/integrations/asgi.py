@@ -7,11 +7,14 @@
 For arguments elsewhere it is a function from `Incoming` to the tool's name and its arguments:
 
     def call(request: Incoming) -> tuple[str, dict]:
-        return "find_order", {"number": int(request.query["number"])}
+        if (request.method, request.path) == ("GET", "/orders"):
+            return "find_order", {"number": request.query.integer("number")}
+        raise LookupError("no tool")
 
 Everything is protected but the paths in `open`, exactly as written; paths are whole, also where this is mounted below one. What of a
-request no argument was made of (a query, a body) is refused with it. The tool finds who calls in `scope["state"]["licet_call"]`, or
-anywhere below by `verified_call()`.
+request nobody looked at (a body, a parameter of the query or path) is refused with it. Look strictly: `int()` takes `0_3` and ` 3`, of
+which the tool sees the text. Headers and cookies are nobody's argument, unless you make one of them (`request.header`). The tool finds
+who calls in `scope["state"]["licet_call"]`, or anywhere below by `verified_call()`.
 
 It needs asyncio, and nothing but the ASGI protocol. Put it outermost: what stands outside of it sees tokens, and what changes a body
 on the way in changes what was judged. A CORS preflight carries no token and is refused; a middleware that answers those stands outside.
@@ -25,7 +28,8 @@ from typing import Any
 
 from licet.canonical import Plain
 from licet.errors import TokenRefused, UsageError
-from licet.integrations._tool_side import CHALLENGE, MAX_BODY, Incoming, ToolSide, note, verified, without_tokens
+from licet.integrations._incoming import Incoming
+from licet.integrations._tool_side import CHALLENGE, MAX_BODY, ToolSide, note, verified, without_tokens
 from licet.tokens import CallClaims, Verifier
 
 __all__ = ["CallTokens", "Incoming", "verified_call"]
@@ -37,7 +41,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 ToCall = Callable[[Incoming], tuple[str, Mapping[str, Plain]]]
 
-_METHODS = frozenset({"DELETE", "GET", "PATCH", "POST", "PUT", "QUERY"})
+_METHODS = frozenset({"DELETE", "PATCH", "POST", "PUT", "QUERY"})  # those that may have a body
 
 
 class CallTokens:
@@ -46,7 +50,7 @@ class CallTokens:
     Args:
         app: the tool.
         verifier: whose tokens are taken, for which audience; its `typ` says in which header they come.
-        call: which call a request is: a table from `METHOD /path` to the tool's name, or a function.
+        call: which call a request is: a table from `METHOD /path` to the tool's name, or a function, as for every GET.
         base_url: where callers reach the tool: what the proof's URL must begin with. What a request says of itself is not asked.
         open: paths that need no token.
         max_body: how many bytes of a body are read.
@@ -101,16 +105,17 @@ class CallTokens:
         return path in self._open and (raw is None or raw.partition(b"?")[0] == path.encode())
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        claims = None
         try:
-            request = Incoming.of(scope)
-            request.presented(self._side.verifier.typ)  # without a token, no body is waited for
+            request = Incoming(scope)
+            claims = await self._side.known(request)  # without a token of ours, no body is waited for, nor parsed
             body = await self._in_time(scope, receive)
             if body is None:
                 return  # the sender is gone, and the token is still unused
             tool, arguments = self._which(request.with_body(body))
             claims = await self._side.admit(request, tool, arguments)
         except Exception as error:  # noqa: BLE001 - could not decide is a refusal, whatever it was
-            await _refuse(scope, send, error)
+            await _refuse(scope, send, error, claims)
             return
         headers = without_tokens(scope["headers"], self._side.verifier.typ)
         inner = {**scope, "headers": headers, "state": {**scope.get("state", {}), "licet_call": claims}}
@@ -122,9 +127,14 @@ class CallTokens:
 
     def _which(self, request: Incoming) -> tuple[str, Mapping[str, Plain]]:
         try:
-            return self._call(request)
+            found = self._call(request)
+        except UsageError:
+            raise  # it says what is wrong here, and the request is no worse for it
         except (LookupError, ValueError, TypeError) as error:
             raise TokenRefused("token.binding", f"the request is not a call of a tool ({type(error).__name__} in call=)") from error
+        if not request.knows_path():  # then a token for one path's tool would open all paths
+            raise UsageError("call= did not look at the request's path, so that it cannot know which tool this is")
+        return found
 
     async def _in_time(self, scope: Scope, receive: Receive) -> bytes | None:
         try:
@@ -158,6 +168,10 @@ def verified_call() -> CallClaims | None:
 def _by_table(table: Mapping[str, str]) -> ToCall:
     for name, tool in table.items():
         method, _, path = name.partition(" ")
+        if method in ("GET", "HEAD"):
+            raise UsageError(
+                f"{name!r}: a {method} has no body to take arguments from; give call= a function, which takes them from the query"
+            )
         if method not in _METHODS or not path.startswith("/") or not tool:
             raise UsageError(f"call= is a table from `METHOD /path` to a tool's name; {name!r} is not of that form")
 
@@ -165,6 +179,7 @@ def _by_table(table: Mapping[str, str]) -> ToCall:
         tool = table.get(f"{request.method} {request.path}")
         if tool is None:
             raise TokenRefused("token.binding", "no tool is declared for this method and path")
+        dict(request.path_params)  # the path is whole here, so that these are judged with it
         return tool, request.json()
 
     return call
@@ -184,8 +199,8 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def _refuse(scope: Scope, send: Send, error: Exception) -> None:
-    status, body = note(scope["method"], scope["path"], error)
+async def _refuse(scope: Scope, send: Send, error: Exception, claims: CallClaims | None) -> None:
+    status, body = note(scope["method"], scope["path"], error, claims)
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
     if status == 401:
         headers.append((b"www-authenticate", CHALLENGE.encode("ascii")))

@@ -7,7 +7,12 @@
 
 The arguments are the body, one JSON object; `arguments=` takes them from elsewhere:
 
-    find = call_token(verifier, tool="find_order", base_url=..., arguments=lambda request: {"number": int(request.path_params["number"])})
+    find = call_token(
+        verifier, tool="find_order", base_url=..., arguments=lambda request: {"number": request.path_params.integer("number")}
+    )
+
+A body and a parameter of path or query that are no argument are refused. Headers and cookies are nobody's argument: where a route takes
+a `Header` or `Cookie` and acts by it, nobody judged that, unless `arguments=` makes one of it (`request.header("account")`).
 
 The OpenAPI document says which header is wanted. A route without the dependency is not protected, and FastAPI reads a body before it asks
 a dependency: where strangers reach the service, put `licet.integrations.asgi.CallTokens` around all of it.
@@ -18,7 +23,8 @@ from collections.abc import Callable, Mapping
 
 from licet.canonical import Plain
 from licet.errors import TokenRefused, UsageError
-from licet.integrations._tool_side import CHALLENGE, MAX_BODY, Incoming, ToolSide, note
+from licet.integrations._incoming import Incoming
+from licet.integrations._tool_side import CHALLENGE, MAX_BODY, ToolSide, note
 from licet.tokens import ACCESS_TYPE, CallClaims, Verifier
 
 try:
@@ -53,19 +59,20 @@ class CallToken(SecurityBase):
         Raises:
             HTTPException: 401, or 503 where used tokens cannot be looked up. It does not say why; the log does.
         """
+        known = None
         try:
-            claims = await self._admit(request)
+            incoming = Incoming(request.scope)
+            known = await self._side.known(incoming)
+            claims = await self._admit(request, incoming)
         except Exception as error:  # noqa: BLE001 - could not decide is a refusal, whatever it was
-            status, _ = note(request.method, request.scope["path"], error)
+            status, _ = note(request.method, request.scope["path"], error, known)
             if status == 401:
                 raise HTTPException(401, "invalid_token", {"WWW-Authenticate": CHALLENGE, "Cache-Control": "no-store"}) from None
             raise HTTPException(503, "temporarily_unavailable") from None
         request.state.licet_call = claims
         return claims
 
-    async def _admit(self, request: Request) -> CallClaims:
-        incoming = Incoming.of(request.scope)
-        incoming.presented(self._side.verifier.typ)  # without a token, no body is waited for
+    async def _admit(self, request: Request, incoming: Incoming) -> CallClaims:
         # The route may want the body too, so that it is left with the request, and its size must be known before.
         length = request.headers.get("content-length", "0")
         if "transfer-encoding" in request.headers or not length.isdigit() or int(length) > self._max_body:
@@ -73,6 +80,8 @@ class CallToken(SecurityBase):
         incoming.with_body(await request.body())
         try:
             arguments = self._arguments(incoming)
+        except UsageError:
+            raise  # it says what is wrong here, and the request is no worse for it
         except (LookupError, ValueError, TypeError) as error:
             raise TokenRefused("token.binding", f"the request is not a call of the tool ({type(error).__name__} in arguments=)") from error
         return await self._side.admit(incoming, self._tool, arguments)
