@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from licet import Denied, Guard, UsageError, current_call
 from licet.errors import StoreError, TokenRefused
-from licet.records import MAX_ACTORS
+from licet.records import MAX_ACTORS, Revocation
 from licet.testing import guard_for
 from licet.tokens import KeySet, Proof, SigningKey, Verifier, prove
 from licet.tokens.algorithms import OURS
@@ -356,6 +357,28 @@ def test_an_end_that_the_store_cannot_take_is_told_and_holds_here_and_is_stored_
         guard.authority.call(*shown(guard, top), tool="send", arguments={"to": "ada@acme.example"})
     assert guard._store.task(task.id).ended is not None  # type: ignore[union-attr]
     refused("token.ended", lambda: verified(guard, call, BOT))
+
+
+def test_an_end_that_could_not_be_stored_is_stored_though_nothing_more_is_done_here(guard: Guard):
+    with guard.task("work", intent="x", agent="bot", principal="user:grace", detached=True) as task:
+        pass
+    with locked(guard):
+        task.end()
+        assert guard._store.task(task.id).ended is None  # type: ignore[union-attr]
+    for _ in range(200):
+        if guard._store.task(task.id).ended is not None:  # type: ignore[union-attr]
+            return
+        sleep(0.05)
+    pytest.fail("the store was never told")
+
+
+def test_what_is_below_a_task_that_ended_elsewhere_gets_no_token(guard: Guard):
+    """Ended by another process, and begun here a moment later: the deny list knows the tasks above, not yet this one."""
+    middle = sub_task(guard, opened(guard), kind="work")
+    last = guard.authority.delegate(*shown(guard, middle, HELPER), kind="small", agent="helper", intent="x").token
+    now = guard.clock.now()
+    guard._store.revoke(Revocation(("task", read(guard, middle).task), now, now + 60))
+    refused("token.ended", lambda: guard.authority.renew(*shown(guard, last, HELPER)))
 
 
 def test_the_end_of_a_detached_task_holds_here_though_the_store_is_locked(guard: Guard):

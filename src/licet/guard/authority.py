@@ -17,9 +17,9 @@ from licet.guard.asking import Asking
 from licet.guard.gate import Gate
 from licet.guard.minter import tool_scope
 from licet.guard.parts import Parts
-from licet.guard.task import GuardedTask
+from licet.guard.task import GuardedTask, lineage
 from licet.guard.tasks import Tools
-from licet.records import Revocation, ToolCall
+from licet.records import Mark, Revocation, ToolCall
 from licet.tokens import Issuer, KeySet, Proof
 from licet.tokens.algorithms import OURS
 from licet.tokens.claims import ACCESS_TYPE, ENVELOPES, MAX_SECONDS, CallClaims, call_claims, marks_of, spent_as
@@ -194,8 +194,7 @@ class Authority:
         over = task.over()
         if over:
             raise UsageError(over)
-        if self._p.store.revoked([("agent", agent) for agent in task.agents], self._p.clock.now()) is not None:
-            raise TokenRefused("token.revoked", "an agent of the task is revoked")
+        self._check_line(task)
         now, ends = self._p.clock.now(), self._p.tasks.expires(task)
         fields = {
             "parent": task.parent.id if task.parent else None, "kind": task.record.kind, "layers": list(task.layers),
@@ -231,7 +230,17 @@ class Authority:
         task = self._p.tasks.resume(claims.task)
         if task.record.agent != claims.agent or task.over():
             raise TokenRefused("token.ended", task.over() or "the task is another agent's")
+        self._check_line(task)
         return task, claims
+
+    def _check_line(self, task: GuardedTask) -> None:
+        """Neither the task nor one above it has been ended, wherever, and none of those who act is revoked."""
+        marks: list[Mark] = [("agent", agent) for agent in task.agents]
+        marks += [("task", each.id) for each in lineage(task)]
+        found = self._p.store.revoked(marks, self._p.clock.now())
+        if found is not None:
+            what, name = found.mark
+            raise TokenRefused("token.ended" if what == "task" else "token.revoked", f"the {what} {name[:40]} is revoked")
 
     def _any(self, token: str) -> CallClaims | TaskClaims:
         now = self._p.clock.now()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from licet.errors import SnapshotError, StoreError
 from licet.guard.binding import Bound, ToolSignature, bind, bind_names
 from licet.guard.origins import Seen
 from licet.guard.parts import Parts
-from licet.guard.task import GuardedTask
+from licet.guard.task import GuardedTask, lineage
 from licet.guard.ticket import Ticket, asks_of
 from licet.policy import CHECKS_OF_A_CALL, Facts, Measure, Request, decide
 from licet.policy.engine import weigh
@@ -132,7 +132,7 @@ class Judge:
         self, tx: Transaction, task: GuardedTask | None, request: Request, seen: Seen, *, paid: bool = False
     ) -> tuple[Decision, Facts, list[Claim]]:
         facts, wanted = self._facts(tx, task, request, seen, paid=paid)
-        kinds = [each.record.kind for each in _lineage(task)] or [""]
+        kinds = [each.record.kind for each in lineage(task)] or [""]
         glass = {kind: bool(kind) and tx.glass_broken(kind, request.time) for kind in kinds}
 
         def observed(check: str) -> bool:
@@ -187,7 +187,7 @@ class Judge:
         measures = tuple(Measure(claim, tx.measure(claim, request.time)) for claim in wanted)
         chains = tuple(
             (each.record.kind, tx.last_tool_under(each.id))
-            for each in _lineage(task)
+            for each in lineage(task)
             if self._p.manifest.tasks[each.record.kind].chain is not None
         )
         facts = Facts(
@@ -259,13 +259,6 @@ class Judge:
         return decision.outcome
 
 
-def _lineage(task: GuardedTask | None) -> Iterator[GuardedTask]:
-    """The task, and those above it."""
-    while task is not None:
-        yield task
-        task = task.parent
-
-
 def _revoked(tx: Transaction, task: GuardedTask, now: float) -> str:
     found = tx.revoked([("agent", agent) for agent in task.agents], now)
     return found.mark[1] if found is not None else ""
@@ -273,7 +266,7 @@ def _revoked(tx: Transaction, task: GuardedTask, now: float) -> str:
 
 def _ended_elsewhere(tx: Transaction, task: GuardedTask | None) -> str:
     """Another process may have ended the task, or one above it."""
-    for each in _lineage(task):
+    for each in lineage(task):
         row = tx.task(each.id)
         if row is None:
             return f"task {each.id[:8]} is not in the store"

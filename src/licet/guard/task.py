@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
@@ -166,6 +166,13 @@ class GuardedTask:
 
     def __repr__(self) -> str:
         return f"GuardedTask(id={self.id!r}, kind={self.record.kind!r})"
+
+
+def lineage(task: GuardedTask | None) -> Iterator[GuardedTask]:
+    """The task, and those above it."""
+    while task is not None:
+        yield task
+        task = task.parent
 
 
 def interpolate(intent: str, values: Mapping[str, str]) -> tuple[str, list[Turn], list[tuple[int, int]]]:

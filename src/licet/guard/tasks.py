@@ -39,6 +39,7 @@ _GRANTS = TypeAdapter(dict[str, Grant])
 _BUDGETS = TypeAdapter(list[Budget])
 _log = logging.getLogger("licet")
 MAX_INTENT = 20_000  # characters
+RETRY_SECONDS = 1.0
 SWEEP_SECONDS = 600.0  # how long after its time a task that nobody ends is kept
 
 
@@ -55,6 +56,7 @@ class Tasks:
         self._open: dict[str, GuardedTask] = {}
         self._unstored: dict[str, tuple[float, str]] = {}  # ends that the store could not take yet
         self._sweep = -math.inf
+        self._closed = False
         self._lock = threading.Lock()
 
     def create(
@@ -281,6 +283,7 @@ class Tasks:
             # The ledger has the end, and this process refuses the task from here on; the store is told when it can be.
             with self._lock:
                 self._unstored[task.id] = (now, by)
+            self._try_later()
             self._recorder.after("task.end.unstored", {"task": task.id, "txn": task.record.root})
         self._let_go(task)
 
@@ -290,6 +293,17 @@ class Tasks:
         self._minter.forget(task.id)
         if task._span is not None:
             task._span.end()
+
+    def _try_later(self) -> None:
+        """Other processes go on with the task until the store has its end, whether or not anything more is done here."""
+        timer = threading.Timer(RETRY_SECONDS, self._retry)
+        timer.daemon = True
+        timer.start()
+
+    def _retry(self) -> None:
+        self._settle()
+        if self._unstored and not self._closed:
+            self._try_later()
 
     def _settle(self) -> None:
         """Tell the store of the ends that it could not take, and let go of tasks whose time is long over: nobody may ever end them."""
@@ -385,6 +399,10 @@ class Tasks:
         for task in list(self._open.values()):
             if not task.record.detached:
                 self.end(task, "guard closed")
+        self._settle()
+        self._closed = True
+        if self._unstored:
+            _log.error("licet: the end of %d tasks could not be stored; other processes may go on with them", len(self._unstored))
 
 
 def _narrowing(tools: Tools | None, budgets: Iterable[Any] | None) -> dict[str, Any]:
