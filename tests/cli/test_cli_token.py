@@ -24,6 +24,7 @@ from licet.ledger import verify
 from licet.machine import user_name
 from licet.records import Finding
 from licet.store import SqliteStore
+from licet.testing import FakeClock
 from licet.tokens import SigningKey, Verifier
 from licet.tokens.steps import STEPS
 from state_fixture import MANIFEST, manifest_in
@@ -244,7 +245,7 @@ def test_a_good_token_is_good_as_often_as_it_is_looked_at(place: Place, capsys: 
         assert found.task == place.task
         assert store.findings() == []
     code, told = looked(capsys, place)
-    assert (code, told["step"], told["check"], states(told)) == (1, 11, "token.replay", "+++++++++.x+.")
+    assert (code, told["step"], told["check"], states(told)) == (1, 11, "token.replay", "+++++++++.x++")
     with closing(SqliteStore(place.state / "licet.db")) as store:
         assert store.findings() == []
 
@@ -265,12 +266,12 @@ def test_each_step_is_printed_with_its_clause(place: Place, capsys: Out) -> None
     "more,step,check,shown",
     [
         (["--typ", "at+jwt"], 3, "token.type", "++x.........."),
-        (["--issuer", "x"], 7, "token.issuer", "++++++x......"),
-        (["--audience", "x"], 7, "token.audience", "++++++x......"),
-        (["--actor", "other"], 8, "token.actor", "+++++++x....."),
-        (["--task", "other"], 9, "token.binding", "++++++++x...."),
-        (["--definition", "sha256:0"], 9, "token.binding", "++++++++x...."),
-        (["--tool", "read_ticket", "--audience", "urn:licet:tool:send_email"], 9, "token.binding", "++++++++x...."),
+        (["--issuer", "x"], 7, "token.issuer", "++++++x++.+++"),
+        (["--audience", "x"], 7, "token.audience", "++++++x++.+++"),
+        (["--actor", "other"], 8, "token.actor", "+++++++x+.+++"),
+        (["--task", "other"], 9, "token.binding", "++++++++x.+++"),
+        (["--definition", "sha256:0"], 9, "token.binding", "++++++++x.+++"),
+        (["--tool", "read_ticket", "--audience", "urn:licet:tool:send_email"], 9, "token.binding", "++++++++x.+++"),
     ],
 )
 def test_a_token_for_something_else_is_refused_at_its_step(
@@ -297,7 +298,7 @@ def test_a_bound_token_needs_its_proof(place: Place, capsys: Out, tmp_path: Path
     assert main(["token", *bound_look(place)]) == 1
     out = capsys.readouterr().out
     assert "refused at step 10 [token.proof]: the token is bound to a key, and no proof of it came along" in out
-    assert "needs a proof: --proof with --method and --url; `--no-proof` looks at the rest" in out
+    assert "needs a proof: --proof with --method and --url; `--no-proof` leaves that out" in out
     code, told = said(capsys, *bound_look(place, "--no-proof"))
     assert (code, states(told)) == (0, "+++++++++.+++")
     proof = tmp_path / "proof"
@@ -313,7 +314,67 @@ def test_a_token_that_is_bound_to_nothing_is_not_said_to_need_a_proof(place: Pla
     assert main(["token", "verify", place.inner, "--tool", "send_email", "--arguments", ARGUMENTS]) == 1
     out = capsys.readouterr().out
     assert "refused at step 10 [token.proof]" in out
-    assert "only the process that it was made in takes it; `--no-proof` looks at the rest" in out
+    assert "only the process that it was made in takes it; `--no-proof` leaves that out" in out
+
+
+def test_a_step_that_fails_does_not_hide_those_behind_it(place: Place, capsys: Out) -> None:
+    """After an incident a token is always over: the question is what else there is to say."""
+    main(["token", "revoke", "--agent", "bot", "--reason", "INC-1"])
+    more = ["--issuer", "x", "--audience", "y", "--actor", "other"]
+    code, told = looked(capsys, place, *more, arguments="{}")
+    assert (code, told["check"], states(told)) == (1, "token.issuer", "++++++xxx.+x+")
+    assert [(row["step"], row["check"]) for row in told["also"]] == [
+        (7, "token.audience"), (8, "token.actor"), (9, "token.binding"), (12, "token.revoked"),
+    ]  # fmt: skip
+    assert told["why"] == f"the token is of another issuer: expected x, found {place.guard.issuer}"
+    assert told["also"][0]["why"] == "the token is for another audience: expected y, found urn:licet:tool:send_email"
+    assert told["steps"][6]["why"] == f"{told['why']}; {told['also'][0]['why']}"
+    assert main(["token", *bound_look(place, "--actor", "other")]) == 1
+    out = capsys.readouterr().out
+    assert "refused at step 8 [token.actor]: the token's agent is not the one that was authenticated\n" in out
+    assert "and would be at step 10 [token.proof]: the token is bound to a key, and no proof of it came along\n" in out
+    with closing(SqliteStore(place.state / "licet.db")) as store:
+        assert (store.findings(), store.is_spent(jti(place))) == ([], False)
+
+
+def test_a_token_that_is_over_is_looked_at_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:
+    """Forensics: over, of a task that has ended, and otherwise for this very call; the proof of its day is good."""
+    monkeypatch.delenv("LICET_SIGNING_KEY", raising=False)
+    manifest_in(tmp_path).write_text(MANIFEST.replace("pay: {ask: true}", "pay: {}"), encoding="utf-8")
+    held: list[str] = []
+    with Guard.from_file(tmp_path / "licet.yaml", state=tmp_path / "state", clock=FakeClock(time.time() - 600)) as guard:
+        pay = guard.wrap(lambda amount: held.append(licet.current_call().token), name="pay")
+        with guard.task("answer", intent="Pay 5", agent="bot", principal="user:grace"):
+            pay(amount=5)
+    state = str(tmp_path / "state")
+    words = ["verify", held[0], "--tool", "pay", "--no-proof", "--state", state, "--arguments"]
+    code, told = said(capsys, *words, json.dumps(BOUND))
+    assert (code, told["check"], states(told)) == (1, "token.time", "++++++x++.+x+")
+    assert [row["check"] for row in told["also"]] == ["token.ended"]
+    code, told = said(capsys, *words, "{}")
+    assert (code, states(told)) == (1, "++++++x+x.+x+")
+
+
+def test_what_the_guard_mints_for_a_tool_is_taken_from_its_manifest(place: Place, tmp_path: Path, capsys: Out) -> None:
+    """Audience, envelope, issuer and pinned definition, unless the command says otherwise."""
+    manifest = tmp_path / "licet.yaml"
+    words = ["verify", place.bound, "--tool", "pay", "--arguments", json.dumps(BOUND), "--no-proof", "-m", str(manifest)]
+    code, told = said(capsys, *words)
+    assert (code, states(told)) == (0, "+++++++++.+++")
+    assert said(capsys, *words, "--audience", "x")[1]["check"] == "token.audience"
+    assert said(capsys, *words, "--typ", "licet-call+jwt")[1]["check"] == "token.type"
+    whole = manifest.read_text(encoding="utf-8")
+    manifest.write_text(whole.replace("envelope: at+jwt, ", f"envelope: at+jwt, definition: 'sha256:{'0' * 64}', "), encoding="utf-8")
+    code, told = said(capsys, *words)
+    assert (code, told["why"]) == (1, "the tool's definition is not the one that the token was minted for")
+    manifest.write_text(whole + "authority: {issuer: 'https://guard.acme.example'}\n", encoding="utf-8")
+    code, told = said(capsys, *words)
+    assert (code, told["why"]) == (
+        1, f"the token is of another issuer: expected https://guard.acme.example, found {place.guard.issuer}",
+    )  # fmt: skip
+    assert said(capsys, *words, "--issuer", place.guard.issuer)[0] == 0
+    assert main(["token", *words[:2], "--tool", "nothing", *words[4:]]) == 2
+    assert "no tool 'nothing'; declared: read_ticket, send_email, pay" in capsys.readouterr().err
 
 
 def test_burn_uses_a_token_up_once(place: Place, capsys: Out) -> None:
@@ -321,7 +382,7 @@ def test_burn_uses_a_token_up_once(place: Place, capsys: Out) -> None:
     code, told = said(capsys, *proved)
     assert (code, told["burned"]) == (0, True)
     code, told = said(capsys, *proved)
-    assert (code, told["check"], states(told)) == (1, "token.replay", "++++++++++x+.")
+    assert (code, told["check"], states(told)) == (1, "token.replay", "++++++++++x++")
     with closing(SqliteStore(place.state / "licet.db")) as store:
         assert [finding.check for finding in store.findings()] == ["token.replay"]
 
@@ -334,7 +395,7 @@ def test_with_keys_from_a_file_and_no_store_nothing_is_said_of_use_and_revocatio
     main(["token", "revoke", "--agent", "bot", "--reason", "x"])
     assert looked(capsys, place, "--jwks", str(jwks), "--issuer", place.guard.issuer)[0] == 0
     code, told = looked(capsys, place, "--jwks", str(jwks), "--issuer", place.guard.issuer, "--state", str(place.state))
-    assert (code, told["step"], states(told)) == (1, 12, "+++++++++..x.")
+    assert (code, told["step"], states(told)) == (1, 12, "+++++++++.+x+")
 
 
 @pytest.mark.parametrize(

@@ -13,20 +13,22 @@ from licet.cli import output
 from licet.cli.output import Style
 from licet.cli.state import add_state, existing, ring_of, store_of
 from licet.cli.token_input import add_token, object_of, read, refusal, text_of, token_of
-from licet.errors import StateError, TokenRefused, UsageError
-from licet.records import Finding, Mark, Revocation
-from licet.store import Store
-from licet.tokens import CALL_TYPE, CallClaims, FixedKeys, KeySet, KeySource, MemoryState, Proof, TokenState, Verifier, key_of_environment
+from licet.cli.token_look import Wanted, look_on
+from licet.errors import TokenRefused, UsageError
+from licet.guard.minter import audience_of
+from licet.manifest import Tool, load
+from licet.tokens import CALL_TYPE, CallClaims, FixedKeys, KeySet, KeySource, Proof, key_of_environment
 from licet.tokens.claims import ENVELOPES
 from licet.tokens.jws import claims_of, parse
 from licet.tokens.steps import STEPS, failed_step, passed
 
 EXAMPLE = """\
 Without --jwks the keys are those of the state folder; used and revoked tokens are looked up in its store. The issuer is then by default
-the name that is made from the folder's first key, and the audience the one of a tool without `audience:`.
+the name that is made from the folder's first key, and the audience the one of a tool without `audience:`. --manifest says what the guard
+mints for the tool instead. A step that fails does not hide those behind it, from step 7 on: a token that is over is looked at to its end.
 Exit codes: 0 good, 1 refused, 2 wrong usage or something cannot be read.
 
-example: licet token verify --tool pay --arguments '{"amount": 5}' --no-proof < token.txt
+example: licet token verify -m licet.yaml --tool pay --arguments '{"amount": 5}' --no-proof < token.txt
          licet token verify --issuer https://guard.acme.example --audience https://pay.acme.example --jwks jwks.json --tool pay \\
              --arguments @arguments.json --proof @proof.txt --method POST --url https://pay.acme.example/pay < token.txt
 """
@@ -38,10 +40,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_token(parser)
     parser.add_argument("--tool", metavar="NAME", required=True, help="the tool that would run")
     parser.add_argument("--arguments", metavar="JSON", required=True, help="its arguments, all of them as they came; @FILE reads a file")
+    known = "issuer, audience, kind of token and pinned definition, where they are not given here"
+    parser.add_argument("-m", "--manifest", metavar="FILE", help=f"the guard's manifest: it says {known}")
     parser.add_argument("--issuer", metavar="ISS", help="the `iss` that is expected; --jwks needs it")
     parser.add_argument("--audience", metavar="AUD", help="the `aud` that is expected (default: urn:licet:tool:NAME)")
     parser.add_argument("--jwks", metavar="FILE", help="the issuer's keys; with --state its store is asked too, else none")
-    parser.add_argument("--typ", choices=ENVELOPES, default=CALL_TYPE, help=f"the kind of token that is taken (default: {CALL_TYPE})")
+    parser.add_argument("--typ", choices=ENVELOPES, help=f"the kind of token that is taken (default: {CALL_TYPE})")
     parser.add_argument("--task", metavar="ID", help="the whole id of the task that the call claims to belong to")
     parser.add_argument("--actor", metavar="NAME", help="the agent as it was authenticated otherwise")
     parser.add_argument("--definition", metavar="DIGEST", help="the digest of the tool's definition")
@@ -58,8 +62,10 @@ def run(options: argparse.Namespace) -> int:
     """Verify; 1 if the token is refused."""
     if options.no_proof and (options.burn or options.proof):
         raise UsageError("--no-proof goes with neither --proof nor --burn: a token that is used up is looked at whole")
+    declared = _declared(options)
     if options.jwks and not options.issuer:
-        raise UsageError("--jwks needs --issuer: a token's own word for who issued it counts for nothing")
+        other = "or a --manifest that has `authority:`" if options.manifest is None else "as the manifest has no `authority:`"
+        raise UsageError(f"--jwks needs --issuer, {other}: a token's own word for who issued it counts for nothing")
     if options.burn and options.jwks and not options.state:
         raise UsageError("--burn needs a store: name its folder with --state")
     arguments, proof, token = object_of(options.arguments, "--arguments"), _proof(options), token_of(options)
@@ -67,51 +73,34 @@ def run(options: argparse.Namespace) -> int:
         keys, issuer = _keys(options)
         shared = not options.jwks or options.state is not None
         store = stack.enter_context(store_of(existing(options, "store"))) if shared else None
-        state: TokenState = MemoryState() if store is None else store if options.burn else _Look(store)
-        kind = _Unproved if options.no_proof else Verifier
-        audience = options.audience or f"urn:licet:tool:{options.tool}"
-        verifier = kind(keys, issuer=issuer, audience=audience, state=state, typ=options.typ)
+        wanted = Wanted(
+            keys, issuer, options.audience or audience_of(options.tool, declared), options.typ or declared.envelope or CALL_TYPE,
+            options.tool, arguments, proof, options.task, options.actor, options.definition or declared.definition, store,
+            frozenset({"token.proof"}) if options.no_proof else frozenset(),
+        )  # fmt: skip
         try:
-            found = verifier.verify(
-                token, tool=options.tool, arguments=arguments, proof=proof, task=options.task, actor=options.actor,
-                definition=options.definition,
-            )  # fmt: skip
+            found = wanted.verify(token, burn=options.burn)
         except TokenRefused as refused:
-            return _refused(options, refused, token, asked=store is not None)
+            all_of_it, ended = look_on(wanted, token, refused)
+            return _refused(options, all_of_it, token, ended=ended, asked=store is not None)
     return _good(options, found, asked=store is not None)
 
 
-class _Unproved(Verifier):
-    """Leaves step 10 out, for whoever has a token and not its key."""
+def _declared(options: argparse.Namespace) -> Tool:
+    """The tool as the manifest has it; without a manifest one that says nothing. The manifest's issuer becomes an option.
 
-    def _prove(self, found: CallClaims, token: str, proof: Proof | None, now: float) -> None:
-        pass
-
-
-class _Look:
-    """A store that is looked at only: nothing is used up, and no finding is kept."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def spend(self, jti: str, until: float, marks: Sequence[Mark], now: float) -> Revocation | bool:  # noqa: ARG002 - nothing is kept
-        """What `TokenState.spend` would answer."""
-        return self._store.revoked(marks, now) or not self._store.is_spent(jti)
-
-    def revoke(self, revocation: Revocation) -> bool:  # noqa: ARG002 - nothing is revoked
-        """Never: this is to look at.
-
-        Raises:
-            StateError: always.
-        """
-        raise StateError("a look revokes nothing")
-
-    def revoked(self, marks: Sequence[Mark], now: float) -> Revocation | None:
-        """See `TokenState`."""
-        return self._store.revoked(marks, now)
-
-    def add_finding(self, finding: Finding) -> None:
-        """Nothing was presented to anybody."""
+    Raises:
+        UsageError: the manifest has no such tool.
+    """
+    if options.manifest is None:
+        return Tool()
+    manifest = load(options.manifest)
+    tool = manifest.tools.get(options.tool)
+    if tool is None:
+        raise UsageError(f"{options.manifest}: no tool {options.tool!r}; declared: {', '.join(manifest.tools)}")
+    if options.issuer is None and manifest.authority is not None:
+        options.issuer = manifest.authority.issuer
+    return tool
 
 
 def _keys(options: argparse.Namespace) -> tuple[KeySet, str]:
@@ -130,21 +119,25 @@ def _proof(options: argparse.Namespace) -> Proof | None:
     return Proof(text_of(options.proof, "--proof").strip(), options.method, options.url)
 
 
-def _refused(options: argparse.Namespace, refused: TokenRefused, token: str, *, asked: bool) -> int:
-    why = refusal(refused, token)
-    failed = failed_step(refused, token) or STEPS[-1]
-    rows = [_row(step.number, "failed" if step == failed else "ok" if passed(step, failed) else "skipped", refused.why) for step in STEPS]
-    if options.no_proof or not asked:
-        rows = [_left_out(options, row, asked=asked) for row in rows]
+def _refused(options: argparse.Namespace, found: Sequence[TokenRefused], token: str, *, ended: bool, asked: bool) -> int:
+    steps = [failed_step(refused, token) or STEPS[-1] for refused in found]
+    rows = []
+    for step in STEPS:
+        why = "; ".join(refused.why for refused, failed in zip(found, steps, strict=True) if failed == step)
+        held = ended or passed(step, steps[-1])
+        rows.append(_left_out(options, _row(step.number, "failed" if step in steps else "ok" if held else "skipped", why), asked=asked))
+    first, *others = (refusal(refused, token) for refused in found)
     if options.json:
-        output.data({"ok": False, "burned": False, **why, "steps": rows})
+        output.data({"ok": False, "burned": False, **first, "also": others, "steps": rows})
         return 1
     _print(rows)
-    output.say(output.paint("refused", "red"), f" at step {failed.number} [{refused.check}]: {refused.why}")
-    if refused.check == "token.proof" and options.proof is None:
+    output.say(output.paint("refused", "red"), f" at step {first['step']} [{first['check']}]: {first['why']}")
+    for other in others:
+        output.say(f"and would be at step {other['step']} [{other['check']}]: {other['why']}")
+    if options.proof is None and any(refused.check == "token.proof" for refused in found):
         bound = "cnf" in claims_of(parse(token))  # it has come as far as step 10
         needs = "needs a proof: --proof with --method and --url" if bound else "only the process that it was made in takes it"
-        output.say(f"{needs}; `--no-proof` looks at the rest")
+        output.say(f"{needs}; `--no-proof` leaves that out")
     return 1
 
 
