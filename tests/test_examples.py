@@ -68,8 +68,12 @@ def test_the_remote_tool_takes_the_agents_call_and_nobody_elses(tmp_path: Path) 
         "the same token again           401   its log: token.replay: the token was used before",
         "for other arguments            401   its log: token.binding: the arguments are not those that were judged",
         "with another tool's token      401   its log: token.binding: the token is for another tool",
+        "without the key it is bound to 401   its log: token.proof: the token is bound to a key, and no proof of it came along",
         "after the end of the task      401   its log: token.ended: the task had ended",
         "token.replay   the token ",
+        "presented and refused: the arguments are not those that were judged",
+        "presented and refused: the token is for another tool",
+        "token.proof    the token ",
         "token.ended    the token ",
         "Every promise held.",
     ):
@@ -89,6 +93,8 @@ def test_a_tool_that_does_not_share_the_store_fails_the_example(tmp_path: Path) 
     done = run(copied / "agent.py", tmp_path)
     assert done.returncode == 1
     assert "promises did not hold" in done.stdout
+    assert "  ✗ after the end of the task: refused, and told to the log\n" in done.stdout
+    assert "  ✗ a finding of token.ended\n" in done.stdout
 
 
 def test_the_readme_shows_lines_of_the_demo(tmp_path: Path) -> None:

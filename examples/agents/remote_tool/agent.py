@@ -76,13 +76,15 @@ class Promises:
 
     def refused(self, what: str, status: int) -> None:
         lines = self._log.read_text(encoding="utf-8").splitlines()
-        said = lines[-1].partition("refused: ")[2] if len(lines) > self._lines else "nothing"
-        self.check(held=status == 401 and len(lines) == self._lines + 1)
-        self._lines = len(lines)
+        said = lines[-1].partition("refused: ")[2].partition("; token ")[0] if len(lines) > self._lines else "nothing"
         print(f"  {what:<30} {status}   its log: {said}")
+        self.check(f"{what}: refused, and told to the log", held=status == 401 and len(lines) == self._lines + 1)
+        self._lines = len(lines)
 
-    def check(self, *, held: bool) -> None:
-        self.broken += not held
+    def check(self, what: str, *, held: bool) -> None:
+        if not held:
+            print(f"  ✗ {what}")
+            self.broken += 1
 
 
 def open_task() -> GuardedTask:
@@ -98,18 +100,23 @@ def main() -> int:
         print("Nobody else does, and nobody is told why:")
         promises.refused("without a token", send({}, number=2, euros=45))
         once = taken("pay_back", number=2, euros=45)
-        promises.check(held=send(once, number=2, euros=45) == 200)
+        promises.check("a token is good for its own call", held=send(once, number=2, euros=45) == 200)
         promises.refused("the same token again", send(once, number=2, euros=45))
         promises.refused("for other arguments", send(taken("pay_back", number=3, euros=45), number=3, euros=4500))
         promises.refused("with another tool's token", send(taken("send_note", number=3, text="Paid."), number=3, euros=45))
+        found = {name: value for name, value in taken("pay_back", number=3, euros=45).items() if name != "DPoP"}
+        promises.refused("without the key it is bound to", send(found, number=3, euros=45))
         late = taken("pay_back", number=3, euros=45)
     promises.refused("after the end of the task", send(late, number=3, euros=45))
 
-    print("Its owner finds, in the store that both processes share:")
-    found = SqliteStore(STATE / "licet.db").findings(task.id)
-    for finding in sorted(found, key=lambda finding: finding.time):
+    print("Its owner finds, in the store that both processes share, what became of tokens that are ours:")
+    findings = sorted(SqliteStore(STATE / "licet.db").findings(task.id), key=lambda finding: finding.time)
+    for finding in findings:
         print(f"  {finding.check:<14} {finding.sentence}")
-    promises.check(held={finding.check for finding in found} == {"token.replay", "token.ended"})
+    told = [finding.check for finding in findings]
+    for check in ("token.replay", "token.binding", "token.proof", "token.ended"):
+        promises.check(f"a finding of {check}", held=check in told)
+    promises.check("no other finding", held=len(told) == 5)
     print("Every promise held." if not promises.broken else f"{promises.broken} promises did not hold.")
     return 1 if promises.broken else 0
 
@@ -130,5 +137,6 @@ def tool_running() -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # a terminal that knows no ✗
     with guard, tool_running() as service:
         sys.exit(main())
