@@ -1,6 +1,6 @@
 """The snippet for npm `jose` in docs/tokens.md takes a good token once, and refuses what it must.
 
-It needs Node and npm, and takes `jose` at the version of the lock file in tests/server/interop.
+It needs Node and npm, and takes `jose` and `canonicalize` at the versions of the lock file in tests/server/interop.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import json
 import re
 import shutil
 import subprocess
-from base64 import urlsafe_b64decode
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +20,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "tokens.md"
 INTEROP = Path(__file__).parent / "server" / "interop"
 NODE, NPM = shutil.which("node"), shutil.which("npm")
 URL = "https://mail.acme.example/send"
-ARGUMENTS = {"to": "ada@okafor.example", "body": "It is on its way."}
+ARGUMENTS = {"to": "ada@okafor.example", "body": "It is on its way, späť.", "share": 2.0, "least": 1e-7, "more": {"€": None, "a": [1e21]}}
 ASK = """
 import { readFileSync } from "node:fs";
 import { createLocalJWKSet } from "jose";
@@ -53,26 +53,25 @@ def test_the_snippet_for_jose_takes_a_good_token_once_and_refuses_the_rest(tmp_p
     assert NODE is not None
     assert NPM is not None
     subprocess.run([NPM, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=tmp_path, check=True, timeout=120, capture_output=True)
-    asked: list[dict[str, str]] = []
+    asked: list[dict[str, Any]] = []
 
     with Guard.from_file(tmp_path / "licet.yaml", state=tmp_path / "state", issuer="https://licet.acme.example") as guard:
 
         @guard.tool
-        def send_email(to: str, body: str) -> str:
+        def send_email(to: str, body: str, share: float, least: float, more: dict[str, Any]) -> str:
             call = current_call()
             assert call is not None
             headers = call.headers_for("POST", URL)
             token, proof = headers["Licet-Call-Token"], headers["DPoP"]
             elsewhere = call.headers_for("POST", "https://mail.acme.example/other")["DPoP"]
-            claims = json.loads(_decoded(token.split(".")[1]))
-            about = {"method": "POST", "url": URL, "tool": "send_email", "digest": claims["tctx"]["args_digest"]}
+            about = {"method": "POST", "url": URL, "tool": "send_email", "args": ARGUMENTS}
             head, body_, signature = token.split(".")
             forged = f"{head}.{body_}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
             asked.extend(
                 [
                     {"token": forged, "proof": proof} | about,
                     {"token": token, "proof": elsewhere} | about,
-                    {"token": token, "proof": proof} | about | {"digest": "sha256:00"},
+                    {"token": token, "proof": proof} | about | {"args": ARGUMENTS | {"least": 1e-6}},
                     {"token": token, "proof": proof} | about | {"tool": "read_ticket"},
                     {"token": token, "proof": proof} | about,
                     {"token": token, "proof": proof} | about,
@@ -94,7 +93,3 @@ def test_the_snippet_for_jose_takes_a_good_token_once_and_refuses_the_rest(tmp_p
         "support-bot",
         "refused: used before",
     ]
-
-
-def _decoded(part: str) -> bytes:
-    return urlsafe_b64decode(part + "==")

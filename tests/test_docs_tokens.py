@@ -102,6 +102,42 @@ def test_a_verifier_without_the_shared_store_does_not_see_a_use_elsewhere_nor_th
         assert verifier.verify(token, tool="send_email", arguments={"to": "ada@okafor.example", "body": "Hello"}, proof=proof).tool
 
 
+def test_the_sample_for_pyjwt_reads_numbers_as_they_were_judged(tmp_path: Path):
+    """RFC 8785 writes 2.0 as `2` and 1e-7 as `1e-7`; Python's `json` does not."""
+    pytest.importorskip("rfc8785")
+    [sample] = [block for block in re.findall(r"^```python[^\n]*\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL) if "def check(" in block]
+    known: dict[str, Any] = {"json": json, "Path": Path, "MAIL": "https://mail.acme.example"}
+    exec(sample.split("\nkeys, used =")[0], known)
+    (tmp_path / "licet.yaml").write_text(example_of(PAGE).manifest, encoding="utf-8")
+    arguments: dict[str, Any] = {
+        "to": "ada@okafor.example",
+        "body": "späť",
+        "share": 2.0,
+        "least": 1e-7,
+        "more": {"€": None, "a": [1e21, -0.0]},
+    }
+    answers: list[str] = []
+    with Guard.from_file(tmp_path / "licet.yaml", state=tmp_path / "state", issuer="https://licet.acme.example") as guard:
+
+        @guard.tool
+        def send_email(to: str, body: str, share: float, least: float, more: dict[str, Any]) -> str:
+            call = current_call()
+            assert call is not None
+            headers = call.headers_for("POST", URL)
+            request = {"keys": known["jwt"].PyJWKSet.from_dict(guard.jwks()), "method": "POST", "url": URL, "tool": "send_email"}
+            for given in (arguments, arguments | {"least": 1e-6}):
+                try:
+                    claims = known["check"](headers["Licet-Call-Token"], headers["DPoP"], arguments=given, first=lambda _: True, **request)
+                    answers.append(claims["client_id"])
+                except PermissionError as refusal:
+                    answers.append(str(refusal))
+            return "sent"
+
+        with guard.task("answer-ticket", intent="Write to ada@okafor.example", agent="support-bot", principal="user:grace"):
+            send_email(**arguments)
+    assert answers == ["support-bot", "not a token for this call"]
+
+
 def _first_cells(text: str) -> set[str]:
     cells = re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)
     return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
