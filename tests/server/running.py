@@ -133,12 +133,14 @@ class Service:
 
 
 @contextmanager
-def running(folder: Path, *, limits: Limits | None = None, clock: Clock | None = None, path: str = "", **options: Any) -> Iterator[Service]:
+def running(
+    folder: Path, *, limits: Limits | None = None, clock: Clock | None = None, path: str = "", manifest: str = MANIFEST, **options: Any
+) -> Iterator[Service]:
     """A service with state, manifest and key files in `folder`."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}{path}"
-    (folder / "licet.yaml").write_text(MANIFEST.format(issuer=url, mail=MAIL, crm=CRM), encoding="utf-8")
+    (folder / "licet.yaml").write_text(manifest.format(issuer=url, mail=MAIL, crm=CRM), encoding="utf-8")
     for name, key in (("runner", RUNNER), ("helpers", HELPERS), ("others", OTHERS), ("idp", IDP)):
         (folder / f"{name}.json").write_text(jwks_text([key.jwk]), encoding="utf-8")
     clock = clock or SystemClock()

@@ -147,6 +147,45 @@ def test_a_new_key_is_not_refused_while_another_thread_asks(server: KeyServer, c
     assert server.asked == 2
 
 
+def test_where_strangers_make_us_ask_one_waits_and_the_others_do_not(server: KeyServer, clock: FakeClock) -> None:
+    """With `places`: a key that is not in the set is unknown at once, and without a set it is at once an error."""
+    places = threading.Semaphore(1)
+    keys, others = (RemoteKeys(server.url, clock=clock, places=places) for _ in range(2))
+    keys.warm()
+    assert server.asked == 1
+    clock.advance(10)
+    server.body, server.hold = jwks(ONE, TWO), threading.Event()
+    waits = threading.Thread(target=keys.find, args=("two", "ES256"))
+    waits.start()
+    while server.asked < 2:
+        pass
+    assert keys.find("two", "ES256") is None
+    assert keys.find("one", "ES256")
+    with pytest.raises(KeySetError):  # the one place is taken
+        others.find("one", "ES256")
+    assert waits.is_alive()
+    assert server.asked == 2
+    server.hold.set()
+    waits.join()
+    assert keys.find("two", "ES256")  # who was refused meanwhile is not remembered as unknown
+    assert others.find("one", "ES256")
+
+
+def test_warming_asks_once_and_tells_nobody(server: KeyServer, clock: FakeClock) -> None:
+    """What goes wrong is for whoever looks for a key."""
+    keys = RemoteKeys(server.url, clock=clock)
+    server.status = 500
+    keys.warm()
+    keys.warm()
+    assert server.asked == 1
+    clock.advance(10)
+    server.status = 200
+    keys.warm()
+    keys.warm()
+    assert keys.find("one", "ES256")
+    assert server.asked == 2
+
+
 def test_a_set_that_is_old_serves_while_another_thread_asks(server: KeyServer, clock: FakeClock) -> None:
     """One request at a time; the others do not wait for it."""
     keys = RemoteKeys(server.url, clock=clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,11 @@ from licet.tokens.remote_keys import FileKeys, RemoteKeys
 
 BODY_SECONDS = 10.0
 """How long a body may take to come."""
-THREADS = 16
+CLIENTS, EVERYBODY, HEALTH = "clients", "everybody", "health"
+THREADS = {CLIENTS: 16, EVERYBODY: 4, HEALTH: 1}
+"""How many requests are worked on at once. What everybody may ask has threads of its own, which no client can hold."""
+FETCHES = 4
+"""How many requests may wait for clients' keys from elsewhere: nobody has proved anything yet when they are looked up."""
 HEALTH_SECONDS = 1.0
 """How long one answer about health serves all who ask."""
 NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache", "X-Content-Type-Options": "nosniff"}  # RFC 6749 section 5.1
@@ -90,14 +95,15 @@ class Service:
     def __init__(self, guard: Guard, declared: Authority, limits: Limits, folder: Path) -> None:
         self._guard, self._declared, self._clock = guard, declared, guard.clock
         self._at = at = Addresses(declared.issuer)
-        clients = {name: _client(name, client, folder, self._clock) for name, client in declared.clients.items()}
+        places = threading.Semaphore(FETCHES)
+        clients = {name: _client(name, client, folder, self._clock, places) for name, client in declared.clients.items()}
         state = guard.token_state
         self._clients = Clients(clients, audiences=(at.issuer, at.token), state=state, clock=self._clock)
         self._exchange = Exchange(guard.authority, guard.manifest, url=at.token, state=state, clock=self._clock)
         self._addresses = Limiter(rate=limits.address_rate, burst=limits.address_burst)
         self._askers = Limiter(rate=limits.client_rate, burst=limits.client_burst)
         self._page = document(at)
-        self._threads: anyio.CapacityLimiter | None = None
+        self._threads: dict[str, anyio.CapacityLimiter] = {}
         self._health: tuple[float, Mapping[str, bool]] = (float("-inf"), {})
 
     def routes(self) -> list[Route]:
@@ -151,14 +157,14 @@ class Service:
             request.state.client = client.id  # for the access log
             return work(client, form)
 
-        return await self._in_thread(blocking)
+        return await self._in_thread(blocking, CLIENTS)
 
     # For everybody -------------------------------------------------------------------------------------------------------
 
     async def jwks(self, request: Request) -> Response:
         """RFC 7517."""
         self._admit(request)
-        found = await self._in_thread(self._guard.jwks)
+        found = await self._in_thread(self._guard.jwks, EVERYBODY)
         return JSONResponse(found, headers=_cached(JWKS_SECONDS), media_type="application/jwk-set+json")
 
     async def oauth(self, request: Request) -> Response:
@@ -169,7 +175,7 @@ class Service:
     async def openid(self, request: Request) -> Response:
         """OpenID Connect Discovery."""
         self._admit(request)
-        published = (await self._in_thread(self._guard.jwks))["keys"]
+        published = (await self._in_thread(self._guard.jwks, EVERYBODY))["keys"]
         return JSONResponse(openid_metadata(self._at, self._declared, published), headers=_cached(JWKS_SECONDS))
 
     async def openapi(self, request: Request) -> Response:
@@ -180,10 +186,15 @@ class Service:
     async def health(self, request: Request) -> Response:
         """Whether a token could be issued now."""
         self._admit(request)
-        asked, found = self._health
-        if self._clock.monotonic() - asked >= HEALTH_SECONDS:
-            found = await self._in_thread(self._guard.health)
-            self._health = (self._clock.monotonic(), found)
+
+        def look() -> Mapping[str, bool]:
+            asked, found = self._health
+            if self._clock.monotonic() - asked >= HEALTH_SECONDS:
+                found = self._guard.health()
+                self._health = (self._clock.monotonic(), found)
+            return found
+
+        found = await self._in_thread(look, HEALTH)
         well = all(found.values())
         return JSONResponse({"status": "ok" if well else "failing", **found}, status_code=200 if well else 503, headers=NOT_STORED)
 
@@ -196,19 +207,24 @@ class Service:
         if wait:
             raise too_many(wait)
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        if self._threads is None:
-            self._threads = anyio.CapacityLimiter(THREADS)
+    async def _in_thread(self, work: Callable[[], T], of: str) -> T:
+        if of not in self._threads:
+            self._threads[of] = anyio.CapacityLimiter(THREADS[of])
         try:
-            return await anyio.to_thread.run_sync(work, limiter=self._threads)
+            return await anyio.to_thread.run_sync(work, limiter=self._threads[of])
         except StateError as error:
             _log.error("licet: the service could not decide: %s", error)
             raise unavailable() from error
 
 
-def _client(name: str, declared: AuthorityClient, folder: Path, clock: Clock) -> Client:
-    uri, file = declared.jwks_uri, folder / str(declared.jwks_file)
-    keys: Keys = RemoteKeys(uri, clock=clock) if uri is not None else FileKeys(file)
+def _client(name: str, declared: AuthorityClient, folder: Path, clock: Clock, places: threading.Semaphore) -> Client:
+    keys: Keys
+    if declared.jwks_uri is not None:
+        keys = remote = RemoteKeys(declared.jwks_uri, clock=clock, places=places)
+        # Nobody's first request waits for them, nor does the service's start.
+        threading.Thread(target=remote.warm, name="licet-first-keys", daemon=True).start()
+    else:
+        keys = FileKeys(folder / str(declared.jwks_file))
     return Client(name, frozenset(declared.agents), keys, declared.algorithms)
 
 

@@ -41,6 +41,8 @@ class RemoteKeys:
         timeout: in seconds, for each step of a request; twice that for all of it.
         clock: its monotonic time counts.
         use: what keys that sign may also be marked with, see `key_set`.
+        places: for a service that strangers can make ask. One caller at a time waits for the far side then, and of all that share `places`
+            as many as it admits; all others get at once what is there.
 
     Raises:
         UsageError: keys may not be fetched from this address.
@@ -55,12 +57,13 @@ class RemoteKeys:
         retry: float = RETRY_SECONDS,
         stale: float = STALE_SECONDS,
         use: str = "sig",
+        places: threading.Semaphore | None = None,
     ) -> None:
         if why := why_unsafe(url):
             raise UsageError(f"{url}: {why}; write an https address without user name and fragment")
         self._clock = clock or SystemClock()
         self._fetcher, self._retry, self._stale = Fetcher(url, timeout, use), retry, stale
-        self._url = url
+        self._url, self._places = url, places
         self._keys: KeySet | None = None
         self._fresh = self._dead = float("-inf")  # until when the set holds, and until when it serves if no other comes
         self._tried = float("-inf")
@@ -89,6 +92,13 @@ class RemoteKeys:
                 self._unknown[kid[:MAX_KID]] = now + UNKNOWN_SECONDS
         return found
 
+    def warm(self) -> None:
+        """Fetch the first set, so that nobody has to wait for it. What goes wrong is logged, and tried again when a key is looked for."""
+        with self._fetching:
+            now = self._clock.monotonic()
+            if self._keys is None and now >= self._tried + self._retry:
+                self._fetch(now)
+
     def _current(self) -> KeySet:
         if self._keys is not None and self._clock.monotonic() < self._fresh:
             return self._keys
@@ -97,11 +107,15 @@ class RemoteKeys:
 
     def _renewed(self, *, wait: bool, of: KeySet | None) -> KeySet:
         """A newer set than `of` if there is one to be had, else what may still serve."""
-        if self._fetching.acquire(blocking=wait):
+        if self._fetching.acquire(blocking=wait and self._places is None):
             try:
                 now = self._clock.monotonic()
-                if self._keys is of and now >= self._tried + self._retry:
-                    self._fetch(now)
+                if self._keys is of and now >= self._tried + self._retry and (self._places is None or self._places.acquire(blocking=False)):
+                    try:
+                        self._fetch(now)
+                    finally:
+                        if self._places is not None:
+                            self._places.release()
             finally:
                 self._fetching.release()
         keys = self._keys
