@@ -263,3 +263,11 @@ def test_a_ticket_is_for_the_process_that_opened_it(tmp_path: Path):
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert ticket.redeem() is not None
         assert ticket.is_running
+
+
+def test_a_folder_that_is_not_there_is_said_with_what_makes_it(tmp_path: Path):
+    """A tool's side is often started before the guard has ever been."""
+    with pytest.raises(
+        StoreError, match=r"the folder .*/none is not there; start the guard once, which makes it, or make it \(`mkdir -m 700 "
+    ):
+        SqliteStore(tmp_path / "none" / "licet.db")

@@ -484,6 +484,10 @@ def _translated(path: str) -> Iterator[None]:
         hint = next((hint for mark, hint in _HINTS.items() if mark in text), "see `licet --help` for the state folder")
         raise StoreError(f"{path}: {text}; {hint}") from error
     except OSError as error:
+        folder = Path(path).parent
+        if isinstance(error, FileNotFoundError) and not folder.exists():
+            what = f"the folder {folder} is not there; start the guard once, which makes it, or make it (`mkdir -m 700 {folder}`)"
+            raise StoreError(f"{path}: {what}") from error
         raise StoreError(f"{path}: {error.strerror}; check the state folder's rights") from error
 
 
