@@ -40,7 +40,9 @@ class AccessLog:
             await self._app(scope, receive, noting)
         finally:
             address = (scope.get("client") or ("-",))[0]
-            client = (scope.get("state") or {}).get("client", "-")
+            state = scope.get("state") or {}
+            said = f"{status} {state['error']}" if "error" in state else str(status)
             took = (time.perf_counter() - began) * 1000
             # A path is whatever somebody sends, and a log is read on a terminal.
-            _log.info("%s %s %s %s %d %.1f ms", address, client, scope["method"], visible(scope["path"], 100), status, took)
+            path = visible(scope["path"], 100)
+            _log.info("%s %s %s %s %s %.1f ms", address, state.get("client", "-"), scope["method"], path, said, took)

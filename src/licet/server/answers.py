@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
+
+from licet.errors import Denied, TokenRefused
+from licet.escape import visible
 
 _OTHERS = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")  # what RFC 6749 section 5.2 leaves out of `error_description`
 _LIKE = {'"': "'", "\\": "/", "\u2026": "...", "\n": " ", "\t": " "}
@@ -24,6 +28,16 @@ class Refused(Exception):
     def body(self) -> dict[str, str]:
         """The JSON object of the answer."""
         return {"error": self.error, "error_description": described(self.description)}
+
+
+def why_inward(refused: Refused) -> tuple[int, str]:
+    """For our own log: its level, and why a request was refused, with the check that the answer does not name. Never a token."""
+    cause = refused.__cause__
+    if isinstance(cause, TokenRefused):
+        return logging.WARNING, visible(f"{cause.check}: {cause.why}", LONGEST)
+    if isinstance(cause, Denied):
+        return logging.INFO, ", ".join(cause.decision.checks)
+    return logging.WARNING if refused.status == 401 else logging.INFO, visible(refused.description, LONGEST)
 
 
 def described(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,8 +22,8 @@ from licet.errors import StateError, UsageError
 from licet.guard import Guard
 from licet.manifest.authority import Authority, AuthorityClient
 from licet.server.access import AccessLog
-from licet.server.answers import Refused, bad_request, too_many, unavailable
-from licet.server.clients import Client, Clients
+from licet.server.answers import Refused, bad_request, too_many, unavailable, why_inward
+from licet.server.clients import Client, Clients, claimed
 from licet.server.forms import MAX_BODY, Form, read_form
 from licet.server.limits import Limiter, address_key
 from licet.server.metadata import FEDERATED, JWKS_SECONDS, PAGE_SECONDS, Addresses, oauth_metadata, openid_metadata
@@ -97,6 +97,7 @@ class Service:
         self._at = at = Addresses(declared.issuer)
         places = threading.Semaphore(FETCHES)
         clients = {name: _client(name, client, folder, self._clock, places) for name, client in declared.clients.items()}
+        clients = {name: replace(client, owner=_owner(guard, declared.clients[name])) for name, client in clients.items()}
         state = guard.token_state
         self._clients = Clients(clients, audiences=(at.issuer, at.token), state=state, clock=self._clock)
         self._exchange = Exchange(guard.authority, guard.manifest, url=at.token, state=state, clock=self._clock)
@@ -150,12 +151,18 @@ class Service:
         authorization = request.headers.get("authorization")
 
         def blocking() -> Response:
-            client = self._clients.authenticate(form, authorization)
-            wait = self._askers.take(client.id, self._clock.monotonic())
-            if wait:
-                raise too_many(wait)
-            request.state.client = client.id  # for the access log
-            return work(client, form)
+            who = None
+            try:
+                client = self._clients.authenticate(form, authorization)
+                who = request.state.client = client.id  # for the access log
+                wait = self._askers.take(client.id, self._clock.monotonic())
+                if wait:
+                    raise too_many(wait)
+                return work(client, form)
+            except Refused as error:
+                level, why = why_inward(error)
+                _log.log(level, "licet: %s: %s %s: %s", request.url.path, error.error, f"for {who}" if who else f"to {claimed(form)}", why)
+                raise
 
         return await self._in_thread(blocking, CLIENTS)
 
@@ -228,6 +235,12 @@ def _client(name: str, declared: AuthorityClient, folder: Path, clock: Clock, pl
     return Client(name, frozenset(declared.agents), keys, declared.algorithms)
 
 
+def _owner(guard: Guard, client: AuthorityClient) -> str:
+    """Who looks at what is found of a client: the owner of its first agent that has one."""
+    found = (guard.manifest.agents[name].owner for name in client.agents if name in guard.manifest.agents)
+    return next((owner for owner in found if owner), "")
+
+
 async def _body(request: Request) -> bytes:
     body = bytearray()
     try:
@@ -251,11 +264,12 @@ def _cached(seconds: int) -> dict[str, str]:
     return {"Cache-Control": f"public, max-age={seconds}", "X-Content-Type-Options": "nosniff"}
 
 
-async def _refused(request: Request, error: Refused) -> Response:  # noqa: ARG001 - the framework's signature
+async def _refused(request: Request, error: Refused) -> Response:
+    request.state.error = error.error  # for the access log
     return JSONResponse(error.body(), status_code=error.status, headers={**NOT_STORED, **error.headers})
 
 
-async def _not_here(request: Request, error: HTTPException) -> Response:  # noqa: ARG001
+async def _not_here(request: Request, error: HTTPException) -> Response:  # noqa: ARG001 - the framework's signature
     """A path or a method that is not there."""
     what = {404: ("not_found", "there is nothing at this path"), 405: ("invalid_request", "this path does not take this method")}
     name, why = what.get(error.status_code, ("invalid_request", "the request cannot be read"))

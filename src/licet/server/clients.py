@@ -5,11 +5,16 @@ There is no other way in: no secret that two sides know, and no client without a
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
+from licet.catalogue import CHECKS
 from licet.clock import Clock
 from licet.errors import TokenRefused
+from licet.escape import visible
+from licet.records import Finding
 from licet.server.answers import Refused
 from licet.server.forms import Form
 from licet.tokens import TokenState
@@ -19,6 +24,7 @@ from licet.tokens.jws import Jws, Keys, check_signature, claims_of, parse
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_SECONDS = 300
 """The longest life of an assertion."""
+NOTE_SECONDS = 60.0
 MAX_JTI = 128  # characters
 # RFC 7523 names no type, and most clients write `JWT` or none; draft-ietf-oauth-rfc7523bis does. Any other is another kind of token.
 _TYPES = (None, "jwt", "client-authentication+jwt")
@@ -32,6 +38,7 @@ class Client:
     agents: frozenset[str]
     keys: Keys = field(repr=False)
     algorithms: Sequence[str] = ()
+    owner: str = ""
 
 
 class Clients:
@@ -39,6 +46,7 @@ class Clients:
 
     def __init__(self, clients: Mapping[str, Client], *, audiences: Sequence[str], state: TokenState, clock: Clock) -> None:
         self._clients, self._audiences, self._state, self._clock = dict(clients), tuple(audiences), state, clock
+        self._told: dict[tuple[str, str], float] = {}  # of declared clients and our own checks: it is bounded
 
     def authenticate(self, form: Form, authorization: str | None) -> Client:
         """The client that sent this request.
@@ -66,7 +74,19 @@ class Clients:
         client = self._clients.get(name)
         if client is None or claims.get("iss") != name or form.get("client_id", name) != name:
             raise TokenRefused("token.issuer", "the assertion is of no client, or of another")
-        check_signature(jws, client.keys, client.algorithms)
+        try:
+            check_signature(jws, client.keys, client.algorithms)
+        except TokenRefused as refused:
+            self._note(client, refused, "somebody who has none of its keys uses its name")
+            raise
+        try:
+            self._use(claims, name)
+        except TokenRefused as refused:
+            self._note(client, refused, "an assertion that it signed was refused")
+            raise
+        return client
+
+    def _use(self, claims: Mapping[str, object], name: str) -> None:
         # 3. One text, exactly: a list could name another server too, which would then hold an assertion that is good here.
         audience = required(claims, "aud", str, "token.audience")
         if audience not in self._audiences:
@@ -78,7 +98,20 @@ class Clients:
             raise TokenRefused("token.claims", "the assertion's `jti` is too long")
         if self._state.spend(f"client\0{name}\0{jti}", until, (), self._clock.now()) is not True:
             raise TokenRefused("token.replay", "the assertion was used before")
-        return client
+
+    def _note(self, client: Client, refused: TokenRefused, what: str) -> None:
+        """A finding, one in NOTE_SECONDS for a client and a reason: whoever tries without end must not fill the store."""
+        now, told = self._clock.monotonic(), (client.id, refused.check)
+        if now < self._told.get(told, float("-inf")) + NOTE_SECONDS:
+            return
+        self._told[told] = now
+        sentence = f"client {client.id} of the token authority: {what} ({refused.why})"
+        severity: Literal["medium", "high"] = "high" if refused.check == "token.replay" else "medium"
+        references = CHECKS[refused.check].references
+        found = Finding(
+            secrets.token_hex(16), self._clock.now(), refused.check, severity, sentence, owner=client.owner, references=references
+        )
+        self._state.add_finding(found)
 
     def _times(self, claims: Mapping[str, object]) -> float:
         """4 to 6: it is in its time, and that time is short. The answer is when it is dead."""
@@ -92,6 +125,17 @@ class Clients:
         if "iat" in claims and expires - required(claims, "iat", int, "token.time") > ASSERTION_SECONDS:
             raise TokenRefused("token.time", "the assertion lives too long")
         return expires + 2 * SKEW_SECONDS
+
+
+def claimed(form: Form) -> str:
+    """Who a request says that it is from, for the log: nothing of it is verified."""
+    name: object = form.get("client_id")
+    if name is None:
+        try:
+            name = claims_of(parse(form.get("client_assertion", ""))).get("sub")
+        except TokenRefused:
+            name = None
+    return repr(visible(name, 40)) if isinstance(name, str) else "somebody"
 
 
 def unknown_client() -> Refused:
