@@ -65,3 +65,28 @@ def test_its_owner_finds_what_was_tried_in_a_clients_name(tmp_path: Path):
         ]  # fmt: skip
         assert all(finding.sentence.startswith("client runner of the token authority: ") for finding in found)
         assert not any("eyJ" in finding.sentence for finding in found)
+
+
+def test_keys_of_a_persons_issuer_that_are_not_there_are_nobodys_mistake(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """503 and not a bad request, so that the client tries again; a finding that is high, and the log says which file."""
+    with running(tmp_path) as service, caplog.at_level(logging.INFO, logger="licet"):
+        (tmp_path / "idp.json").rename(tmp_path / "gone.json")
+        answer = service.asker.open()
+        assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+        assert "retry-after" in answer.headers
+        assert "idp.json" not in answer.text
+        assert "identity.unproved: token.undecided: the keys of issuer `idp` cannot be used" in caplog.text
+        store = service.guard.token_state
+        assert isinstance(store, SqliteStore)
+        assert [(found.check, found.severity) for found in store.findings()] == [("identity.unproved", "high")]
+        (tmp_path / "gone.json").rename(tmp_path / "idp.json")
+        assert service.asker.open().status_code == 200
+
+
+def test_a_renewal_takes_no_details_and_says_so(service: Service):
+    """`[{}]` is what a library sends for none."""
+    task = service.task()
+    for details in ("[{}]", "[ { } ]", "[]"):
+        answer = service.asker.exchange(task, requested_token_type=TASK, authorization_details=details)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_authorization_details")
+        assert "a renewal takes none" in answer.json()["error_description"]

@@ -27,7 +27,7 @@ from licet.clock import SystemClock
 from licet.errors import UsageError
 from licet.server.run import Listening, _bind, check
 from licet.tokens.keys import jwks_text
-from running import CRM, IDP, MAIL, MANIFEST, RUNNER, Asker, Service
+from running import CRM, HELPERS, IDP, MAIL, MANIFEST, OTHERS, RUNNER, Asker, Service
 
 PLAIN, SECURE = "http://127.0.0.1:8470", "https://licet.acme.example"
 
@@ -73,7 +73,7 @@ def write(folder: Path, issuer: str) -> Path:
     manifest = folder / "licet.yaml"
     text = MANIFEST.format(issuer=issuer, mail=MAIL, crm=CRM).replace("  federation: [sts.cloud.example]\n", "")
     manifest.write_text(text, encoding="utf-8")
-    for name, key in (("runner", RUNNER), ("idp", IDP)):
+    for name, key in (("runner", RUNNER), ("helpers", HELPERS), ("others", OTHERS), ("idp", IDP)):
         (folder / f"{name}.json").write_text(jwks_text([key.jwk]), encoding="utf-8")
     return manifest
 
@@ -172,6 +172,21 @@ def test_what_it_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert "certificate" in refused(str(manifest), "--tls-cert", str(manifest), "--tls-key", str(manifest))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert "cannot be listened on" in refused(str(manifest), "--port", str(taken.getsockname()[1]))
+
+
+def test_a_clients_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """`licet check` warns at its place, and the service does not start for a client that could never ask."""
+    manifest = write(tmp_path, SECURE)
+    (tmp_path / "helpers.json").unlink()
+    (tmp_path / "idp.json").unlink()
+    assert main(["check", "--json", str(manifest)]) == 0
+    found = [each for each in json.loads(capsys.readouterr().out)["problems"] if each["code"] == "no-key-file"]
+    assert [each["key"] for each in found] == ["issuers.idp.jwks_file", "authority.clients.helpers.jwks_file"]
+    assert all(each["line"] for each in found)
+    assert main(["serve", str(manifest), "--state", str(tmp_path / "state"), "--port", "0"]) == 2
+    said = capsys.readouterr().err
+    assert "authority.clients.helpers.jwks_file" in said
+    assert "helpers.json" in said
 
 
 def test_an_answer_does_not_wait_for_the_one_before():

@@ -95,7 +95,7 @@ class Proofs:
         try:
             found = self._identities.principal(token)
         except TokenRefused as refused:
-            self._refuse(kind, agent, "subject_token=", refused.why, refused.check)
+            self._refuse(kind, agent, "subject_token=", refused.why, refused.check, refused)
         if principal is not None and principal != found.name:
             why = (
                 f"it proves a principal of issuer `{found.issuer}`, and `principal=` names another (leave it out, or write ISSUER:SUBJECT)"
@@ -107,10 +107,12 @@ class Proofs:
         try:
             return self._identities.agent(token, agent)
         except TokenRefused as refused:
-            self._refuse(kind, agent, "agent_token=", refused.why, refused.check)
+            self._refuse(kind, agent, "agent_token=", refused.why, refused.check, refused)
 
-    def _refuse(self, kind: str, agent: str, argument: str, why: str, check: str) -> NoReturn:
-        """Say little to whoever showed the token, and all to our own records."""
+    def _refuse(  # noqa: PLR0917 - private
+        self, kind: str, agent: str, argument: str, why: str, check: str, cause: TokenRefused | None = None
+    ) -> NoReturn:
+        """Say little to whoever showed the token, and all to our own records. Keys of an issuer that are not there stop every such task."""
         declared = self._manifest.agents.get(agent)
         fields: dict[str, Plain] = {"kind_of_task": kind, "agent": agent, "argument": argument, "check": check, "why": why}
         self._recorder.after("identity.refused", fields)
@@ -120,11 +122,17 @@ class Proofs:
             if len(self._told) > MAX_TOLD:
                 self._told.clear()
             self._told[key] = minute
-            self._recorder.finding(inward, "medium", owner=(declared.owner or "") if declared else "")
+            self._recorder.finding(inward, "high" if check == UNDECIDED else "medium", owner=(declared.owner or "") if declared else "")
         said = reason("identity.unproved", f"`{argument}` does not prove {_WHAT[argument]}", (argument,))
         decision = Decision("deny", (said,), "deny")
-        raise Denied(explain(decision, f"task {kind}", ()).text, decision)
+        raise Denied(explain(decision, f"task {kind}", ()).text, decision) from cause
 
 
+def undecided(denial: Denied) -> bool:
+    """Whether a name was refused because the keys that would prove it cannot be used, and not because its token is not good."""
+    return isinstance(denial.__cause__, TokenRefused) and denial.__cause__.check == UNDECIDED
+
+
+UNDECIDED = "token.undecided"
 _ARGUMENT = {"sub": "subject_token=", "act": "agent_token="}
 _WHAT = {"subject_token=": "for whom the task is", "agent_token=": "which agent runs it"}

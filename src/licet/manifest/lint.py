@@ -5,13 +5,15 @@ Errors stop the check but not the guard, which then judges on the safe side. War
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from itertools import chain
+from pathlib import Path as FilePath
 
 from licet.errors import Problem
 from licet.manifest.lint_values import names, origin_lints, says_nothing, warn
 from licet.manifest.loader import parse, place
-from licet.manifest.models import START, Credential, Manifest, TaskKind, Tool, end_of
+from licet.manifest.models import NO_FILE, START, Credential, Manifest, TaskKind, Tool, end_of
 from licet.manifest.rules import DAY, Rule, arguments_of, moded_parts
 from licet.manifest.yaml_reader import Path
 
@@ -37,6 +39,7 @@ def lints(manifest: Manifest, now: float) -> list[Rule]:
         *_observing(manifest, now),
         *chain.from_iterable(_off_chain(kind, task) for kind, task in manifest.tasks.items()),
         *_powerful(manifest),
+        *_key_files(manifest),
         *origin_lints(manifest),
     ]
 
@@ -134,6 +137,27 @@ def _powerful(manifest: Manifest) -> Iterator[Rule]:
         if admin:
             why = f"this agent may administer `{PRODUCTION}`, by {names(admin)}"
             yield warn(("agents", name), why, "give this work to an agent of its own, with `ask: true`", "admin-in-prod")
+
+
+def _key_files(manifest: Manifest) -> Iterator[Rule]:
+    if manifest.source in NO_FILE:
+        return
+    found: list[tuple[Path, str | None, str]]
+    found = [(("issuers", name), issuer.jwks_file, "its tokens prove nothing") for name, issuer in manifest.issuers.items()]
+    if manifest.authority is not None:
+        clients = manifest.authority.clients.items()
+        found += [(("authority", "clients", name), client.jwks_file, "`licet serve` does not start") for name, client in clients]
+    for path, file, then in found:
+        if file is not None and not _readable(manifest.folder / file):
+            fix = "put the public keys there (`licet keys jwks` prints those of a guard); the path is relative to the manifest"
+            yield warn((*path, "jwks_file"), f"there is no such file, or it cannot be read, so that {then}", fix, "no-key-file")
+
+
+def _readable(path: FilePath) -> bool:
+    try:
+        return path.is_file() and os.access(path, os.R_OK)
+    except ValueError:  # no path at all
+        return False
 
 
 def _administers(manifest: Manifest, tool: Tool) -> bool:

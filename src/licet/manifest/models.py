@@ -25,6 +25,8 @@ from licet.manifest.words import Closed, Duration, Edges, Name, Names, Text
 
 Access = Literal["read", "write", "admin"]
 START = "start"
+NO_FILE = ("", "<text>", "<model>")
+"""The sources of a manifest that was not read from a file."""
 
 
 # Dates are text in YAML 1.2's core schema; strict mode would refuse them, so that they are parsed here.
@@ -281,7 +283,7 @@ class Manifest(Moded):
     @property
     def folder(self) -> Path:
         """What files that the manifest names are relative to: its own folder; the present one if it was not read from a file."""
-        return Path.cwd() if self._source in ("", "<text>", "<model>") else Path(self._source).absolute().parent
+        return Path.cwd() if self._source in NO_FILE else Path(self._source).absolute().parent
 
     @cached_property
     def allowed_edges(self) -> frozenset[tuple[str, str]]:

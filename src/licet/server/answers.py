@@ -36,6 +36,9 @@ def why_inward(refused: Refused) -> tuple[int, str]:
     if isinstance(cause, TokenRefused):
         return logging.WARNING, visible(f"{cause.check}: {cause.why}", LONGEST)
     if isinstance(cause, Denied):
+        inner = cause.__cause__
+        if isinstance(inner, TokenRefused):  # a name that was not proved
+            return logging.WARNING, visible(f"{', '.join(cause.decision.checks)}: {inner.check}: {inner.why}", LONGEST)
         return logging.INFO, ", ".join(cause.decision.checks)
     return logging.WARNING if refused.status == 401 else logging.INFO, visible(refused.description, LONGEST)
 

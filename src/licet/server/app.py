@@ -68,7 +68,8 @@ def create_app(guard: Guard, *, limits: Limits | None = None, folder: Path | Non
         folder: what a client's `jwks_file` is relative to; by default the manifest's own.
 
     Raises:
-        UsageError: the manifest has no `authority:`, the guard goes by another name than that says, or has no key to federate with.
+        UsageError: the manifest has no `authority:`, the guard goes by another name than that says, or has no key to federate with; or
+            a client's `jwks_file` cannot be used.
     """
     declared = guard.manifest.authority
     if declared is None:
@@ -232,6 +233,10 @@ def _client(name: str, declared: AuthorityClient, folder: Path, clock: Clock, pl
         threading.Thread(target=remote.warm, name="licet-first-keys", daemon=True).start()
     else:
         keys = FileKeys(folder / str(declared.jwks_file))
+        try:
+            keys.find(None, "")  # a client that could never ask is a mistake of the manifest, told before anybody listens
+        except StateError as error:
+            raise UsageError(f"authority.clients.{name}.jwks_file: {error}") from error
     return Client(name, frozenset(declared.agents), keys, declared.algorithms)
 
 

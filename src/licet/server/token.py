@@ -18,8 +18,9 @@ from typing import Any
 from licet.clock import Clock
 from licet.errors import Denied, TokenRefused, UsageError
 from licet.guard.authority import ACCESS_TOKEN, CALL_TOKEN, ID_TOKEN, TASK_TOKEN, Authority, Granted
+from licet.guard.proofs import undecided
 from licet.manifest import Manifest, duration
-from licet.server.answers import REFUSED, Refused, bad_request
+from licet.server.answers import REFUSED, Refused, bad_request, unavailable
 from licet.server.clients import Client
 from licet.server.forms import Form, bad_detail, member, needed, only, read_detail
 from licet.tokens import ACCESS_TYPE, CALL_TYPE, Proof, TokenState
@@ -66,6 +67,8 @@ class Exchange:
             # RFC 9449 section 5; RFC 8693 section 2.2.2.
             raise bad_request(REFUSED, "invalid_dpop_proof" if error.check == "token.proof" else "invalid_request") from error
         except Denied as error:
+            if undecided(error):  # not the client's mistake, and worth another try
+                raise unavailable() from error
             # RFC 8693 section 2.2.2: a subject or actor token that is not good makes the request invalid.
             unproved = "identity.unproved" in error.decision.checks and form["subject_token_type"] != TASK_TOKEN
             raise bad_request(str(error), "invalid_request" if unproved else "access_denied") from error
@@ -119,6 +122,8 @@ class Exchange:
         )  # fmt: skip
 
     def _renew_or_delegate(self, form: Form, token: str, proof: Proof) -> Granted:
+        if (details := form.get("authorization_details")) and "".join(details.split()) in ("[]", "[{}]"):
+            raise bad_detail("a renewal takes none, leave the parameter out; a sub-task is told by its `type`")
         detail = read_detail(form, [TASK_DETAIL])
         if detail is None:
             _none_of(form, "actor_token", "dpop_jkt")
