@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from licet import Denied, Guard, MemoryState, Proof, TokenRefused, Verifier, current_call
 from licet.canonical import digest
 from licet.errors import UsageError
+from licet.integrations.asgi import CallTokens, Incoming
 from licet.store import SqliteStore
 from licet.testing import FakeClock, ephemeral_key, guard_for
 from licet.tokens import CALL_TYPE, FixedKeys, Issuer, SigningKey, prove
@@ -233,6 +235,29 @@ def test_what_a_remote_task_was_shown_is_trusted_for_nothing(guard: Guard, clock
         call("send_email", to="bob@okafor.example")
     assert "origin.argument" in denied.value.decision.checks
     assert call("send_email", to=ADA).token  # the intent alone counts
+
+
+@limit("headers")
+async def test_a_header_or_cookie_that_was_made_no_argument_reaches_the_tool_unjudged(guard: Guard, clock: FakeClock):
+    seen: list[tuple[str, str]] = []
+
+    async def service(scope: Any, receive: Any, send: Any) -> None:
+        headers = dict(scope["headers"])
+        seen.append((headers[b"account"].decode(), headers[b"cookie"].decode()))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    def judged(request: Incoming) -> tuple[str, dict[str, Any]]:
+        return request.path.replace("/send", "send_email"), {**request.json(), "account": request.header("account")}
+
+    calls: tuple[Any, ...] = ({"POST /send": "send_email"}, judged)
+    for call, status in zip(calls, (200, 401), strict=True):
+        token, proof = sent(guard)
+        app = CallTokens(service, verifier(guard, clock), base_url=MAIL, call=call)
+        headers = {"Licet-Call-Token": token, "DPoP": proof.jwt, "account": "GB29-EVE", "cookie": "as=eve"}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app)) as client:
+            assert (await client.post(URL, json={"to": ADA}, headers=headers)).status_code == status
+    assert seen == [("GB29-EVE", "as=eve")]
 
 
 @limit("clocks")
