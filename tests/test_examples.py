@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from licet.manifest import load
 
 ROOT = Path(__file__).parent.parent
 AGENTS = ROOT / "examples" / "agents"
-PROGRAMS = sorted(path for path in AGENTS.glob("*/*.py") if path.name in ("agent.py", "demo.py"))
+PROGRAMS = sorted(path for path in AGENTS.glob("*/*.py") if path.name in ("agent.py", "client.py", "demo.py"))
 
 
 def run(program: Path, directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -81,6 +82,19 @@ def test_the_remote_tool_takes_the_agents_call_and_nobody_elses(tmp_path: Path) 
     written = [path.read_bytes() for path in (tmp_path / ".demo").rglob("*") if path.is_file() and "keys" not in path.parts]
     assert len(written) > 3
     assert not any(b"eyJ" in data for data in written)  # no token is written down anywhere, on either side
+
+
+def test_the_authoritys_client_shows_what_its_page_says(tmp_path: Path) -> None:
+    """docs/authority.md has its output, whole; no token is written down anywhere."""
+    shown = run(AGENTS / "authority_client" / "client.py", tmp_path).stdout
+    page = (ROOT / "docs" / "authority.md").read_text(encoding="utf-8")
+    steady = re.compile(r"\b\d+ s\b")  # a life that began a second earlier is a second shorter
+    quoted = page.partition("$ python examples/agents/authority_client/client.py\n")[2].partition("```")[0]
+    assert steady.sub("N s", quoted) == steady.sub("N s", shown)
+    assert "Every promise held." in shown
+    written = [path for path in (tmp_path / ".demo").rglob("*") if path.is_file() and "keys" not in path.parts]
+    assert len(written) > 4
+    assert not any(b"eyJ" in path.read_bytes() for path in written)
 
 
 def test_a_tool_that_does_not_share_the_store_fails_the_example(tmp_path: Path) -> None:
