@@ -265,6 +265,12 @@ def test_a_body_that_nobody_judged_is_refused(world: World) -> None:
         assert side.post(world.headers(side.url), body=b"").status_code == 200
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_table_with_a_method_that_has_no_body_is_told_what_to_give_instead(world: World, method: str) -> None:
+    with pytest.raises(UsageError, match="has no body to take arguments from; give call= a function"):
+        CallTokens(Tool(), world.verifier(), call=CALLS | {f"{method} /rooms": "pay_back"}, base_url="https://a.example")
+
+
 def orders(request: Incoming) -> tuple[str, dict[str, Any]]:
     """As the docstring of the middleware has it."""
     if (request.method, request.path) == ("GET", "/orders"):
