@@ -21,7 +21,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tokens"))
 
 from foreign import KeyServer
 
-PATIENCE = 8.0  # seconds; a far side has 10
+PATIENCE = 4.0  # seconds; a far side that says nothing has 5
 
 
 @pytest.fixture
