@@ -191,6 +191,7 @@ def test_outside_of_a_guarded_call_nothing_is_sent() -> None:
         "https://orders.acme.example/tools/../admin", "https://orders.acme.example/tools/%2e%2e/admin", "https://orders.acme.example/tools/..",
         "https://orders.acme.example/tools/%252e%252e/admin", "https://orders.acme.example/tools/..%2fadmin", "https://orders.acme.example/TOOLS",
         "https://orders.acme.example/tools/..\\admin", "https://orders.acme.example/tools/x/..;/admin", "https://orders.acme.example//tools",
+        *(f"https://orders.acme.example/tools/{up}/admin" for up in ("..%00", "..%20", "..%09", "..%23x", "..%3fx", "%25252e%25252e", "\uff0e\uff0e", "%c0%ae%c0%ae", "..%5c.")),
     ],
 )  # fmt: skip
 def test_a_url_that_is_not_under_the_audience_is_refused(world: World, url: str) -> None:
@@ -208,6 +209,21 @@ def test_a_url_under_the_audience_is_taken(world: World, path: str) -> None:
 
     pays(world, run)
     assert {b"Licet-Call-Token", b"DPoP"} <= {name for name, _ in got[0].headers.raw}
+
+
+def test_nothing_goes_in_the_open_to_a_proxy(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To this machine a token may go without TLS; to the proxy of the environment it may not."""
+    monkeypatch.setenv("HTTP_PROXY", "http://10.0.0.1:3128")
+    monkeypatch.setenv("http_proxy", "http://10.0.0.1:3128")
+    from licet.integrations._agent_side import _check_under
+
+    here = "http://127.0.0.1:9/tools"
+    with pytest.raises(UsageError, match="HTTP_PROXY"):
+        _check_under(f"{here}/x", here, "pay_back")
+    _check_under("https://orders.acme.example/x", "https://orders.acme.example", "pay_back")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    _check_under(f"{here}/x", here, "pay_back")
 
 
 def test_plain_http_is_for_this_machine_only(world: World, places: Any) -> None:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from licet.server.protocol import HEAD_SECONDS, PER_ADDRESS, Connections, bounded
+from licet.server.protocol import HEAD_SECONDS, PER_ADDRESS, Connections, bounded, only
 from licet.server.run import CONCURRENT
 
 WHOLE = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -143,3 +143,21 @@ def test_one_address_cannot_take_all_places():
     """Nor two; and a place that is held by half a head is free again before long."""
     assert 2 * PER_ADDRESS < CONCURRENT
     assert HEAD_SECONDS <= 10
+
+
+@pytest.mark.parametrize(
+    "host, taken",
+    [
+        ("192.0.2.7", True), ("10.1.2.3", True), ("127.0.0.1", True), ("::1", True), ("::ffff:192.0.2.7", True), ("fe80::1%eth0", False),
+        ("192.0.2.8", False), ("11.0.0.1", False), ("::ffff:192.0.2.8", False), ("2001:db8::1", False), ("", False), ("proxy", False),
+    ],
+)  # fmt: skip
+def test_behind_a_proxy_only_the_proxy_and_this_machine_are_answered(host: str, taken: bool) -> None:
+    assert only("192.0.2.7, 10.0.0.0/8")(host) is taken
+
+
+def test_whoever_is_not_let_in_gets_no_answer(connected: Connected) -> None:
+    with serving(bounded(peers=lambda host: host != "127.0.0.1")) as port:
+        assert is_closed(connected(port, WHOLE))
+    with serving(bounded(peers=lambda host: host == "127.0.0.1")) as port:
+        assert answered(connected(port, WHOLE)).endswith(b"well")

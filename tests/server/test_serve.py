@@ -56,6 +56,8 @@ PLAIN, SECURE = "http://127.0.0.1:8470", "https://licet.acme.example"
         (Listening(certificate="c", key="k", proxies="10.0.0.5"), SECURE, "either"),
         (Listening("0.0.0.0", proxies="*"), SECURE, "takes addresses"),
         (Listening("0.0.0.0", proxies=""), SECURE, "takes addresses"),
+        (Listening("0.0.0.0", proxies="0.0.0.0/0"), SECURE, "about everybody"),
+        (Listening("0.0.0.0", proxies="10.0.0.5,::/8"), SECURE, "about everybody"),
         (Listening(port=70_000), SECURE, "--port"),
     ],
     ids=repr,

@@ -10,7 +10,9 @@ import ipaddress
 import re
 import threading
 import time
+import unicodedata
 from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from licet.errors import UsageError
 from licet.guard import current_call
@@ -20,7 +22,7 @@ from licet.tokens import MAX_SECONDS
 
 SECRET_HEADERS = frozenset({TOKEN_HEADER, PROOF_HEADER, "authorization"})
 _PORTS = {"http": 80, "https": 443}
-_DOTS = re.compile(r"(?:^|[/\\])\.{1,2}(?:[/\\;]|$)")
+_CUT = re.compile(r"[\x00-\x20;#?%].*", re.DOTALL)  # what a server may take for the end of a segment
 
 
 class _Sent:
@@ -90,13 +92,32 @@ def _check_under(url: str, base: str, tool: str) -> None:
         raise UsageError(f"the URL of this request of `{tool}` cannot be read") from error
     if there.scheme == "http" and not _loopback(there.hostname or ""):
         raise UsageError(f"a token goes over TLS only, or to this machine itself: the URL of this request of `{tool}` is plain http")
+    if there.scheme == "http" and _proxied(there.hostname or ""):
+        raise UsageError(
+            f"this request of `{tool}` would go in the open to the proxy of the environment (HTTP_PROXY): name this machine in NO_PROXY"
+        )
     prefix = here.path.rstrip("/")
     path = there.path
-    # A server may take `..`, also escaped, for the folder above; then the prefix says nothing.
-    dots = _DOTS.search(unquote(unquote(path))) is not None
     under = (path or "/") == (prefix or "/") or path.startswith(f"{prefix}/")
-    if not same or there.username is not None or dots or not under:
+    if not same or there.username is not None or _climbs(path) or not under:
         raise UsageError(f"the token of `{tool}` is for {base} and what is below it, and this request goes elsewhere")
+
+
+def _climbs(path: str) -> bool:
+    """Whether a server may take a segment for the folder above, as it stands or however it is escaped; then a prefix says nothing."""
+    for _ in range(5):
+        plain = unquote(path)
+        if plain == path:
+            break
+        path = plain
+    # U+FFFD: what was no UTF-8, such as the overlong form of a dot. Full-width dots are dots to some.
+    segments = [_CUT.sub("", unicodedata.normalize("NFKC", part)) for part in re.split(r"[/\\]", path)]
+    return "\N{REPLACEMENT CHARACTER}" in path or any(part in (".", "..") for part in segments)
+
+
+def _proxied(host: str) -> bool:
+    found = getproxies()
+    return ("http" in found or "all" in found) and not proxy_bypass(host)
 
 
 def _origin(url: SplitResult) -> tuple[str, str, int | None]:

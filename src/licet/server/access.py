@@ -39,7 +39,7 @@ class AccessLog:
         try:
             await self._app(scope, receive, noting)
         finally:
-            address = (scope.get("client") or ("-",))[0]
+            address = visible((scope.get("client") or ("-",))[0], 64)  # a proxy may hand on whatever a header said
             state = scope.get("state") or {}
             said = f"{status} {state['error']}" if "error" in state else str(status)
             took = (time.perf_counter() - began) * 1000

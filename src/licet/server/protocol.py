@@ -6,7 +6,9 @@ Both are for those who never finish a request. No limit of requests sees them, a
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections import Counter
+from collections.abc import Callable
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -39,8 +41,30 @@ class Connections:
             del self._open[key]
 
 
-def bounded(*, most: int | None = PER_ADDRESS, seconds: float = HEAD_SECONDS) -> type[H11Protocol]:
-    """The protocol for `uvicorn.Config(http=...)`; `most` connections of an address, `seconds` for a head."""
+def everybody(host: str) -> bool:  # noqa: ARG001 - whoever it is
+    """For a service that speaks TLS itself, or listens on this machine alone."""
+    return True
+
+
+def only(proxies: str) -> Callable[[str], bool]:
+    """Whether an address is one of `proxies` (addresses and networks, comma-separated), or this machine's own."""
+    known = [ipaddress.ip_network(each.strip(), strict=False) for each in proxies.split(",")]
+
+    def one_of_them(host: str) -> bool:
+        try:
+            found = ipaddress.ip_address(host.partition("%")[0])
+        except ValueError:
+            return False
+        plain = getattr(found, "ipv4_mapped", None) or found
+        return plain.is_loopback or any(plain in network for network in known)
+
+    return one_of_them
+
+
+def bounded(
+    *, most: int | None = PER_ADDRESS, seconds: float = HEAD_SECONDS, peers: Callable[[str], bool] = everybody
+) -> type[H11Protocol]:
+    """The protocol for `uvicorn.Config(http=...)`; `most` connections of an address, `seconds` for a head, and only of `peers`."""
     connections = Connections(most)
 
     class Bounded(H11Protocol):
@@ -49,8 +73,9 @@ def bounded(*, most: int | None = PER_ADDRESS, seconds: float = HEAD_SECONDS) ->
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            key = address_key(self.client[0] if self.client else "")
-            if not connections.enter(key):
+            host = self.client[0] if self.client else ""
+            key = address_key(host)
+            if not peers(host) or not connections.enter(key):
                 transport.abort()
                 return
             self._key = key

@@ -51,11 +51,13 @@ def check(at: Listening, issuer: str) -> None:
     if at.tls and at.proxies is not None:
         raise UsageError("either this service speaks TLS (--tls-cert) or a proxy does (--behind-tls-proxy); take one out")
     for address in at.proxies.split(",") if at.proxies is not None else ():
+        why = "what it says of addresses is believed, so that each proxy is named by its own"
         try:
-            ipaddress.ip_network(address.strip(), strict=False)
+            network = ipaddress.ip_network(address.strip(), strict=False)
         except ValueError as error:
-            why = "what it says of addresses is believed, so that each proxy is named by its own"
             raise UsageError(f"--behind-tls-proxy takes addresses or networks, and not {address!r}: {why}") from error
+        if network.prefixlen < (8 if network.version == 4 else 32):
+            raise UsageError(f"--behind-tls-proxy {address.strip()} is about everybody: {why}")
     if not 0 <= at.port <= 65_535:
         raise UsageError("--port is 0 to 65535")
     open_to_others = not is_loopback(at.host)
@@ -83,12 +85,13 @@ def serve(guard: Guard, at: Listening, ready: Callable[[str], None]) -> None:
         import uvicorn
 
         from licet.server.app import create_app
-        from licet.server.protocol import PER_ADDRESS, bounded
+        from licet.server.protocol import PER_ADDRESS, bounded, only
     except ImportError as error:
         raise UsageError("`licet serve` needs the extra `server`: pip install 'licet[server]'") from error
     app = create_app(guard)
     # Of a proxy all connections come from one address, and who holds how many is for it to count.
-    protocol = bounded(most=None if at.proxies is not None else PER_ADDRESS)
+    # Without TLS nobody else is answered: he would speak in the open, and could say that he comes from anywhere.
+    protocol = bounded(most=PER_ADDRESS) if at.proxies is None else bounded(most=None, peers=only(at.proxies))
     config = uvicorn.Config(
         app, access_log=False, log_config=None, server_header=False, lifespan="off", ws="none", http=protocol,
         proxy_headers=at.proxies is not None, forwarded_allow_ips=at.proxies, limit_concurrency=CONCURRENT, backlog=CONCURRENT,
