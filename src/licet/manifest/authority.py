@@ -6,21 +6,13 @@ from collections.abc import Mapping
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
-from pydantic.config import JsonDict
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from licet.manifest.arguments import listed
-from licet.manifest.identities import Algorithm, why_unsafe
+from licet.manifest.identities import ONE_SOURCE, Algorithm, KeysFromOnePlace, why_unsafe
 from licet.manifest.words import Closed
 
 DEFAULT_ALGORITHMS: Final[tuple[Algorithm, ...]] = ("EdDSA", "Ed25519", "ES256", "ES384", "PS256", "RS256")
-_NULL: JsonDict = {"type": "null"}
-_ONE_SOURCE: JsonDict = {
-    "oneOf": [
-        {"properties": {"jwks_uri": {"not": _NULL}, "jwks_file": _NULL}, "required": ["jwks_uri"]},
-        {"properties": {"jwks_file": {"not": _NULL}, "jwks_uri": _NULL}, "required": ["jwks_file"]},
-    ]
-}
 
 
 def issuer_name(text: str) -> str:
@@ -45,28 +37,13 @@ def issuer_name(text: str) -> str:
     return text
 
 
-class AuthorityClient(Closed):
+class AuthorityClient(KeysFromOnePlace):
     """A program that may ask the authority for tokens, known by its key (`private_key_jwt`), and the agents that it may act as."""
 
-    model_config = ConfigDict(json_schema_extra=_ONE_SOURCE)
+    model_config = ConfigDict(json_schema_extra=ONE_SOURCE)
 
     agents: Annotated[tuple[str, ...], BeforeValidator(listed)]
-    jwks_file: Annotated[str, StringConstraints(min_length=1, max_length=2048)] | None = None
-    jwks_uri: Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)] | None = None
     algorithms: Annotated[tuple[Algorithm, ...], BeforeValidator(listed), Field(min_length=1)] = DEFAULT_ALGORITHMS
-
-    @field_validator("jwks_uri")
-    @classmethod
-    def _safe(cls, value: str | None) -> str | None:
-        if value is not None and (why := why_unsafe(value)):
-            raise ValueError(f"{why}; write an https address without user name and fragment")
-        return value
-
-    @model_validator(mode="after")
-    def _one_source(self) -> AuthorityClient:
-        if (self.jwks_file is None) == (self.jwks_uri is None):
-            raise ValueError("a client's keys come from one place; write `jwks_file` or `jwks_uri`")
-        return self
 
 
 class Authority(Closed):

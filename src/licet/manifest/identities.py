@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, field_validator, model_validator
@@ -34,7 +34,7 @@ DEFAULT_ALGORITHMS: Final[Mapping[IssuerKind, tuple[Algorithm, ...]]] = {
 DEFAULT_MAX_AGE = 86_400.0
 
 _NULL: JsonDict = {"type": "null"}
-_ONE_SOURCE: JsonDict = {
+ONE_SOURCE: JsonDict = {
     "oneOf": [
         {"properties": {"jwks_uri": {"not": _NULL}, "jwks_file": _NULL}, "required": ["jwks_uri"]},
         {"properties": {"jwks_file": {"not": _NULL}, "jwks_uri": _NULL}, "required": ["jwks_file"]},
@@ -68,24 +68,11 @@ def _one_or_many(value: object) -> object:
     return (value,) if isinstance(value, str) else listed(value)
 
 
-class TrustedIssuer(Closed):
-    """One issuer of identity tokens: what it is called in them, for whom they must be, its keys, and what they prove.
+class KeysFromOnePlace(Closed):
+    """Somebody whose public keys are found at an address, or in a file beside the manifest."""
 
-    `audiences` are our own names: a token must be for one of them. `max_age` is the longest time since a token was issued.
-    """
-
-    model_config = ConfigDict(json_schema_extra=_ONE_SOURCE | _PARTS_OF_KINDS)
-
-    kind: IssuerKind
-    issuer: Exact | None = None
-    audiences: Annotated[tuple[Exact, ...], BeforeValidator(listed), Field(min_length=1)]
     jwks_uri: Annotated[str, StringConstraints(pattern=r"^https?://\S+$", max_length=2048)] | None = None
     jwks_file: Annotated[str, StringConstraints(min_length=1, max_length=2048)] | None = None
-    algorithms: Annotated[tuple[Algorithm, ...], BeforeValidator(listed), Field(min_length=1)] | None = None
-    proves: Annotated[tuple[Role, ...], BeforeValidator(_one_or_many), Field(min_length=1), WithJsonSchema(_ROLES)]
-    trust_domain: Annotated[str, StringConstraints(pattern=r"^[a-z0-9._-]{1,255}$")] | None = None
-    typ: Annotated[tuple[TokenType, ...], BeforeValidator(listed), Field(min_length=1)] | None = None
-    max_age: Duration | None = None
 
     @field_validator("jwks_uri")
     @classmethod
@@ -95,9 +82,31 @@ class TrustedIssuer(Closed):
         return value
 
     @model_validator(mode="after")
-    def _fits_its_kind(self) -> TrustedIssuer:
+    def _one_place(self) -> Self:
         if (self.jwks_uri is None) == (self.jwks_file is None):
             raise ValueError("the keys come from one place; write `jwks_uri` or `jwks_file`")
+        return self
+
+
+class TrustedIssuer(KeysFromOnePlace):
+    """One issuer of identity tokens: what it is called in them, for whom they must be, its keys, and what they prove.
+
+    `audiences` are our own names: a token must be for one of them. `max_age` is the longest time since a token was issued.
+    """
+
+    model_config = ConfigDict(json_schema_extra=ONE_SOURCE | _PARTS_OF_KINDS)
+
+    kind: IssuerKind
+    issuer: Exact | None = None
+    audiences: Annotated[tuple[Exact, ...], BeforeValidator(listed), Field(min_length=1)]
+    algorithms: Annotated[tuple[Algorithm, ...], BeforeValidator(listed), Field(min_length=1)] | None = None
+    proves: Annotated[tuple[Role, ...], BeforeValidator(_one_or_many), Field(min_length=1), WithJsonSchema(_ROLES)]
+    trust_domain: Annotated[str, StringConstraints(pattern=r"^[a-z0-9._-]{1,255}$")] | None = None
+    typ: Annotated[tuple[TokenType, ...], BeforeValidator(listed), Field(min_length=1)] | None = None
+    max_age: Duration | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> TrustedIssuer:
         if (self.kind == "jwt-svid") != (self.trust_domain is not None):
             raise ValueError("`trust_domain` belongs to `kind: jwt-svid`, which needs it; a bundle of keys vouches for one trust domain")
         if self.issuer is None and self.kind != "jwt-svid":
