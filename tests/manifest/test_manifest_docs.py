@@ -27,7 +27,7 @@ def test_whole_manifests_load_without_errors(text: str) -> None:
     manifest, problems = check(text, name="docs/manifest.md", now=NOW)
     assert manifest is not None
     assert [str(problem) for problem in problems if problem.severity == "error"] == []
-    assert {problem.code for problem in problems} <= {"no-origin", "observing", "admin-in-prod"}
+    assert {problem.code for problem in problems} <= {"no-origin", "observing", "admin-in-prod", "no-key-file"}
 
 
 @pytest.mark.parametrize("text", PARTS, ids=range(len(PARTS)))
