@@ -63,7 +63,7 @@ def test_our_own_tokens_of_other_kinds_are_not_call_tokens(desk: Desk):
     others = [
         issuer.bind(Decision("allow"), record, minting, now=now).jwt,
         issuer.task(record, fields={"kind": "answer", "ends": int(now) + 60}, scope=f"tool:{TOOL}", actors=["support-bot"], expires=now + 60, holder=desk.holder.kid, now=now).jwt,
-        issuer.federated("support-bot", AUDIENCE, now=now, extra={}).jwt,
+        issuer.federated("support-bot", AUDIENCE, now=now, expires=desk.clock.now() + 600, extra={}).jwt,
     ]  # fmt: skip
     for other in others:
         for verifier in (call, access, home):
