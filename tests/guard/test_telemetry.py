@@ -201,3 +201,22 @@ def test_outside_a_call_no_span_is_current(spans: Spans):
     with spans.world.task():
         spans.world.tool("note")(1)
         assert not get_current_span().get_span_context().is_valid
+
+
+def test_the_span_of_a_detached_task_is_sent_when_its_guard_closes(spans: Spans):
+    """The task goes on elsewhere; without its span those of its calls would hang in the air."""
+    task = spans.world.guard.task("work", agent="bot", principal="user:grace", intent="x", detached=True)
+    with task:
+        spans.world.tool("note")(1)
+    assert spans.named("invoke_agent bot") == []
+    spans.world.guard.close()
+    (agent,), (note,) = spans.named("invoke_agent bot"), spans.named("execute_tool note")
+    assert note.parent.span_id == agent.context.span_id
+
+
+def test_an_attribute_without_a_value_is_left_out(spans: Spans):
+    with spans.world.task():
+        spans.world.tool("note")(1)
+    (span,) = spans.named("execute_tool note")
+    assert "licet.chain.previous_tool" not in span.attributes  # the first call has none before it
+    assert "licet.decision.reason" not in span.attributes

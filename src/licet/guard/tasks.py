@@ -291,8 +291,13 @@ class Tasks:
         self._recorder.forget(task.id)
         self._origins.end(task)
         self._minter.forget(task.id)
-        if task._span is not None:
-            task._span.end()
+        self._end_span(task)
+
+    def _end_span(self, task: GuardedTask) -> None:
+        """Once: without its end a span is never exported, and those of the task's calls hang in the air."""
+        span, task._span = task._span, None
+        if span is not None:
+            span.end()
 
     def _try_later(self) -> None:
         """Other processes go on with the task until the store has its end, whether or not anything more is done here."""
@@ -395,10 +400,12 @@ class Tasks:
             task = task.parent
 
     def close(self) -> None:
-        """End what is still open and not detached."""
+        """End what is still open and not detached. The span of a detached task ends here, where it began; the task goes on."""
         for task in list(self._open.values()):
             if not task.record.detached:
                 self.end(task, "guard closed")
+            else:
+                self._end_span(task)
         self._settle()
         self._closed = True
         if self._unstored:

@@ -56,14 +56,15 @@ class CallSpan:
 
     def end(self, attributes: Mapping[str, Any] | None = None, *, error_type: str = "", description: str = "") -> None:
         """Finish the span. With `error_type` its status is ERROR; otherwise it is left unset, as the conventions ask."""
-        self.attributes |= attributes or {}
+        known = _told(attributes or {})
+        self.attributes |= known
         try:
-            for name, value in (attributes or {}).items():
+            for name, value in known.items():
                 self._span.set_attribute(name, value)
             if error_type:
                 self.attributes[semconv.ERROR_TYPE] = error_type
                 self._span.set_attribute(semconv.ERROR_TYPE, error_type)
-                self._span.set_status(Status(StatusCode.ERROR, description))
+                self._span.set_status(Status(StatusCode.ERROR, description[:500]))
             self._span.end()
         # A span processor of the application may raise anything; telemetry never reaches into a call.
         except Exception:  # noqa: BLE001 - see above
@@ -83,6 +84,7 @@ class Telemetry:
 
     def start(self, name: str, attributes: Attributes, parent: tuple[str, str] | None = None) -> CallSpan:
         """Start a span of kind INTERNAL. `parent` (trace id, span id) holds unless the current span is of the same trace."""
+        attributes = _told(attributes)
         try:
             context = _parent_context(parent)
             return CallSpan(self._tracer.start_span(name, context, SpanKind.INTERNAL, attributes), attributes)
@@ -96,6 +98,11 @@ class Telemetry:
         if self._own is not None:
             self._own.force_flush(int(seconds * 1000))
             self._own.shutdown()
+
+
+def _told(attributes: Mapping[str, Any]) -> Attributes:
+    """Without what is empty: a name without a value tells nobody anything, and stands in every list of tags."""
+    return {name: value for name, value in attributes.items() if value != ""}
 
 
 def _parent_context(parent: tuple[str, str] | None) -> otel_context.Context:
