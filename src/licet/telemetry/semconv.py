@@ -1,10 +1,17 @@
-"""Every attribute name that Licet puts on a span, in one place.
+"""Every attribute that Licet puts on a span, in one place: the names, and the registry that `conventions` holds exported spans against.
 
 GenAI names: semantic-conventions-genai @ 34beb96 (2026-05-11), all of Development stability; the Python constants are deprecated,
-so they stand here as text. Own names live under `licet.`, as the naming rules ask (an application's unique prefix).
+so they stand here as text. Own names live under `licet.`, as the naming rules ask (an application's unique prefix):
+lowercase, and none is at the same time the namespace of another.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from licet.catalogue import CHECKS
 
 OPERATION_NAME = "gen_ai.operation.name"
 TOOL_NAME = "gen_ai.tool.name"
@@ -13,7 +20,11 @@ TOOL_CALL_ID = "gen_ai.tool.call.id"
 AGENT_NAME = "gen_ai.agent.name"
 CONVERSATION_ID = "gen_ai.conversation.id"
 PROVIDER_NAME = "gen_ai.provider.name"
+TOOL_ARGUMENTS = "gen_ai.tool.call.arguments"
+TOOL_RESULT = "gen_ai.tool.call.result"
 ERROR_TYPE = "error.type"
+MCP_METHOD = "mcp.method.name"
+RPC_STATUS = "rpc.response.status_code"
 
 EXECUTE_TOOL = "execute_tool"
 INVOKE_AGENT = "invoke_agent"
@@ -50,3 +61,97 @@ MODE = "licet.mode"
 POLICY_DENIED = "policy_denied"
 APPROVAL_REQUIRED = "approval_required"
 OTHER = "_OTHER"
+
+Level = Literal["", "required", "when", "recommended", "opt-in"]
+"""How a span has an attribute: never, always, whenever it applies, if it is known, only if the operator asked for contents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One row of the registry.
+
+    `agent`, `tool`: how an `invoke_agent` and an `execute_tool` span has it. `values` or `pattern` (the whole text): what it may be;
+    without both, any text within the cap. `at_start`: a sampler must see it, so that it is there when the span starts.
+    """
+
+    name: str
+    type: Literal["string", "int", "string[]"]
+    source: str
+    agent: Level = ""
+    tool: Level = ""
+    values: frozenset[str] = frozenset()
+    pattern: str = ""
+    at_start: bool = False
+
+
+_GENAI, _OTEL, _MCP, _OWN = "GenAI", "OpenTelemetry", "MCP", "Licet"
+_ID = r"[0-9a-f]{32}"
+_DIGEST = r"(hmac-)?sha256:[0-9a-f]{64}"
+_VERSION = r"[0-9A-Za-z][0-9A-Za-z.+-]{0,31}"
+_STANDINGS = frozenset({"asserted", "proved"})
+_OUTCOMES = frozenset({"allow", "ask", "deny"})
+
+_ROWS = (
+    # name, type, source, on invoke_agent, on execute_tool
+    Attribute(OPERATION_NAME, "string", _GENAI, "required", "required", frozenset({EXECUTE_TOOL, INVOKE_AGENT}), at_start=True),
+    Attribute(AGENT_NAME, "string", _GENAI, "required", "when", at_start=True),
+    Attribute(PROVIDER_NAME, "string", _GENAI, "required", "recommended", pattern=r"[a-z][a-z0-9_.]{0,63}", at_start=True),
+    Attribute(TOOL_NAME, "string", _GENAI, "", "required", at_start=True),
+    Attribute(TOOL_TYPE, "string", _GENAI, "", "recommended", frozenset({"function", "extension", "datastore"})),
+    Attribute(TOOL_CALL_ID, "string", _GENAI, "", "recommended"),
+    Attribute("gen_ai.tool.description", "string", _GENAI, "", "opt-in"),
+    Attribute(TOOL_ARGUMENTS, "string", _GENAI, "", "opt-in"),
+    Attribute(TOOL_RESULT, "string", _GENAI, "", "opt-in"),
+    Attribute(CONVERSATION_ID, "string", _GENAI, "when", "when"),
+    Attribute("gen_ai.agent.id", "string", _GENAI, "when", "recommended"),
+    Attribute("gen_ai.agent.version", "string", _GENAI, "when", "recommended"),
+    Attribute("gen_ai.agent.description", "string", _GENAI, "when"),
+    Attribute("gen_ai.request.model", "string", _GENAI, "when", at_start=True),
+    Attribute(ERROR_TYPE, "string", _OTEL, "when", "when", pattern=r"[^\W\d][\w.<>]{0,199}"),
+    Attribute("server.address", "string", _OTEL, "", "recommended"),
+    Attribute("server.port", "int", _OTEL, "", "recommended"),
+    Attribute("network.transport", "string", _OTEL, "", "recommended", frozenset({"pipe", "tcp", "quic"})),
+    Attribute("network.protocol.name", "string", _OTEL, "", "recommended", pattern=r"[a-z][a-z0-9_.-]{0,31}"),
+    Attribute("network.protocol.version", "string", _OTEL, "", "recommended", pattern=_VERSION),
+    Attribute(MCP_METHOD, "string", _MCP, "", "when", frozenset({"tools/call"})),
+    Attribute("mcp.protocol.version", "string", _MCP, "", "recommended", pattern=_VERSION),
+    Attribute("mcp.session.id", "string", _MCP, "", "recommended"),  # of old servers: the protocol has had no sessions since 2026-07-28
+    Attribute("jsonrpc.request.id", "string", _MCP, "", "when"),
+    Attribute("jsonrpc.protocol.version", "string", _MCP, "", "recommended", pattern=_VERSION),
+    Attribute(RPC_STATUS, "string", _MCP, "", "when", pattern=r"-?[0-9]{1,6}"),
+    Attribute(TASK_ID, "string", _OWN, "required", "when", pattern=_ID, at_start=True),
+    Attribute(TASK_KIND, "string", _OWN, "required", "when", at_start=True),
+    Attribute(TXN, "string", _OWN, "required", "when", pattern=_ID, at_start=True),
+    Attribute(INTENT_ID, "string", _OWN, "required", "", pattern=_DIGEST),
+    Attribute(INTENT_DECLARED, "string", _OWN, "when", "when"),
+    Attribute(INTENT_SCOPE, "string[]", _OWN, "required"),
+    Attribute(POLICY_VERSION, "string", _OWN, "required", "required", pattern=_DIGEST),
+    Attribute(PRINCIPAL_ID, "string", _OWN, "recommended", "recommended"),
+    Attribute(PRINCIPAL_STANDING, "string", _OWN, "required", "when", _STANDINGS),
+    Attribute(ACTOR_ID, "string", _OWN, "recommended", "when"),
+    Attribute(ACTOR_STANDING, "string", _OWN, "required", "when", _STANDINGS),
+    Attribute(ACTOR_CHAIN, "string[]", _OWN, "required"),
+    Attribute(TOKEN_JTI, "string", _OWN, "", "recommended", pattern=r"[0-9A-Za-z_-]{1,64}"),
+    Attribute(TOKEN_EXP, "int", _OWN, "", "recommended"),
+    Attribute(DECISION_OUTCOME, "string", _OWN, "", "required", _OUTCOMES, at_start=True),
+    Attribute(DECISION_JUDGED, "string", _OWN, "", "required", _OUTCOMES, at_start=True),
+    Attribute(DECISION_REASON, "string", _OWN, "", "when", frozenset(CHECKS)),
+    Attribute(DECISION_SENTENCE, "string", _OWN, "", "when"),
+    Attribute(MODE, "string", _OWN, "", "required", frozenset({"enforce", "observe"})),
+    Attribute(ARGS_DIGEST, "string", _OWN, "", "when", pattern=_DIGEST),
+    Attribute(RESULT_DIGEST, "string", _OWN, "", "when", pattern=_DIGEST),
+    Attribute(CHAIN_DEPTH, "int", _OWN, "", "when"),
+    Attribute(CHAIN_PREVIOUS_TOOL, "string", _OWN, "", "when"),
+    Attribute(CALL_SEQ, "int", _OWN, "", "required"),
+    Attribute(CALL_REASON, "string", _OWN),  # never on a span: the embedded store only
+    Attribute(CALL_REASON_DIGEST, "string", _OWN, "", "when", pattern=_DIGEST),
+)
+
+ATTRIBUTES: Mapping[str, Attribute] = {row.name: row for row in _ROWS}
+"""Every attribute that a span of ours may have, by name."""
+
+RESOURCE = ("service.name", "service.version", "deployment.environment.name")
+"""What every resource says."""
+
+LONGEST = 2_000
+"""Characters of one text, and entries of one list."""
