@@ -26,13 +26,16 @@ install = $(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2
 create = $(PYTHON) -m venv --clear $(1)
 endif
 
-.PHONY: help demo test lint format types layers floors fuzz docs check constraints clean
+.PHONY: help demo jaeger test lint format types layers floors fuzz docs check constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
 demo: $(VENV)/.examples ## an injected agent, unguarded and guarded
 	@$(BIN)/python examples/agents/support/demo.py
+
+jaeger: $(VENV)/.examples ## the demo in a real Jaeger, behind a real Collector; both built with Go where they are not installed
+	@$(BIN)/python tools/observability/view.py $(JAEGER_OPTIONS)
 
 test: $(VENV)/.dev ## all tests
 	$(BIN)/python -m pytest -n $(JOBS)

@@ -1,0 +1,292 @@
+"""`make jaeger`, with the real Jaeger and the real Collector: what the demo sends is found there, and secrets do not get through.
+
+Where neither is on the PATH and `make jaeger` has not built them, these are skipped: building takes minutes, and Go.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.trace import Status, StatusCode
+from ruamel.yaml import YAML
+
+TOOLS = Path(__file__).parents[2] / "tools" / "observability"
+sys.path.insert(0, str(TOOLS))
+import programs  # noqa: E402
+import stack as running  # noqa: E402
+import view  # noqa: E402
+
+from licet.catalogue import CHECKS  # noqa: E402
+
+JAEGER, COLLECTOR = programs.find_jaeger(), programs.find_collector()
+NEEDED = "neither on the PATH nor built before; `make jaeger` builds it with Go"
+missing = [name for name, found in (("jaeger", JAEGER), ("otelcol-contrib", COLLECTOR)) if found is None]
+real = pytest.mark.skipif(bool(missing), reason=f"{' and '.join(missing)}: {NEEDED}")
+
+Span = dict[str, Any]
+
+
+def attributes(span: Span) -> dict[str, Any]:
+    """The attributes of an OTLP JSON span, lists as lists."""
+
+    def plain(value: dict[str, Any]) -> Any:
+        if "arrayValue" in value:
+            return [plain(each) for each in value["arrayValue"].get("values", [])]
+        return next(iter(value.values()))
+
+    return {each["key"]: plain(each["value"]) for each in span.get("attributes", [])}
+
+
+def eventually(true: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """What `true` gives as soon as it is something; the last of what it gave when the time is over."""
+    ends = time.monotonic() + seconds
+    while not (found := true()) and time.monotonic() < ends:
+        time.sleep(0.2)
+    return found
+
+
+def lines_of(path: Path) -> list[Span]:
+    """The spans of a file of OTLP JSON lines."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [
+        span
+        for line in lines
+        for resource in json.loads(line)["resourceSpans"]
+        for scope in resource["scopeSpans"]
+        for span in scope["spans"]
+    ]
+
+
+def a_stack(directory: Path, **environment: str) -> running.Stack:
+    assert JAEGER is not None
+    assert COLLECTOR is not None
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        return running.Stack(JAEGER, COLLECTOR, directory, standard_ports=False)
+
+
+def sender(stack: running.Stack, service: str) -> TracerProvider:
+    """An application that sends each span as it ends, in the order of their ends."""
+    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(f"{stack.otlp}/v1/traces")))
+    return provider
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running.Stack]:
+    with a_stack(tmp_path_factory.mktemp("observability"), LICET_COLLECTOR_WAIT="2s") as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def trace(stack: running.Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The id of the trace of the demo's guarded task."""
+    done = view.run_demo(stack, tmp_path_factory.mktemp("demo"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    [found] = view.blocked(stack)
+    return found
+
+
+@real
+def test_the_demos_trace_is_found_by_task_by_denied_outcome_and_by_tool(stack: running.Stack, trace: str) -> None:
+    task = next(each["licet.task.id"] for span in stack.trace(trace) if "licet.task.id" in (each := attributes(span)))
+    assert stack.find(view.SERVICE, {"licet.task.id": task}) == {trace}
+    assert stack.find(view.SERVICE, {"licet.decision.outcome": "deny"}) == {trace}
+    assert stack.find(view.SERVICE, {"gen_ai.tool.name": "send_email"}) == {trace}
+    assert stack.find(view.SERVICE, {"licet.decision.outcome": "deny", "gen_ai.tool.name": "send_email"}) == {trace}
+    assert stack.find(view.SERVICE, {"error.type": "policy_denied"}, operation="execute_tool send_email") == {trace}
+
+
+@real
+def test_what_is_not_there_is_not_found(stack: running.Stack, trace: str) -> None:
+    assert stack.find(view.SERVICE, {"licet.task.id": "another"}) == set()
+    assert stack.find(view.SERVICE, {"licet.decision.outcome": "deny", "gen_ai.tool.name": "read_ticket"}) == set()
+    assert stack.trace(trace[::-1]) == []
+
+
+@real
+def test_the_service_and_the_operations_stand_in_jaegers_lists(stack: running.Stack, trace: str) -> None:
+    assert view.SERVICE in stack.ask("/api/v3/services")["services"]
+    operations = {each["name"] for each in stack.ask("/api/v3/operations", service=view.SERVICE)["operations"]}
+    assert {"invoke_agent support-bot", "execute_tool read_ticket", "execute_tool send_email"} <= operations
+
+
+@real
+def test_the_tree_is_the_agent_and_below_it_its_tool_calls(stack: running.Stack, trace: str) -> None:
+    spans = stack.trace(trace)
+    [root] = [span for span in spans if not span.get("parentSpanId")]
+    assert root["name"] == "invoke_agent support-bot"
+    calls = [span for span in spans if span is not root]
+    assert len(calls) >= 4
+    assert len({span["spanId"] for span in spans}) == len(spans)
+    for span in calls:
+        told = attributes(span)
+        assert span["parentSpanId"] == root["spanId"]
+        assert span["name"] == f"execute_tool {told['gen_ai.tool.name']}"
+        for name in (
+            "gen_ai.operation.name",
+            "gen_ai.agent.name",
+            "licet.task.id",
+            "licet.decision.outcome",
+            "licet.args.digest",
+            "licet.mode",
+        ):
+            assert told[name], name
+
+
+@real
+def test_a_denied_call_says_in_red_what_and_why(stack: running.Stack, trace: str) -> None:
+    denied = [span for span in stack.trace(trace) if attributes(span).get("licet.decision.outcome") == "deny"]
+    assert denied
+    for span in denied:
+        told = attributes(span)
+        assert str(span["status"]["code"]) in ("2", "STATUS_CODE_ERROR")
+        assert told["error.type"] == "policy_denied"
+        assert told["licet.decision.reason"] in CHECKS
+        assert told["licet.decision.sentence"] == span["status"]["message"]
+    [attack] = [told for span in denied if (told := attributes(span))["licet.decision.reason"] == "origin.argument"]
+    assert "`text` of `read_ticket`" in attack["licet.decision.sentence"]
+
+
+@real
+def test_the_collectors_file_has_the_spans_that_jaeger_has(stack: running.Stack, trace: str) -> None:
+    there = {(span["spanId"], span["name"]) for span in stack.trace(trace)}
+
+    def written() -> set[tuple[str, str]]:
+        return {(span["spanId"], span["name"]) for span in lines_of(stack.spans) if span["traceId"] == trace}
+
+    assert eventually(lambda: written() == there), (written(), there)
+
+
+@real
+def test_the_collector_says_how_many_spans_it_took(stack: running.Stack, trace: str) -> None:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(stack.metrics, timeout=10) as answer:
+        told = answer.read().decode()
+    taken = [float(line.rpartition(" ")[2]) for line in told.splitlines() if line.startswith("otelcol_receiver_accepted_spans")]
+    assert sum(taken) >= len(stack.trace(trace))
+
+
+SECRETS = {
+    "a JWT": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJncmFjZSJ9.c2lnbmF0dXJlLW9mLW5vLXdvcnRo",
+    "a private key": "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIPlanted\n-----END PRIVATE KEY-----",
+    "a card": "4111 1111 1111 1111",
+    "another card": "378282246310005",
+}
+FIELDS = {"db.password": "hunter2-hunter2", "http.request.header.authorization": "opaque-planted", "app.api_key": "k-0123456789-planted"}
+
+
+@real
+def test_what_another_instrumentation_lets_out_is_redacted_on_the_way(stack: running.Stack) -> None:
+    resource = Resource.create({"service.name": "leaky", "deploy.note": SECRETS["a JWT"]})
+    provider = TracerProvider(resource=resource)
+    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(f"{stack.otlp}/v1/traces")))
+    for what, secret in SECRETS.items():
+        with provider.get_tracer("leaky").start_as_current_span("call") as span:
+            span.set_attributes({"what": what, "said": f"before {secret} after", "nested": json.dumps({"a": [secret]}), **FIELDS})
+            span.add_event("said", {"text": secret})
+            span.set_status(Status(StatusCode.ERROR, f"refused: {secret}"))
+    provider.shutdown()
+    ids = eventually(lambda: found if len(found := stack.find("leaky", {})) == len(SECRETS) else None)
+    assert ids, "the spans arrived"
+    shown = json.dumps([stack.ask(f"/api/v3/traces/{each}") for each in ids])
+    assert all(what in shown for what in SECRETS)
+    kept = eventually(lambda: text if (text := stack.spans.read_text(encoding="utf-8")).count('"leaky"') >= len(SECRETS) else None)
+    assert kept, "the spans were written"
+    for what, secret in (SECRETS | FIELDS).items():
+        for text in (shown, kept):
+            assert json.dumps(secret)[1:-1] not in text, what
+
+
+@real
+def test_a_denial_is_kept_where_all_else_is_left_out_and_also_when_it_comes_late(tmp_path: Path) -> None:
+    with a_stack(tmp_path, LICET_KEEP_PERCENT="0", LICET_COLLECTOR_WAIT="1s") as stack:
+        provider = sender(stack, "kept")
+        tracer = provider.get_tracer("kept")
+        with tracer.start_as_current_span("task of no interest"):
+            pass
+        with tracer.start_as_current_span("early task"):
+            tracer.start_span("early denial", attributes={"licet.decision.outcome": "deny"}).end()
+        with tracer.start_as_current_span("late task"):
+            tracer.start_span("allowed", attributes={"licet.decision.outcome": "allow"}).end()
+            # What came after `allowed` is decided with it or later: once this is there, the late task has been left out.
+            with tracer.start_as_current_span("marker", Context()):
+                tracer.start_span("its denial", attributes={"licet.decision.outcome": "deny"}).end()
+            assert eventually(lambda: stack.find("kept", {}, "marker"))
+            tracer.start_span("late denial", attributes={"licet.decision.outcome": "deny"}).end()
+        provider.shutdown()
+        assert eventually(lambda: stack.find("kept", {}, "late denial"))
+        assert stack.find("kept", {}, "early denial") == stack.find("kept", {}, "early task")
+        assert stack.find("kept", {}, "allowed") == set(), "the denial was late"
+        assert stack.find("kept", {}, "task of no interest") == set()
+        written = {"task of no interest", "early task", "early denial", "late task", "allowed", "marker", "its denial", "late denial"}
+        assert eventually(lambda: {span["name"] for span in lines_of(stack.spans)} == written), "the file has all"
+
+
+@real
+def test_what_jaeger_missed_arrives_when_it_is_back_even_if_the_collector_was_started_again(tmp_path: Path) -> None:
+    with a_stack(tmp_path, LICET_COLLECTOR_WAIT="1s") as stack:
+        stack.stop("jaeger")
+        provider = sender(stack, "patient")
+        for number in range(20):
+            provider.get_tracer("patient").start_span("denial", attributes={"licet.decision.outcome": "deny", "number": number}).end()
+        provider.shutdown()
+        assert eventually(lambda: len(lines_of(stack.spans)) == 20)
+        stack.stop("collector")
+        stack.start("jaeger", f"{stack.page}/api/v3/services")
+        stack.start("collector", stack.health)
+        assert eventually(lambda: len(stack.find("patient", {"licet.decision.outcome": "deny"})) == 20)
+
+
+@real
+def test_a_program_that_cannot_start_says_why(tmp_path: Path, stack: running.Stack) -> None:
+    assert JAEGER is not None
+    with pytest.raises(programs.Missing, match="did not start; it said"):  # noqa: SIM117 - what raises is the entering
+        with running.Stack(JAEGER, JAEGER, tmp_path, standard_ports=False):  # the one program with the other's configuration
+            pass
+
+
+@pytest.mark.skipif(COLLECTOR is None, reason=f"otelcol-contrib: {NEEDED}")
+def test_the_collector_finds_its_configuration_valid(tmp_path: Path) -> None:
+    command = [str(COLLECTOR), "validate", "--config", str(running.CONFIG)]
+    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_without_go_and_without_the_programs_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert shutil.which("go") is None
+    for get in (programs.get_jaeger, programs.get_collector):
+        with pytest.raises(programs.Missing, match=r"no Go to build it with\. Install Go"):
+            get(lambda text: None)
+    assert list(tmp_path.iterdir()) == [], "nothing was begun"
+
+
+def test_what_compose_brings_up_is_pinned_and_on_loopback() -> None:
+    root = TOOLS.parents[1]
+    compose = YAML(typ="safe").load((root / "compose.yaml").read_text(encoding="utf-8"))
+    assert set(compose["services"]) == {"jaeger", "volume", "collector", "prometheus", "grafana"}
+    for name, service in compose["services"].items():
+        assert re.fullmatch(r"\$\{LICET_[A-Z]+_IMAGE:-[a-z/-]+:v?\d+\.\d+\.\d+\}", service["image"]), name
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+    assert [name for name, service in compose["services"].items() if "profiles" not in service] == ["jaeger", "volume", "collector"]
+    built = YAML(typ="safe").load(programs.BUILDER.read_text(encoding="utf-8"))["dist"]["version"]
+    assert compose["services"]["collector"]["image"].endswith(f":{built}}}")
+    named = set(re.findall(r"\$\{env:(\w+)", (root / "otel-collector.yaml").read_text(encoding="utf-8")))
+    assert {name for name in compose["services"]["collector"]["environment"] if name.startswith("LICET_")} <= named

@@ -1,0 +1,114 @@
+"""See an intent trace in the real Jaeger: brings up Jaeger and the Collector, runs the demo into them, prints the link.
+
+    make jaeger        or        python tools/observability/view.py [--once] [--no-build]
+
+Exit codes: 0 done; 1 the demo failed or its trace did not arrive; 3 a program is missing and cannot be built.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import programs
+from stack import ROOT, Stack
+
+SERVICE = "support-bot"
+DENIED = {"licet.decision.outcome": "deny"}
+
+
+def say(text: str) -> None:
+    """A line to the terminal, at once."""
+    print(text, flush=True)
+
+
+def run_demo(stack: Stack, directory: Path) -> subprocess.CompletedProcess[str]:
+    """The demo in `directory`, with its spans to the Collector."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    kept |= {"OTEL_EXPORTER_OTLP_ENDPOINT": stack.otlp, "OTEL_SERVICE_NAME": SERVICE, "PYTHONIOENCODING": "utf-8"}
+    demo = [sys.executable, str(ROOT / "examples" / "agents" / "support" / "demo.py")]
+    return subprocess.run(demo, check=False, cwd=directory, env=kept, capture_output=True, encoding="utf-8")
+
+
+def blocked(stack: Stack, seconds: float = 60.0) -> set[str]:
+    """The traces with a denied call, as soon as there is one whose task has ended."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        # A denied call has a way of its own past the sampling; its task comes with the rest, some seconds later.
+        whole = {
+            trace for trace in stack.find(SERVICE, DENIED) if any(span["name"].startswith("invoke_agent") for span in stack.trace(trace))
+        }
+        if whole:
+            return whole
+        time.sleep(0.5)
+    return set()
+
+
+def the_programs(*, build: bool) -> tuple[Path, Path]:
+    """Jaeger and the Collector. Raises `Missing`."""
+    if build:
+        return programs.get_jaeger(say), programs.get_collector(say)
+    jaeger, collector = programs.find_jaeger(), programs.find_collector()
+    if jaeger is None or collector is None:
+        raise programs.Missing("jaeger or otelcol-contrib is neither on the PATH nor built before; leave out --no-build, or install them")
+    return jaeger, collector
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="make jaeger",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example: python tools/observability/view.py --once",
+    )
+    parser.add_argument("--once", action="store_true", help="stop when the trace has been found, instead of waiting for Ctrl-C")
+    parser.add_argument("--no-build", action="store_true", help="use only what is on the PATH or was built before")
+    options = parser.parse_args()
+    try:
+        jaeger, collector = the_programs(build=not options.no_build)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        with tempfile.TemporaryDirectory(prefix="licet-jaeger-") as directory:
+            return show(Stack(jaeger, collector, Path(directory)), once=options.once)
+    except programs.Missing as error:
+        print(f"make jaeger: {error}", file=sys.stderr)
+        return 3
+    except KeyboardInterrupt:
+        return 0
+
+
+def show(stack: Stack, *, once: bool) -> int:
+    """Run the demo into the stack, and say where it is seen."""
+    with stack:
+        say(f"Jaeger is at {stack.page}, the Collector takes OTLP at {stack.otlp}")
+        work = stack.directory / "demo"
+        work.mkdir()
+        done = run_demo(stack, work)
+        if done.returncode:
+            print(f"the demo failed:\n{done.stdout[-1500:]}{done.stderr[-1500:]}", file=sys.stderr)
+            return 1
+        say("the demo ran; waiting for its trace (the Collector waits some seconds for the rest of each)")
+        traces = blocked(stack)
+        if not traces:
+            print(f"no trace with a denied call arrived; the Collector said: {stack.said('collector')}", file=sys.stderr)
+            return 1
+        for trace in sorted(traces):
+            say(f"\nThe blocked task:  {stack.link(trace)}\nAs OTLP JSON:      {stack.page}/api/v3/traces/{trace}")
+        say(f"All spans:         {stack.spans}")
+        say(f"Your own agent:    OTEL_EXPORTER_OTLP_ENDPOINT={stack.otlp} OTEL_SERVICE_NAME=my-agent python my_agent.py")
+        if not once:
+            say("\nCtrl-C stops both, and forgets the traces.")
+            stack.wait()
+            print("a program ended by itself", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
