@@ -220,3 +220,23 @@ def test_an_attribute_without_a_value_is_left_out(spans: Spans):
     (span,) = spans.named("execute_tool note")
     assert "licet.chain.previous_tool" not in span.attributes  # the first call has none before it
     assert "licet.decision.reason" not in span.attributes
+
+
+def test_an_exception_whose_name_is_no_name_is_other(spans: Spans):
+    """Its class can be called anything; `error.type` has few values."""
+
+    def note() -> None:
+        raise type("X", (Exception,), {"__qualname__": "no such file: /home/ada"})
+
+    with spans.world.task(), pytest.raises(Exception):  # noqa: B017, PT011 - of a class made up here
+        spans.world.tool("note", note)()
+    (span,) = spans.named("execute_tool note")
+    assert span.attributes["error.type"] == "_OTHER"
+
+
+def test_arguments_that_cannot_be_judged_have_no_digest(spans: Spans):
+    """And not a text that looks like one."""
+    with spans.world.task(), pytest.raises(Denied):
+        spans.world.tool("risky", lambda thing: None)(object())
+    (span,) = spans.named("execute_tool risky")
+    assert "licet.args.digest" not in span.attributes

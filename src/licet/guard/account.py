@@ -33,7 +33,9 @@ def span_attributes(ticket: Ticket, manifest: Manifest) -> dict[str, Any]:
     task, call = ticket.task, ticket.call
     attributes: dict[str, Any] = {
         semconv.OPERATION_NAME: semconv.EXECUTE_TOOL, semconv.TOOL_NAME: call.tool, semconv.TOOL_TYPE: "function",
-        semconv.AGENT_NAME: call.agent or (task.record.agent if task else ""), semconv.ARGS_DIGEST: ticket.args_digest,
+        semconv.AGENT_NAME: call.agent or (task.record.agent if task else ""),
+        # What could not be judged has no digest; what stands in its place is new for each call.
+        semconv.ARGS_DIGEST: ticket.args_digest if ticket.args_digest.startswith("sha256:") else "",
         semconv.CALL_SEQ: ticket.seq, semconv.POLICY_VERSION: manifest.digest,
         **outcome_attributes(ticket.decision),
     }  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -24,6 +25,7 @@ from licet.telemetry import semconv
 _log = logging.getLogger("licet.telemetry")
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_ERROR_TYPE = re.compile(semconv.ATTRIBUTES[semconv.ERROR_TYPE].pattern)
 
 Attributes: TypeAlias = dict[str, Any]
 
@@ -62,6 +64,8 @@ class CallSpan:
             for name, value in known.items():
                 self._span.set_attribute(name, value)
             if error_type:
+                # Of low cardinality: a class can have any text as its name.
+                error_type = error_type if _ERROR_TYPE.fullmatch(error_type) else semconv.OTHER
                 self.attributes[semconv.ERROR_TYPE] = error_type
                 self._span.set_attribute(semconv.ERROR_TYPE, error_type)
                 self._span.set_status(Status(StatusCode.ERROR, description[:500]))
