@@ -102,7 +102,9 @@ def show(stack: Stack, *, once: bool) -> int:
             say(f"\nThe blocked task:  {stack.link(trace)}\nAs OTLP JSON:      {stack.page}/api/v3/traces/{trace}")
         say(f"All spans:         {stack.spans}")
         say(f"Your own agent:    OTEL_EXPORTER_OTLP_ENDPOINT={stack.otlp} OTEL_SERVICE_NAME=my-agent python my_agent.py")
-        if not once:
+        if once:
+            say("\nFound, and stopped: the links are gone with it.")
+        else:
             say("\nCtrl-C stops both, and forgets the traces.")
             stack.wait()
             print("a program ended by itself", file=sys.stderr)
