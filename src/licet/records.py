@@ -11,6 +11,7 @@ Outcome = Literal["allow", "ask", "deny"]
 Effect = Literal["deny", "ask", "flag"]
 Action = Literal["allow", "ask", "deny", "observe"]
 CallStatus = Literal["running", "done", "failed", "unknown", "suspended", "asked", "denied"]
+Severity = Literal["info", "low", "medium", "high", "critical"]
 
 Standing = Literal["asserted", "proved"]
 """How good a name is: a bare text is a claim, and a verified credential is proof."""
@@ -180,7 +181,7 @@ class Finding:
     id: str
     time: float
     check: str
-    severity: Literal["info", "low", "medium", "high", "critical"]
+    severity: Severity
     sentence: str
     task_id: str = ""
     call_id: str = ""
