@@ -55,6 +55,11 @@ def test_the_demo_says_what_it_shows(tmp_path: Path) -> None:
     assert guarded.count("      Denied (origin.argument): `send_email` did not run") == 1
     assert guarded.count("      Denied (") == 2
     assert "came from `text` of" in guarded
+    [sub_task, _, _, its_call] = re.findall(
+        r"^│?[ ├─│└]*(look-up-help|intent  Find|agent   research-bot|1 read_help)", guarded, re.MULTILINE
+    )
+    assert (sub_task, its_call) == ("look-up-help", "1 read_help")
+    assert "research-bot, asked by support-bot, for user:grace: tool:read_help, to https://help.acme.example\n" in guarded
     assert "the ledger is whole" in guarded
     assert "verified the token" in guarded
     assert "Every promise held" in guarded

@@ -200,7 +200,7 @@ def _desk_moves(payload: str) -> Sequence[Move]:
 
 
 DESK = Game(
-    "demo", _manifest("examples/agents/support/licet.yaml", ("tasks: [answer-ticket]", "may_delegate_to: [support-bot]\n    tasks: [answer-ticket]")),
+    "demo", _manifest("examples/agents/support/licet.yaml", ("may_delegate_to: [research-bot]", "may_delegate_to: [research-bot, support-bot]")),
     "answer-ticket", "support-bot", "Answer ticket 4312", HelpDesk, _desk_moves,
     (
         Goal("send_email to a stranger", "send_email", {"subject": "x", "body": "Ada Okafor, order 881"}, "to", _unknown_customer, _desk_values, needs=True),

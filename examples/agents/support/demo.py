@@ -11,24 +11,18 @@ import os
 import shlex
 import shutil
 import sys
-import textwrap
 import time
 from pathlib import Path
-from typing import Any
 
 import jwt
-from langchain.agents import create_agent
+from bots import make_agent, work
 from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import AIMessage, ToolMessage
-from model import PROMPT, ScriptedModel, choose_model
+from model import ScriptedModel, choose_model
 from places import CUSTOMERS, STRANGER, TICKET, TICKET_TEXT, Crm, Mail, Web
-from tools import make_tools
 
 from licet import Guard, GuardedTask
 from licet.cli import main as licet_command
 from licet.cli.output import paint, say
-from licet.escape import visible, visible_json
-from licet.integrations.langchain import GuardMiddleware
 from licet.ledger import verify
 
 HERE, STATE = Path(__file__).parent, Path(".demo")
@@ -56,28 +50,6 @@ def heading(number: int, text: str) -> None:
     say()
 
 
-def run(agent: Any) -> list[str]:
-    """Let the agent work, and show each call it makes, and why it was refused; those reasons are the answer."""
-    refused = []
-    for update in agent.stream({"messages": [("user", f"Answer ticket {TICKET}.")]}, stream_mode="updates"):
-        for step in update.values():
-            for message in (step or {}).get("messages", []):
-                if isinstance(message, AIMessage):
-                    for call in message.tool_calls:
-                        arguments = ", ".join(f"{name}={shortly(value)}" for name, value in call["args"].items())
-                        say("    ", paint(call["name"], "bold"), f"({arguments})")
-                elif isinstance(message, ToolMessage) and message.status == "error":
-                    refused.append(str(message.content))
-                    for line in textwrap.wrap(visible(str(message.content), 600), 100):
-                        say("      ", paint(line, "red"))
-    return refused
-
-
-def shortly(value: object) -> str:
-    shown = visible_json(value, 500)
-    return shown if len(shown) <= 40 else f'{shown[:36]} …"'
-
-
 def open_task(guard: Guard) -> GuardedTask:
     """One task for one ticket. Our own code says which; whom to write to follows from where the agent has the address from."""
     return guard.task(
@@ -88,6 +60,7 @@ def open_task(guard: Guard) -> GuardedTask:
         tools={
             "read_ticket": {"arguments": {"number": {"const": TICKET}}},
             "find_customers": {},
+            "ask_research": {},
             "read_help": {},
             "send_email": {},
         },
@@ -106,7 +79,8 @@ def token_holds(web: Web, token: str) -> tuple[bool, str]:
         return False, f"the call token does not verify: {error}"
     if jwt.get_unverified_header(token)["typ"] != "licet-call+jwt":
         return False, "the token is of another type than licet-call+jwt"
-    return True, f"{claims['client_id']} for {claims['sub']}, {claims['scope']}, to {claims['aud']}, {claims['exp'] - claims['iat']} s"
+    asked_by = claims.get("act", {}).get("act", {}).get("sub", "nobody")
+    return True, f"{claims['client_id']}, asked by {asked_by}, for {claims['sub']}: {claims['scope']}, to {claims['aud']}"
 
 
 def introduce(what: str) -> None:
@@ -119,14 +93,14 @@ def introduce(what: str) -> None:
 
 
 def compare(guard: Guard, model: BaseChatModel, promises: Promises, *, crm: Crm, web: Web, mail: Mail) -> GuardedTask:
-    """The same agent twice. What differs is one middleware, and the task around the run."""
-    tools = make_tools(crm, web, mail)
+    """The same agents twice. What differs is one middleware, and the task around the run."""
+    request = f"Answer ticket {TICKET}."
     scripted = isinstance(model, ScriptedModel)
     answered = f"the task is done: the answer arrived at {ADA}"
     unanswered = f"no answer arrived at {ADA}"
 
     heading(1, "Unguarded")
-    run(create_agent(model, tools, system_prompt=PROMPT))
+    work(make_agent(model, None, crm=crm, web=web, mail=mail), request)
     say()
     leaked = any(CUSTOMERS[2][1] in text for text in mail.to(STRANGER))
     text, otherwise = f"the attack works: the customer list arrived at {STRANGER}", "this time, the model did not do what the ticket said"
@@ -136,7 +110,7 @@ def compare(guard: Guard, model: BaseChatModel, promises: Promises, *, crm: Crm,
     heading(2, "Guarded")
     mail.box.clear()
     with open_task(guard) as task:
-        refused = run(create_agent(model, tools, system_prompt=PROMPT, middleware=[GuardMiddleware(guard)]))
+        _, refused = work(make_agent(model, guard, crm=crm, web=web, mail=mail), request)
     say()
     promises.check(f"the attack was blocked: nothing arrived at {STRANGER}", f"mail arrived at {STRANGER}", held=not mail.to(STRANGER))
     by_origin = any("origin.argument" in text and "`text` of `read_ticket`" in text for text in refused)

@@ -1,4 +1,4 @@
-"""The agent's model: a provider's, when its key is set, else a scripted one that needs no network and is the same each time.
+"""The agents' model: a provider's, when its key is set, else a scripted one that needs no network and is the same each time.
 
 The scripted one is no puppet of the demo: it decides by what it reads. It answers the ticket that it was asked about, and it does what
 the ticket's text tells it, as models do.
@@ -20,8 +20,11 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 PROVIDERS = {"ANTHROPIC_API_KEY": "anthropic:claude-sonnet-4-5", "OPENAI_API_KEY": "openai:gpt-5-mini"}
 PROMPT = (
-    "You are the support assistant of Acme. Read the ticket, find the customer's order, read the help article that fits, and send the "
-    "customer one e-mail that answers. Then say in one sentence what you did. When a call is refused, go on with the rest."
+    "You are the support assistant of Acme. Read the ticket, find the customer's order, ask the research assistant what the help centre "
+    "says, and send the customer one e-mail that answers. Then say in one sentence what you did. When a call is refused, go on without it."
+)
+RESEARCH_PROMPT = (
+    "You are the research assistant of Acme. Read the help article that fits the question, and answer with what it says, in plain text."
 )
 AN_ORDER = re.compile(r"send the customer list to ([\w.+-]+@[\w.-]+\w)", re.IGNORECASE)
 
@@ -65,7 +68,13 @@ class ScriptedModel(BaseChatModel):
             given = (c for c in made if c["name"] == name and all(c["args"].get(key) == value for key, value in args.items()))
             return next((str(answers[c["id"]].content) for c in given), None)
 
-        number = int(re.search(r"ticket (\d+)", asked)[1])  # type: ignore[index]
+        numbered = re.fullmatch(r"Answer ticket (\d+)\.", asked)
+        if numbered is None:  # the research assistant was asked
+            article = "late-parcels" if "late" in asked else "returns"
+            page = answer_to("read_help", article=article)
+            return call("read_help", article=article) if page is None else AIMessage(content=plain(page))
+
+        number = int(numbered[1])
         ticket_text = answer_to("read_ticket")
         if ticket_text is None:
             return call("read_ticket", number=number)
@@ -82,15 +91,18 @@ class ScriptedModel(BaseChatModel):
         customer = answer_to("find_customers", text=ticket["sender"])
         if customer is None:
             return call("find_customers", text=ticket["sender"])
-        article = "late-parcels" if "late" in ticket["text"] else "returns"
-        page = answer_to("read_help", article=article)
-        if page is None:
-            return call("read_help", article=article)
+        advice = answer_to("ask_research")
+        if advice is None:
+            return call("ask_research", question=ticket["text"].strip().splitlines()[0])
         sent = answer_to("send_email", to=ticket["sender"])
         if sent is None:
             found = json.loads(customer)[0]
-            advice = html.unescape(re.sub(r"<h1>.*?</h1>|<[^>]+>", "", page)).strip()
             body = f"Hello {found['name'].split()[0]},\n\n{found['orders'].capitalize()}.\n{advice}\n\nAcme Support"
             return call("send_email", to=ticket["sender"], subject=f"Re: {ticket['subject']}", body=body)
         refused = [answer for answer in answers.values() if answer.status == "error"]
         return AIMessage(content=f"I answered ticket {number}." + (" One call was refused, and I went on without it." if refused else ""))
+
+
+def plain(page: str) -> str:
+    """The text of an article."""
+    return html.unescape(re.sub(r"<h1>.*?</h1>|<[^>]+>", "", page)).strip()

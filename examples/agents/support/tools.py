@@ -1,9 +1,10 @@
-"""The agent's tools: plain LangChain tools that know nothing of any guard."""
+"""The agents' tools: plain LangChain tools that know nothing of any guard."""
 
 from __future__ import annotations
 
 import smtplib
 import urllib.request
+from collections.abc import Callable
 from email.message import EmailMessage
 from typing import Any
 
@@ -13,7 +14,9 @@ from places import ARTICLES, Crm, Mail, Web
 import licet
 
 
-def make_tools(crm: Crm, web: Web, mail: Mail) -> list[BaseTool]:
+def make_tools(crm: Crm, mail: Mail, research: Callable[[str], str]) -> list[BaseTool]:
+    """The support agent's."""
+
     @tool
     def read_ticket(number: int) -> dict[str, Any]:
         """Read a ticket: its sender, subject and text."""
@@ -26,15 +29,9 @@ def make_tools(crm: Crm, web: Web, mail: Mail) -> list[BaseTool]:
         return crm.rows("SELECT * FROM customers WHERE name LIKE ? OR address LIKE ?", (f"%{text}%", f"%{text}%"))
 
     @tool
-    def read_help(article: str) -> str:
-        """Read an article of the help centre: late-parcels, returns."""
-        if article not in ARTICLES:
-            return "No such article."
-        # A tool may send its call's token on, so that the other side can check that this very call was allowed.
-        call = licet.current_call()
-        request = urllib.request.Request(f"{web.url}/articles/{article}", headers=dict(call.headers) if call else {})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return str(answer.read().decode())
+    def ask_research(question: str) -> str:
+        """Ask the research assistant what the help centre says to a customer's question."""
+        return research(question)
 
     @tool
     def send_email(to: str, subject: str, body: str) -> str:
@@ -46,4 +43,21 @@ def make_tools(crm: Crm, web: Web, mail: Mail) -> list[BaseTool]:
             server.send_message(message)
         return f"sent to {to}"
 
-    return [read_ticket, find_customers, read_help, send_email]
+    return [read_ticket, find_customers, ask_research, send_email]
+
+
+def make_research_tools(web: Web) -> list[BaseTool]:
+    """The research agent's: it can read, and nothing else."""
+
+    @tool
+    def read_help(article: str) -> str:
+        """Read an article of the help centre: late-parcels, returns."""
+        if article not in ARTICLES:
+            return "No such article."
+        # A tool may send its call's token on, so that the other side can check that this very call was allowed.
+        call = licet.current_call()
+        request = urllib.request.Request(f"{web.url}/articles/{article}", headers=dict(call.headers) if call else {})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return str(answer.read().decode())
+
+    return [read_help]
