@@ -23,7 +23,7 @@ _DENIALS = (semconv.POLICY_DENIED, semconv.APPROVAL_REQUIRED)
 _CONTENTS = (semconv.TOOL_ARGUMENTS, semconv.TOOL_RESULT)
 _PATTERNS = {name: re.compile(row.pattern) for name, row in semconv.ATTRIBUTES.items() if row.pattern}
 _OF_MCP = ("mcp.", "jsonrpc.", "rpc.", "network.")
-_LOOKED_AT = 8 * semconv.LONGEST  # a longer text is a problem already
+_LOOKED_AT = 2 * max(row.cap for row in semconv.ATTRIBUTES.values())  # a longer text is a problem already
 
 Told = Iterator[tuple[str, str, str]]  # code, key, message
 
@@ -106,12 +106,13 @@ def _attributes(span: ReadSpan) -> Told:
             yield "attribute.value", name, f"is none of {', '.join(sorted(row.values)[:6])}{', …' if len(row.values) > 6 else ''}"
         elif isinstance(value, str) and name in _PATTERNS and not _PATTERNS[name].fullmatch(value):
             yield "attribute.value", name, f"does not match {row.pattern}"
-        elif isinstance(value, int) and value < 0:
+        elif isinstance(value, (int, float)) and value < 0:
             yield "attribute.value", name, "is below zero"
     for name, value in (*span.attributes.items(), *span.texts.items(), ("name", span.name)):
         entries = value if isinstance(value, list) else [value]
-        if len(entries) > semconv.LONGEST or any(isinstance(entry, str) and len(entry) > semconv.LONGEST for entry in entries):
-            yield "attribute.long", name, f"is longer than {semconv.LONGEST} characters or entries"
+        cap = semconv.ATTRIBUTES[name].cap if name in semconv.ATTRIBUTES else semconv.LONGEST
+        if len(entries) > cap or any(isinstance(entry, str) and len(entry) > cap for entry in entries):
+            yield "attribute.long", name, f"is longer than {cap} characters or entries"
 
 
 def _required(span: ReadSpan, opted_in: Collection[str]) -> Told:
@@ -229,6 +230,8 @@ def _text(span: ReadSpan, name: str) -> str:
 def _is(value: Value, kind: str) -> bool:
     if kind == "string[]":
         return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    if kind == "double":
+        return isinstance(value, float)
     if kind == "int":
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, str)

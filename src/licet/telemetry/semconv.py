@@ -1,4 +1,6 @@
-"""Every attribute that Licet puts on a span, in one place: the names, and the registry that `conventions` holds exported spans against.
+"""Every attribute that Licet exports, in one place: the names, and the registry that `conventions` holds exported spans against.
+
+Metrics and log events stand in `instruments`, and take their attributes from here.
 
 GenAI names: semantic-conventions-genai @ 34beb96 (2026-05-11), all of Development stability; the Python constants are deprecated,
 so they stand here as text. Own names live under `licet.`, as the naming rules ask (an application's unique prefix):
@@ -42,6 +44,11 @@ DECISION_OUTCOME = "licet.decision.outcome"
 DECISION_JUDGED = "licet.decision.judged"
 DECISION_REASON = "licet.decision.reason"
 DECISION_SENTENCE = "licet.decision.sentence"
+DECISION_PATH = "licet.decision.path"  # the evidence of the leading reason, step by step
+APPROVAL_ANSWER = "licet.approval.answer"
+APPROVAL_BY = "licet.approval.by"
+APPROVAL_HOW = "licet.approval.how"  # how the approver was authenticated
+APPROVAL_WAITED = "licet.approval.waited"  # seconds
 POLICY_VERSION = "licet.policy.version"
 PRINCIPAL_ID = "licet.principal.id"
 PRINCIPAL_STANDING = "licet.principal.standing"  # `asserted` or `proved`
@@ -52,15 +59,30 @@ ARGS_DIGEST = "licet.args.digest"
 RESULT_DIGEST = "licet.result.digest"
 CHAIN_DEPTH = "licet.chain.depth"
 CHAIN_PREVIOUS_TOOL = "licet.chain.previous_tool"
+CALL_ID = "licet.call.id"
 CALL_SEQ = "licet.call.seq"
 CALL_REASON = "licet.call.reason"  # the agent's own words: in the embedded store only, never on a span
 CALL_REASON_DIGEST = "licet.call.reason_digest"
 MODE = "licet.mode"
+RECORD = "licet.record"  # what the store keeps of the task or the call, as JSON, for reading back
+
+# On metrics and log events only.
+OWNER = "licet.owner"
+FINDING_ID = "licet.finding.id"
+FINDING_CHECK = "licet.finding.check"
+FINDING_SEVERITY = "licet.finding.severity"
+FINDING_REFERENCES = "licet.finding.references"
+TOKEN_ENVELOPE = "licet.token.envelope"  # noqa: S105 - the name of an attribute
+TELEMETRY_SIGNAL = "licet.telemetry.signal"
+EVENT_NAME = "event.name"  # where the SDK has no field for the name of an event (before 1.35)
 
 # Low-cardinality values of `error.type`.
 POLICY_DENIED = "policy_denied"
 APPROVAL_REQUIRED = "approval_required"
 OTHER = "_OTHER"
+
+LONGEST = 2_000
+"""Characters of one text, and entries of one list, unless the row says otherwise."""
 
 Level = Literal["", "required", "when", "recommended", "opt-in"]
 """How a span has an attribute: never, always, whenever it applies, if it is known, only if the operator asked for contents."""
@@ -71,22 +93,24 @@ class Attribute:
     """One row of the registry.
 
     `agent`, `tool`: how an `invoke_agent` and an `execute_tool` span has it. `values` or `pattern` (the whole text): what it may be;
-    without both, any text within the cap. `at_start`: a sampler must see it, so that it is there when the span starts.
+    without both, any text within `cap`. `at_start`: a sampler must see it, so that it is there when the span starts.
     """
 
     name: str
-    type: Literal["string", "int", "string[]"]
+    type: Literal["string", "int", "double", "string[]"]
     source: str
     agent: Level = ""
     tool: Level = ""
     values: frozenset[str] = frozenset()
     pattern: str = ""
     at_start: bool = False
+    cap: int = LONGEST
 
 
 _GENAI, _OTEL, _MCP, _OWN = "GenAI", "OpenTelemetry", "MCP", "Licet"
 _ID = r"[0-9a-f]{32}"
 _DIGEST = r"(hmac-)?sha256:[0-9a-f]{64}"
+_KEYED = r"hmac-sha256:[0-9a-f]{64}"
 _VERSION = r"[0-9A-Za-z][0-9A-Za-z.+-]{0,31}"
 _STANDINGS = frozenset({"asserted", "proved"})
 _OUTCOMES = frozenset({"allow", "ask", "deny"})
@@ -126,7 +150,7 @@ _ROWS = (
     Attribute(INTENT_DECLARED, "string", _OWN, "when", "when"),
     Attribute(INTENT_SCOPE, "string[]", _OWN, "required"),
     Attribute(POLICY_VERSION, "string", _OWN, "required", "required", pattern=_DIGEST),
-    Attribute(PRINCIPAL_ID, "string", _OWN, "recommended", "recommended"),
+    Attribute(PRINCIPAL_ID, "string", _OWN, "recommended", "recommended", pattern=_KEYED),
     Attribute(PRINCIPAL_STANDING, "string", _OWN, "required", "when", _STANDINGS),
     Attribute(ACTOR_ID, "string", _OWN, "recommended", "when"),
     Attribute(ACTOR_STANDING, "string", _OWN, "required", "when", _STANDINGS),
@@ -137,21 +161,39 @@ _ROWS = (
     Attribute(DECISION_JUDGED, "string", _OWN, "", "required", _OUTCOMES, at_start=True),
     Attribute(DECISION_REASON, "string", _OWN, "", "when", frozenset(CHECKS)),
     Attribute(DECISION_SENTENCE, "string", _OWN, "", "when"),
+    Attribute(DECISION_PATH, "string[]", _OWN, "", "when"),
+    Attribute(APPROVAL_ANSWER, "string", _OWN, "", "when", frozenset({"approved", "refused", "unavailable"})),
+    Attribute(APPROVAL_BY, "string", _OWN, "", "when"),
+    Attribute(APPROVAL_HOW, "string", _OWN, "", "when"),
+    Attribute(APPROVAL_WAITED, "double", _OWN, "", "when"),
     Attribute(MODE, "string", _OWN, "", "required", frozenset({"enforce", "observe"})),
     Attribute(ARGS_DIGEST, "string", _OWN, "", "when", pattern=_DIGEST),
     Attribute(RESULT_DIGEST, "string", _OWN, "", "when", pattern=_DIGEST),
     Attribute(CHAIN_DEPTH, "int", _OWN, "", "when"),
     Attribute(CHAIN_PREVIOUS_TOOL, "string", _OWN, "", "when"),
+    Attribute(CALL_ID, "string", _OWN, "", "when", pattern=_ID),
     Attribute(CALL_SEQ, "int", _OWN, "", "required"),
     Attribute(CALL_REASON, "string", _OWN),  # never on a span: the embedded store only
     Attribute(CALL_REASON_DIGEST, "string", _OWN, "", "when", pattern=_DIGEST),
+    Attribute(RECORD, "string", _OWN, "recommended", "recommended", cap=60_000),
+    # on no span: metrics and log events only
+    Attribute(OWNER, "string", _OWN),
+    Attribute(FINDING_ID, "string", _OWN, pattern=r"[0-9a-f]{16}"),
+    Attribute(FINDING_CHECK, "string", _OWN, values=frozenset(CHECKS)),
+    Attribute(FINDING_SEVERITY, "string", _OWN, values=frozenset({"info", "low", "medium", "high", "critical"})),
+    Attribute(FINDING_REFERENCES, "string[]", _OWN),
+    Attribute(TOKEN_ENVELOPE, "string", _OWN, values=frozenset({"call", "task"})),
+    Attribute(TELEMETRY_SIGNAL, "string", _OWN, values=frozenset({"traces", "metrics", "logs"})),
+    Attribute(EVENT_NAME, "string", _OTEL),
 )
 
 ATTRIBUTES: Mapping[str, Attribute] = {row.name: row for row in _ROWS}
-"""Every attribute that a span of ours may have, by name."""
+"""Every attribute of ours, by name."""
+
+OF_THE_TRANSPORT = frozenset(
+    name for name, row in ATTRIBUTES.items() if row.tool and name.startswith(("mcp.", "jsonrpc.", "rpc.", "network.", "server."))
+)
+"""What a framework may say of how a call travels (`ToolCall.meta`), by the names under which its span says it."""
 
 RESOURCE = ("service.name", "service.version", "deployment.environment.name")
 """What every resource says."""
-
-LONGEST = 2_000
-"""Characters of one text, and entries of one list."""
