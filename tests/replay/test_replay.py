@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from hostile import HOSTILE, acting
-from licet import Guard
+from licet import Guard, lines
 from licet.cli import main
-from licet.replay import Bad, Replay, Session, Statistics, read, sessions
+from licet.replay import Bad, Replay, Session, Statistics, read
 
 Out = pytest.CaptureFixture[str]
 
@@ -210,7 +210,7 @@ def test_a_gzip_file_that_is_cut_off_counts_as_one_bad_line(cut: int, place: Pat
 
 
 def test_a_line_too_long_to_hold_is_read_past(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "MAX_LINE", 300)
+    monkeypatch.setattr(lines, "MAX_LINE", 300)
     items = list(read(written(GOOD, b"x" * 1_000, GOOD)))
     assert [type(item) for item in items] == [Session, Bad, Session]
     assert isinstance(items[1], Bad)

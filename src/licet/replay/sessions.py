@@ -6,18 +6,13 @@ less for one that was cut off.
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
-from licet.errors import UsageError
-
-MAX_LINE = 64 * 1024 * 1024  # bytes of one session; a gzip file of a few kilobytes can hold a line of many gigabytes
-_GZIP_MAGIC = b"\x1f\x8b"
+from licet.lines import lines_of, opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,46 +80,9 @@ def read(path: str | Path, progress: Callable[[int], object] | None = None) -> I
         UsageError: the file cannot be opened.
     """
     name = str(path)
-    try:
-        raw = Path(path).open("rb")  # noqa: SIM115 - closed below; what is refused here must not look like a broken line
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not a path"
-        raise UsageError(f"{name}: cannot be read: {why}; check path and rights") from error
-    with raw:
-        number = 0
-        try:
-            for number, line in enumerate(_lines(_opened(raw)), 1):
-                if line is None:
-                    yield Bad(name, number, "", f"longer than {MAX_LINE // 1024 // 1024} MiB")
-                elif line.strip():
-                    yield _session(line, name, number)
-                if progress is not None:
-                    progress(raw.tell())
-        except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
-            why = "the gzip file is cut off" if isinstance(error, EOFError) else f"the file cannot be read on: {_said(error)}"
-            yield Bad(name, number + 1, "", why)
-
-
-def _said(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
-
-
-def _opened(raw: IO[bytes]) -> IO[bytes]:
-    """The file's content, unpacked if it is gzip, whatever its name says."""
-    magic = raw.read(len(_GZIP_MAGIC))
-    raw.seek(0)
-    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if magic == _GZIP_MAGIC else raw
-
-
-def _lines(file: IO[bytes]) -> Iterator[bytes | None]:
-    """Each line; None for one that is too long, which is read past without being held."""
-    while line := file.readline(MAX_LINE + 1):
-        if len(line) <= MAX_LINE or line.endswith(b"\n"):
-            yield line
-            continue
-        while line and not line.endswith(b"\n"):
-            line = file.readline(MAX_LINE)
-        yield None
+    with opened(path) as raw:
+        for number, line in lines_of(raw, progress):
+            yield Bad(name, number, "", line) if isinstance(line, str) else _session(line, name, number)
 
 
 def _session(line: bytes, name: str, number: int) -> Session | Bad:

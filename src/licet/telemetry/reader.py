@@ -5,18 +5,15 @@ A line, or a span within it, that is not what it should be is reported with its 
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
-from licet.errors import UsageError
+from licet.lines import lines_of, opened
 
-MAX_LINE = 64 * 1024 * 1024  # bytes; a gzip file of a few kilobytes can hold a line of many gigabytes
 MAX_DEPTH = 20  # of a value within values
 
 Value: TypeAlias = str | bool | int | float | list[Any] | dict[str, Any] | None
@@ -72,22 +69,13 @@ def read_spans(path: str | Path) -> Iterator[ReadSpan | BadSpan]:
     Raises:
         UsageError: the file cannot be opened.
     """
-    try:
-        raw = Path(path).open("rb")  # noqa: SIM115 - closed below; what is refused here must not look like a broken line
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not a path"
-        raise UsageError(f"{path}: cannot be read: {why}; check path and rights") from error
-    number = 0
-    with raw:
-        try:
-            for number, line in enumerate(_lines(_opened(raw)), 1):
-                if line is None:
-                    yield BadSpan(f"{path}:{number}", "", f"longer than {MAX_LINE // 1024 // 1024} MiB")
-                elif line.strip():
-                    yield from spans_of_line(line, f"{path}:{number}")
-        except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
-            why = "the gzip file is cut off" if isinstance(error, EOFError) else f"cannot be read on: {error}"
-            yield BadSpan(f"{path}:{number + 1}", "", why)
+    with opened(path) as raw:
+        for number, line in lines_of(raw):
+            place = f"{path}:{number}"
+            if isinstance(line, str):
+                yield BadSpan(place, "", line)
+            else:
+                yield from spans_of_line(line, place)
 
 
 def spans_of_line(line: bytes, place: str) -> Iterator[ReadSpan | BadSpan]:
@@ -244,20 +232,3 @@ def _number(owner: dict[str, Any], key: str, at: str) -> int:
 
 def _not_finite(word: str) -> Any:
     raise ValueError(f"`{word}` is not JSON")
-
-
-def _opened(raw: IO[bytes]) -> IO[bytes]:
-    magic = raw.read(2)
-    raw.seek(0)
-    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if magic == b"\x1f\x8b" else raw
-
-
-def _lines(file: IO[bytes]) -> Iterator[bytes | None]:
-    """Each line; None for one that is too long, which is read past without being held."""
-    while line := file.readline(MAX_LINE + 1):
-        if len(line) <= MAX_LINE or line.endswith(b"\n"):
-            yield line
-            continue
-        while line and not line.endswith(b"\n"):
-            line = file.readline(MAX_LINE)
-        yield None
