@@ -264,6 +264,19 @@ def test_a_call_that_was_suspended_goes_on_once(world: World):
     assert refusal.value.check == "token.replay"
 
 
+def test_the_token_of_a_call_that_goes_on_is_known_to_the_store_at_once(world: World):
+    """`licet token revoke --jti` finds it while the call runs, and not only when it has ended."""
+    call = ToolCall("every", {}, call_id="c1", framework="f")
+    with world.task():
+        first = world.guard.begin(call)
+        first.redeem()
+        world.guard.end(first, suspended=True)
+        again = world.guard.begin(call)
+        assert again.jti not in ("", first.jti)
+        assert world.guard._store.issued(("jti", again.jti), 0.0) == 1
+        world.guard.end(again, result="ok")
+
+
 # Other processes -------------------------------------------------------------------------------------------------------------
 
 

@@ -113,7 +113,7 @@ class Judge:
             elif decision.outcome == "ask" and task is not None and not ticket.resumed:
                 decision = _weary(decision, *tx.asked(task.record.root), request.tool)
             taken: list[Claim] = []
-            if decision.outcome == "allow" and ticket.seq and not tx.take_up(ticket.id):
+            if decision.outcome == "allow" and ticket.seq and not tx.take_up(ticket.id, ticket.planned_jti):
                 # Another process took up the call that waited; this one is another call, and nobody was asked about it.
                 ticket.id, ticket.seq = os.urandom(16).hex(), 0
                 decision = weigh([reason("approval.unavailable", "the answer was used for this call elsewhere"), *decision.reasons])

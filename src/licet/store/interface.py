@@ -43,8 +43,8 @@ class Transaction(Protocol):
     def waiting(self, task_id: str, framework: str, call_id: str, tool: str, args_digest: str) -> CallRecord | None:
         """The newest call of this identity that is suspended, or asked and not answered."""
 
-    def take_up(self, call_id: str) -> bool:
-        """Let a waiting call run; False if it no longer waits, because somebody else took it up."""
+    def take_up(self, call_id: str, jti: str = "") -> bool:
+        """Let a waiting call run, with the token `jti`; False if it no longer waits, because somebody else took it up."""
 
     def glass_broken(self, kind: str, now: float) -> bool:
         """Whether somebody has broken the glass for this task kind, and the time is not over."""

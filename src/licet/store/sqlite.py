@@ -436,9 +436,11 @@ class _SqliteTransaction:
         row = self._db.execute(query, (task_id, framework, call_id, tool, args_digest)).fetchone()
         return call_of(row) if row else None
 
-    def take_up(self, call_id: str) -> bool:
-        waiting = "UPDATE calls SET status='running', ended=NULL WHERE id=? AND status IN ('asked','suspended')"
-        return self._db.execute(waiting, (call_id,)).rowcount == 1
+    def take_up(self, call_id: str, jti: str = "") -> bool:
+        waiting = (
+            "UPDATE calls SET status='running', ended=NULL, jti=coalesce(nullif(?,''),jti) WHERE id=? AND status IN ('asked','suspended')"
+        )
+        return self._db.execute(waiting, (jti, call_id)).rowcount == 1
 
     def glass_broken(self, kind: str, now: float) -> bool:
         query = "SELECT 1 FROM broken_glass WHERE kind=? AND until>? AND time<=? LIMIT 1"
