@@ -16,9 +16,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from exported import of_sdk, read
 from licet import Denied
+from licet.secretlike import secret_in
 from licet.telemetry import semconv
 from licet.telemetry.conventions import check
-from licet.telemetry.secretlike import secret_in
 from licet.testing import guard_for
 
 MANIFEST = """\

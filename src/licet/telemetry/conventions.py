@@ -13,9 +13,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from licet.escape import visible
+from licet.secretlike import secret_in
 from licet.telemetry import semconv
 from licet.telemetry.reader import ReadSpan, Value
-from licet.telemetry.secretlike import secret_in
 
 INTERNAL, OK, ERROR = 1, 1, 2  # the numbers of OTLP
 _NAMES = {semconv.EXECUTE_TOOL: semconv.TOOL_NAME, semconv.INVOKE_AGENT: semconv.AGENT_NAME}
