@@ -75,6 +75,28 @@ def test_a_rotation_says_what_happens_when_and_is_recorded(state: Path, capsys: 
     assert "next      EdDSA" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("alg", [None, "EdDSA", "ES256", "RS256"])
+def test_the_first_keys_of_a_folder_that_no_guard_has_used_sign_at_once(
+    alg: str | None, tmp_path: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a service with `federation:` starts at the first time. A call token's key is there with every other."""
+    folder = tmp_path / "new" / "state"
+    monkeypatch.setenv("LICET_STATE", str(folder))
+    monkeypatch.delenv("LICET_SIGNING_KEY", raising=False)
+    assert main(["keys", "rotate", *(["--alg", alg] if alg else []), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert f"there were no keys in {folder / 'keys'} before" in err
+    told = json.loads(out)
+    wanted = {None: ["EdDSA"], "RS256": ["EdDSA", "RS256"]}.get(alg, [alg])
+    assert [(key["alg"], key["state"]) for key in listed(capsys)] == [(each, "signing") for each in wanted]
+    assert (told["key"]["alg"], told["replaces"]) == (wanted[-1], [])
+    assert [each["key"] for each in records(folder, "key.rotate")] == [key["kid"] for key in listed(capsys)]
+    with closing(Guard.from_file(manifest_in(tmp_path), state=folder)) as guard:
+        assert [key["kid"] for key in guard.jwks()["keys"]] == [key["kid"] for key in listed(capsys)]
+    assert main(["keys", "rotate"]) == 0
+    assert "there were no keys" not in capsys.readouterr().err
+
+
 def test_a_rotation_at_once_says_who_may_be_too_late(state: Path, capsys: Out) -> None:
     assert main(["keys", "rotate", "--now", "--json"]) == 0
     made = json.loads(capsys.readouterr().out)
@@ -200,7 +222,7 @@ def test_a_folder_without_keys_stays_without_keys(tmp_path: Path, monkeypatch: p
     folder = tmp_path / "state"
     (folder / "keys").mkdir(mode=0o700, parents=True)
     folder.chmod(0o700)
-    for words in (["list"], ["jwks"], ["rotate"], ["retire", "x"]):
+    for words in (["list"], ["jwks"], ["retire", "x"]):
         assert main(["keys", *words, "--state", str(folder)]) == 2
         assert "there is no key here yet" in capsys.readouterr().err
     assert list((folder / "keys").iterdir()) == []

@@ -14,8 +14,10 @@ from licet.cli.output import Style
 from licet.cli.state import add_state, existing, ring_of, store_of
 from licet.clock import iso, lasting
 from licet.errors import UsageError
+from licet.guard.state import StateFolder
 from licet.records import Revocation
 from licet.tokens import SigningKey, key_of_environment
+from licet.tokens.algorithms import OURS
 from licet.tokens.keys import SIGNING, jwks_text
 from licet.tokens.ring import PUBLISH_SECONDS, KeyRing, RingKey
 
@@ -90,7 +92,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _kept(options: argparse.Namespace) -> bool:
-    """Whether the folder has keys too."""
+    """Whether the folder has keys."""
     try:
         ring_of(existing(options, "keys"), time.time())
     except UsageError:
@@ -100,8 +102,9 @@ def _kept(options: argparse.Namespace) -> bool:
 
 def _rotate(options: argparse.Namespace) -> int:
     _only_here("put another key in its place, and publish its public half before")
-    folder, now = existing(options, "keys"), time.time()
-    ring_of(folder, now)
+    folder, now = existing(options), time.time()
+    if not _kept(options):
+        return _first(options, folder, now)
     ring = KeyRing(folder.keys, now=now)
     until_before = {key.kid: key.until for key in ring.keys()}  # noqa: SIM118 - a ring is no mapping
 
@@ -122,6 +125,24 @@ def _rotate(options: argparse.Namespace) -> int:
     if options.wait < PUBLISH_SECONDS and now - made.created < PUBLISH_SECONDS:
         usual = lasting(PUBLISH_SECONDS)
         output.error(f"a verifier that keeps the key set for {usual} may not know the new key by then, and refuse what it signs")
+    return 0
+
+
+def _first(options: argparse.Namespace, folder: StateFolder, now: float) -> int:
+    """The first keys of a folder: nobody can have fetched others, so that they sign at once, whatever `--wait` says."""
+    ours = options.alg is None or options.alg in OURS
+    ring = KeyRing(folder.keys, now=now, first=options.alg if ours and options.alg else "EdDSA")
+    made = list(ring.keys())
+    if not ours:
+        made.append(ring.rotate(now, algorithm=options.alg, wait=0.0))
+    for key in made:
+        fields = {"key": key.kid, "alg": key.alg, "signs": iso(now), "by": actor(), "by_is": "user of the machine"}
+        record(folder, "key.rotate", fields, now)
+    if options.json:
+        output.data({"key": _told(made[-1], now), "promoted": False, "replaces": []})
+    for key in () if options.json else made:
+        output.say(output.paint(key.kid, "bold"), f" ({key.alg}) is published now, and {_begins(key, now)}")
+    output.error(f"there were no keys in {folder.keys} before; if that is a surprise, another folder is named by `--state` or LICET_STATE")
     return 0
 
 
