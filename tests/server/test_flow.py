@@ -207,6 +207,16 @@ def test_revoking_is_for_whoever_acts_or_delegated(service: Service):
     denied(stranger.post("/revoke", {}), "invalid_request")
 
 
+def test_an_id_token_cannot_be_taken_back_and_nobody_is_told_that_it_was(service: Service):
+    """RFC 7009 section 2.2.1. One that is not ours, or whose signature is not good, is unknown, and as good as revoked."""
+    issued = service.asker.exchange(service.task(), requested_token_type=ID, audience="sts.cloud.example").json()["access_token"]
+    denied(service.asker.post("/revoke", {"token": issued, "token_type_hint": "id_token"}), "unsupported_token_type")
+    head, _, rest = issued.partition(".")
+    body, _, signature = rest.partition(".")
+    forged = ".".join((head, body, signature[:-8] + "AAAAAAAA"))
+    assert service.asker.post("/revoke", {"token": forged}).status_code == 200
+
+
 def test_a_revoked_call_token_is_refused_at_the_tool(service: Service):
     """RFC 7009 for one call."""
     token = service.asker.call(service.task(), "send", TO).json()["access_token"]

@@ -21,7 +21,7 @@ from licet.guard.task import GuardedTask, lineage
 from licet.guard.tasks import Tools
 from licet.records import Mark, Revocation, ToolCall
 from licet.tokens import Issuer, KeySet, Proof
-from licet.tokens.algorithms import OURS
+from licet.tokens.algorithms import FEDERATED, OURS
 from licet.tokens.claims import ACCESS_TYPE, ENVELOPES, MAX_SECONDS, CallClaims, call_claims, marks_of, spent_as
 from licet.tokens.delegation import TaskClaims, prove_task, read_task
 from licet.tokens.jws import check_signature, claims_of, parse
@@ -152,6 +152,15 @@ class Authority:
             TokenRefused: it is none of ours.
         """
         return self._any(token).actors
+
+    def lasting(self, token: str) -> bool:
+        """Whether this is an ID token of ours. It lasts until it expires: a cloud looks at its signature, and asks nobody."""
+        try:
+            jws = parse(token)
+            check_signature(jws, self._keys(self._p.clock.now()), FEDERATED)
+            return jws.header.get("typ") == "JWT" and claims_of(jws).get("iss") == self._issuer.name
+        except TokenRefused:
+            return False
 
     def active(self, token: str) -> Mapping[str, Any] | None:
         """The claims of a token of ours that is good now, without using it up; None if it is not (RFC 7662 section 2.2)."""

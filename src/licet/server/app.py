@@ -26,10 +26,11 @@ from licet.server.answers import Refused, bad_request, too_many, unavailable, wh
 from licet.server.clients import Client, Clients, claimed
 from licet.server.forms import MAX_BODY, Form, read_form
 from licet.server.limits import Limiter, address_key
-from licet.server.metadata import FEDERATED, JWKS_SECONDS, PAGE_SECONDS, Addresses, oauth_metadata, openid_metadata
+from licet.server.metadata import JWKS_SECONDS, PAGE_SECONDS, Addresses, oauth_metadata, openid_metadata
 from licet.server.openapi import document
 from licet.server.revocation import introspect, revoke
 from licet.server.token import Exchange
+from licet.tokens.algorithms import FEDERATED
 from licet.tokens.jws import Keys
 from licet.tokens.remote_keys import FileKeys, RemoteKeys
 

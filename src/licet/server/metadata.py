@@ -9,14 +9,13 @@ from urllib.parse import urlsplit
 
 from licet.manifest.authority import Authority
 from licet.server.token import GRANT_TYPE, TASK_DETAIL
-from licet.tokens.algorithms import OURS
+from licet.tokens.algorithms import FEDERATED, OURS
 from licet.tokens.claims import CALL_DETAIL
 from licet.tokens.ring import PUBLISH_SECONDS
 
 JWKS_SECONDS = PUBLISH_SECONDS // 3
 """How long caches keep the key set. A key signs PUBLISH_SECONDS after it was published: two caches in a row and a slow one know it then."""
 PAGE_SECONDS = 3_600
-FEDERATED = ("RS256", "ES256")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,16 @@ def revoke(authority: Authority, client: Client, form: Form) -> None:
     """End a task by its token, or deny a call's. A token that is none of ours is as good as revoked (RFC 7009 section 2.2).
 
     Raises:
-        Refused: there is no token, or it is of agents that this client may not act as (section 2.1).
+        Refused: there is no token, it is of agents that this client may not act as (section 2.1), or an ID token of ours (section 2.2.1).
         StateError: it could not be done.
     """
     token = needed(form, "token")
     try:
         agents = authority.agents_of(token)
     except TokenRefused:
+        if authority.lasting(token):
+            why = "an ID token is good until it expires, within minutes; what ends here are tasks and call tokens"
+            raise Refused(400, "unsupported_token_type", why) from None
         return
     # Whoever delegated may take back what he handed on, and so all who act are asked; not the other way round.
     if not client.agents.intersection(agents):

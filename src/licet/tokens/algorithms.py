@@ -17,6 +17,8 @@ from licet.errors import KeySetError
 
 OURS = ("EdDSA", "ES256")
 """What call tokens are signed with (design § 6)."""
+FEDERATED = ("RS256", "ES256")
+"""What ID tokens for clouds and vaults are signed with: they take no EdDSA."""
 OTHERS = ("EdDSA", "Ed25519", "ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 """What credentials of other issuers may be signed with: asymmetric algorithms only."""
 

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from licet.errors import KeyFileError, UsageError
 from licet.records import MAX_ACTORS, Decision, TaskRecord
-from licet.tokens.algorithms import OURS, base64url
+from licet.tokens.algorithms import FEDERATED, OURS, base64url
 from licet.tokens.binding import Binding
 from licet.tokens.claims import (
     BINDING_TYPE,
@@ -24,8 +24,6 @@ from licet.tokens.claims import (
     actor_chain,
 )
 from licet.tokens.keys import KeySource, Signer
-
-_FEDERATED = ("RS256", "ES256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +153,7 @@ class Issuer:
             "iss": self.name, "sub": subject, "aud": audience, "iat": issued, "nbf": issued, "exp": _until(issued, MAX_SECONDS, expires),
             "jti": secrets.token_hex(16),
         }  # fmt: skip
-        return self.sign("JWT", claims, now, _FEDERATED)
+        return self.sign("JWT", claims, now, FEDERATED)
 
     def _base(self, task: TaskRecord, actors: Sequence[str], expires: float, seconds: int, now: float) -> dict[str, Any]:
         issued = int(now)
