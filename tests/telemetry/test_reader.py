@@ -12,7 +12,7 @@ import pytest
 from hostile import HOSTILE, acting
 from licet.cli import main
 from licet.errors import UsageError
-from licet.telemetry.reader import BadSpan, ReadSpan, read_spans
+from licet.telemetry.reader import BadSpan, ReadLink, ReadLog, ReadMetric, ReadSpan, read_all, read_spans
 
 Out = pytest.CaptureFixture[str]
 SPAN = {"traceId": "a" * 32, "spanId": "b" * 16, "name": "n", "kind": 1, "startTimeUnixNano": "1", "endTimeUnixNano": "2"}
@@ -46,15 +46,17 @@ def test_a_value_of_each_kind_is_read(given: Any, value: Any, tmp_path: Path) ->
 
 
 def test_a_span_is_read_whole(tmp_path: Path) -> None:
-    """Ids in lower case, a parent of zeros is none, unknown fields are passed over, texts of events and links are kept."""
+    """Ids in lower case, a parent of zeros is none, unknown fields are passed over, texts of events and links are kept;
+    a link whose ids are none is one to nowhere."""
     span = {
         **SPAN, "traceId": "A" * 32, "parentSpanId": "0" * 16, "status": {"code": 2, "message": "m"}, "novel": [1],
-        "events": [{"name": "e", "attributes": [pair({"stringValue": "x"})]}], "links": [{"attributes": [pair({"intValue": "3"})]}],
+        "events": [{"name": "e", "attributes": [pair({"stringValue": "x"})]}], "links": [{"traceId": "C" * 32, "spanId": "d" * 16, "attributes": [pair({"intValue": "3"})]}, {"traceId": "x"}],
     }  # fmt: skip
     (found,) = read(tmp_path / "t", line(span, resource={"attributes": [pair({"stringValue": "r"})]}))
     assert found == ReadSpan(
         f"{tmp_path / 't'}:1", "a" * 32, "b" * 16, "", "n", 1, 2, 1, 2, {}, {"k": "r"}, "s",
-        {"status.message": "m", "events[0].name": "e", "events[0].k": "x", "links[0].k": "3"},
+        {"status.message": "m", "events[0].name": "e", "events[0].k": "x", "links[0].k": "3"}, (),
+        (ReadLink("c" * 32, "d" * 16, {"k": 3}), ReadLink("", "", {})),
     )  # fmt: skip
 
 
@@ -107,6 +109,84 @@ def test_a_gzip_file_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -
 def test_a_file_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         list(read_spans(tmp_path / "none"))
+
+
+# Metrics and log records -----------------------------------------------------------------------------------------------
+
+
+def metrics_line(*metrics: Any) -> str:
+    return json.dumps({"resourceMetrics": [{"scopeMetrics": [{"scope": {"name": "s"}, "metrics": list(metrics)}]}]})
+
+
+def logs_line(*logs: Any) -> str:
+    return json.dumps({"resourceLogs": [{"scopeLogs": [{"scope": {"name": "s"}, "logRecords": list(logs)}]}]})
+
+
+COUNTER = {
+    "name": "m",
+    "unit": "{x}",
+    "sum": {"isMonotonic": True, "aggregationTemporality": 2, "dataPoints": [{"asInt": "3", "attributes": [pair({"stringValue": "v"})]}]},
+}
+LOG = {"eventName": "e", "severityNumber": 9, "body": {"stringValue": "b"}, "traceId": "A" * 32, "spanId": "b" * 16, "timeUnixNano": "5"}
+
+
+def test_metrics_and_log_records_are_read_whole(tmp_path: Path) -> None:
+    """A file may hold any signal; a histogram has its buckets, and the texts of its exemplars are kept."""
+    buckets = {"count": "2", "sum": 1.5, "bucketCounts": ["1", "1"], "explicitBounds": [0.5], "timeUnixNano": "7"}
+    exemplar = {"filteredAttributes": [pair({"stringValue": "seen"})]}
+    histogram = {"name": "h", "histogram": {"aggregationTemporality": 1, "dataPoints": [{**buckets, "exemplars": [exemplar]}]}}
+    (tmp_path / "t").write_text("\n".join([line(SPAN), metrics_line(COUNTER, histogram), logs_line(LOG)]), encoding="utf-8")
+    span, counter, timed, log = read_all(tmp_path / "t")
+    assert isinstance(span, ReadSpan)
+    assert isinstance(counter, ReadMetric)
+    assert isinstance(timed, ReadMetric)
+    assert isinstance(log, ReadLog)
+    assert (counter.name, counter.unit, counter.kind, counter.monotonic, counter.temporality, counter.scope) == (
+        "m",
+        "{x}",
+        "sum",
+        True,
+        2,
+        "s",
+    )
+    assert (counter.points[0].value, counter.points[0].attributes) == (3.0, {"k": "v"})
+    (point,) = timed.points
+    assert (timed.kind, point.count, point.value, point.counts, point.bounds, point.time) == ("histogram", 2, 1.5, (1, 1), (0.5,), 7)
+    assert point.texts == {"exemplars[0].k": "seen"}
+    assert (log.event, log.severity, log.body, log.trace_id, log.span_id, log.time) == ("e", 9, "b", "a" * 32, "b" * 16, 5)
+
+
+def test_the_name_of_an_event_is_read_where_older_sdks_have_it(tmp_path: Path) -> None:
+    older = {**LOG, "attributes": [{"key": "event.name", "value": {"stringValue": "old"}}], "eventName": ""}
+    (tmp_path / "t").write_text(logs_line(older), encoding="utf-8")
+    (log,) = read_all(tmp_path / "t")
+    assert isinstance(log, ReadLog)
+    assert (log.event, log.attributes) == ("old", {})
+
+
+BAD_OTHERS = [
+    ('{"x": 1}', "", "no object with `resourceSpans`, `resourceMetrics` or"), ("[]", "", "is no object"), ("{", "", "not JSON"),
+    (metrics_line({"name": "m"}), "resourceMetrics[0].scopeMetrics[0].metrics[0]", "of 0 kinds"),
+    (metrics_line({"name": "m", "sum": {}, "gauge": {}}), "resourceMetrics[0].scopeMetrics[0].metrics[0]", "of 2 kinds"),
+    (metrics_line({"name": "m", "sum": {"dataPoints": [1]}}), "resourceMetrics[0].scopeMetrics[0].metrics[0].sum.dataPoints[0]", "no object"),
+    (metrics_line({"name": "m", "sum": {"dataPoints": [{"asDouble": "x"}]}}), "resourceMetrics[0].scopeMetrics[0].metrics[0].sum.dataPoints[0].asDouble", "no number"),
+    (metrics_line({"name": "m", "sum": {"dataPoints": [{"asInt": 1.5}]}}), "resourceMetrics[0].scopeMetrics[0].metrics[0].sum.dataPoints[0].asInt", "no whole number"),
+    (metrics_line({"name": "m", "histogram": {"dataPoints": [{"bucketCounts": 1}]}}), "resourceMetrics[0].scopeMetrics[0].metrics[0].histogram.dataPoints[0].bucketCounts", "no list"),
+    (logs_line({**LOG, "traceId": "x"}), "resourceLogs[0].scopeLogs[0].logRecords[0].traceId", "is not an id in hex"),
+    (logs_line({**LOG, "body": {"stringValue": 1}}), "resourceLogs[0].scopeLogs[0].logRecords[0].body", "no OTLP value"),
+    (logs_line({**LOG, "severityNumber": "INFO"}), "resourceLogs[0].scopeLogs[0].logRecords[0].severityNumber", "no whole number"),
+    (logs_line(1), "resourceLogs[0].scopeLogs[0].logRecords[0]", "is no object"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", BAD_OTHERS, ids=range(len(BAD_OTHERS)))
+def test_what_is_no_metric_and_no_log_record_is_named_and_reading_goes_on(bad: Any, tmp_path: Path) -> None:
+    (tmp_path / "t").write_text(f"{bad[0]}\n{logs_line(LOG)}\n", encoding="utf-8")
+    found = list(read_all(tmp_path / "t"))
+    assert [type(each) for each in found] == [BadSpan, ReadLog]
+    assert isinstance(found[0], BadSpan)
+    assert (found[0].place, found[0].key) == (f"{tmp_path / 't'}:1", bad[1])
+    assert bad[2] in found[0].why
 
 
 # The command -----------------------------------------------------------------------------------------------------------
