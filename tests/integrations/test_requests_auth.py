@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -51,6 +53,38 @@ def test_a_second_request_of_one_call_is_an_error_before_anything_is_sent(world:
     pays(world, twice)
     assert len(server.seen) == 1
     assert {"licet-call-token", "dpop"} <= server.seen[0][1].keys()
+
+
+def test_who_reads_a_request_that_failed_finds_no_token_and_the_server_got_it(world: World, places: Any) -> None:
+    """It is unused, and would be good for a minute: where nobody answers, no hook is called that could take it away."""
+    (base, server), _ = places
+    pays(world, sending(base))
+    (_, sent) = server.seen[0]
+    assert sent["licet-call-token"].count(".") == sent["dpop"].count(".") == 2
+    sock = listen()
+    gone = url_of(sock)
+    sock.close()
+    failed: list[requests.RequestException] = []
+
+    def run() -> None:
+        with pytest.raises(requests.ConnectionError) as error:
+            sending(gone)()
+        failed.append(error.value)
+
+    pays(world, run)
+    (error,) = failed
+    assert error.request is not None
+    assert {error.request.headers[name] for name in SECRET if name in error.request.headers} == {"****"}
+    copied = error.request.copy()
+    shown = [
+        repr(error),
+        repr(vars(error.request)),
+        repr(copied.headers),
+        json.dumps(dict(copied.headers)),
+        pickle.dumps(dict(copied.headers)),
+    ]
+    shown += ["".join(f"{name}: {value}" for name, value in error.request.headers.items())]
+    assert not [text for text in shown if ("eyJ" in text if isinstance(text, str) else b"eyJ" in text)]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

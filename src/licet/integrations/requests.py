@@ -42,14 +42,35 @@ class LicetAuth(AuthBase):
     def __call__(self, r: PreparedRequest) -> PreparedRequest:
         """Add the headers to one request. See `requests.auth.AuthBase`."""
         headers = headers_of(r.method or "", r.url or "", self._at)
-        r.headers.update(headers)
         ours = [name for name in headers if name.lower() in SECRET_HEADERS]
+        r.headers.update(headers | {name: _Unshown(headers[name]) for name in ours})
 
         def forget(response: Response, *_: Any, **__: Any) -> None:
-            # Called before a redirect is followed, which would copy them to wherever it leads.
+            # Called before a redirect is followed, which would copy them to wherever it leads. Where no answer comes, nobody calls.
             for request in (r, response.request):
                 for name in ours:
                     request.headers.pop(name, None)
 
         r.register_hook("response", forget)  # type: ignore[no-untyped-call]
         return r
+
+
+class _Unshown(str):
+    """A header's value that goes out as it is, and is `****` to whoever reads it here: what logs requests, or `error.request` of a failure.
+
+    `http.client` takes the bytes by `encode`. Whatever takes them another way sends `****`, and is refused.
+    """
+
+    __slots__ = ("_sent",)
+    _sent: str
+
+    def __new__(cls, value: str) -> _Unshown:
+        made = super().__new__(cls, "****")
+        made._sent = value
+        return made
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return self._sent.encode(encoding, errors)
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)
