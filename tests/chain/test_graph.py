@@ -366,3 +366,12 @@ def test_a_live_guard_and_its_finished_trace_give_one_graph(tmp_path: Path) -> N
     assert [(edge.source, edge.target, edge.arguments) for edge in stopped] == [
         ("field:True1:untrusted:comments[].text", "call:True3", ("to",))
     ]
+
+
+def test_a_sentence_of_the_graph_is_without_its_hint() -> None:
+    """A grant made for one task can hold a person's data, and the hint says what would pass."""
+    reason = Reason("scope.argument", "deny", "`to` is not allowed", hint="only ada@acme.example would pass")
+    call = CallRecord("c" * 32, "a" * 32, 1, "mail", "", "python", "denied", Decision("deny", (reason,), "deny"), "", 1.0)
+    task = TaskRecord("a" * 32, "k", "bot", "user:grace", "Write to Ada", "", 1.0, 60.0)
+    found = build([task], {task.id: [call]}, 2.0).by_id
+    assert (found["call:" + "c" * 32].sentences, found["task:" + "a" * 32].label) == (("`to` is not allowed",), "k")

@@ -72,6 +72,16 @@ def shown(capsys: Out, *arguments: str) -> Any:
     return json.loads(out)
 
 
+def test_the_users_words_and_hints_are_in_pictures_and_in_no_graph(worked: str, capsys: Out) -> None:
+    """An intent of the graph is its task's kind; the picture and the page have the words from the store."""
+    told = shown(capsys, worked)
+    assert [node["label"] for node in told["nodes"] if node["kind"] == "intent"] == ["work", "part"]
+    assert "ada@" not in json.dumps(told)
+    for name in ("g.svg", "g.html"):
+        assert main(["graph", worked, "-o", name]) == 0
+        assert "Tell her" in Path(name).read_text(encoding="utf-8")
+
+
 def test_json_has_nodes_and_edges_and_no_value(worked: str, capsys: Out) -> None:
     told = shown(capsys, worked[:8], "-m", "licet.yaml")
     assert told["task"] == worked

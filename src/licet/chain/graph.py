@@ -22,7 +22,8 @@ class Node:
     """An intent (one per task), a call, a field of a call's output that a later call used, model input that no guarded call made
     (`unseen`), a store, or a sink (a tool by which something leaves).
 
-    Of a call, `outcome` is what was enforced, `checks` are the reasons' ids, and `named` are the calls of which a reason speaks without
+    Nobody's data is in it: an intent's label is its task's kind, not the user's words, and `sentences` are without hints. Of a call,
+    `outcome` is what was enforced, `checks` are the reasons' ids, and `named` are the calls of which a reason speaks without
     a value having come from them. `origin` is the label of a field. A sink's `status` is `reached` or `tried`. `time` is in seconds since
     the epoch.
     """

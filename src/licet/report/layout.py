@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from licet.chain import CallGraph, Edge, Node
 from licet.chain.graph import ELSEWHERE
@@ -72,6 +72,7 @@ def arrange(story: Story, part: CallGraph | None = None) -> Picture:
     graph = story.graph if part is None else part
     order = list(_order(story, graph))
     drawn = _drawn([node for node, _ in order], graph.edges)
+    intents = {task.id: task.intent for task in story.tasks}  # the user's own words, which no graph holds
     sources, calls = Sources(story), {call.id: call for some in story.calls.values() for call in some}
     boxes: dict[str, Box] = {}
     aside = {node.id for node, _ in order if node.blocked or node.kind == "unseen" or node.status == ELSEWHERE}
@@ -83,7 +84,8 @@ def arrange(story: Story, part: CallGraph | None = None) -> Picture:
         call = calls.get(node.id.removeprefix("call:")) if node.kind == "call" else None
         small = node.kind not in ("intent", "call")
         width = NARROW if small else WIDTH
-        lines = _lines(node, sources.of(call, _MAX_SOURCES) if call is not None else (), width)
+        shown = replace(node, label=intents.get(node.task_id) or node.label) if node.kind == "intent" else node
+        lines = _lines(shown, sources.of(call, _MAX_SOURCES) if call is not None else (), width)
         height = len(lines) * LINE + (NEAR if small else 2 * PADDING)
         left = MARGIN + depth * COLUMN + (UNDER if node.kind == "field" else 0) + (ASIDE if node.id in aside else 0)
         if node.kind == "field" and boxes:

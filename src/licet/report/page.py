@@ -59,9 +59,9 @@ def table(body: Element, heads: Sequence[str], look: Sequence[str] = ()) -> Elem
 
 def page(story: Story, part: CallGraph | None = None) -> str:
     """A whole HTML file of a story; with `part`, the picture shows that part of its graph."""
-    intent, kind = visible(story.task.intent), visible(story.task.kind, 80)
-    root, body = document(f"{visible(story.task.intent, 100)} ({kind})")
-    SubElement(body, "h1").text = intent
+    kind = visible(story.task.kind, 80)
+    root, body = document(f"{visible(story.task.intent, 100)} ({kind})" if story.task.intent else kind)
+    SubElement(body, "h1").text = visible(story.task.intent) or kind
     blocked = sum(node.blocked for node in story.graph.nodes)
     calls = sum(map(len, story.calls.values()))
     others, findings = counted(len(story.tasks) - 1, "sub-task"), counted(len(story.findings), "finding")
@@ -75,12 +75,12 @@ def page(story: Story, part: CallGraph | None = None) -> str:
 
 
 def _task(body: Element, story: Story, task: TaskRecord) -> None:
-    SubElement(body, "h2").text = f"{visible(task.kind, 80)}: {visible(task.intent, 200)}"
+    SubElement(body, "h2").text = f"{visible(task.kind, 80)}: {visible(story.intent(task), 200)}"
     facts = SubElement(body, "dl")
     state = story.state(task) + (f", {iso(task.ended)}" if task.ended is not None else "")
     for name, value in (
-        ("Intent", task.intent),
-        ("Agent", f"{task.agent} ({task.agent_is}) for {task.principal} ({task.principal_is})"),
+        ("Intent", story.intent(task)),
+        ("Agent", f"{task.agent} ({task.agent_is}) for {task.principal or 'somebody'} ({task.principal_is})"),
         ("Task", task.id),
         ("Began", iso(task.started)),
         ("State", state),

@@ -15,6 +15,8 @@ from licet.manifest import Manifest
 from licet.records import CallRecord, Finding, TaskRecord
 from licet.store import Store
 
+NO_WORDS = "(the user's own words are not in a trace)"
+
 
 @dataclass(frozen=True)
 class Story:
@@ -45,10 +47,14 @@ class Story:
         known = {task.id for task in self.tasks}
         return [task for task in self.tasks if task.parent not in known]
 
+    def intent(self, task: TaskRecord) -> str:
+        """The user's own words, or that they are not here."""
+        return task.intent or NO_WORDS
+
     def state(self, task: TaskRecord) -> str:
         """Whether a task is open, over or ended, and by what it ended."""
         word = task.state(self.now)
-        return f"{word} ({_ended_by(task.ended_by)})" if word == "ended" else word
+        return f"{word} ({_ended_by(task.ended_by)})" if word == "ended" and task.ended_by else word
 
     def children(self, task_id: str) -> list[TaskRecord]:
         """The tasks that were delegated from this one."""

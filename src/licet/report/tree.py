@@ -44,8 +44,9 @@ def _task(story: Story, task: TaskRecord, indent: str, paint: Paint, lines: list
     head = f"{paint(_short(task.kind), 'bold')}  task {visible(task.id[:SHORT_ID])}  {iso(task.started)}  {_short(story.state(task))}"
     lines.append(f"{indent}{head}")
     below = _below(indent)
-    lines.append(f"{below}{bar}intent  {visible(task.intent, _INTENT)}")
-    names = f"{_short(task.agent)} ({_short(task.agent_is)}) for {_short(task.principal)} ({_short(task.principal_is)})"
+    lines.append(f"{below}{bar}intent  {visible(story.intent(task), _INTENT)}")
+    principal = _short(task.principal or "somebody")
+    names = f"{_short(task.agent)} ({_short(task.agent_is)}) for {principal} ({_short(task.principal_is)})"
     lines.append(f"{below}{bar}agent   {names}, owned by {_short(task.owner) if task.owner else 'nobody'}")
     for index, step in enumerate(steps):
         last = index == len(steps) - 1
