@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -197,21 +200,161 @@ def test_the_intent_is_kept_where_the_owner_reads_it_and_nowhere_else(tmp_path: 
     assert "s3cr3t" not in others + repr(jwt.decode(token or "", options={"verify_signature": False}))
 
 
-def test_outside_a_call_no_span_is_current(spans: Spans):
-    with spans.world.task():
-        spans.world.tool("note")(1)
-        assert not get_current_span().get_span_context().is_valid
+def test_in_a_task_its_span_is_current_and_after_it_the_one_before(spans: Spans):
+    """What a model client or a framework traces between the calls stands under the task too."""
+    with spans.tracer.start_as_current_span("request") as request:
+        with spans.world.task() as task:
+            spans.world.tool("note")(1)
+            spans.tracer.start_span("chat").end()
+            assert get_current_span().get_span_context().span_id == int(task.position[1], 16)
+        assert get_current_span() is request
+    (agent,), (chat,) = spans.named("invoke_agent bot"), spans.named("chat")
+    assert chat.parent.span_id == agent.context.span_id
+    assert agent.parent.span_id == request.context.span_id
 
 
-def test_the_span_of_a_detached_task_is_sent_when_its_guard_closes(spans: Spans):
-    """The task goes on elsewhere; without its span those of its calls would hang in the air."""
+def test_a_block_that_is_left_in_another_context_says_nothing_and_breaks_nothing(spans: Spans, caplog: pytest.LogCaptureFixture):
+    task = spans.world.task()
+    contextvars.copy_context().run(task.__enter__)
+    contextvars.copy_context().run(task.__exit__, None, None, None)
+    assert not get_current_span().get_span_context().is_valid
+    assert caplog.text == ""
+    assert spans.named("invoke_agent bot")
+
+
+def test_the_span_of_a_detached_task_ends_with_its_block(spans: Spans):
+    """The task goes on elsewhere, and nobody may come back here; without its span those of its calls would hang in the air."""
     task = spans.world.guard.task("work", agent="bot", principal="user:grace", intent="x", detached=True)
     with task:
         spans.world.tool("note")(1)
-    assert spans.named("invoke_agent bot") == []
-    spans.world.guard.close()
+        assert spans.named("invoke_agent bot") == []
     (agent,), (note,) = spans.named("invoke_agent bot"), spans.named("execute_tool note")
     assert note.parent.span_id == agent.context.span_id
+    assert task.over() == ""
+
+
+def test_a_queued_sub_agents_span_links_to_the_one_that_queued_it(spans: Spans, tmp_path: Path):
+    """A worker takes the sub-task up later, in a trace of its own: what began it may be long over."""
+    guard = spans.world.guard
+    with guard.task("work", agent="bot", principal="user:grace", intent="x", detached=True) as task:
+        queued = guard.delegate("work", agent="bot", intent="later", detached=True)
+        with queued:
+            pass
+    worker = Spans(tmp_path)
+    with worker.world.guard.resume_task(queued.id):
+        worker.world.tool("note")(1)
+    worker.world.guard.close()
+    (taken_up,), (note,) = worker.named("invoke_agent bot"), worker.named("execute_tool note")
+    began = next(span for span in spans.named("invoke_agent bot") if span.attributes["licet.task.id"] == queued.id)
+    assert [link.context.span_id for link in taken_up.links] == [began.context.span_id]
+    assert taken_up.parent is None
+    assert taken_up.context.trace_id != began.context.trace_id
+    assert (note.parent.span_id, note.context.trace_id) == (taken_up.context.span_id, taken_up.context.trace_id)
+    assert taken_up.attributes["licet.txn"] == task.id
+
+
+def test_a_thread_in_a_tool_is_under_its_call(spans: Spans):
+    """Guarded calls and other libraries' spans alike; in a thread of its own, and in a pool."""
+
+    def fan_out() -> None:
+        def work() -> None:
+            spans.tracer.start_span("http").end()
+            spans.world.tool("note")(1)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(work).result()
+
+    with spans.world.task():
+        spans.world.tool("anote", fan_out)()
+    (outer,) = spans.named("execute_tool anote")
+    inner = [*spans.named("http"), *spans.named("execute_tool note")]
+    assert [span.parent.span_id for span in inner] == [outer.context.span_id] * 4
+
+
+def test_a_thread_outside_of_any_task_keeps_its_own_context(spans: Spans):
+    with spans.tracer.start_as_current_span("request"):
+        thread = threading.Thread(target=lambda: spans.tracer.start_span("http").end())
+        thread.start()
+        thread.join()
+    (span,) = spans.named("http")
+    assert span.parent is None
+
+
+def test_an_approval_shows_who_and_how_long(tmp_path: Path):
+    spans = Spans(tmp_path, approver=RecordingApprover(answer=True))
+    with spans.world.task("asking"):
+        spans.world.tool("risky")(1)
+    spans.world.guard.close()
+    (span,) = spans.named("execute_tool risky")
+    found = span.attributes
+    assert (found["licet.approval.answer"], found["licet.decision.outcome"]) == ("approved", "allow")
+    assert found["licet.approval.how"]
+    assert found["licet.approval.waited"] >= 0
+    assert span.status.status_code is StatusCode.UNSET
+
+
+def test_a_refusal_shows_who_and_what_was_asked(tmp_path: Path):
+    spans = Spans(tmp_path, approver=RecordingApprover(answer=False))
+    with spans.world.task("asking"), pytest.raises(Denied):
+        spans.world.tool("risky")(1)
+    spans.world.guard.close()
+    (span,) = spans.named("execute_tool risky")
+    assert (span.attributes["licet.approval.answer"], span.attributes["licet.decision.reason"]) == ("refused", "approval.refused")
+    assert span.attributes["error.type"] == "policy_denied"
+
+
+def test_a_call_that_still_waits_is_seen_when_its_task_is_left_and_begins_anew_when_it_is_answered(spans: Spans):
+    guard = spans.world.guard
+    with guard.task("asking", agent="bot", principal="user:grace", intent="x", detached=True) as task:
+        ticket = guard.begin(ToolCall("risky", {"what": "x"}, call_id="1", known=("what",)), task=task)
+        assert ticket.action == "ask"
+    (waiting,) = spans.named("execute_tool risky")
+    assert (waiting.attributes["error.type"], waiting.attributes["licet.decision.outcome"]) == ("approval_required", "ask")
+    guard.resolve(ticket, approved=True, by="ada")
+    ticket.redeem()
+    guard.end(ticket, result="done")
+    (_, done) = spans.named("execute_tool risky")
+    assert done.attributes["licet.call.id"] == waiting.attributes["licet.call.id"]
+    assert (done.attributes["licet.approval.by"], done.attributes["licet.decision.outcome"]) == ("ada", "allow")
+
+
+def test_a_task_that_an_exception_ends_is_an_error(spans: Spans):
+    with pytest.raises(KeyError), spans.world.task():
+        raise KeyError("x")
+    (agent,) = spans.named("invoke_agent bot")
+    assert (agent.attributes["error.type"], agent.status.status_code) == ("KeyError", StatusCode.ERROR)
+
+
+def test_an_invented_tool_does_not_name_a_span(spans: Spans):
+    """Back ends list the names of spans, and a model can invent names without end; the attribute has what was asked for."""
+    with spans.world.task() as task:
+        spans.world.guard.begin(ToolCall("invented", {}), task=task)
+    (span,) = spans.named("execute_tool _OTHER")
+    assert span.attributes["gen_ai.tool.name"] == "invented"
+
+
+def test_a_denial_has_its_path_and_an_allowed_call_its_token(spans: Spans):
+    with spans.world.task():
+        spans.world.tool("send")("ada@acme.example")
+        with pytest.raises(Denied):
+            spans.world.tool("send")(object())
+    sent, _ = spans.named("execute_tool send")
+    assert sent.attributes["licet.token.jti"]
+    assert sent.attributes["licet.token.exp"] > 0
+
+
+def test_a_frameworks_own_span_of_the_call_is_the_one(spans: Spans):
+    """One span per call: what the framework has begun is told what we know, and left to the framework to end."""
+    with spans.world.task():
+        attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "note"}
+        with spans.tracer.start_as_current_span("framework's tool", attributes=attributes):
+            spans.world.tool("note")(1)
+    assert spans.named("execute_tool note") == []
+    (span,) = spans.named("framework's tool")
+    assert span.attributes["licet.decision.outcome"] == "allow"
 
 
 def test_an_attribute_without_a_value_is_left_out(spans: Spans):

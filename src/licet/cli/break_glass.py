@@ -18,6 +18,8 @@ from licet.ledger import Ledger
 from licet.machine import user_name
 from licet.manifest import Manifest, load
 from licet.records import Reason
+from licet.telemetry import Telemetry
+from licet.version import VERSION
 
 CHECK = "break-glass"
 MINUTES = range(1, 241)
@@ -66,7 +68,8 @@ def run(options: argparse.Namespace) -> int:
     folder, clock, by = existing(options, "store"), SystemClock(), user_name()
     ledger = Ledger(folder.ledger)
     with store_of(folder) as store:
-        recorder = Recorder(ledger, store, clock, unsafe=False)
+        telemetry = Telemetry(None, version=VERSION, environment=manifest.environment)
+        recorder = Recorder(ledger, store, clock, telemetry, unsafe=False)
         now = clock.now()
         until = now + 60.0 * options.minutes
         fields: dict[str, Plain] = {
@@ -87,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
             recorder.finding(_finding(sentence, owner), "high", owner=owner.name)
             told: dict[str, Plain] = {**fields, "owner": owner.name, "told": not owner.failure, "failure": owner.failure}
             recorder.after("break-glass.told", told)
+    telemetry.close()
     ledger.close()
     _say(options, owners, iso(until))
     return 0

@@ -9,6 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, overload
 
+from opentelemetry._logs import LoggerProvider
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
+
 from licet.approval import TIMEOUT_SECONDS, ApprovalRequest
 from licet.chain.index import MAX_ATOMS
 from licet.clock import Clock, SystemClock
@@ -57,7 +61,8 @@ class Guard:
             key in the environment variable LICET_SIGNING_KEY, else the state folder's own keys (`licet keys`).
         issuer: the `iss` claim of call tokens; by default `authority.issuer` of the manifest, else a name made from the key.
         token_seconds: the life of a call token, at most 300.
-        tracer_provider: where spans go; by default the application's provider, else OTLP by the standard environment variables.
+        tracer_provider, meter_provider, logger_provider: where spans, metrics and log events go; by default to the application's
+            providers, else by OTLP as the standard environment variables say, else nowhere.
         origin_values: how many values of all that a task is shown are remembered, to tell where later arguments came from. When they are
             full, no field counts as trusted any more; nothing tainted is forgotten.
         origin_denials: after so many different denials of origin or flow in one task, its write and egress calls ask a person.
@@ -79,7 +84,9 @@ class Guard:
         key: Signer | KeySource | None = None,
         issuer: str | None = None,
         token_seconds: int = DEFAULT_SECONDS,
-        tracer_provider: Any = None,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        logger_provider: LoggerProvider | None = None,
         origin_values: int = MAX_ATOMS,
         origin_denials: int = 5,
         unsafe_run_unrecorded: bool = False,
@@ -94,8 +101,8 @@ class Guard:
         folder = open_state(state)
         self._store = SqliteStore(folder.store)
         self._ledger = Ledger(folder.ledger)
-        self._telemetry = Telemetry(tracer_provider, version=VERSION, environment=manifest.environment)
-        recorder = Recorder(self._ledger, self._store, self._clock, unsafe=unsafe_run_unrecorded)
+        self._telemetry = Telemetry(tracer_provider, meter_provider, logger_provider, version=VERSION, environment=manifest.environment)
+        recorder = Recorder(self._ledger, self._store, self._clock, self._telemetry, unsafe=unsafe_run_unrecorded)
         origins = Origins(manifest, self._compiled, self._store, secret(folder), values=origin_values, probes=origin_denials)
         keys = key_source(key, folder, self._clock.now())
         workload = f"urn:licet:guard:{os.urandom(8).hex()}"
@@ -226,16 +233,20 @@ class Guard:
         budgets: Iterable[Mapping[str, Any]] | None = None,
         ttl: str | timedelta | None = None,
         agent_token: str | None = None,
+        detached: bool = False,
     ) -> GuardedTask:
         """A sub-task of the current task: scope, budgets and time are at most the parent's.
 
-        For whom it is stays as proved as it was. Another agent is a claim until its own `agent_token` proves it.
+        For whom it is stays as proved as it was. Another agent is a claim until its own `agent_token` proves it. `detached`: for a queue;
+        begin it by `with`, hand its id on, and let the worker take it up by `resume_task`. The worker's spans then link to where it began.
 
         Raises:
             Denied: it asks for more than the parent has (`delegation.widened`), or its token does not prove it (`identity.unproved`).
             UsageError: there is no current task.
         """
-        return self._tasks.delegate(kind, agent=agent, intent=intent, tools=tools, budgets=budgets, ttl=ttl, agent_token=agent_token)
+        return self._tasks.delegate(
+            kind, agent=agent, intent=intent, tools=tools, budgets=budgets, ttl=ttl, agent_token=agent_token, detached=detached
+        )
 
     def resume_task(self, task_id: str) -> GuardedTask:
         """Take a detached task up again, here or in another process; use it with `with`.

@@ -12,22 +12,23 @@ from typing import Any
 
 from licet.approval import ApprovalRequest
 from licet.canonical import Plain, digest, digest_text, recordable
-from licet.denial import explain, leading
+from licet.denial import explain
 from licet.errors import Denied, LicetError, StoreError, TicketSpent, UsageError
-from licet.guard.account import ledger_fields, outcome_attributes, owner_of, span_attributes, stored_attributes
+from licet.guard.account import ledger_fields, owner_of, stored_attributes
 from licet.guard.binding import Bound, ToolSignature
 from licet.guard.judge import Judge, Judged
 from licet.guard.minter import Minted
 from licet.guard.parts import Parts
 from licet.guard.stated import stated, without_reason
 from licet.guard.task import GuardedTask
+from licet.guard.telling import Telling
 from licet.guard.ticket import Ticket, running_ticket
 from licet.manifest import Tool
 from licet.policy.engine import weigh
 from licet.policy.request import reason
 from licet.records import CallStatus, Decision, ToolCall
 from licet.snapshot import snapshot
-from licet.telemetry import semconv
+from licet.telemetry import NOWHERE, semconv
 
 _log = logging.getLogger("licet")
 _NOTHING = object()
@@ -44,6 +45,8 @@ class Gate:
         self._lock = threading.Lock()
         self._asked_in: dict[str, str] = {}  # by wrapped tool, the parameter in which the agent states its reason
         self.definitions: dict[str, str] = {}
+        self._telling = Telling(parts.telemetry, parts.manifest, parts.clock)
+        parts.tasks.leaving = self._telling.leave
 
     def register(self, tool: str, signature: ToolSignature, definition: str, reason_in: str = "") -> None:
         """Remember how a wrapped tool is called, for adapters that meet it by name. `definition` is the digest of what it shows,
@@ -131,10 +134,7 @@ class Gate:
         """Mint the token, start the span, write down what is about to happen. What cannot be recorded is refused."""
         task, call, decision = ticket.task, ticket.call, ticket.decision
         tool = self._p.manifest.tools.get(call.tool)
-        attributes = span_attributes(ticket, self._p.manifest)
-        attributes[semconv.CHAIN_PREVIOUS_TOOL] = judged.last_tool
-        span = self._p.telemetry.start(f"{semconv.EXECUTE_TOOL} {call.tool}", attributes, _parent(task))
-        ticket._span = span
+        span = self._telling.begin(ticket, {semconv.CHAIN_PREVIOUS_TOOL: judged.last_tool})
         try:
             if task is not None and tool is not None:  # in observe mode an undeclared tool runs, and nothing vouches for it
                 ticket._minted = self._mint(ticket, task, span.traceparent)
@@ -156,7 +156,14 @@ class Gate:
         ticket.message = ""  # that of the question, where a person was asked
         ticket.move("open", "ended")
         if decision.judged != "allow" or decision.reasons:
-            self._p.recorder.judged(decision, task_id=task.id if task else "", call_id=ticket.id, owner=owner_of(task, self._p.manifest))
+            self._found(ticket)
+        self._telling.allowed(ticket)
+
+    def _found(self, ticket: Ticket) -> None:
+        """Keep the findings to which the decision gives rise."""
+        task_id, owner = ticket.task.id if ticket.task else "", owner_of(ticket.task, self._p.manifest)
+        at = self._telling.begin(ticket).position
+        ticket.findings += self._p.recorder.judged(ticket.decision, task_id=task_id, call_id=ticket.id, owner=owner, at=at)
 
     def _mint(self, ticket: Ticket, task: GuardedTask, traceparent: str) -> Minted:
         definition = ticket.call.definition or self._judge.signatures.get(ticket.call.tool, (None, ""))[1]
@@ -172,30 +179,28 @@ class Gate:
         return tool.writes and self._p.manifest.environment == "prod"
 
     def _refuse(self, ticket: Ticket) -> None:
-        task, decision = ticket.task, ticket.decision
-        ticket.message = explain(decision, ticket.call.tool, task.scope.tools if task else ()).text
-        found = leading(decision)
-        span = ticket._span or self._p.telemetry.start(
-            f"{semconv.EXECUTE_TOOL} {ticket.call.tool}", span_attributes(ticket, self._p.manifest), _parent(task)
-        )
-        ticket._span = span
-        span.end(outcome_attributes(decision), error_type=semconv.POLICY_DENIED, description=found.sentence if found else "")
+        ticket.message = explain(ticket.decision, ticket.call.tool, ticket.task.scope.tools if ticket.task else ()).text
         self._p.recorder.after("call.denied", ledger_fields(ticket))
-        self._p.recorder.judged(decision, task_id=task.id if task else "", call_id=ticket.id, owner=owner_of(task, self._p.manifest))
+        self._found(ticket)
         self._tell(ticket, "origin.probing", self._p.origins.denied(ticket), "high")
-        self._update(ticket, "denied")
+        ended = self._p.clock.now()
+        self._telling.denied(ticket, ended)
+        self._update(ticket, "denied", ended=ended)
 
     def _tell(self, ticket: Ticket, check: str, sentence: str, severity: str) -> None:
         """Keep a finding about the task, if there is something to say."""
         if sentence:
             task_id, owner = ticket.task.id if ticket.task else "", owner_of(ticket.task, self._p.manifest)
-            self._p.recorder.finding(reason(check, sentence, effect="flag"), severity, task_id=task_id, call_id=ticket.id, owner=owner)
+            found, at = reason(check, sentence, effect="flag"), ticket._span.position if ticket._span else NOWHERE
+            ticket.findings.append(self._p.recorder.finding(found, severity, task_id=task_id, call_id=ticket.id, owner=owner, at=at))
 
     def _ask(self, ticket: Ticket, key: tuple[str, ...]) -> None:
         ticket.asked_until = ticket.asked_until or self._p.clock.now() + self._p.approval_seconds
         ticket.message = explain(ticket.decision, ticket.call.tool, ticket.task.scope.tools if ticket.task else ()).text
+        ticket.asked_at = ticket.asked_until - self._p.approval_seconds
         ticket.move("asked", "ended")
         self._p.recorder.after("call.asked", ledger_fields(ticket))
+        self._telling.asked(ticket)
         if key:
             with self._lock:
                 now = self._p.clock.now()
@@ -212,7 +217,8 @@ class Gate:
         ticket.message = explain(decision, call.tool, ()).text
         try:
             self._p.recorder.after("call.denied", ledger_fields(ticket))
-            self._p.recorder.judged(decision, task_id="", call_id=ticket.id, owner="")
+            self._found(ticket)
+            self._telling.denied(ticket, self._p.clock.now())
         # The denial stands whether or not it could be written down.
         except Exception:  # noqa: BLE001 - see above
             _log.error("licet: a denial could not be recorded", exc_info=True)
@@ -243,14 +249,16 @@ class Gate:
             return ticket  # answered before: an approval is used once
         with self._lock:
             self._pending = {key: other for key, other in self._pending.items() if other is not ticket}
-        task = ticket.task
-        yes = approved is True and not failure and self._p.clock.now() <= ticket.asked_until
+        task, now = ticket.task, self._p.clock.now()
+        yes = approved is True and not failure and now <= ticket.asked_until
         if not failure and approved is True and not yes:
             failure = "the approval came too late"
+        how = how or "not authenticated"
+        self._telling.answered(ticket, "approved" if yes else "unavailable" if failure else "refused", by, how)
         if task is not None:
             if not yes and not failure:
                 self._p.store.refuse(task.record.root, ticket.call.tool)
-            fields = ledger_fields(ticket) | {"approved": yes, "by": by, "how": how or "not authenticated", "failure": failure}
+            fields = ledger_fields(ticket) | {"approved": yes, "by": by, "how": how, "failure": failure}
             asked = [found for found in ticket.decision.reasons if found.effect == "ask" and found.check.startswith("origin.")]
             if asked:
                 fields["origins"] = [[found.check, *map(recordable, found.path)] for found in asked]
@@ -266,6 +274,7 @@ class Gate:
         ticket.decision = judged.decision
         if judged.decision.outcome == "allow":
             self._p.store.update_call(ticket.id, status="running", decision=ticket.decision, jti=ticket.planned_jti)
+            ticket.kept = ticket.decision
             self._permit(ticket, judged)
         else:
             self._refuse(ticket)
@@ -289,24 +298,20 @@ class Gate:
             error_type = "tool_error" if isinstance(error, str) else recordable(type(error).__qualname__, 200)
         fields = ledger_fields(ticket) | {"status": status, "result": ticket.result_digest, "error": error_type}
         self._p.recorder.after("call.outcome", fields)
-        if ticket._span is not None:
-            done = {semconv.RESULT_DIGEST: ticket.result_digest} if ticket.result_digest else {}
-            ticket._span.end(done, error_type=error_type)
-        self._update(ticket, status, error_type)
         if ticket.task is not None and ticket.task._ended:
-            late = reason("scope.expired", f"`{ticket.call.tool}` was still running when its task ended")
-            self._p.recorder.finding(
-                late, "medium", task_id=ticket.task.id, call_id=ticket.id, owner=owner_of(ticket.task, self._p.manifest)
-            )
+            self._tell(ticket, "scope.expired", f"`{ticket.call.tool}` was still running when its task ended", "medium")
+        ended = self._p.clock.now()
+        self._telling.ended(ticket, status, ended, error_type)
+        self._update(ticket, status, error_type, ended=ended)
 
     def hand_over(self, ticket: Ticket) -> Minted | None:
         """What an allowed call was given, for it to run elsewhere: what becomes of it is not known here. None: it must not run."""
         if not ticket.allowed or not ticket.move("ended", "open"):
             return None
         self._p.recorder.after("call.outcome", ledger_fields(ticket) | {"status": "unknown", "result": "", "error": "handed over"})
-        if ticket._span is not None:
-            ticket._span.end({})
-        self._update(ticket, "unknown")
+        ended = self._p.clock.now()
+        self._telling.ended(ticket, "unknown", ended)
+        self._update(ticket, "unknown", ended=ended)
         return ticket._minted
 
     def output(self, ticket: Ticket, output: object) -> None:
@@ -354,14 +359,14 @@ class Gate:
             return "deny"
         return self._judge.peek(call, task=task)
 
-    def _update(self, ticket: Ticket, status: CallStatus, error_type: str = "") -> None:
+    def _update(self, ticket: Ticket, status: CallStatus, error_type: str = "", *, ended: float) -> None:
         span = ticket._span
         try:
             self._p.store.update_call(
-                ticket.id, status=status, ended=self._p.clock.now(), result_digest=ticket.result_digest, error_type=error_type,
+                ticket.id, status=status, ended=ended, result_digest=ticket.result_digest, error_type=error_type,
                 jti=ticket.jti, trace_id=span.trace_id if span else "",
                 span_id=span.span_id if span else "", attributes=_json(stored_attributes(ticket)) if span else "",
-                decision=ticket.decision if status == "denied" else None,
+                decision=ticket.decision if ticket.decision is not ticket.kept else None,
             )  # fmt: skip
         except StoreError:
             # The tool has run, and the ledger has its outcome; its result must reach the agent.
@@ -413,10 +418,6 @@ def _pending_key(call: ToolCall, task: GuardedTask | None, args_digest: str) -> 
     if call.call_id is None or task is None:
         return ()
     return (call.framework, call.session or call.run or "", call.call_id, call.tool, args_digest, task.id)
-
-
-def _parent(task: GuardedTask | None) -> tuple[str, str] | None:
-    return (task.record.trace_id, task.record.span_id) if task else None
 
 
 def _outward(error: Exception) -> str:

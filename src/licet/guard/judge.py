@@ -115,7 +115,7 @@ class Judge:
             taken: list[Claim] = []
             if decision.outcome == "allow" and ticket.seq and not tx.take_up(ticket.id, ticket.planned_jti):
                 # Another process took up the call that waited; this one is another call, and nobody was asked about it.
-                ticket.id, ticket.seq = os.urandom(16).hex(), 0
+                ticket.id, ticket.seq, ticket.started = os.urandom(16).hex(), 0, request.time
                 decision = weigh([reason("approval.unavailable", "the answer was used for this call elsewhere"), *decision.reasons])
             if decision.outcome == "allow":
                 taken = [tx.reserve(claim, request.time) for claim in wanted]
@@ -124,6 +124,7 @@ class Judge:
                 tx.ask(task.record.root, request.tool)
             seq = ticket.seq
             if not seq:
+                ticket.kept, ticket.used = decision, seen.used
                 seq = tx.add_call(self._record(ticket, decision, request.time), task.record.root if task else "")
                 self._p.origins.begin_call(task)
             return Judged(decision, seq, facts.last_tool or "", taken, request.time, endorsed_by(request.tool, facts))
@@ -161,7 +162,8 @@ class Judge:
         earlier = tx.waiting(task.id, call.framework, call.call_id, call.tool, ticket.args_digest)
         if earlier is None or earlier.attributes.get(semconv.CONVERSATION_ID, call.session) != call.session:
             return
-        ticket.id, ticket.seq = earlier.id, earlier.seq
+        ticket.id, ticket.seq, ticket.started = earlier.id, earlier.seq, earlier.started
+        ticket.kept, ticket.used = earlier.decision, earlier.used
         if earlier.status == "suspended":
             ticket.resumed = True
             # An approval holds as long as an answer may take, and not for every time that the tool is suspended.
@@ -236,7 +238,7 @@ class Judge:
         return CallRecord(
             id=ticket.id, task_id=ticket.task.id if ticket.task else "", seq=0, tool=call.tool, call_id=call.call_id or "",
             framework=call.framework, status=status[decision.outcome], decision=decision, args_digest=ticket.args_digest, started=now,
-            used=ticket.seen.used if ticket.seen else (), attributes={semconv.CALL_REASON: call.reason} if call.reason else {},
+            used=ticket.used, attributes={semconv.CALL_REASON: call.reason} if call.reason else {},
             jti=ticket.planned_jti if decision.outcome == "allow" else "",
         )  # fmt: skip
 

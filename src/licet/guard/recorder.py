@@ -13,6 +13,7 @@ from licet.errors import LedgerError, StoreError
 from licet.ledger import Ledger
 from licet.records import Decision, Finding, Reason
 from licet.store import Store
+from licet.telemetry import NOWHERE, Position, Telemetry
 
 _log = logging.getLogger("licet")
 MAX_WAITING = 10_000  # records; no call begins while one waits, so that only denials can add to them
@@ -22,12 +23,13 @@ MAX_TEXT = 20_000  # characters of one field; names and intents are shorter
 class Recorder:
     """Appends to the ledger and keeps findings. `unsafe`: go on when the ledger cannot be written."""
 
-    def __init__(self, ledger: Ledger, store: Store, clock: Clock, *, unsafe: bool) -> None:
-        self._ledger, self._store, self._clock, self._unsafe = ledger, store, clock, unsafe
-        self._waiting: list[tuple[str, dict[str, Plain], str]] = []  # outcomes that could not be written yet
+    def __init__(self, ledger: Ledger, store: Store, clock: Clock, telemetry: Telemetry, *, unsafe: bool) -> None:
+        self._ledger, self._store, self._clock, self._telemetry, self._unsafe = ledger, store, clock, telemetry, unsafe
+        self._waiting: list[tuple[str, dict[str, Plain], float]] = []  # outcomes that could not be written yet, each with its time
         self._lost = 0  # records that did not fit any more; how many is recorded
         self._lock = threading.Lock()
         self._flagged: set[tuple[str, str]] = set()
+        telemetry.metrics.ledger_lag(self._lag)
 
     def before(self, kind: str, fields: Mapping[str, Plain], *, durable: bool = False) -> None:
         """Record something that has not happened yet.
@@ -37,7 +39,7 @@ class Recorder:
         """
         try:
             self._catch_up()
-            self._ledger.append(kind, _fitting(fields), time=iso(self._clock.now()), durable=durable)
+            self._append(kind, _fitting(fields), self._clock.now(), durable=durable)
         except LedgerError:
             if not self._unsafe:
                 raise
@@ -45,10 +47,10 @@ class Recorder:
 
     def after(self, kind: str, fields: dict[str, Plain]) -> None:
         """Record something that has happened. What cannot be written now is kept, and no call begins before it is written."""
-        time, fields = iso(self._clock.now()), _fitting(fields)
+        time, fields = self._clock.now(), _fitting(fields)
         try:
             self._catch_up()
-            self._ledger.append(kind, fields, time=time)
+            self._append(kind, fields, time)
         except LedgerError:
             _log.warning("licet: an outcome could not be written to the ledger yet", exc_info=True)
             with self._lock:
@@ -63,20 +65,30 @@ class Recorder:
         with self._lock:
             while self._waiting:
                 kind, fields, time = self._waiting[0]
-                self._ledger.append(kind, fields, time=time)
+                self._append(kind, fields, time)
                 self._waiting.pop(0)
             if self._lost:
-                self._ledger.append("ledger.lost", {"records": self._lost}, time=iso(self._clock.now()))
+                self._append("ledger.lost", {"records": self._lost}, self._clock.now())
                 self._lost = 0
 
-    def judged(self, decision: Decision, *, task_id: str, call_id: str, owner: str) -> None:
-        """Keep the findings that a decision gives rise to: one per denial, and one per task for each other reason."""
+    def _append(self, kind: str, fields: Mapping[str, Plain], time: float, *, durable: bool = False) -> None:
+        self._ledger.append(kind, fields, time=iso(time), durable=durable)
+
+    def _lag(self) -> float:
+        """How many seconds the ledger is behind what has happened."""
+        waiting = self._waiting[:1]
+        return max(0.0, self._clock.now() - waiting[0][2]) if waiting else 0.0
+
+    def judged(self, decision: Decision, *, task_id: str, call_id: str, owner: str, at: Position = NOWHERE) -> list[Finding]:
+        """Keep the findings that a decision gives rise to: one per denial, and one per task for each other reason. The answer is those."""
+        kept: list[Finding] = []
         for found in decision.reasons:
             denied = decision.outcome == "deny" and found.effect == "deny" and not found.observed
             if not denied and not self._first(task_id, found.check):
                 continue
             if found.effect != "ask" or found.observed:
-                self.finding(found, "medium" if denied else "low", task_id=task_id, call_id=call_id, owner=owner)
+                kept.append(self.finding(found, "medium" if denied else "low", task_id=task_id, call_id=call_id, owner=owner, at=at))
+        return kept
 
     def _first(self, task_id: str, check: str) -> bool:
         with self._lock:
@@ -84,8 +96,10 @@ class Recorder:
             self._flagged.add((task_id, check))
             return not known
 
-    def finding(self, found: Reason, severity: str, *, task_id: str = "", call_id: str = "", owner: str = "") -> None:
-        """Keep one finding. A store that cannot take it is logged: the ledger has the fact."""
+    def finding(
+        self, found: Reason, severity: str, *, task_id: str = "", call_id: str = "", owner: str = "", at: Position = NOWHERE
+    ) -> Finding:
+        """Keep one finding; `at` is the span that it is about. A store that cannot take it is logged: the ledger has the fact."""
         level = severity if severity in ("info", "low", "medium", "high", "critical") else "medium"
         sentence = f"{found.sentence} (observed, not enforced)" if found.observed else found.sentence
         finding = Finding(
@@ -95,6 +109,8 @@ class Recorder:
             self._store.add_finding(finding)
         except StoreError:
             _log.warning("licet: a finding could not be stored: %s", found.check, exc_info=True)
+        self._telemetry.events.finding(finding, trace_id=at[0], span_id=at[1])
+        return finding
 
     def forget(self, task_id: str) -> None:
         """Let go of what was remembered for a task that has ended."""

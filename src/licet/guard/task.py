@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from licet.budgets import TaskBudgets
 from licet.errors import UsageError
 from licet.guard.context import current, enter, leave
-from licet.records import TaskRecord
+from licet.records import Finding, TaskRecord
 from licet.scope import Scope
 
 if TYPE_CHECKING:
@@ -39,8 +39,11 @@ class TaskLife(Protocol):
     def begin(self, task: GuardedTask) -> None:
         """Record the beginning."""
 
-    def end(self, task: GuardedTask, by: str) -> None:
-        """Record the end."""
+    def end(self, task: GuardedTask, by: str, failed: str = "") -> None:
+        """Record the end; `failed` is the class of the exception that ended it."""
+
+    def left(self, task: GuardedTask) -> None:
+        """No block holds the detached task open any more."""
 
     def turned(self, task: GuardedTask, turn: Turn) -> None:
         """Record that text entered."""
@@ -71,6 +74,7 @@ class GuardedTask:
         self._paused = record.paused
         self._waited_until = -math.inf  # on the monotonic clock: up to here, waiting has been given back
         self._span: CallSpan | None = None
+        self.findings: list[Finding] = []  # about the task itself, and not about one of its calls
         self.names: Names | None = None  # with the proofs of them, until the task is taken up in another process
         self.filled: tuple[tuple[int, int], ...] = ()  # where values stand in the intent that the user did not write
         self.resumed = False  # begun in another process
@@ -101,6 +105,12 @@ class GuardedTask:
     def budget_digests(self) -> tuple[str, ...]:
         """The digests of the budgets in which the task's calls are counted: those of a sub-task begin with those of the task above it."""
         return tuple(budgets.digest for budgets in reversed(self.budgets))
+
+    @property
+    def position(self) -> tuple[str, str]:
+        """Trace id and span id under which its calls stand: of the span that is open here, else of the one with which the task began."""
+        span = self._span
+        return span.position if span is not None else (self.record.trace_id, self.record.span_id)
 
     @property
     def depth(self) -> int:
@@ -147,7 +157,7 @@ class GuardedTask:
         self._tasks.begin(self)
         with self._lock:
             self._entered += 1
-        enter(self)
+        enter(self, self._span.context if self._span is not None else None)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -155,8 +165,11 @@ class GuardedTask:
         with self._lock:
             self._entered -= 1
             last = self._entered == 0
-        if last and not self.record.detached:
-            self._tasks.end(self, "block left" if error is None else f"block left by {type(error).__name__}")
+        if last and self.record.detached:
+            self._tasks.left(self)
+        elif last:
+            failed = "" if error is None else type(error).__name__
+            self._tasks.end(self, f"block left by {failed}" if failed else "block left", failed)
 
     async def __aenter__(self) -> GuardedTask:
         return self.__enter__()

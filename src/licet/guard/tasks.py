@@ -8,7 +8,7 @@ import math
 import os
 import secrets
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -32,6 +32,7 @@ from licet.records import Decision, TaskRecord
 from licet.scope import CompiledManifest, Layer, Scope, compile_grants, layer_of_names
 from licet.store import Store
 from licet.telemetry import Telemetry, semconv
+from licet.telemetry.record import task_text
 
 Tools = Iterable[str] | Mapping[str, Any]
 
@@ -57,6 +58,8 @@ class Tasks:
         self._unstored: dict[str, tuple[float, str]] = {}  # ends that the store could not take yet
         self._sweep = -math.inf
         self._closed = False
+        self.leaving: Callable[[GuardedTask], None] = lambda _task: None
+        """What is done before the span of a task ends: whoever has spans open below it ends them."""
         self._lock = threading.Lock()
 
     def create(
@@ -162,7 +165,7 @@ class Tasks:
 
     def _refuse(self, decision: Decision, parent: GuardedTask, kind: str) -> None:
         agent = self._manifest.agents.get(parent.record.agent)
-        self._recorder.judged(decision, task_id=parent.id, call_id="", owner=(agent.owner or "") if agent else "")
+        parent.findings += self._recorder.judged(decision, task_id=parent.id, call_id="", owner=(agent.owner or "") if agent else "")
         raise Denied(explain(decision, f"delegate {kind}", parent.scope.tools).text, decision)
 
     def resume(self, task_id: str) -> GuardedTask:
@@ -233,23 +236,15 @@ class Tasks:
         if task._ended:
             raise UsageError(f"task {task.id[:8]} has ended; open a new one")
         if task._begun:
+            if task._span is None:
+                # Taken up from a queue, or once more: what began it may be long over. A span of its own goes on from it by a link.
+                task._span = self._telemetry.start(*self._told(task), links=[(task.record.trace_id, task.record.span_id)])
             return
         self._settle()
         if task.names is not None:
             self._proofs.check_held(task.names, task.record.kind)
         now = self._clock.now()
-        task._span = span = self._telemetry.start(
-            f"{semconv.INVOKE_AGENT} {task.record.agent}",
-            {
-                semconv.OPERATION_NAME: semconv.INVOKE_AGENT, semconv.AGENT_NAME: task.record.agent,
-                semconv.PROVIDER_NAME: semconv.PROVIDER_UNKNOWN, semconv.TASK_ID: task.id, semconv.TASK_KIND: task.record.kind,
-                semconv.TXN: task.record.root, semconv.INTENT_DECLARED: self._manifest.tasks[task.record.kind].intent,
-                semconv.INTENT_ID: digest_text(task.record.intent), semconv.INTENT_SCOPE: sorted(task.scope.tools),
-                semconv.ACTOR_CHAIN: list(task.agents), semconv.POLICY_VERSION: self._manifest.digest,
-                semconv.PRINCIPAL_STANDING: task.record.principal_is, semconv.ACTOR_STANDING: task.record.agent_is,
-            },
-            (task.parent.record.trace_id, task.parent.record.span_id) if task.parent else None,
-        )  # fmt: skip
+        task._span = span = self._telemetry.start(*self._told(task), task.parent.position if task.parent else None)
         task.record = replace(task.record, started=now, trace_id=span.trace_id, span_id=span.span_id)
         task._monotonic = self._clock.monotonic()
         self._recorder.before(
@@ -268,8 +263,27 @@ class Tasks:
         with self._lock:
             self._open[task.id] = task
 
-    def end(self, task: GuardedTask, by: str) -> None:
-        """Record the end; only the first counts. It holds here at once, and in other processes from when the store has it."""
+    def _told(self, task: GuardedTask) -> tuple[str, dict[str, Any]]:
+        """The name and the attributes of the task's span."""
+        record = task.record
+        return f"{semconv.INVOKE_AGENT} {record.agent}", {
+            semconv.OPERATION_NAME: semconv.INVOKE_AGENT, semconv.AGENT_NAME: record.agent,
+            semconv.PROVIDER_NAME: semconv.PROVIDER_UNKNOWN, semconv.TASK_ID: task.id, semconv.TASK_KIND: record.kind,
+            semconv.TXN: record.root, semconv.INTENT_DECLARED: self._manifest.tasks[record.kind].intent,
+            semconv.INTENT_ID: digest_text(record.intent), semconv.INTENT_SCOPE: sorted(task.scope.tools),
+            semconv.ACTOR_CHAIN: list(task.agents), semconv.POLICY_VERSION: self._manifest.digest,
+            semconv.PRINCIPAL_STANDING: record.principal_is, semconv.ACTOR_STANDING: record.agent_is,
+        }  # fmt: skip
+
+    def left(self, task: GuardedTask) -> None:
+        """No block holds the detached task open any more. Its span ends, as nobody may ever come back here; the task goes on."""
+        self._end_span(task)
+
+    def end(self, task: GuardedTask, by: str, failed: str = "") -> None:
+        """Record the end; only the first counts. It holds here at once, and in other processes from when the store has it.
+
+        `failed` is the class of the exception that ended it.
+        """
         with self._lock:
             if task._ended or not task._begun:
                 return
@@ -277,6 +291,7 @@ class Tasks:
             self._open.pop(task.id, None)
         self._recorder.after("task.end", {"task": task.id, "txn": task.record.root, "by": by})
         now = self._clock.now()
+        task.record = replace(task.record, ended=now, ended_by=by, paused=task._paused)
         try:
             self._store.end_task(task.id, now, by)
         except StoreError:
@@ -285,19 +300,21 @@ class Tasks:
                 self._unstored[task.id] = (now, by)
             self._try_later()
             self._recorder.after("task.end.unstored", {"task": task.id, "txn": task.record.root})
-        self._let_go(task)
+        self._let_go(task, failed)
 
-    def _let_go(self, task: GuardedTask) -> None:
+    def _let_go(self, task: GuardedTask, failed: str = "") -> None:
         self._recorder.forget(task.id)
         self._origins.end(task)
         self._minter.forget(task.id)
-        self._end_span(task)
+        self._end_span(task, failed)
 
-    def _end_span(self, task: GuardedTask) -> None:
+    def _end_span(self, task: GuardedTask, failed: str = "") -> None:
         """Once: without its end a span is never exported, and those of the task's calls hang in the air."""
-        span, task._span = task._span, None
+        self.leaving(task)
+        with self._lock:
+            span, task._span = task._span, None
         if span is not None:
-            span.end()
+            span.end({semconv.RECORD: task_text(replace(task.record, paused=task._paused), task.findings)}, error_type=failed)
 
     def _try_later(self) -> None:
         """Other processes go on with the task until the store has its end, whether or not anything more is done here."""
@@ -400,7 +417,7 @@ class Tasks:
             task = task.parent
 
     def close(self) -> None:
-        """End what is still open and not detached. The span of a detached task ends here, where it began; the task goes on."""
+        """End what is still open and not detached. Of a detached task only the span ends here; the task goes on."""
         for task in list(self._open.values()):
             if not task.record.detached:
                 self.end(task, "guard closed")

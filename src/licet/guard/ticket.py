@@ -18,8 +18,8 @@ from licet.guard.binding import Bound
 from licet.guard.context import carry, enter, leave
 from licet.guard.minter import Minted
 from licet.guard.task import GuardedTask, current_task
-from licet.records import Action, Decision, ToolCall
-from licet.telemetry import CallSpan
+from licet.records import Action, Decision, Finding, ToolCall, Used
+from licet.telemetry import CallSpan, semconv
 
 if TYPE_CHECKING:
     from licet.guard.origins import Seen
@@ -77,7 +77,13 @@ class Ticket:
         self.holder = ""  # the thumbprint of the key of another process, if the call is to run there
         self.planned_jti = ""  # of the token that the call gets if it is allowed
         self.seq = 0
-        self.started = 0.0
+        self.started = 0.0  # when it was first judged
+        self.asked_at = 0.0
+        self.allowed_at = 0.0  # on the monotonic clock
+        self.kept = decision  # what the store has
+        self.used: tuple[Used, ...] = ()  # where the arguments' values came from, when it was first judged
+        self.answer: dict[str, Any] = {}  # who answered the question, as attributes of the span
+        self.findings: list[Finding] = []  # about this call
         self.joins: Ticket | None = None
         self.asking = threading.Lock()  # held by whoever asks a person about this ticket
         self.resumed = False  # the tool was suspended in this call before: its budgets are paid
@@ -215,6 +221,14 @@ class Ticket:
     def unused(self) -> bool:
         """Whether the ticket is open and nobody has redeemed it."""
         return self._state == "open"
+
+    def note(self, attributes: Mapping[str, Any]) -> None:
+        """What a framework knows of the call only once it is made: attributes of the transport, for the span. Others are passed over."""
+        outermost = self
+        while outermost.joins is not None:
+            outermost = outermost.joins
+        if outermost._span is not None:
+            outermost._span.add({name: value for name, value in attributes.items() if name in semconv.OF_THE_TRANSPORT})
 
     def output(self, digest: str) -> None:
         """Count one output (a result, or one yield) into the digest of all."""

@@ -9,36 +9,53 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
+from opentelemetry import _logs, metrics, trace
 from opentelemetry import context as otel_context
-from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from licet.telemetry import semconv
+from licet.telemetry.events import Events
+from licet.telemetry.metrics import Metrics
+from licet.telemetry.native import added, native_tool_span
 
 _log = logging.getLogger("licet.telemetry")
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_API = ("opentelemetry.trace", "opentelemetry.metrics", "opentelemetry._logs")
 _ERROR_TYPE = re.compile(semconv.ATTRIBUTES[semconv.ERROR_TYPE].pattern)
 
+P = TypeVar("P")
 Attributes: TypeAlias = dict[str, Any]
+Position: TypeAlias = tuple[str, str]
+"""Where a span stands: its trace id and its span id, in hex."""
+NOWHERE: Position = ("", "")
 
 
 class CallSpan:
-    """A span being recorded, and the attributes that were given to it (the store keeps them too)."""
+    """A span being recorded, and the attributes that were given to it (the store keeps them too).
 
-    def __init__(self, span: Span, attributes: Attributes) -> None:
-        self._span = span
+    `own`: we began it, and end it; else it is a framework's own span of this call, which is told what we know.
+    """
+
+    def __init__(self, span: Span, attributes: Attributes, *, own: bool = True) -> None:
+        self._span, self._own = span, own
+        self._open = True
         self.attributes = attributes
         context = span.get_span_context()
         self.trace_id = format(context.trace_id, "032x")
         self.span_id = format(context.span_id, "016x")
+
+    @property
+    def position(self) -> Position:
+        """Where it stands."""
+        return self.trace_id, self.span_id
 
     @property
     def traceparent(self) -> str:
@@ -47,51 +64,99 @@ class CallSpan:
         TraceContextTextMapPropagator().inject(carrier, trace.set_span_in_context(self._span))
         return carrier.get("traceparent", "")
 
+    @property
+    def context(self) -> otel_context.Context:
+        """The current context, with this as its span."""
+        return trace.set_span_in_context(self._span)
+
     @contextmanager
     def current(self) -> Iterator[None]:
         """Make this the current span of the running thread or task."""
-        token = otel_context.attach(trace.set_span_in_context(self._span))
+        token = otel_context.attach(self.context)
         try:
             yield
         finally:
             otel_context.detach(token)
 
-    def end(self, attributes: Mapping[str, Any] | None = None, *, error_type: str = "", description: str = "") -> None:
-        """Finish the span. With `error_type` its status is ERROR; otherwise it is left unset, as the conventions ask."""
-        known = _told(attributes or {})
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not been ended."""
+        return self._open
+
+    def add(self, attributes: Mapping[str, Any]) -> None:
+        """Say more on it, while it is open."""
+        known = _told(attributes)
         self.attributes |= known
         try:
-            for name, value in known.items():
-                self._span.set_attribute(name, value)
-            if error_type:
+            if self._own:
+                self._span.set_attributes(known)
+            elif self._span.is_recording():  # a framework may have ended it before us
+                self._span.set_attributes(added(self._span, known))
+        # A span of the application's provider may raise anything; telemetry never reaches into a call.
+        except Exception:  # noqa: BLE001 - see above
+            _log.warning("a span could not be told of", exc_info=True)
+
+    def end(self, attributes: Mapping[str, Any] | None = None, *, error_type: str = "", description: str = "") -> None:
+        """Finish the span, once. With `error_type` its status is ERROR; otherwise it is left unset, as the conventions ask."""
+        if not self._open:
+            return
+        self._open = False
+        self.add(attributes or {})
+        try:
+            # How its tool failed is for the framework to say.
+            if error_type and (self._own or error_type == semconv.POLICY_DENIED):
                 # Of low cardinality: a class can have any text as its name.
                 error_type = error_type if _ERROR_TYPE.fullmatch(error_type) else semconv.OTHER
                 self.attributes[semconv.ERROR_TYPE] = error_type
                 self._span.set_attribute(semconv.ERROR_TYPE, error_type)
                 self._span.set_status(Status(StatusCode.ERROR, description[:500]))
-            self._span.end()
+            if self._own:
+                self._span.end()
         # A span processor of the application may raise anything; telemetry never reaches into a call.
         except Exception:  # noqa: BLE001 - see above
             _log.warning("a span could not be ended", exc_info=True)
 
 
 class Telemetry:
-    """Starts spans. `provider`: use this one; by default the application's, else one of our own."""
+    """Starts spans; `metrics` and `events` are beside it. Of each signal the provider that is handed in is used, else the application's,
+    else one of our own.
+    """
 
-    def __init__(self, provider: trace.TracerProvider | None, *, version: str, environment: str) -> None:
+    def __init__(
+        self,
+        tracers: trace.TracerProvider | None = None,
+        meters: metrics.MeterProvider | None = None,
+        loggers: _logs.LoggerProvider | None = None,
+        *,
+        version: str,
+        environment: str,
+    ) -> None:
         self._own: TracerProvider | None = None
-        if provider is None:
-            provider = trace.get_tracer_provider()
-            if not isinstance(provider, TracerProvider):
-                provider = self._own = _own_provider(version, environment)
-        self._tracer = provider.get_tracer("licet", version)
+        tracers = tracers or _applications(trace.get_tracer_provider())
+        meters = meters or _applications(metrics.get_meter_provider())
+        loggers = loggers or _applications(_logs.get_logger_provider())
+        if tracers is None:
+            tracers = self._own = _own_provider(version, environment)
+        self._tracer = tracers.get_tracer("licet", version)
+        self.metrics = Metrics(meters, version)
+        self.events = Events(loggers, version)
 
-    def start(self, name: str, attributes: Attributes, parent: tuple[str, str] | None = None) -> CallSpan:
-        """Start a span of kind INTERNAL. `parent` (trace id, span id) holds unless the current span is of the same trace."""
+    def start(
+        self, name: str, attributes: Attributes, parent: Position | None = None, *, links: Iterable[Position] = (), tool: str = ""
+    ) -> CallSpan:
+        """Start a span of kind INTERNAL. `parent` holds unless the current span is of the same trace; `links` are spans that it goes on
+        from without being within them (queued work). If a framework has begun a span for this call of `tool`, that is the one.
+        """
         attributes = _told(attributes)
         try:
+            native = native_tool_span(tool, parent[0] if parent and _is_position(parent) else "") if tool else None
+            if native is not None:
+                annotated = CallSpan(native, {}, own=False)
+                annotated.add(attributes)
+                return annotated
             context = _parent_context(parent)
-            return CallSpan(self._tracer.start_span(name, context, SpanKind.INTERNAL, attributes), attributes)
+            linked = [Link(_position(link)) for link in links if _is_position(link)]
+            return CallSpan(self._tracer.start_span(name, context, SpanKind.INTERNAL, attributes, linked), attributes)
         # A sampler or processor of the application may raise anything; telemetry never reaches into a call.
         except Exception:  # noqa: BLE001 - see above
             _log.warning("a span could not be started", exc_info=True)
@@ -104,19 +169,31 @@ class Telemetry:
             self._own.shutdown()
 
 
+def _applications(provider: P) -> P | None:
+    """The provider if the application has set it. Those of the API alone stand for one that is still to come, or for none."""
+    return None if type(provider).__module__.startswith(_API) else provider
+
+
 def _told(attributes: Mapping[str, Any]) -> Attributes:
     """Without what is empty: a name without a value tells nobody anything, and stands in every list of tags."""
-    return {name: value for name, value in attributes.items() if value != ""}
+    return {name: value for name, value in attributes.items() if value not in ("", [], ())}
 
 
-def _parent_context(parent: tuple[str, str] | None) -> otel_context.Context:
+def _parent_context(parent: Position | None) -> otel_context.Context:
     current = trace.get_current_span().get_span_context()
-    if parent is None or not parent[0] or int(parent[0], 16) == 0:
+    if parent is None or not _is_position(parent):
         return otel_context.get_current()
     if current.is_valid and format(current.trace_id, "032x") == parent[0]:
         return otel_context.get_current()
-    remote = SpanContext(int(parent[0], 16), int(parent[1], 16), is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
-    return trace.set_span_in_context(NonRecordingSpan(remote))
+    return trace.set_span_in_context(NonRecordingSpan(_position(parent)))
+
+
+def _is_position(position: Position) -> bool:
+    return bool(position[0]) and int(position[0], 16) != 0
+
+
+def _position(position: Position) -> SpanContext:
+    return SpanContext(int(position[0], 16), int(position[1], 16), is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
 
 def _own_provider(version: str, environment: str) -> TracerProvider:
