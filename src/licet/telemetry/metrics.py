@@ -12,10 +12,20 @@ from typing import Any
 from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, NoOpMeterProvider, Observation
 
 from licet.telemetry import semconv
-from licet.telemetry.instruments import DECISIONS, DROPPED, INSTRUMENTS, LEDGER_LAG, MINTED, REFUSED, TOOL_DURATION, WAITING, Instrument
+from licet.telemetry.instruments import (
+    DECISIONS,
+    DROPPED,
+    INSTRUMENTS,
+    LEDGER_LAG,
+    MINTED,
+    MOST,
+    REFUSED,
+    TOOL_DURATION,
+    WAITING,
+    Instrument,
+)
 
 _log = logging.getLogger("licet.telemetry")
-MOST = 1_000  # values of one attribute; those that come after them are `_OTHER`
 
 
 class Metrics:
@@ -25,16 +35,21 @@ class Metrics:
     """
 
     def __init__(self, provider: MeterProvider | None, version: str) -> None:
+        self._version = version
         self._seen: dict[str, set[str]] = {}
-        self._counts: dict[str, Callable[[float, Mapping[str, Any]], None]] = {}
         self._source = _Source()
+        self.move(provider)
+
+    def move(self, provider: MeterProvider | None) -> None:
+        """Go on with another provider: a forked process has one of its own."""
+        self._counts: dict[str, Callable[[float, Mapping[str, Any]], None]] = {}
         provider = provider or NoOpMeterProvider()
         with _lock:
             self._observed = _observed.get(provider) or _Observed()
             self._observed.sources.add(self._source)
             for row in INSTRUMENTS.values():
                 try:
-                    self._create(row, provider.get_meter("licet", version))
+                    self._create(row, provider.get_meter("licet", self._version))
                 # A provider of the application may raise anything; without a metric a guard works as well.
                 except Exception:  # noqa: BLE001 - see above
                     _log.warning("there will be no %s: the meter provider cannot be used", row.name, exc_info=True)

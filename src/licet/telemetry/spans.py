@@ -7,7 +7,6 @@ environment variables name an endpoint, and records nothing beyond the ids when 
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,19 +14,17 @@ from typing import Any, TypeAlias, TypeVar
 
 from opentelemetry import _logs, metrics, trace
 from opentelemetry import context as otel_context
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from licet.telemetry import semconv
 from licet.telemetry.events import Events
+from licet.telemetry.export import own_pipeline
+from licet.telemetry.export_settings import SIGNALS
 from licet.telemetry.metrics import Metrics
 from licet.telemetry.native import added, native_tool_span
 
 _log = logging.getLogger("licet.telemetry")
-_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _API = ("opentelemetry.trace", "opentelemetry.metrics", "opentelemetry._logs")
 _ERROR_TYPE = re.compile(semconv.ATTRIBUTES[semconv.ERROR_TYPE].pattern)
 
@@ -131,15 +128,22 @@ class Telemetry:
         version: str,
         environment: str,
     ) -> None:
-        self._own: TracerProvider | None = None
         tracers = tracers or _applications(trace.get_tracer_provider())
         meters = meters or _applications(metrics.get_meter_provider())
         loggers = loggers or _applications(_logs.get_logger_provider())
-        if tracers is None:
-            tracers = self._own = _own_provider(version, environment)
-        self._tracer = tracers.get_tracer("licet", version)
-        self.metrics = Metrics(meters, version)
-        self.events = Events(loggers, version)
+        given = {"traces": tracers, "metrics": meters, "logs": loggers}
+        self._own = own_pipeline(version, environment, [signal for signal in SIGNALS if given[signal] is None])
+        self._tracer = (tracers or self._own.tracer_provider).get_tracer("licet", version)
+        self.metrics = Metrics(meters or self._own.meter_provider, version)
+        self.metrics.dropped(self._own.dropped)
+        self.events = Events(loggers or self._own.logger_provider, version)
+        if meters is None:
+            self._own.after_fork(lambda: self.metrics.move(self._own.meter_provider))
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """How many items of each signal that we send ourselves (`traces`, `metrics`, `logs`) did not arrive so far, and will not."""
+        return self._own.dropped()
 
     def start(
         self, name: str, attributes: Attributes, parent: Position | None = None, *, links: Iterable[Position] = (), tool: str = ""
@@ -164,9 +168,8 @@ class Telemetry:
 
     def close(self, seconds: float = 5.0) -> None:
         """Send what is waiting, for at most `seconds`. A provider of the application is left to the application."""
-        if self._own is not None:
-            self._own.force_flush(int(seconds * 1000))
-            self._own.shutdown()
+        self._own.close(seconds)
+        self.metrics.close()
 
 
 def _applications(provider: P) -> P | None:
@@ -194,30 +197,3 @@ def _is_position(position: Position) -> bool:
 
 def _position(position: Position) -> SpanContext:
     return SpanContext(int(position[0], 16), int(position[1], 16), is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
-
-
-def _own_provider(version: str, environment: str) -> TracerProvider:
-    names = {"service.version": version, "deployment.environment.name": environment}
-    if not os.environ.get("OTEL_SERVICE_NAME"):
-        names["service.name"] = "licet"
-    provider = TracerProvider(resource=Resource.create(names), shutdown_on_exit=True)
-    if any(os.environ.get(name) for name in _ENDPOINTS) and os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "none":
-        _export(provider)
-    return provider
-
-
-def _export(provider: TracerProvider) -> None:
-    # Imported here: the exporters cost more than half of the start-up, and most processes have no endpoint.
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
-
-    protocol = next((os.environ[name] for name in _PROTOCOLS if os.environ.get(name)), "http/protobuf")
-    exporter: SpanExporter
-    if protocol == "grpc":
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
-
-        exporter = GrpcExporter()
-    else:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
-
-        exporter = HttpExporter()
-    provider.add_span_processor(BatchSpanProcessor(exporter))
