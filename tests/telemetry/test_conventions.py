@@ -184,7 +184,7 @@ MISTAKES: list[tuple[Callable[[Data, Data], None], str, str, str, str]] = [
     (attribute("licet.call.seq", {"intValue": "-1"}), "call", "attribute.value", "licet.call.seq", "below zero"),
     (attribute("licet.color", "red"), "call", "attribute.unknown", "licet.color", "no attribute of the registry"),
     (attribute("gen_ai.guardrail.verdict", "deny"), "call", "attribute.unknown", "gen_ai.guardrail.verdict", "no attribute of the registry"),
-    (attribute("licet.intent.scope", {"arrayValue": {}}), "call", "attribute.misplaced", "licet.intent.scope", "`execute_tool`"),
+    (attribute("licet.intent.scope", {"arrayValue": {"values": [{"stringValue": "note"}]}}), "call", "attribute.misplaced", "licet.intent.scope", "`execute_tool`"),
     (attribute("gen_ai.tool.type", "robot"), "call", "attribute.value", "gen_ai.tool.type", "none of datastore, extension, function"),
     (attribute("licet.args.digest", "1234"), "call", "attribute.value", "licet.args.digest", "does not match"),
     (attribute("licet.chain.previous_tool", ""), "call", "attribute.empty", "licet.chain.previous_tool", "leave it out"),

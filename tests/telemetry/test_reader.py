@@ -213,7 +213,7 @@ def test_a_file_without_problems_exits_0_and_says_when_none_is_ours(tmp_path: Pa
     assert main(["spans", "check", str(tmp_path / "t")]) == 0
     out, err = capsys.readouterr()
     assert out == "0 spans of Licet's, 1 of others: 0 problems\n"
-    assert err == "no span of Licet's is in these files\n"
+    assert err == "nothing of Licet's is in these files\n"
 
 
 @pytest.mark.parametrize("words", [["spans"], ["spans", "check"], ["spans", "check", "none.jsonl"], ["spans", "chek", "x"]])

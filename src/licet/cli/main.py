@@ -31,7 +31,7 @@ COMMANDS = {
     "ledger": "verify the ledger",
     "keys": "list, rotate, retire and publish the keys that sign call tokens",
     "token": "read, verify and revoke call tokens",
-    "spans": "hold exported spans against the conventions",
+    "spans": "hold exported spans, metrics and log events against the conventions",
     "serve": "run the token authority as a service",
     "version": "print the versions of Licet and Python",
 }

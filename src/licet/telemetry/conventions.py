@@ -1,83 +1,74 @@
-"""Holds exported spans against the registry of `semconv` and the GenAI conventions. Pure: spans in, problems out.
+"""Holds exported spans, metrics and log events against the registries of `semconv` and `instruments`, and the GenAI conventions. Pure: what
+was read in, problems out.
 
-Only spans of our own are judged: those of the scope `licet`, and any that has a name of the namespace `licet.`. What other
-instrumentation exports beside them is its own affair.
+Only what is our own is judged: what has the scope `licet`, and any span that has a name of the namespace `licet.`. What other
+instrumentation exports beside it is its own affair; of a framework's span that the guard has told of its call, only what is ours is judged.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
 
-from licet.escape import visible
-from licet.secretlike import secret_in
-from licet.telemetry import semconv
-from licet.telemetry.reader import ReadSpan, Value
+from licet.telemetry import conventions_logs, conventions_metrics, semconv
+from licet.telemetry.reader import BadSpan, Item, ReadLog, ReadMetric, ReadSpan
+from licet.telemetry.record import BadRecord, call_of, task_of
+from licet.telemetry.rules import SCOPE, Problem, Told, once, right, sourced, text_of, texts
 
 INTERNAL, OK, ERROR = 1, 1, 2  # the numbers of OTLP
 _NAMES = {semconv.EXECUTE_TOOL: semconv.TOOL_NAME, semconv.INVOKE_AGENT: semconv.AGENT_NAME}
 _DENIALS = (semconv.POLICY_DENIED, semconv.APPROVAL_REQUIRED)
 _CONTENTS = (semconv.TOOL_ARGUMENTS, semconv.TOOL_RESULT)
-_PATTERNS = {name: re.compile(row.pattern) for name, row in semconv.ATTRIBUTES.items() if row.pattern}
+_UNDECLARED = "scope.unknown-tool"
+_BEFORE_THAT = ("identity.", "guard.undecided")  # checks that may lead the reasons for a call of a tool that is not declared
 _OF_MCP = ("mcp.", "jsonrpc.", "rpc.", "network.")
-_LOOKED_AT = 2 * max(row.cap for row in semconv.ATTRIBUTES.values())  # a longer text is a problem already
-
-Told = Iterator[tuple[str, str, str]]  # code, key, message
+_NO_SESSIONS = "2026-07-28"  # the first version of MCP without sessions
 
 
-@dataclass(frozen=True, slots=True)
-class SpanProblem:
-    """One thing in which a span differs from the conventions. `key`: the attribute or field that it is about."""
-
-    place: str
-    span: str
-    trace_id: str
-    span_id: str
-    code: str
-    key: str
-    message: str
-
-    def __str__(self) -> str:
-        return visible(f"{self.place}: span {self.span_id} `{self.span[:100]}`: `{self.key}` {self.message} [{self.code}]", 1_000)
+def ours(item: Item) -> bool:
+    """Whether the span, metric or log record is one of Licet's own, or a framework's span that says what Licet knows of it."""
+    if isinstance(item, ReadMetric):
+        return conventions_metrics.ours(item)
+    if isinstance(item, ReadLog):
+        return conventions_logs.ours(item)
+    return isinstance(item, ReadSpan) and (item.scope == SCOPE or _annotated(item))
 
 
-def ours(span: ReadSpan) -> bool:
-    """Whether the span is one of Licet's own."""
-    return span.scope == "licet" or any(name.startswith("licet.") for name in span.attributes)
+def check(items: Iterable[Item], *, opted_in: Collection[str] = ()) -> list[Problem]:
+    """Every problem of what is our own: of spans, then of metrics, then of log events, each in their order.
 
-
-def check(spans: Iterable[ReadSpan], *, opted_in: Collection[str] = ()) -> list[SpanProblem]:
-    """Every problem of our own spans, in their order. `opted_in`: the opt-in attributes that the operator asked for.
-
-    Give it all spans that belong together: a span whose parent is missing, or whose parent is denied, is a problem.
+    `opted_in`: the opt-in attributes that the operator asked for. Give it all that belongs together: a span whose parent is missing, or
+    whose parent is denied, is a problem, and so is a decision without its span where the rest of the trace is there.
     """
-    everything = list(spans)
-    by_id = {(span.trace_id, span.span_id): span for span in everything}
-    seen = Counter((span.trace_id, span.span_id) for span in everything)
+    everything = [item for item in items if not isinstance(item, BadSpan)]
+    spans = [item for item in everything if isinstance(item, ReadSpan)]
+    by_id = {(span.trace_id, span.span_id): span for span in spans}
+    seen = Counter((span.trace_id, span.span_id) for span in spans)
     rules: tuple[Callable[[ReadSpan], Told], ...] = (
-        _form, _attributes, lambda span: _required(span, opted_in), _status, _decision, lambda span: _parents(span, by_id),
-        _mcp, _resource, _secrets,
+        _form, _name, _attributes, lambda span: _required(span, opted_in), _links, _status, _decision, _approval,
+        lambda span: _parents(span, by_id), _mcp, _record, lambda span: sourced(span.resource),
+        lambda span: texts(span.attributes, span.texts, span.resource, {"name": span.name}),
     )  # fmt: skip
-    found: list[SpanProblem] = []
-    for span in everything:
+    found: list[Problem] = []
+    for span in spans:
         told = [_below_denied(span, by_id)]
         if ours(span):
             told += [rule(span) for rule in rules]
             if seen[span.trace_id, span.span_id] > 1:
                 told.append(iter([("span.twice", "spanId", "another span has the same id")]))
-        found += [SpanProblem(span.place, span.name, span.trace_id, span.span_id, *each) for rule in told for each in rule]
-    return found
+        found += [Problem(span.place, "span", span.name, span.trace_id, span.span_id, *each) for rule in told for each in rule]
+    found += conventions_metrics.check(item for item in everything if isinstance(item, ReadMetric))
+    return found + conventions_logs.check((item for item in everything if isinstance(item, ReadLog)), by_id)
+
+
+def _annotated(span: ReadSpan) -> bool:
+    return span.scope != SCOPE and any(name.startswith("licet.") for name in span.attributes)
 
 
 def _form(span: ReadSpan) -> Told:
-    """Name, kind, times, and no exception as an event of the span."""
-    operation = _text(span, semconv.OPERATION_NAME)
-    named_by = _NAMES.get(operation)
-    if named_by is not None and span.name != (wanted := f"{operation} {_text(span, named_by)}"):
-        yield "span.name", "name", f"is not `{wanted[:100]}`"
+    """Kind, times, and no exception as an event of the span."""
+    if _annotated(span):
+        return
     if span.kind != INTERNAL:
         yield "span.kind", "kind", f"is {span.kind}, not {INTERNAL} (INTERNAL)"
     if not 0 < span.start <= span.end:
@@ -86,33 +77,65 @@ def _form(span: ReadSpan) -> Told:
         yield "span.event", "events", "hold an exception: the conventions have it as a log event, and it can carry contents"
 
 
+def _name(span: ReadSpan) -> Told:
+    """Operation and tool or agent; of a tool that the manifest does not know, `_OTHER`, as a model can invent names without end."""
+    operation = _text(span, semconv.OPERATION_NAME)
+    named_by = _NAMES.get(operation)
+    if named_by is None or _annotated(span):
+        return
+    undeclared = _side(span) == "tool" and _is_undeclared(span)
+    if undeclared is None:  # nothing says whether the manifest knows the tool: both are right
+        undeclared = span.name == f"{operation} {semconv.OTHER}"
+    wanted = f"{operation} {semconv.OTHER if undeclared else _text(span, named_by)}"
+    if span.name != wanted:
+        yield "span.name", "name", f"is not `{wanted[:100]}`"
+
+
+def _is_undeclared(span: ReadSpan) -> bool | None:
+    """Whether the manifest does not know the tool, by the reasons of the decision; None where they leave that open."""
+    leading, judged = _text(span, semconv.DECISION_REASON), _text(span, semconv.DECISION_JUDGED)
+    if leading == _UNDECLARED:
+        return True
+    if judged == "allow" or not leading.startswith(_BEFORE_THAT):
+        return False
+    try:
+        checks = call_of(_text(span, semconv.RECORD)).call.decision.checks
+    except BadRecord:
+        return None
+    # What the guard could not even take up was not held against the manifest.
+    return _UNDECLARED in checks or (None if "guard.undecided" in checks else False)
+
+
 def _attributes(span: ReadSpan) -> Told:
     """Each attribute is known, on the right span, of its type, and one of its values."""
     side = _side(span)
-    for key in span.twice:
-        yield "attribute.twice", key, "is there twice"
+    yield from once(span.twice)
     for name, value in span.attributes.items():
+        if _annotated(span) and not name.startswith("licet."):
+            continue
         row = semconv.ATTRIBUTES.get(name)
         if row is None:
             yield "attribute.unknown", name, "is no attribute of the registry"
             continue
         if side and not getattr(row, side):
             yield "attribute.misplaced", name, f"does not belong on a span of `{_text(span, semconv.OPERATION_NAME)}`"
-        if not _is(value, row.type):
-            yield "attribute.type", name, f"is not of type {row.type}"
-        elif value == "":
-            yield "attribute.empty", name, "is empty: leave it out"
-        elif isinstance(value, str) and (row.values and value not in row.values):
-            yield "attribute.value", name, f"is none of {', '.join(sorted(row.values)[:6])}{', …' if len(row.values) > 6 else ''}"
-        elif isinstance(value, str) and name in _PATTERNS and not _PATTERNS[name].fullmatch(value):
-            yield "attribute.value", name, f"does not match {row.pattern}"
-        elif isinstance(value, (int, float)) and value < 0:
-            yield "attribute.value", name, "is below zero"
-    for name, value in (*span.attributes.items(), *span.texts.items(), ("name", span.name)):
-        entries = value if isinstance(value, list) else [value]
-        cap = semconv.ATTRIBUTES[name].cap if name in semconv.ATTRIBUTES else semconv.LONGEST
-        if len(entries) > cap or any(isinstance(entry, str) and len(entry) > cap for entry in entries):
-            yield "attribute.long", name, f"is longer than {cap} characters or entries"
+        yield from right(name, value)
+
+
+def _links(span: ReadSpan) -> Told:
+    """A link leads to another span, and its attributes are known."""
+    for number, link in enumerate(span.links):
+        at = f"links[{number}]"
+        if not link.trace_id or not link.span_id:
+            yield "link.ids", at, "leads nowhere: one of its ids is none"
+        elif (link.trace_id, link.span_id) == (span.trace_id, span.span_id):
+            yield "link.itself", at, "leads to the span itself"
+        for name, value in link.attributes.items():
+            if name not in semconv.ATTRIBUTES:
+                yield "link.attribute", f"{at}.{name}", "is no attribute of the registry"
+            else:
+                yield from right(name, value)
+        yield from once(tuple(f"{at}.{name}" for name in link.twice))
 
 
 def _required(span: ReadSpan, opted_in: Collection[str]) -> Told:
@@ -131,6 +154,8 @@ def _required(span: ReadSpan, opted_in: Collection[str]) -> Told:
 
 def _status(span: ReadSpan) -> Told:
     """ERROR exactly where `error.type` is, and unset otherwise: OK is for people to set, by hand."""
+    if _annotated(span):  # its framework's affair
+        return
     if span.status == OK:
         yield "status.ok", "status.code", "is OK: a success leaves it unset"
     elif span.status not in (0, ERROR):
@@ -189,32 +214,57 @@ def _below_denied(span: ReadSpan, by_id: Mapping[tuple[str, str], ReadSpan]) -> 
         yield "denied.child", "parentSpanId", f"is a call that was denied: {parent.span_id}"
 
 
+def _approval(span: ReadSpan) -> Told:
+    """Who answered and how long it took comes with the answer, and what was not approved did not run."""
+    strays = [name for name in (semconv.APPROVAL_BY, semconv.APPROVAL_HOW, semconv.APPROVAL_WAITED) if name in span.attributes]
+    answer = _text(span, semconv.APPROVAL_ANSWER)
+    if strays and not answer:
+        yield "approval.answer", semconv.APPROVAL_ANSWER, f"is missing, and `{strays[0]}` is there"
+    if answer in ("refused", "unavailable") and _text(span, semconv.DECISION_OUTCOME) != "deny":
+        yield "approval.outcome", semconv.DECISION_OUTCOME, f"is not `deny`, and the answer was `{answer}`"
+    if answer == "approved" and not (_text(span, semconv.APPROVAL_BY) or _text(span, semconv.APPROVAL_HOW)):
+        yield "approval.by", semconv.APPROVAL_BY, "is missing, and the call was approved"
+
+
 def _mcp(span: ReadSpan) -> Told:
-    """What only an MCP call has comes with the method's name, and an error's number with an error."""
+    """What only an MCP call has comes with the method's name, and an error's number with an error; a pipe has no address."""
+    if _side(span) != "tool":
+        return
     method = _text(span, semconv.MCP_METHOD)
     strays = [name for name in span.attributes if name.startswith(_OF_MCP) and name != semconv.MCP_METHOD]
-    if strays and not method:
+    if strays and not method and not _annotated(span):
         yield "mcp.method", semconv.MCP_METHOD, f"is missing, and `{strays[0]}` is there"
-    if method and _side(span) == "tool" and _text(span, semconv.DECISION_OUTCOME) != "deny" and "jsonrpc.request.id" not in span.attributes:
+    ran = _text(span, semconv.DECISION_OUTCOME) == "allow"
+    if method and ran and "jsonrpc.request.id" not in span.attributes:
         yield "mcp.request", "jsonrpc.request.id", "is missing from a request over MCP"
     if semconv.RPC_STATUS in span.attributes and span.status != ERROR:
         yield "mcp.status", semconv.RPC_STATUS, "is the number of an error, and the status is not ERROR"
+    if semconv.RPC_STATUS in span.attributes and not ran:
+        yield "mcp.answer", semconv.RPC_STATUS, "is a server's answer to a call that was not made"
     if "server.port" in span.attributes and "server.address" not in span.attributes:
         yield "mcp.address", "server.address", "is missing, and `server.port` is there"
+    if _text(span, "network.transport") == "pipe":
+        for name in ("server.address", "server.port", "network.protocol.name", "network.protocol.version"):
+            if name in span.attributes:
+                yield "mcp.pipe", name, "is there, and a pipe has none"
+    if _text(span, "jsonrpc.protocol.version") == "2.0":
+        yield "mcp.jsonrpc", "jsonrpc.protocol.version", "is 2.0, which goes without saying"
+    if "mcp.session.id" in span.attributes and _text(span, "mcp.protocol.version") >= _NO_SESSIONS:
+        yield "mcp.session", "mcp.session.id", f"is there, and MCP has no sessions since {_NO_SESSIONS}"
 
 
-def _resource(span: ReadSpan) -> Told:
-    for name in semconv.RESOURCE:
-        if not isinstance(value := span.resource.get(name), str) or not value:
-            yield "resource.missing", name, "is missing from the resource"
-
-
-def _secrets(span: ReadSpan) -> Told:
-    """Looks at every text; the message does not quote what it found."""
-    for name, value in (*span.attributes.items(), *span.texts.items(), *span.resource.items(), ("name", span.name)):
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        if what := secret_in(text[:_LOOKED_AT]):
-            yield "attribute.secret", name, f"holds what looks like {what}"
+def _record(span: ReadSpan) -> Told:
+    """The record is whole, and of this very task or call."""
+    side, text = _side(span), _text(span, semconv.RECORD)
+    if not text or not side:
+        return
+    try:
+        own, key = (call_of(text).call.id, semconv.CALL_ID) if side == "tool" else (task_of(text).task.id, semconv.TASK_ID)
+    except BadRecord as bad:
+        yield "record.form", semconv.RECORD, f"cannot be read: {bad}"
+        return
+    if own != _text(span, key):
+        yield "record.other", semconv.RECORD, f"is not that of `{key}`"
 
 
 def _side(span: ReadSpan) -> str:
@@ -223,15 +273,4 @@ def _side(span: ReadSpan) -> str:
 
 
 def _text(span: ReadSpan, name: str) -> str:
-    value = span.attributes.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _is(value: Value, kind: str) -> bool:
-    if kind == "string[]":
-        return isinstance(value, list) and all(isinstance(each, str) for each in value)
-    if kind == "double":
-        return isinstance(value, float)
-    if kind == "int":
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, str)
+    return text_of(span.attributes, name)

@@ -27,6 +27,9 @@ FINDING = "licet.finding"
 INFO, WARN, ERROR = 9, 13, 17  # numbers of severity
 FINDING_SEVERITIES = {"info": INFO, "low": INFO, "medium": WARN, "high": ERROR, "critical": ERROR}
 
+MOST = 1_000
+"""Values of one attribute of a metric; those that come after them are `_OTHER`."""
+
 SECONDS = tuple(0.01 * 2**step for step in range(14))  # 0.01 … 81.92, the buckets of the conventions
 
 

@@ -148,7 +148,7 @@ _ROWS = (
     Attribute(TXN, "string", _OWN, "required", "when", pattern=_ID, at_start=True),
     Attribute(INTENT_ID, "string", _OWN, "required", "", pattern=_DIGEST),
     Attribute(INTENT_DECLARED, "string", _OWN, "when", "when"),
-    Attribute(INTENT_SCOPE, "string[]", _OWN, "required"),
+    Attribute(INTENT_SCOPE, "string[]", _OWN, "when"),
     Attribute(POLICY_VERSION, "string", _OWN, "required", "required", pattern=_DIGEST),
     Attribute(PRINCIPAL_ID, "string", _OWN, "recommended", "recommended", pattern=_KEYED),
     Attribute(PRINCIPAL_STANDING, "string", _OWN, "required", "when", _STANDINGS),
