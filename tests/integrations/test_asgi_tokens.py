@@ -18,11 +18,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.trace import get_current_span
+
 from licet import CallClaims, TokenRefused, UsageError
 from licet.canonical import digest
 from licet.integrations._incoming import arguments_of
 from licet.integrations.asgi import CallTokens, Incoming, verified_call
 from licet.store import SqliteStore
+from licet.telemetry import process
 from tool_side import AUDIENCE, ORDER, Tool, World, current, listen, raw, serving, url_of
 
 CALLS = {"POST /pay_back": "pay_back", "POST /take_back": "take_back"}
@@ -678,3 +683,37 @@ def test_a_path_cannot_write_a_line_of_its_own_into_the_log(side: Side, caplog: 
 def test_what_cannot_be_meant_is_said_at_once(world: World, options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         CallTokens(Tool(), world.verifier(), **{"call": CALLS, "base_url": "https://a.example", **options})
+
+
+def test_what_a_tool_does_stands_under_the_call_that_asked_for_it(world: World):
+    """The `traceparent` that `headers_for` gives is gone on with (W3C Trace Context)."""
+    seen: list[Any] = []
+
+    class Traced(Tool):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            seen.append(get_current_span().get_span_context())
+            await super().__call__(scope, receive, send)
+
+    side = Side(world)
+    side.tool = Traced()
+    side.app._app = side.tool
+    with side:
+        headers = world.headers(side.url)
+        assert side.post(headers).status_code == 200
+    (span,) = seen
+    assert headers["traceparent"].split("-")[1:3] == [format(span.trace_id, "032x"), format(span.span_id, "016x")]
+
+
+def test_a_refused_token_is_counted_by_its_check(side: Side, monkeypatch: pytest.MonkeyPatch):
+    """In the application's own metrics, where it has some."""
+    reader = InMemoryMetricReader()
+    monkeypatch.setattr(process.metrics, "get_meter_provider", lambda: MeterProvider([reader]))
+    process.process_metrics.cache_clear()
+    try:
+        assert refused(side.post({}))
+    finally:
+        process.process_metrics.cache_clear()
+    data = json.loads(reader.get_metrics_data().to_json())
+    (found,) = [each for each in data["resource_metrics"][0]["scope_metrics"][0]["metrics"] if each["name"] == "licet.token.refused"]
+    (point,) = found["data"]["data_points"]
+    assert (point["attributes"], point["value"]) == ({"licet.decision.reason": "token.malformed"}, 1)

@@ -254,3 +254,15 @@ def test_the_limiter_forgets_nobody_who_was_there_and_stays_small():
     assert limiter.take("a", 0) == 1
     assert limiter.take("a", 1) == 0
     assert len(limiter) == 3
+
+
+def test_a_task_goes_on_from_the_trace_of_who_opened_it_and_stays_in_it(service: Service):
+    """W3C Trace Context, in the headers of the request; whoever asks later cannot take a call out of its task's trace."""
+    began, other = "0af7651916cd43dd8448eb211c80319c", "11112222333344445555666677778888"
+    service.http.headers["traceparent"] = f"00-{began}-b7ad6b7169203331-01"
+    task = service.asker.open().json()
+    service.http.headers["traceparent"] = f"00-{other}-b7ad6b7169203331-01"
+    assert service.asker.call(task["access_token"], "send", TO).status_code == 200
+    store = service.guard._store
+    assert store.task(task["task"]).trace_id == began
+    assert [call.trace_id for call in store.calls(task["task"])] == [began]

@@ -227,6 +227,13 @@ class Authority:
         return Granted(issued.jwt, TASK_TOKEN, max(0, issued.exp - int(now)), task.id, scope)
 
     def _held(self, token: str, proof: Proof | None) -> tuple[GuardedTask, TaskClaims]:
+        try:
+            return self._shown(token, proof)
+        except TokenRefused as refused:
+            self._p.telemetry.metrics.refused(refused.check)
+            raise
+
+    def _shown(self, token: str, proof: Proof | None) -> tuple[GuardedTask, TaskClaims]:
         now = self._p.clock.now()
         claims = read_task(token, keys=self._keys(now), issuer=self._issuer.name, algorithms=OURS, now=now)
         jti = prove_task(claims, token, proof, algorithms=OURS, now=now)

@@ -13,7 +13,7 @@ from typing import Any
 from licet.approval import ApprovalRequest
 from licet.canonical import Plain, digest, digest_text, recordable
 from licet.denial import explain
-from licet.errors import Denied, LicetError, StoreError, TicketSpent, UsageError
+from licet.errors import Denied, LicetError, StoreError, TicketSpent, TokenRefused, UsageError
 from licet.guard.account import ledger_fields, owner_of, stored_attributes
 from licet.guard.binding import Bound, ToolSignature
 from licet.guard.judge import Judge, Judged
@@ -341,6 +341,8 @@ class Gate:
         try:
             ticket.redeem()
         except TicketSpent as error:
+            if isinstance(error.__cause__, TokenRefused):
+                self._p.telemetry.metrics.refused(error.__cause__.check)
             refused = weigh([*ticket.decision.reasons, reason("scope.expired", str(error))])
             ticket.message = explain(refused, ticket.call.tool, ()).text
             if ticket.unused:

@@ -16,6 +16,7 @@ from licet.canonical import Plain
 from licet.errors import TokenRefused, UsageError
 from licet.escape import visible
 from licet.integrations._incoming import PROOF_HEADER, TOKEN_HEADER, Incoming
+from licet.telemetry.process import process_metrics
 from licet.tokens import ACCESS_TYPE, CallClaims, Proof, Verifier
 from licet.tokens.claims import whose
 
@@ -76,6 +77,7 @@ def note(method: str, path: str, error: Exception, claims: CallClaims | None = N
     else:
         # Of an error that is none of ours only the class is told: its text may hold whatever it was working on.
         refused = TokenRefused("token.undecided", str(error) if isinstance(error, UsageError) else f"{type(error).__name__} while deciding")
+    process_metrics().refused(refused.check)
     who = refused.whose or (whose(claims) if claims else "")
     said = f"{refused.why}; {who}" if who else refused.why
     log.warning("%s %s refused: %s: %s", visible(method, 20), visible(path, 200), refused.check, visible(said, 800))

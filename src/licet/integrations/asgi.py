@@ -30,6 +30,7 @@ from licet.canonical import Plain
 from licet.errors import TokenRefused, UsageError
 from licet.integrations._incoming import Incoming
 from licet.integrations._tool_side import CHALLENGE, MAX_BODY, ToolSide, note, verified, without_tokens
+from licet.telemetry.remote import continued
 from licet.tokens import CallClaims, Verifier
 
 __all__ = ["CallTokens", "Incoming", "verified_call"]
@@ -121,7 +122,8 @@ class CallTokens:
         inner = {**scope, "headers": headers, "state": {**scope.get("state", {}), "licet_call": claims}}
         held = verified.set(claims)
         try:
-            await self._app(inner, _again(body, receive), send)
+            with continued(headers):
+                await self._app(inner, _again(body, receive), send)
         finally:
             verified.reset(held)
 

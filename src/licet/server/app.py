@@ -30,6 +30,7 @@ from licet.server.metadata import JWKS_SECONDS, PAGE_SECONDS, Addresses, oauth_m
 from licet.server.openapi import document
 from licet.server.revocation import introspect, revoke
 from licet.server.token import Exchange
+from licet.telemetry.remote import continued
 from licet.tokens.algorithms import FEDERATED
 from licet.tokens.jws import Keys
 from licet.tokens.remote_keys import FileKeys, RemoteKeys
@@ -166,7 +167,8 @@ class Service:
                 _log.log(level, "licet: %s: %s %s: %s", request.url.path, error.error, f"for {who}" if who else f"to {claimed(form)}", why)
                 raise
 
-        return await self._in_thread(blocking, CLIENTS)
+        with continued(request.headers.raw):  # who asks for a call's token has its span, and ours stands under that
+            return await self._in_thread(blocking, CLIENTS)
 
     # For everybody -------------------------------------------------------------------------------------------------------
 

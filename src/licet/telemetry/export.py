@@ -23,11 +23,12 @@ import os
 import sys
 import threading
 import time
+import uuid
 import weakref
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from licet.escape import counted
@@ -59,10 +60,12 @@ class Pipeline:
     """None where no log event leaves."""
 
     def __init__(self, version: str, environment: str, settings: Mapping[Signal, Settings]) -> None:
-        names = {"service.version": version, "deployment.environment.name": environment}
-        if not os.environ.get("OTEL_SERVICE_NAME"):
-            names["service.name"] = "licet"
-        resource = Resource.create(names)
+        names = {
+            "service.name": "licet", "service.version": version, "service.instance.id": str(uuid.uuid4()),
+            "deployment.environment.name": environment,
+        }  # fmt: skip
+        said = OTELResourceDetector().detect().attributes  # OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES
+        resource = Resource.create({name: value for name, value in names.items() if value and name not in said})
         self.tracer_provider, self.logger_provider = TracerProvider(resource=resource, shutdown_on_exit=False), None
         self._lines: dict[str, Line | Readings] = {}
         self._why = self._where = ""  # of the last failure

@@ -128,9 +128,9 @@ class Telemetry:
         version: str,
         environment: str,
     ) -> None:
-        tracers = tracers or _applications(trace.get_tracer_provider())
-        meters = meters or _applications(metrics.get_meter_provider())
-        loggers = loggers or _applications(_logs.get_logger_provider())
+        tracers = tracers or applications(trace.get_tracer_provider())
+        meters = meters or applications(metrics.get_meter_provider())
+        loggers = loggers or applications(_logs.get_logger_provider())
         given = {"traces": tracers, "metrics": meters, "logs": loggers}
         self._own = own_pipeline(version, environment, [signal for signal in SIGNALS if given[signal] is None])
         self._tracer = (tracers or self._own.tracer_provider).get_tracer("licet", version)
@@ -172,7 +172,7 @@ class Telemetry:
         self.metrics.close()
 
 
-def _applications(provider: P) -> P | None:
+def applications(provider: P) -> P | None:
     """The provider if the application has set it. Those of the API alone stand for one that is still to come, or for none."""
     return None if type(provider).__module__.startswith(_API) else provider
 
