@@ -148,8 +148,9 @@ def _is_named(found: re.Match[str]) -> bool:
 
 def _is_random(found: re.Match[str]) -> bool:
     """Whether the kinds of characters change as often as in Base64 of chance, and seldom in names, paths and numbers."""
-    kinds = [1 if c.islower() else 2 if c.isupper() else 3 if c.isdigit() else 4 for c in found["it"]]
-    return {1, 2, 3} <= set(kinds) and sum(one != other for one, other in pairwise(kinds)) >= 0.45 * len(kinds)
+    kinds = [1 if c.islower() else 2 if c.isupper() else 3 if c.isdigit() else 0 for c in found["it"]]
+    changes = sum(bool(one and other) and one != other for one, other in pairwise(kinds))
+    return {1, 2, 3} <= set(kinds) and changes >= 0.36 * len(kinds)
 
 
 def _if(holds: Callable[[re.Match[str]], bool]) -> Callable[[re.Match[str]], list[tuple[int, int]]]:

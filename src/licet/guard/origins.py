@@ -20,6 +20,7 @@ from licet.manifest import Manifest, Tool
 from licet.manifest.labels import OutputLabels
 from licet.records import Used
 from licet.scope import CompiledManifest
+from licet.secretlike import scrub
 from licet.store import Store
 
 MAX_USED = 50  # value flows that are kept of one call
@@ -43,7 +44,7 @@ class Seen:
         out: dict[Used, None] = {}
         for trace in self.traces:
             if "intent" in trace.kinds:
-                out[Used(trace.argument, "intent")] = None
+                out[Used(scrub(trace.argument), "intent")] = None
             for place in (*trace.places[:3], *trace.held[:1]):
                 out[_used(trace.argument, place)] = None
             for part in trace.parts:
@@ -342,4 +343,4 @@ def _own_words(task: GuardedTask) -> str:
 
 
 def _used(argument: str, place: Place, way: str = "", *, whole: bool = True) -> Used:
-    return Used(argument, place.kind, place.call_id, place.tool, place.shown, way, whole)
+    return Used(scrub(argument), place.kind, place.call_id, scrub(place.tool), scrub(place.shown), way, whole)

@@ -12,6 +12,7 @@ from licet.chain.origin import Exposure, Place, Trace
 from licet.manifest import Agent, Credential, Manifest, TaskKind, Tool
 from licet.records import Claim, Effect, Reason, TaskRecord
 from licet.scope import Scope
+from licet.secretlike import scrub
 
 MAX_NAMED = 10  # reasons of one check that name arguments: a model can make up any number of them
 
@@ -91,6 +92,10 @@ class Facts:
 
 
 def reason(check: str, sentence: str, path: Iterable[str] = (), effect: Effect | None = None, *, hint: str = "", value: str = "") -> Reason:
-    """A reason with the check's default effect and references. `value` is for the approver alone."""
+    """A reason with the check's default effect and references. `value` is for the approver alone.
+
+    Names and paths in it may be a model's own words: what looks like a secret is masked here, for whomever the reason is shown to.
+    """
     info = CHECKS[check]
-    return Reason(check, effect or info.effect, sentence, tuple(path), info.references, hint=hint, value=value)
+    told = tuple(scrub(part) for part in path)
+    return Reason(check, effect or info.effect, scrub(sentence), told, info.references, hint=scrub(hint), value=value)
