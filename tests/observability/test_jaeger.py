@@ -31,7 +31,9 @@ import programs  # noqa: E402
 import stack as running  # noqa: E402
 import view  # noqa: E402
 
+from exported import Receiver  # noqa: E402
 from licet.catalogue import CHECKS  # noqa: E402
+from licet.telemetry.semconv import ATTRIBUTES  # noqa: E402
 
 JAEGER, COLLECTOR = programs.find_jaeger(), programs.find_collector()
 NEEDED = "neither on the PATH nor built before; `make jaeger` builds it with Go"
@@ -97,7 +99,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running.Stack]:
 @pytest.fixture(scope="module")
 def trace(stack: running.Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The id of the trace of the demo's guarded task."""
-    done = view.run_demo(stack, tmp_path_factory.mktemp("demo"))
+    done = view.demo(stack.otlp, tmp_path_factory.mktemp("demo"))
     assert done.returncode == 0, done.stdout + done.stderr
     [found] = view.blocked(stack)
     return found
@@ -127,27 +129,90 @@ def test_the_service_and_the_operations_stand_in_jaegers_lists(stack: running.St
     assert {"invoke_agent support-bot", "execute_tool read_ticket", "execute_tool send_email"} <= operations
 
 
-@real
-def test_the_tree_is_the_agent_and_below_it_its_tool_calls(stack: running.Stack, trace: str) -> None:
-    spans = stack.trace(trace)
-    [root] = [span for span in spans if not span.get("parentSpanId")]
-    assert root["name"] == "invoke_agent support-bot"
-    calls = [span for span in spans if span is not root]
-    assert len(calls) >= 4
+TREE = """\
+invoke_agent support-bot
+  execute_tool read_ticket: allow
+  execute_tool find_customers: deny
+  execute_tool send_email: deny
+  execute_tool find_customers: allow
+  execute_tool ask_research: allow
+    invoke_agent research-bot
+      execute_tool read_help: allow
+  execute_tool send_email: allow
+"""
+
+
+def tree(spans: list[Span]) -> str:
+    """The spans of one trace, each below its parent, in the order of their starts; outcomes of calls behind their names."""
+    assert len({span["traceId"] for span in spans}) == 1
     assert len({span["spanId"] for span in spans}) == len(spans)
-    for span in calls:
+    lines: list[str] = []
+
+    def below(parent: str, depth: int) -> None:
+        children = [span for span in spans if span.get("parentSpanId", "") == parent]
+        for span in sorted(children, key=lambda span: int(span["startTimeUnixNano"])):
+            outcome = attributes(span).get("licet.decision.outcome", "")
+            lines.append(f"{'  ' * depth}{span['name']}{outcome and ': '}{outcome}\n")
+            below(span["spanId"], depth + 1)
+
+    below("", 0)
+    assert len(lines) == len(spans), "every span is below the one root"
+    return "".join(lines)
+
+
+def whole(spans: list[Span]) -> bool:
+    """Every span has all attributes that the registry requires of it, and says in its name what it is of."""
+    for span in spans:
         told = attributes(span)
-        assert span["parentSpanId"] == root["spanId"]
-        assert span["name"] == f"execute_tool {told['gen_ai.tool.name']}"
-        for name in (
-            "gen_ai.operation.name",
-            "gen_ai.agent.name",
-            "licet.task.id",
-            "licet.decision.outcome",
-            "licet.args.digest",
-            "licet.mode",
-        ):
-            assert told[name], name
+        operation = told["gen_ai.operation.name"]
+        level = "agent" if operation == "invoke_agent" else "tool"
+        required = {name for name, row in ATTRIBUTES.items() if getattr(row, level) == "required"}
+        assert len(required) >= 7
+        assert required <= told.keys(), (span["name"], required - told.keys())
+        assert span["name"] == f"{operation} {told['gen_ai.agent.name'] if level == 'agent' else told['gen_ai.tool.name']}"
+        assert {"gen_ai.agent.name", "licet.task.id", "licet.txn"} <= told.keys()
+    return True
+
+
+@real
+def test_the_tree_is_the_agent_its_tool_calls_and_below_one_the_agent_that_it_asks(stack: running.Stack, trace: str) -> None:
+    spans = stack.trace(trace)
+    assert tree(spans) == TREE
+    assert whole(spans)
+
+
+@real
+def test_jaeger_has_nothing_to_remark(stack: running.Stack, trace: str) -> None:
+    """No warning, such as a parent that is missing or a clock that differs; what is shown in red is what was denied."""
+    [shown] = stack.ask(f"/api/traces/{trace}")["data"]
+    assert [span["warnings"] for span in shown["spans"] if span["warnings"]] == []
+    red = [span for span in shown["spans"] if {"key": "error", "type": "bool", "value": True} in span["tags"]]
+    tags = [{tag["key"]: tag["value"] for tag in span["tags"]} for span in red]
+    assert sorted(told["licet.decision.reason"] for told in tags) == ["origin.argument", "scope.argument"]
+    assert {told["licet.decision.outcome"] for told in tags} == {"deny"}
+
+
+def test_the_tree_and_its_attributes_leave_the_process_so(tmp_path: Path) -> None:
+    """The same without Jaeger, so that it is tested everywhere."""
+    receiver = Receiver()
+    try:
+        done = view.demo(receiver.url, tmp_path)
+    finally:
+        receiver.close()
+    assert done.returncode == 0, done.stdout + done.stderr
+    spans = [
+        span
+        for data in receiver.received
+        for resource in data.get("resourceSpans", [])
+        for scope in resource["scopeSpans"]
+        for span in scope["spans"]
+    ]
+    assert tree(spans) == TREE
+    assert whole(spans)
+    # One trace, two tasks: what the sub-agent did is found by its own task and by that of the whole.
+    tasks = {attributes(span)["licet.task.id"]: attributes(span)["licet.txn"] for span in spans}
+    assert len(tasks) == 2
+    assert set(tasks.values()) < set(tasks)
 
 
 @real
@@ -256,7 +321,7 @@ def test_what_jaeger_missed_arrives_when_it_is_back_even_if_the_collector_was_st
 @real
 def test_a_program_that_cannot_start_says_why(tmp_path: Path, stack: running.Stack) -> None:
     assert JAEGER is not None
-    with pytest.raises(programs.Missing, match="did not start; it said"):  # noqa: SIM117 - what raises is the entering
+    with pytest.raises(running.NotRunning, match="did not start; it said"):  # noqa: SIM117 - what raises is the entering
         with running.Stack(JAEGER, JAEGER, tmp_path, standard_ports=False):  # the one program with the other's configuration
             pass
 
@@ -276,6 +341,52 @@ def test_without_go_and_without_the_programs_it_says_what_to_install(tmp_path: P
         with pytest.raises(programs.Missing, match=r"no Go to build it with\. Install Go"):
             get(lambda text: None)
     assert list(tmp_path.iterdir()) == [], "nothing was begun"
+
+
+def program(path: Path, text: str) -> None:
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(0o755)
+
+
+def test_a_build_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sleeper = tmp_path / "sleeper"
+    program(tmp_path / "go", f"/bin/sleep 600 & echo $! > {sleeper}.new; /bin/mv {sleeper}.new {sleeper}; wait")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    begun: list[str] = []
+    with pytest.raises(programs.Missing, match="not built within the time given"):
+        programs.get_jaeger(begun.append, time.monotonic() + 2)
+    started = int(sleeper.read_text(encoding="utf-8"))
+
+    def gone() -> bool:  # a process whose parent does not look stands as a zombie for a while
+        status = Path(f"/proc/{started}/status")
+        return not status.exists() or "State:\tZ" in status.read_text(encoding="utf-8")
+
+    assert eventually(gone)
+    assert programs.find_jaeger() is None
+
+
+def viewed(path: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """`make jaeger` with nothing on the PATH but what is in `path`."""
+    environment = {"PATH": str(path), "XDG_CACHE_HOME": str(path / "cache"), "HOME": str(path)}
+    command = [sys.executable, str(TOOLS / "view.py"), "--once", *options]
+    return subprocess.run(command, check=False, cwd=path, env=environment, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("options", [["--no-build"], ["--build-within", "480"]], ids=["no-build", "build-within"])
+def test_what_cannot_be_had_is_an_error_or_skipped_aloud(tmp_path: Path, options: list[str]) -> None:
+    assert (done := viewed(tmp_path, *options)).returncode == 3, done.stderr
+    assert "SKIPPED" not in done.stderr
+    assert (done := viewed(tmp_path, *options, "--or-skip")).returncode == 0, done.stderr
+    assert re.search("make jaeger: SKIPPED: .*(Install Go|install them)", done.stderr)
+
+
+def test_programs_that_are_there_and_do_not_work_are_never_skipped(tmp_path: Path) -> None:
+    for name in ("jaeger", "otelcol-contrib"):
+        program(tmp_path / name, "echo broken; exit 1")
+    done = viewed(tmp_path, "--or-skip")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "jaeger did not start; it said: broken" in done.stderr
 
 
 def test_what_compose_brings_up_is_pinned_and_on_loopback() -> None:

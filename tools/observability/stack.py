@@ -13,12 +13,16 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from programs import HERE, Missing
+from programs import HERE
 
 ROOT = HERE.parents[1]
 CONFIG = ROOT / "otel-collector.yaml"
 STANDARD = {"query": 16686, "query_grpc": 16685, "jaeger_otlp": 14317, "grpc": 4317, "http": 4318, "health": 13134, "metrics": 8888}
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback is never asked of a proxy
+
+
+class NotRunning(Exception):
+    """A program that is there does not start; the text says what it said."""
 
 
 class Stack:
@@ -61,7 +65,7 @@ class Stack:
         self.stop()
 
     def start(self, name: str, url: str, seconds: float = 60.0) -> None:
-        """Start one program, and wait until `url` answers. Raises `Missing` if it does not."""
+        """Start one program, and wait until `url` answers. Raises `NotRunning` if it does not."""
         with (self.directory / f"{name}.log").open("ab") as said:
             self._running[name] = running = subprocess.Popen(self._programs[name], env=self._environment, stdout=said, stderr=said)
         ends = time.monotonic() + seconds
@@ -71,7 +75,7 @@ class Stack:
                     return
             except OSError:
                 time.sleep(0.1)
-        raise Missing(f"{name} did not start; it said: {self.said(name)}")
+        raise NotRunning(f"{name} did not start; it said: {self.said(name)}")
 
     def said(self, name: str) -> str:
         """The end of what a program said."""

@@ -1,8 +1,9 @@
 """See an intent trace in the real Jaeger: brings up Jaeger and the Collector, runs the demo into them, prints the link.
 
-    make jaeger        or        python tools/observability/view.py [--once] [--no-build]
+    make jaeger        or        python tools/observability/view.py [--once] [--no-build | --build-within SECONDS] [--or-skip]
 
-Exit codes: 0 done; 1 the demo failed or its trace did not arrive; 3 a program is missing and cannot be built.
+Exit codes: 0 done, or skipped as --or-skip allows; 1 a program did not start, the demo failed, or its trace did not arrive; 3 a program
+is missing and cannot be built.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 from pathlib import Path
 
 import programs
-from stack import ROOT, Stack
+from stack import ROOT, NotRunning, Stack
 
 SERVICE = "support-bot"
 DENIED = {"licet.decision.outcome": "deny"}
@@ -28,32 +29,32 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def run_demo(stack: Stack, directory: Path) -> subprocess.CompletedProcess[str]:
-    """The demo in `directory`, with its spans to the Collector."""
+def demo(otlp: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """The demo in `directory`, with its spans to `otlp`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-    kept |= {"OTEL_EXPORTER_OTLP_ENDPOINT": stack.otlp, "OTEL_SERVICE_NAME": SERVICE, "PYTHONIOENCODING": "utf-8"}
-    demo = [sys.executable, str(ROOT / "examples" / "agents" / "support" / "demo.py")]
-    return subprocess.run(demo, check=False, cwd=directory, env=kept, capture_output=True, encoding="utf-8")
+    kept |= {"OTEL_EXPORTER_OTLP_ENDPOINT": otlp, "OTEL_SERVICE_NAME": SERVICE, "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, str(ROOT / "examples" / "agents" / "support" / "demo.py")]
+    return subprocess.run(command, check=False, cwd=directory, env=kept, capture_output=True, encoding="utf-8")
 
 
 def blocked(stack: Stack, seconds: float = 60.0) -> set[str]:
     """The traces with a denied call, as soon as there is one whose task has ended."""
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
-        # A denied call has a way of its own past the sampling; its task comes with the rest, some seconds later.
-        whole = {
-            trace for trace in stack.find(SERVICE, DENIED) if any(span["name"].startswith("invoke_agent") for span in stack.trace(trace))
-        }
-        if whole:
-            return whole
+        # A denied call has a way of its own past the sampling; its task comes with the rest, some seconds later. Until it is there no trace
+        # is read: Jaeger's memory storage writes into each span that its parent is missing, at every reading, and keeps that.
+        found = stack.ask("/api/v3/operations", service=SERVICE) or {"operations": []}
+        if any(each["name"] == f"invoke_agent {SERVICE}" for each in found["operations"]):
+            return stack.find(SERVICE, DENIED)
         time.sleep(0.5)
     return set()
 
 
-def the_programs(*, build: bool) -> tuple[Path, Path]:
-    """Jaeger and the Collector. Raises `Missing`."""
+def the_programs(*, build: bool, within: float = programs.NEVER) -> tuple[Path, Path]:
+    """Jaeger and the Collector, built within so many seconds for both. Raises `Missing`."""
     if build:
-        return programs.get_jaeger(say), programs.get_collector(say)
+        ends = time.monotonic() + within
+        return programs.get_jaeger(say, ends), programs.get_collector(say, ends)
     jaeger, collector = programs.find_jaeger(), programs.find_collector()
     if jaeger is None or collector is None:
         raise programs.Missing("jaeger or otelcol-contrib is neither on the PATH nor built before; leave out --no-build, or install them")
@@ -69,16 +70,25 @@ def main() -> int:
         epilog="example: python tools/observability/view.py --once",
     )
     parser.add_argument("--once", action="store_true", help="stop when the trace has been found, instead of waiting for Ctrl-C")
-    parser.add_argument("--no-build", action="store_true", help="use only what is on the PATH or was built before")
+    building = parser.add_mutually_exclusive_group()
+    building.add_argument("--no-build", action="store_true", help="use only what is on the PATH or was built before")
+    building.add_argument(
+        "--build-within", metavar="SECONDS", type=float, default=programs.NEVER, help="how long building both may take (default: no limit)"
+    )
+    parser.add_argument("--or-skip", action="store_true", help="where a program is missing and cannot be built, say so and exit with 0")
     options = parser.parse_args()
     try:
-        jaeger, collector = the_programs(build=not options.no_build)
+        try:
+            jaeger, collector = the_programs(build=not options.no_build, within=options.build_within)
+        except programs.Missing as error:
+            print(f"make jaeger: {'SKIPPED: ' if options.or_skip else ''}{error}", file=sys.stderr)
+            return 0 if options.or_skip else 3
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         with tempfile.TemporaryDirectory(prefix="licet-jaeger-") as directory:
             return show(Stack(jaeger, collector, Path(directory)), once=options.once)
-    except programs.Missing as error:
+    except NotRunning as error:
         print(f"make jaeger: {error}", file=sys.stderr)
-        return 3
+        return 1
     except KeyboardInterrupt:
         return 0
 
@@ -89,7 +99,7 @@ def show(stack: Stack, *, once: bool) -> int:
         say(f"Jaeger is at {stack.page}, the Collector takes OTLP at {stack.otlp}")
         work = stack.directory / "demo"
         work.mkdir()
-        done = run_demo(stack, work)
+        done = demo(stack.otlp, work)
         if done.returncode:
             print(f"the demo failed:\n{done.stdout[-1500:]}{done.stderr[-1500:]}", file=sys.stderr)
             return 1
