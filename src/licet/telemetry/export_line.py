@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import uuid
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -229,6 +230,8 @@ class Readings:
             self._exporter.end()
         self.count.after_fork()
         self._exporter = self._provider = None
+        # Two processes that tell of sums are two instances.
+        self._resource = self._resource.merge(Resource({"service.instance.id": str(uuid.uuid4())}))
 
     def _open(self) -> None:
         try:

@@ -16,8 +16,8 @@ _log = logging.getLogger("licet.telemetry")
 Signal: TypeAlias = Literal["traces", "metrics", "logs"]
 SIGNALS: tuple[Signal, ...] = ("traces", "metrics", "logs")
 
-# Defaults of ours, where the environment says nothing. The SDK's (512 items, each 5 s) are encoded in one go, which holds up the calls of
-# all other threads for as long; 16 take about 2 ms.
+# Defaults of ours, where the environment says nothing: small batches, often. What is encoded and sent holds up calls in other threads, and
+# the SDK's 512 items at a time hold them up for long (benchmarks/outage.py); and what waits is lost with a process that is killed.
 BATCH, DELAY, QUEUE = 16, 500, 2048  # items, milliseconds, items
 _BATCHES: Mapping[Signal, str] = {"traces": "OTEL_BSP", "logs": "OTEL_BLRP"}
 _GRPC, _HTTP = "grpc", "http/protobuf"
