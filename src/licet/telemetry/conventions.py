@@ -256,7 +256,7 @@ def _mcp(span: ReadSpan) -> Told:
 def _record(span: ReadSpan) -> Told:
     """The record is whole, and of this very task or call."""
     side, text = _side(span), _text(span, semconv.RECORD)
-    if not text or not side:
+    if not text or not side or len(text) > semconv.ATTRIBUTES[semconv.RECORD].cap:
         return
     try:
         own, key = (call_of(text).call.id, semconv.CALL_ID) if side == "tool" else (task_of(text).task.id, semconv.TASK_ID)

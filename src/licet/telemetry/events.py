@@ -16,6 +16,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from licet.records import Finding
+from licet.secretlike import scrub
 from licet.telemetry import semconv
 from licet.telemetry.instruments import DECISION, EVENTS, FINDING, FINDING_SEVERITIES, INFO, WARN
 
@@ -43,7 +44,7 @@ class Events:
         `denied`: the call was refused, or would have been (`observe`): a warning. The ids are those of the span, in hex; `sampled` says
         whether it is recorded.
         """
-        sentence = attributes.get(semconv.DECISION_SENTENCE) or _plainly(attributes)
+        sentence = _sentence(attributes)
         self._emit(DECISION, WARN if denied else INFO, sentence, attributes, (trace_id, span_id, sampled))
 
     def finding(self, finding: Finding, *, trace_id: str = "", span_id: str = "", sampled: bool = True) -> None:
@@ -92,15 +93,20 @@ def _emit_record(logger: Any, name: str, fields: dict[str, Any], where: SpanCont
     logger.emit(record)
 
 
-def _plainly(attributes: Mapping[str, Any]) -> str:
-    outcome = {"allow": "allowed", "ask": "to be approved", "deny": "denied"}.get(str(attributes.get(semconv.DECISION_OUTCOME)), "decided")
-    return f"`{attributes.get(semconv.TOOL_NAME, '')}` is {outcome}"
+def _sentence(attributes: Mapping[str, Any]) -> str:
+    """The leading reason; of a call to which nothing was held against, or which a person approved, that it is allowed."""
+    outcome, judged = attributes.get(semconv.DECISION_OUTCOME), attributes.get(semconv.DECISION_JUDGED)
+    told = attributes.get(semconv.DECISION_SENTENCE)
+    if told and (outcome, judged) != ("allow", "allow"):
+        return str(told)
+    said = {"allow": "allowed", "ask": "to be confirmed by a person", "deny": "denied"}.get(str(outcome), "decided")
+    return f"`{attributes.get(semconv.TOOL_NAME, '')}` is {said}"
 
 
 def _sendable(value: Any) -> Any:
     """The value, cut to what a record may hold, and without what no UTF-8 can say: one such record would lose the whole batch."""
     if isinstance(value, str):
-        return value[: semconv.LONGEST].encode("utf-8", "replace").decode("utf-8")
+        return scrub(value)[: semconv.LONGEST].encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, (list, tuple)):
         return [_sendable(str(each)) for each in value[: semconv.LONGEST]]
     return value
