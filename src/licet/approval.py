@@ -20,6 +20,7 @@ from typing import Any, Protocol, TextIO
 
 from licet.canonical import Plain
 from licet.clock import Clock, SystemClock, iso
+from licet.errors import traced
 from licet.escape import plain_text, visible, visible_json
 from licet.machine import user_name
 from licet.records import Decision, TaskRecord, ToolCall
@@ -224,7 +225,7 @@ def _answer(approver: Callable[[ApprovalRequest], object], request: ApprovalRequ
         return _nobody("nobody answered in time", by, how)
     # Whatever an approver raises, it has not approved.
     except Exception as error:  # noqa: BLE001 - see above
-        _log.warning("licet: the approver failed", exc_info=True)
+        _log.warning("licet: the approver failed: %s", traced(error))
         return _nobody(f"the approver failed ({type(error).__name__})", by, how)
     return _said(result, by, how)
 

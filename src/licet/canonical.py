@@ -11,6 +11,8 @@ import json
 import math
 from typing import Any, TypeAlias
 
+from licet.secretlike import scrub
+
 Plain: TypeAlias = bool | int | float | str | list["Plain"] | dict[str, "Plain"] | None
 """What JSON can say: the only values that checks, digests and records see."""
 
@@ -51,13 +53,16 @@ def digest_text(text: str | bytes) -> str:
 
 
 def recordable(text: object, limit: int = 256) -> str:
-    """Text from outside as it may stand in a record: lone surrogates written as `\\udc80`, cut to `limit` characters with a digest."""
-    if type(text) is str and text.isascii() and len(text) <= limit:
-        return text
-    shown = "".join(str.__iter__(text)) if isinstance(text, str) else f"<{type(text).__name__}>"
-    if not shown.isascii():
-        shown = shown.encode("utf-8", "backslashreplace").decode("utf-8")
-    return shown if len(shown) <= limit else f"{shown[:limit]}… {digest_text(shown)}"
+    """Text from outside as it may stand in a record: `fitting`, and what looks like a secret is masked before anything is cut."""
+    plain = text if type(text) is str else "".join(str.__iter__(text)) if isinstance(text, str) else f"<{type(text).__name__}>"
+    return fitting(scrub(plain), limit)
+
+
+def fitting(text: str, limit: int) -> str:
+    """Text with lone surrogates written as `\\udc80`, cut to `limit` characters with a digest."""
+    if not text.isascii():
+        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if len(text) <= limit else f"{text[:limit]}… {digest_text(text)}"
 
 
 def _parts(value: Any) -> list[str]:

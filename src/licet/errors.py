@@ -23,11 +23,14 @@ Programmer mistakes (`UsageError`) and a hostile or broken world (the rest) neve
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
 
 from licet.escape import visible
+from licet.secretlike import scrub
 
 if TYPE_CHECKING:
     from licet.records import Decision
@@ -151,3 +154,26 @@ class TokenRefused(LicetError):
 
     def __reduce__(self) -> tuple[type[TokenRefused], tuple[str, str, str]]:
         return type(self), (self.check, self.why, self.whose)
+
+
+_FRAMES = 12
+
+
+def traced(error: BaseException) -> str:
+    """What a log may have of an error: what kind it is and where it came from. Its message can hold what a tool or an agent said.
+
+    Of our own errors the message too, which is ours.
+    """
+    told: list[str] = []
+    seen: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in seen and len(told) < 4:
+        seen.add(id(at))
+        said = f" ({visible(scrub(str(at)), _LONGEST)})" if isinstance(at, LicetError) else ""
+        places = [
+            f"{PurePath(code.co_filename).name}:{line} {code.co_name}"
+            for code, line in ((frame.f_code, line) for frame, line in traceback.walk_tb(at.__traceback__))
+        ]
+        told.append(f"{visible(scrub(type(at).__qualname__), 100)}{said} at {' > '.join(places[-_FRAMES:]) or 'no place'}")
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
+    return "; because of ".join(told)

@@ -47,7 +47,7 @@ class Pseudonyms:
 
     def principal(self, name: str) -> str:
         """What stands for a person in traces: the same for the same name, and no way back without the key. Empty for an empty name."""
-        return f"p:{hmac.digest(self._names, name.encode('utf-8', 'backslashreplace'), hashlib.sha256).hex()[:32]}" if name else ""
+        return KEYED + hmac.digest(self._names, name.encode("utf-8", "backslashreplace"), hashlib.sha256).hex() if name else ""
 
     def claim(self, claim: Claim) -> Claim:
         """What a budget counts of a call, with keyed digests of the values that it tells apart."""

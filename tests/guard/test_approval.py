@@ -37,7 +37,8 @@ def test_an_approved_call_runs_once_with_what_was_shown(tmp_path: Path):
         assert world.tool("risky")({"to": "ada"}) == {"to": "ada"}
         (call,) = world.guard._store.calls(task.id)
     (request,) = approver.requests
-    assert (request.arguments, request.digest, request.call.tool) == ({"value": {"to": "ada"}}, call.args_digest, "risky")
+    assert (request.arguments, request.call.tool) == ({"value": {"to": "ada"}}, "risky")
+    assert world.guard.pseudonyms.digest(request.digest) == call.args_digest
     assert (call.status, call.decision.outcome) == ("done", "allow")
     line = next(record for record in _ledger(world) if record["kind"] == "approval")
     assert (line["approved"], line["by"], line["how"]) == (True, "test", "answered by a test")

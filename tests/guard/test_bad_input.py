@@ -92,7 +92,7 @@ def test_a_hostile_output_reaches_the_agent_and_the_record(world: World, kind: s
     with world.task() as task:
         assert world.tool("note", lambda: made)() is made
         (call,) = world.guard._store.calls(task.id)
-    assert (call.status, call.result_digest[:7]) == ("done", "sha256:")
+    assert (call.status, call.result_digest[:12]) == ("done", "hmac-sha256:")
     assert verify(world.guard._ledger.path).broken == ""
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import licet
 from licet import UsageError
-from licet.canonical import digest, digest_text
+from licet.canonical import digest
 from licet.records import Decision, TaskRecord, ToolCall
 from licet.testing import ephemeral_key, guard_for
 from licet.tokens import FixedKeys, Issuer, Minting
@@ -59,7 +59,7 @@ def test_the_claims_of_one_call(world: World):
     assert first["authorization_details"][0]["identifier"] == "send"
     tctx = first["tctx"]
     assert tctx["args_digest"] == digest({"to": "ada@acme.example"})
-    assert (tctx["intent"], tctx["intent_id"], tctx["max_calls"]) == ("Work", digest_text("A test"), 1)
+    assert (tctx["intent"], tctx["intent_id"], tctx["max_calls"]) == ("Work", world.guard.pseudonyms.text("A test"), 1)
     assert first["rctx"]["policy_version"] == world.guard.manifest.digest
     assert first["jti"] != second["jti"]
     assert (tctx["step"], second["tctx"]["step"]) == (1, 2)

@@ -28,7 +28,6 @@ from pydantic import BaseModel, Field
 
 from licet import Denied, UsageError
 from licet.approval import ApprovalRequest
-from licet.canonical import digest
 from licet.errors import StateError, TicketSpent
 from licet.guard.context import enter as enter_task
 from licet.guard.context import leave as leave_task
@@ -135,7 +134,7 @@ def test_a_dict_changed_by_another_thread(world: World):
         stop.set()
         thread.join()
     digests = [call.args_digest for call in world.guard._store.calls(task.id) if call.status == "done"]
-    assert digests == [digest(plain) for plain in seen]
+    assert digests == [world.guard.pseudonyms.value(plain) for plain in seen]
 
 
 class MovingText:
@@ -1254,7 +1253,7 @@ def test_a_partial_that_fills_in_a_position(world: World):
         world.guard.tool(functools.partial(note, EVE))()
         (call,) = world.guard._store.calls(task.id)
     assert world.ran == [EVE]
-    assert call.args_digest == digest({"how": ""})
+    assert world.guard.pseudonyms.is_value(call.args_digest, {"how": ""})
 
 
 @way

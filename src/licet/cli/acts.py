@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from licet.canonical import Plain, recordable
+from licet.canonical import Plain
 from licet.clock import iso
 from licet.errors import UsageError
 from licet.escape import visible
+from licet.guard.recorder import outward
 from licet.guard.state import StateFolder
 from licet.ledger import Ledger
 from licet.machine import user_name
@@ -60,10 +61,9 @@ def record(folder: StateFolder, kind: str, fields: Mapping[str, Plain], now: flo
     Raises:
         LedgerError: it cannot be written, and so the act must not be done.
     """
-    fitting = {name: recordable(value, 20_000) if isinstance(value, str) else value for name, value in fields.items()}
     ledger = Ledger(folder.ledger)
     try:
-        ledger.append(kind, fitting, time=iso(now), durable=True)
+        ledger.append(kind, outward(fields), time=iso(now), durable=True)
     finally:
         ledger.close()
 

@@ -20,11 +20,11 @@ def ledger_fields(ticket: Ticket) -> dict[str, Plain]:
     fields: dict[str, Plain] = {
         "call": ticket.id, "task": task.id if task else "", "txn": task.record.root if task else "", "seq": ticket.seq,
         "agent": task.record.agent if task else "", "sub": task.record.principal if task else "", "tool": ticket.call.tool,
-        "call_id": ticket.call.call_id or "", "framework": ticket.call.framework, "args": ticket.args_digest,
+        "call_id": ticket.call.call_id or "", "framework": ticket.call.framework, "args": ticket.args_recorded,
         "outcome": ticket.decision.outcome, "judged": ticket.decision.judged, "checks": list(dict.fromkeys(ticket.decision.checks)),
     }  # fmt: skip
     if digested := reason_digest(ticket.call):
-        fields["reason"] = digested
+        fields["reason"] = ticket.recorded(digested)
     return fields
 
 
@@ -36,7 +36,7 @@ def span_attributes(ticket: Ticket, manifest: Manifest) -> dict[str, Any]:
         semconv.CALL_ID: ticket.id,
         semconv.AGENT_NAME: call.agent or (task.record.agent if task else ""),
         # What could not be judged has no digest; what stands in its place is new for each call.
-        semconv.ARGS_DIGEST: ticket.args_digest if ticket.args_digest.startswith("sha256:") else "",
+        semconv.ARGS_DIGEST: ticket.args_recorded if ticket.args_digest.startswith("sha256:") else "",
         semconv.CALL_SEQ: ticket.seq, semconv.POLICY_VERSION: manifest.digest,
         **outcome_attributes(ticket.decision),
     }  # fmt: skip
@@ -45,10 +45,10 @@ def span_attributes(ticket: Ticket, manifest: Manifest) -> dict[str, Any]:
             semconv.TASK_ID: task.id, semconv.TXN: task.record.root, semconv.TASK_KIND: task.record.kind,
             semconv.INTENT_DECLARED: manifest.tasks[task.record.kind].intent, semconv.CHAIN_DEPTH: task.depth,
             semconv.ACTOR_ID: task.record.agent, semconv.ACTOR_STANDING: task.record.agent_is,
-            semconv.PRINCIPAL_STANDING: task.record.principal_is,
+            semconv.PRINCIPAL_ID: task.principal_id, semconv.PRINCIPAL_STANDING: task.record.principal_is,
         }  # fmt: skip
     if digested := reason_digest(call):
-        attributes[semconv.CALL_REASON_DIGEST] = digested
+        attributes[semconv.CALL_REASON_DIGEST] = ticket.recorded(digested)
     attributes |= {name: value for name, value in call.meta.items() if name in semconv.OF_THE_TRANSPORT}
     if call.call_id:
         attributes[semconv.TOOL_CALL_ID] = call.call_id
@@ -68,7 +68,7 @@ def call_record(ticket: Ticket, status: CallStatus, ended: float | None, error_t
     return CallRecord(
         id=ticket.id, task_id=ticket.task.id if ticket.task else "", seq=ticket.seq, tool=ticket.call.tool,
         call_id=ticket.call.call_id or "", framework=ticket.call.framework, status=status, decision=ticket.decision,
-        args_digest=ticket.args_digest, started=ticket.started, ended=ended, result_digest=ticket.result_digest, error_type=error_type,
+        args_digest=ticket.args_recorded, started=ticket.started, ended=ended, result_digest=ticket.result_recorded, error_type=error_type,
         jti=ticket.jti, trace_id=span.trace_id if span else "", span_id=span.span_id if span else "", used=ticket.used,
     )  # fmt: skip
 

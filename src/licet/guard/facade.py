@@ -35,6 +35,7 @@ from licet.guard.ticket import Ticket, running
 from licet.guard.wrap import wrap
 from licet.ledger import Ledger
 from licet.manifest import Manifest, adopt, load
+from licet.pseudonym import Pseudonyms
 from licet.records import ToolCall
 from licet.scope import CompiledManifest
 from licet.store import SqliteStore
@@ -103,21 +104,24 @@ class Guard:
         self._ledger = Ledger(folder.ledger)
         self._telemetry = Telemetry(tracer_provider, meter_provider, logger_provider, version=VERSION, environment=manifest.environment)
         recorder = Recorder(self._ledger, self._store, self._clock, self._telemetry, unsafe=unsafe_run_unrecorded)
-        origins = Origins(manifest, self._compiled, self._store, secret(folder), values=origin_values, probes=origin_denials)
+        own_secret = secret(folder)
+        origins = Origins(manifest, self._compiled, self._store, own_secret, values=origin_values, probes=origin_denials)
+        self.pseudonyms = pseudonyms = Pseudonyms(own_secret)
+        """Whether a digest in this guard's records is of a value that you have: `pseudonyms.is_value(recorded, value)`."""
         keys = key_source(key, folder, self._clock.now())
         workload = f"urn:licet:guard:{os.urandom(8).hex()}"
         declared = manifest.authority
         name = issuer or (declared.issuer if declared else f"urn:licet:issuer:{keys.name}")
         self._issuer = Issuer(keys, name, workload, token_seconds)
-        minter = Minter(manifest, self._issuer, self._clock)
+        minter = Minter(manifest, self._issuer, self._clock, pseudonyms)
         self._tasks = Tasks(
             manifest, self._compiled, store=self._store, recorder=recorder, telemetry=self._telemetry, clock=self._clock, origins=origins,
-            minter=minter, proofs=Proofs(manifest, recorder, self._clock),
+            minter=minter, proofs=Proofs(manifest, recorder, self._clock), pseudonyms=pseudonyms,
         )  # fmt: skip
         own = OwnFiles(folder, manifest.source, _key_files(manifest))
         parts = Parts(
             manifest, self._compiled, self._store, recorder, self._telemetry, minter, self._clock, self._tasks, own, origins,
-            approval_seconds,
+            pseudonyms, approval_seconds,
         )  # fmt: skip
         self._gate = Gate(parts)
         self._asking = asking = Asking(self._gate, self._tasks, self._clock, approver=approver, seconds=approval_seconds)

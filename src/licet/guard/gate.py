@@ -6,14 +6,14 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 from licet.approval import ApprovalRequest
 from licet.canonical import Plain, digest, digest_text, recordable
 from licet.denial import explain
-from licet.errors import Denied, LicetError, StoreError, TicketSpent, TokenRefused, UsageError
+from licet.errors import Denied, LicetError, StoreError, TicketSpent, TokenRefused, UsageError, traced
 from licet.guard.account import ledger_fields, owner_of, stored_attributes
 from licet.guard.binding import Bound, ToolSignature
 from licet.guard.judge import Judge, Judged
@@ -85,7 +85,7 @@ class Gate:
             return self._undecided(call, error)
 
     def _begin(self, call: ToolCall, named: GuardedTask | str | None, bound: Bound | None, problem: str, holder: str) -> Ticket:
-        call = _recordable(self._stated(call))
+        call = _recordable(self._stated(call), self._p.manifest.tools)
         if call.definition:
             self.definitions[call.tool] = call.definition
         signature = self._judge.signatures.get(call.tool, (None, ""))[0]
@@ -103,7 +103,9 @@ class Gate:
         if waiting is not None and waiting.asked_until > self._p.clock.now():
             return waiting
         request = self._judge.request(call, signature, bound, problem)
-        ticket = Ticket(os.urandom(16).hex(), call, Decision("deny"), task=task, bound=bound, digest=args_digest)
+        ticket = Ticket(
+            os.urandom(16).hex(), call, Decision("deny"), task=task, bound=bound, digest=args_digest, pseudonyms=self._p.pseudonyms
+        )
         ticket.started, ticket.holder = request.time, holder
         ticket.planned_jti = self._p.minter.plan(call.tool, holder)
         ticket.within = outer if outer is not None and outer.is_running else None
@@ -123,7 +125,7 @@ class Gate:
         return call if call.reason is None else replace(call, reason=stated(call.reason))
 
     def _joined(self, call: ToolCall, outer: Ticket, bound: Bound | None, args_digest: str) -> Ticket:
-        ticket = Ticket(outer.id, call, outer.decision, task=outer.task, bound=bound, digest=args_digest)
+        ticket = Ticket(outer.id, call, outer.decision, task=outer.task, bound=bound, digest=args_digest, pseudonyms=self._p.pseudonyms)
         ticket.joins, ticket.seq, ticket._minted, ticket._span = outer, outer.seq, outer._minted, outer._span
         ticket.move("open", "ended")
         return ticket
@@ -209,19 +211,22 @@ class Gate:
     def _undecided(self, call: ToolCall, error: Exception) -> Ticket:
         """The denied ticket for a call that could not be judged; recorded as far as store and ledger let us."""
         given: object = call
-        known, call = isinstance(error, LicetError), _recordable(call) if isinstance(given, ToolCall) else ToolCall("<no call>", {})
+        known, call = (
+            isinstance(error, LicetError),
+            _recordable(call, self._p.manifest.tools) if isinstance(given, ToolCall) else ToolCall("<no call>", {}),
+        )
         if not known:
-            _log.error("licet: a call was denied because of an error in the guard", exc_info=error)
+            _log.error("licet: a call was denied because of an error in the guard: %s", traced(error))
         decision = weigh([reason("guard.undecided", f"the guard could not decide: {_outward(error) if known else type(error).__name__}")])
-        ticket = Ticket(os.urandom(16).hex(), call, decision, task=None, bound=None, digest="")
+        ticket = Ticket(os.urandom(16).hex(), call, decision, task=None, bound=None, digest="", pseudonyms=self._p.pseudonyms)
         ticket.message = explain(decision, call.tool, ()).text
         try:
             self._p.recorder.after("call.denied", ledger_fields(ticket))
             self._found(ticket)
             self._telling.denied(ticket, self._p.clock.now())
         # The denial stands whether or not it could be written down.
-        except Exception:  # noqa: BLE001 - see above
-            _log.error("licet: a denial could not be recorded", exc_info=True)
+        except Exception as failure:  # noqa: BLE001 - see above
+            _log.error("licet: a denial could not be recorded: %s", traced(failure))
         return ticket
 
     # Answers and ends --------------------------------------------------------------------------------------------------
@@ -296,7 +301,7 @@ class Gate:
             # Cancelled or interrupted: the tool may or may not have had its effect.
             status = "failed" if isinstance(error, (Exception, str)) else "unknown"
             error_type = "tool_error" if isinstance(error, str) else recordable(type(error).__qualname__, 200)
-        fields = ledger_fields(ticket) | {"status": status, "result": ticket.result_digest, "error": error_type}
+        fields = ledger_fields(ticket) | {"status": status, "result": ticket.result_recorded, "error": error_type}
         self._p.recorder.after("call.outcome", fields)
         if ticket.task is not None and ticket.task._ended:
             self._tell(ticket, "scope.expired", f"`{ticket.call.tool}` was still running when its task ended", "medium")
@@ -329,8 +334,8 @@ class Gate:
         try:
             told = self._p.origins.saw(ticket, plain, failed=failed)
         # The tool has run, and its result must reach the agent; what cannot be indexed takes all trust away.
-        except Exception:  # noqa: BLE001 - see above
-            _log.warning("licet: an output could not be indexed; no field of this task counts as trusted any more", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - see above
+            _log.warning("licet: an output could not be indexed; no field of this task counts as trusted any more: %s", traced(error))
             told = self._p.origins.blind(ticket, f"an output of `{ticket.call.tool}` could not be indexed")
         self._tell(ticket, "origin.argument", told, "medium")
 
@@ -365,7 +370,7 @@ class Gate:
         span = ticket._span
         try:
             self._p.store.update_call(
-                ticket.id, status=status, ended=ended, result_digest=ticket.result_digest, error_type=error_type,
+                ticket.id, status=status, ended=ended, result_digest=ticket.result_recorded, error_type=error_type,
                 jti=ticket.jti, trace_id=span.trace_id if span else "",
                 span_id=span.span_id if span else "", attributes=_json(stored_attributes(ticket)) if span else "",
                 decision=ticket.decision if ticket.decision is not ticket.kept else None,
@@ -398,9 +403,14 @@ def _text_of(thing: object) -> str:
         return f"<{type(thing).__qualname__}>"
 
 
-def _recordable(call: ToolCall) -> ToolCall:
-    """The call with names that can stand in a record: a model chooses tool names and call ids, and can choose any text."""
+def _recordable(call: ToolCall, declared: Collection[str]) -> ToolCall:
+    """The call with names that can stand in a record: a model chooses tool names and call ids, and can choose any text.
+
+    Only the name of a declared tool stays as it is, whatever it looks like.
+    """
     fields = {name: getattr(call, name) for name in ("tool", "call_id", "framework", "agent", "run", "session", "definition")}
+    if type(call.tool) is str and call.tool in declared:
+        del fields["tool"]
     cleaned: dict[str, Any] = {name: recordable(text) for name, text in fields.items() if text is not None or name == "tool"}
     same = all(type(fields[name]) is str and fields[name] == text for name, text in cleaned.items())
     return call if same else replace(call, **cleaned)

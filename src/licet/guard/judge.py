@@ -12,7 +12,7 @@ from licet.approval import MAX_QUESTIONS
 from licet.budgets import BudgetRefusal, claims
 from licet.canonical import recordable
 from licet.catalogue import ALWAYS_ENFORCED, CHECKS
-from licet.errors import SnapshotError, StoreError
+from licet.errors import SnapshotError, StoreError, traced
 from licet.guard.binding import Bound, ToolSignature, bind, bind_names
 from licet.guard.origins import Seen
 from licet.guard.parts import Parts
@@ -159,7 +159,7 @@ class Judge:
         call, task = ticket.call, ticket.task
         if task is None or call.call_id is None:
             return
-        earlier = tx.waiting(task.id, call.framework, call.call_id, call.tool, ticket.args_digest)
+        earlier = tx.waiting(task.id, call.framework, call.call_id, call.tool, ticket.args_recorded)
         if earlier is None or earlier.attributes.get(semconv.CONVERSATION_ID, call.session) != call.session:
             return
         ticket.id, ticket.seq, ticket.started = earlier.id, earlier.seq, earlier.started
@@ -183,7 +183,7 @@ class Judge:
         uncountable = ""
         try:
             if not request.unjudgeable and not paid:
-                wanted = [claim for owner in task.budgets for claim in claims(owner, request.tool, request.plain)]
+                wanted = [self._p.pseudonyms.claim(claim) for owner in task.budgets for claim in claims(owner, request.tool, request.plain)]
         except BudgetRefusal as error:
             uncountable = str(error)
         measures = tuple(Measure(claim, tx.measure(claim, request.time)) for claim in wanted)
@@ -237,7 +237,7 @@ class Judge:
         call = ticket.call
         return CallRecord(
             id=ticket.id, task_id=ticket.task.id if ticket.task else "", seq=0, tool=call.tool, call_id=call.call_id or "",
-            framework=call.framework, status=status[decision.outcome], decision=decision, args_digest=ticket.args_digest, started=now,
+            framework=call.framework, status=status[decision.outcome], decision=decision, args_digest=ticket.args_recorded, started=now,
             used=ticket.used, attributes={semconv.CALL_REASON: call.reason} if call.reason else {},
             jti=ticket.planned_jti if decision.outcome == "allow" else "",
         )  # fmt: skip
@@ -255,8 +255,8 @@ class Judge:
                 if decision.outcome == "ask" and found is not None:
                     decision = _weary(decision, *tx.asked(found.record.root), request.tool)
         # As for `begin`: what cannot be decided is a denial.
-        except Exception:  # noqa: BLE001 - see above
-            _log.warning("licet: peek could not decide", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - see above
+            _log.warning("licet: peek could not decide (%s)", traced(error))
             return "deny"
         return decision.outcome
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from licet.canonical import digest_text
 from licet.clock import Clock
 from licet.errors import UsageError
 from licet.guard.task import GuardedTask
 from licet.manifest import Manifest, Tool
+from licet.pseudonym import Pseudonyms
 from licet.records import Decision
 from licet.tokens import CALL_TYPE, CallToken, Issuer, Minting, Signer, SigningKey, prove
 from licet.tokens.binding import Binding
@@ -65,8 +65,8 @@ class Minted:
 class Minter:
     """Mints for one guard. The holder's key is made in this process, and dies with it."""
 
-    def __init__(self, manifest: Manifest, issuer: Issuer, clock: Clock) -> None:
-        self._manifest, self._issuer, self._clock = manifest, issuer, clock
+    def __init__(self, manifest: Manifest, issuer: Issuer, clock: Clock, pseudonyms: Pseudonyms) -> None:
+        self._manifest, self._issuer, self._clock, self._pseudonyms = manifest, issuer, clock, pseudonyms
         self._holder: Signer = SigningKey.generate("ES256")
         self._process = os.getpid()
         self._bindings: dict[tuple[str, str], Binding] = {}
@@ -111,9 +111,9 @@ class Minter:
         own = self.holder if outside and not holder else None
         minting = Minting(
             tool=name, audience=audience_of(name, tool), args_digest=args_digest, expires=expires, step=step,
-            purpose=self._manifest.tasks[task.record.kind].intent, intent_digest=digest_text(task.record.intent), actors=task.agents,
-            context=context, tool_digest=definition, holder=own.kid if own else holder, envelope=tool.envelope or CALL_TYPE,
-            layers=task.layers if outside else (), jti=jti,
+            purpose=self._manifest.tasks[task.record.kind].intent, intent_digest=self._pseudonyms.text(task.record.intent),
+            actors=task.agents, context=context, tool_digest=definition, holder=own.kid if own else holder,
+            envelope=tool.envelope or CALL_TYPE, layers=task.layers if outside else (), jti=jti,
         )  # fmt: skip
         if binding_of(tool) == "task" and not holder:
             binding = self._binding(decision, task, minting, now)

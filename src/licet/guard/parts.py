@@ -11,6 +11,7 @@ from licet.guard.own_files import OwnFiles
 from licet.guard.recorder import Recorder
 from licet.guard.tasks import Tasks
 from licet.manifest import Manifest
+from licet.pseudonym import Pseudonyms
 from licet.scope import CompiledManifest
 from licet.store import Store
 from licet.telemetry import Telemetry
@@ -30,4 +31,5 @@ class Parts:
     tasks: Tasks
     own_files: OwnFiles
     origins: Origins
+    pseudonyms: Pseudonyms
     approval_seconds: float

@@ -39,7 +39,7 @@ class Recorder:
         """
         try:
             self._catch_up()
-            self._append(kind, _fitting(fields), self._clock.now(), durable=durable)
+            self._append(kind, outward(fields), self._clock.now(), durable=durable)
         except LedgerError:
             if not self._unsafe:
                 raise
@@ -47,7 +47,7 @@ class Recorder:
 
     def after(self, kind: str, fields: dict[str, Plain]) -> None:
         """Record something that has happened. What cannot be written now is kept, and no call begins before it is written."""
-        time, fields = self._clock.now(), _fitting(fields)
+        time, fields = self._clock.now(), outward(fields)
         try:
             self._catch_up()
             self._append(kind, fields, time)
@@ -118,6 +118,22 @@ class Recorder:
             self._flagged = {(task, check) for task, check in self._flagged if task != task_id}
 
 
-def _fitting(fields: Mapping[str, Plain]) -> dict[str, Plain]:
-    """The fields with every text fit for a line: an exception's class and an approver's name can be any text too."""
-    return {name: recordable(value, MAX_TEXT) if isinstance(value, str) else value for name, value in fields.items()}
+OURS = frozenset(
+    {"call", "task", "txn", "parent", "args", "result", "intent", "text", "reason", "manifest", "jti", "mac", "kid", "holder", "mark"}
+)
+"""Fields that hold ids, digests and names of keys: what the guard made itself, and what may look like a secret by chance."""
+
+
+def outward(fields: Mapping[str, Plain]) -> dict[str, Plain]:
+    """The fields with every text fit for a line, and without what looks like a secret: an exception's class and an approver's name can be
+    any text too.
+    """
+    return {name: value if name in OURS else _outward(value) for name, value in fields.items()}
+
+
+def _outward(value: Plain) -> Plain:
+    if isinstance(value, str):
+        return recordable(value, MAX_TEXT)
+    if isinstance(value, list):
+        return [_outward(item) for item in value]
+    return {recordable(name): _outward(item) for name, item in value.items()} if isinstance(value, dict) else value

@@ -12,7 +12,6 @@ from typing import Any
 from licet.canonical import digest_text, recordable
 from licet.errors import UsageError
 from licet.records import ToolCall
-from licet.secretlike import scrub
 
 DESCRIPTION = "In one sentence: why this call is needed for the task. It is recorded, and no part of what the tool does."
 MAX_REASON = 2_000  # characters; what is longer is cut, with a digest
@@ -35,7 +34,7 @@ def stated(said: object) -> str | None:
     """A stated reason as it is kept: text, without what looks like a secret, cut; or None where nothing was said."""
     if not isinstance(said, str):
         return None
-    text = recordable(scrub("".join(str.__iter__(said)).strip()), MAX_REASON)
+    text = recordable("".join(str.__iter__(said)).strip(), MAX_REASON)
     return text or None
 
 

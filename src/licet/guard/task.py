@@ -75,6 +75,7 @@ class GuardedTask:
         self._waited_until = -math.inf  # on the monotonic clock: up to here, waiting has been given back
         self._span: CallSpan | None = None
         self.findings: list[Finding] = []  # about the task itself, and not about one of its calls
+        self.principal_id = ""  # what stands for the principal in traces
         self.names: Names | None = None  # with the proofs of them, until the task is taken up in another process
         self.filled: tuple[tuple[int, int], ...] = ()  # where values stand in the intent that the user did not write
         self.resumed = False  # begun in another process

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from licet.budgets import owned
-from licet.canonical import Plain, digest_text, recordable
+from licet.canonical import Plain, fitting, recordable
 from licet.clock import Clock, lasting
 from licet.denial import explain
 from licet.errors import Denied, StoreError, UsageError
@@ -28,8 +28,10 @@ from licet.guard.task import GuardedTask, Turn, current_task, interpolate
 from licet.manifest import Budget, Grant, Manifest, duration
 from licet.policy import decide
 from licet.policy.checks.delegation import DelegationFacts, DelegationRequest, widened
+from licet.pseudonym import Pseudonyms
 from licet.records import Decision, TaskRecord
 from licet.scope import CompiledManifest, Layer, Scope, compile_grants, layer_of_names
+from licet.secretlike import scrub, scrubbed
 from licet.store import Store
 from licet.telemetry import Telemetry, semconv
 from licet.telemetry.record import task_text
@@ -49,11 +51,11 @@ class Tasks:
 
     def __init__(
         self, manifest: Manifest, compiled: CompiledManifest, *, store: Store, recorder: Recorder, telemetry: Telemetry, clock: Clock,
-        origins: Origins, minter: Minter, proofs: Proofs,
+        origins: Origins, minter: Minter, proofs: Proofs, pseudonyms: Pseudonyms,
     ) -> None:  # fmt: skip
         self._manifest, self._compiled, self._store = manifest, compiled, store
         self._recorder, self._telemetry, self._clock, self._origins, self._minter = recorder, telemetry, clock, origins, minter
-        self._proofs = proofs
+        self._proofs, self._pseudonyms = proofs, pseudonyms
         self._open: dict[str, GuardedTask] = {}
         self._unstored: dict[str, tuple[float, str]] = {}  # ends that the store could not take yet
         self._sweep = -math.inf
@@ -92,10 +94,10 @@ class Tasks:
         for name, text in given:
             if not isinstance(text, str) or not text.strip():
                 raise UsageError(f"{name}= must be a text that says something")
-            if recordable(text, MAX_INTENT) != text:
+            if fitting(text, MAX_INTENT) != text:
                 raise UsageError(f"{name}= holds a lone surrogate, or is longer than {MAX_INTENT} characters; long text: task.quote(text)")
         written, filled, spans = interpolate(intent, values)
-        if recordable(written, MAX_INTENT) != written:
+        if fitting(written, MAX_INTENT) != written:
             raise UsageError(f"the filled intent is longer than {MAX_INTENT} characters; hand long text on by task.quote(text)")
         narrowing = _narrowing(tools, budgets) | {"filled": spans}
         counted = {tool for budget in _BUDGETS.validate_python(narrowing["budgets"]) for tool in budget.of}
@@ -110,8 +112,9 @@ class Tasks:
         else:
             names = self._proofs.inherited(kind, parent.record, agent=agent, agent_token=agent_token)
         task_id = os.urandom(16).hex()
+        known = agent if agent in self._manifest.agents else recordable(agent)  # what is not declared can have any text as its name
         record = TaskRecord(
-            id=task_id, kind=kind, agent=agent, principal=names.principal, intent=written, manifest_digest=self._manifest.digest,
+            id=task_id, kind=kind, agent=known, principal=names.principal, intent=written, manifest_digest=self._manifest.digest,
             started=0.0, ttl=allowed_ttl, parent=parent.id if parent else None, root=parent.record.root if parent else task_id,
             narrowing=json.dumps(narrowing), detached=detached, principal_is=names.principal_is, agent_is=names.agent_is,
             owner=self._owner(agent),
@@ -228,6 +231,7 @@ class Tasks:
         budgets = (*self._manifest.tasks[record.kind].budgets, *_BUDGETS.validate_python(narrowing["budgets"]))
         ledger = owned(record.id, (layer.grants for layer in own), budgets)
         task = GuardedTask(self, record, scope, (ledger, *(parent.budgets if parent else ())), parent)
+        task.principal_id = self._pseudonyms.principal(record.principal)
         task.filled = tuple((start, end) for start, end in narrowing["filled"])
         return task
 
@@ -253,11 +257,11 @@ class Tasks:
                 "task": task.id, "txn": task.record.root, "parent": task.record.parent, "kind_of_task": task.record.kind,
                 "agent": task.record.agent, "agent_is": task.record.agent_is, "sub": task.record.principal,
                 "sub_is": task.record.principal_is, "proofs": task.names.recorded() if task.names else [],
-                "intent": digest_text(task.record.intent),
+                "intent": self._pseudonyms.text(task.record.intent),
                 "manifest": self._manifest.digest, "tools": list[Plain](sorted(task.scope.tools)),
             },
         )  # fmt: skip
-        self._store.begin_task(task.record)
+        self._store.begin_task(_kept(task.record))
         self._origins.begin(task)
         task._begun = True
         with self._lock:
@@ -270,9 +274,10 @@ class Tasks:
             semconv.OPERATION_NAME: semconv.INVOKE_AGENT, semconv.AGENT_NAME: record.agent,
             semconv.PROVIDER_NAME: semconv.PROVIDER_UNKNOWN, semconv.TASK_ID: task.id, semconv.TASK_KIND: record.kind,
             semconv.TXN: record.root, semconv.INTENT_DECLARED: self._manifest.tasks[record.kind].intent,
-            semconv.INTENT_ID: digest_text(record.intent), semconv.INTENT_SCOPE: sorted(task.scope.tools),
+            semconv.INTENT_ID: self._pseudonyms.text(record.intent), semconv.INTENT_SCOPE: sorted(task.scope.tools),
             semconv.ACTOR_CHAIN: list(task.agents), semconv.POLICY_VERSION: self._manifest.digest,
-            semconv.PRINCIPAL_STANDING: record.principal_is, semconv.ACTOR_STANDING: record.agent_is,
+            semconv.PRINCIPAL_ID: task.principal_id, semconv.PRINCIPAL_STANDING: record.principal_is,
+            semconv.ACTOR_STANDING: record.agent_is,
         }  # fmt: skip
 
     def left(self, task: GuardedTask) -> None:
@@ -284,6 +289,7 @@ class Tasks:
 
         `failed` is the class of the exception that ended it.
         """
+        by = recordable(by)
         with self._lock:
             if task._ended or not task._begun:
                 return
@@ -314,7 +320,10 @@ class Tasks:
         with self._lock:
             span, task._span = task._span, None
         if span is not None:
-            span.end({semconv.RECORD: task_text(replace(task.record, paused=task._paused), task.findings)}, error_type=failed)
+            span.end(
+                {semconv.RECORD: task_text(replace(task.record, paused=task._paused), task.findings, principal=task.principal_id)},
+                error_type=failed,
+            )
 
     def _try_later(self) -> None:
         """Other processes go on with the task until the store has its end, whether or not anything more is done here."""
@@ -355,6 +364,7 @@ class Tasks:
         Raises:
             StoreError: it could not be stored, so that other processes do not know of it. Here it has ended all the same.
         """
+        by = recordable(by)
         with self._lock:
             task = self._open.get(task_id)
         if task is not None:
@@ -374,7 +384,9 @@ class Tasks:
         """Record that text entered a task, by digest."""
         if task._begun:
             self._origins.turned(task, turn)
-            self._recorder.after("task.turn", {"task": task.id, "txn": task.record.root, "as": turn.kind, "text": digest_text(turn.text)})
+            self._recorder.after(
+                "task.turn", {"task": task.id, "txn": task.record.root, "as": turn.kind, "text": self._pseudonyms.text(turn.text)}
+            )
 
     def now(self) -> float:
         """The guard's time, in seconds since the epoch."""
@@ -427,6 +439,14 @@ class Tasks:
         self._closed = True
         if self._unstored:
             _log.error("licet: the end of %d tasks could not be stored; other processes may go on with them", len(self._unstored))
+
+
+def _kept(record: TaskRecord) -> TaskRecord:
+    """The task as the store keeps it: what looks like a secret is masked, unless another process is to take it up with these words."""
+    if record.detached:
+        return record
+    narrowing = json.dumps(scrubbed(json.loads(record.narrowing)))
+    return replace(record, intent=scrub(record.intent), principal=scrub(record.principal), narrowing=narrowing)
 
 
 def _narrowing(tools: Tools | None, budgets: Iterable[Any] | None) -> dict[str, Any]:

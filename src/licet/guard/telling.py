@@ -58,7 +58,7 @@ class Telling:
         span = ticket._span
         if span is None:
             return
-        told = {semconv.RESULT_DIGEST: ticket.result_digest, semconv.RECORD: self._record(ticket, status, ended, error_type)}
+        told = {semconv.RESULT_DIGEST: ticket.result_recorded, semconv.RECORD: self._record(ticket, status, ended, error_type)}
         span.end(told, error_type=error_type)
         if status in ("done", "failed"):
             seconds = max(0.0, self._clock.monotonic() - ticket.allowed_at)

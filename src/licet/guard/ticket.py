@@ -18,6 +18,7 @@ from licet.guard.binding import Bound
 from licet.guard.context import carry, enter, leave
 from licet.guard.minter import Minted
 from licet.guard.task import GuardedTask, current_task
+from licet.pseudonym import Pseudonyms
 from licet.records import Action, Decision, Finding, ToolCall, Used
 from licet.telemetry import CallSpan, semconv
 
@@ -66,7 +67,10 @@ class CurrentCall:
 class Ticket:
     """The answer to `begin`. Read `action`, `allowed`, `message`, `token`, `decision`; everything else is the guard's."""
 
-    def __init__(self, id: str, call: ToolCall, decision: Decision, *, task: GuardedTask | None, bound: Bound | None, digest: str) -> None:
+    def __init__(
+        self, id: str, call: ToolCall, decision: Decision, *, task: GuardedTask | None, bound: Bound | None, digest: str,
+        pseudonyms: Pseudonyms | None = None,
+    ) -> None:  # fmt: skip
         self.id = id
         self.call = call
         self.decision = decision
@@ -92,6 +96,7 @@ class Ticket:
         self.saw_untrusted = False  # a call made within this one was shown untrusted content
         self.approved_for: frozenset[tuple[str, tuple[str, ...]]] = frozenset()  # and what a person had approved of it
         self._bound = bound
+        self._pseudonyms = pseudonyms
         self._minted: Minted | None = None
         self._span: CallSpan | None = None
         self._state: State = "ended"
@@ -239,6 +244,20 @@ class Ticket:
     def result_digest(self) -> str:
         """The digest over the digests of all outputs; empty if there were none."""
         return f"sha256:{self._outputs.hexdigest()}" if self._output_count else ""
+
+    def recorded(self, digest: str) -> str:
+        """A digest of the call's contents as records hold it: keyed. The token has the plain one, for whoever has the contents too."""
+        return self._pseudonyms.digest(digest) if self._pseudonyms is not None else ""
+
+    @property
+    def args_recorded(self) -> str:
+        """The arguments' digest as records hold it."""
+        return self.recorded(self.args_digest)
+
+    @property
+    def result_recorded(self) -> str:
+        """The digest of all outputs as records hold it; empty if there were none."""
+        return self.recorded(self.result_digest)
 
     def move(self, target: State, *sources: State) -> bool:
         """Change the state if it is one of `sources`."""

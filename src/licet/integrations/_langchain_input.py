@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
 from langgraph.types import Command
 
+from licet.errors import traced
 from licet.guard import GuardedTask
 from licet.guard.ticket import running_ticket
 from licet.integrations._langchain_texts import Shown, from_the_provider, shown
@@ -161,7 +162,7 @@ class _Failing:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
         if not isinstance(error, Exception):
             return False
-        _log.error("licet: what a model was shown could not be recorded; calls of task %s are refused", self._task.id, exc_info=error)
+        _log.error("licet: what a model was shown could not be recorded; calls of task %s are refused: %s", self._task.id, traced(error))
         self._state.blind = True
         return True
 

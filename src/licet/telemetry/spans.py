@@ -17,6 +17,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from licet.secretlike import scrub
 from licet.telemetry import semconv
 from licet.telemetry.events import Events
 from licet.telemetry.export import own_pipeline
@@ -27,6 +28,11 @@ from licet.telemetry.native import added, native_tool_span
 _log = logging.getLogger("licet.telemetry")
 _API = ("opentelemetry.trace", "opentelemetry.metrics", "opentelemetry._logs")
 _ERROR_TYPE = re.compile(semconv.ATTRIBUTES[semconv.ERROR_TYPE].pattern)
+
+# Of few values, or of a form of their own; and the record, which is made of parts that are scrubbed: as a whole it would be JSON no more.
+_MADE = frozenset(
+    name for name, row in semconv.ATTRIBUTES.items() if row.values or (row.pattern and name.startswith("licet.")) or name == semconv.RECORD
+)
 
 P = TypeVar("P")
 Attributes: TypeAlias = dict[str, Any]
@@ -103,10 +109,10 @@ class CallSpan:
             # How its tool failed is for the framework to say.
             if error_type and (self._own or error_type == semconv.POLICY_DENIED):
                 # Of low cardinality: a class can have any text as its name.
-                error_type = error_type if _ERROR_TYPE.fullmatch(error_type) else semconv.OTHER
+                error_type = error_type if _ERROR_TYPE.fullmatch(scrub(error_type)) else semconv.OTHER
                 self.attributes[semconv.ERROR_TYPE] = error_type
                 self._span.set_attribute(semconv.ERROR_TYPE, error_type)
-                self._span.set_status(Status(StatusCode.ERROR, description[:500]))
+                self._span.set_status(Status(StatusCode.ERROR, scrub(description)[:500]))
             if self._own:
                 self._span.end()
         # A span processor of the application may raise anything; telemetry never reaches into a call.
@@ -178,8 +184,16 @@ def applications(provider: P) -> P | None:
 
 
 def _told(attributes: Mapping[str, Any]) -> Attributes:
-    """Without what is empty: a name without a value tells nobody anything, and stands in every list of tags."""
-    return {name: value for name, value in attributes.items() if value not in ("", [], ())}
+    """Without what is empty: a name without a value tells nobody anything, and stands in every list of tags. What can be any text is
+    scrubbed: names and ids come from models and frameworks.
+    """
+    return {name: value if name in _MADE else _clear(value) for name, value in attributes.items() if value not in ("", [], ())}
+
+
+def _clear(value: Any) -> Any:
+    if isinstance(value, str):
+        return scrub(value)
+    return [_clear(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _parent_context(parent: Position | None) -> otel_context.Context:
