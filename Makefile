@@ -100,6 +100,6 @@ $(FLOORS)/.lowest: $(VENV)/.made pyproject.toml constraints.txt
 	@$(call create,$(FLOORS))
 	@$(call install,$(VENV),uv)
 	@$(or $(UV),$(BIN)/uv) pip compile --quiet --python $(FLOORS)/bin/python --resolution lowest-direct --no-header --no-annotate \
-	  --extra langchain --extra server --extra fastapi --extra httpx --extra requests --output-file $(FLOORS)/lowest.txt pyproject.toml
+	  --extra langchain --extra server --extra fastapi --extra httpx --extra requests --extra mcp --output-file $(FLOORS)/lowest.txt pyproject.toml
 	@$(or $(UV),$(BIN)/uv) pip install --quiet --python $(FLOORS)/bin/python -c $(FLOORS)/lowest.txt -e '.[test]'
 	@touch $@

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 # Frameworks that only integrations know, exporters that only an endpoint needs, and the graph library that only views need.
 LOADED_LATE = (
-    *("agentdojo", "deepagents", "langchain", "langchain_core", "langgraph"),
+    *("agentdojo", "deepagents", "langchain", "langchain_core", "langgraph", "mcp", "mcp_types"),
     *("fastapi", "httpx", "requests", "starlette", "uvicorn"),
     "opentelemetry.exporter",
     "networkx",

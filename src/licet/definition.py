@@ -21,6 +21,7 @@ from licet.canonical import Plain, canonical, digest
 
 _ADDRESS = re.compile(r" at 0x[0-9A-Fa-f]+")
 _UNORDERED = frozenset({"anyOf", "oneOf", "allOf", "enum", "required", "type"})  # keywords of JSON Schema whose lists are sets
+_HINTS = ("title", "readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")  # of an MCP tool's `annotations`
 _MAX_DEPTH = 20
 _CUT = "nested too deep"
 
@@ -58,6 +59,22 @@ def object_definition(tool: object) -> str:
         if schema is not None:
             return definition_digest(str(getattr(tool, "name", "")), str(getattr(tool, "description", "") or ""), schema_of(schema))
     return ""
+
+
+def mcp_definition(tool: Mapping[str, Any]) -> str:
+    """The digest for a tool of an MCP server, as it stands in the server's answer to `tools/list`; empty if it has no name or schema.
+
+    All that a model or a client goes by: name, title, description, both schemas, and the hints of `annotations`. Not `icons` and `_meta`.
+    """
+    name, taken, returned, hints = tool.get("name"), tool.get("inputSchema"), tool.get("outputSchema"), tool.get("annotations")
+    if not isinstance(name, str) or not isinstance(taken, Mapping):
+        return ""
+    shown: dict[str, Plain] = {"takes": schema_of(taken), "title": _text(str(tool.get("title") or ""))}
+    if isinstance(returned, Mapping):
+        shown["returns"] = schema_of(returned)
+    if isinstance(hints, Mapping):
+        shown["hints"] = {hint: _value(hints[hint]) for hint in _HINTS if hints.get(hint) is not None}
+    return definition_digest(name, str(tool.get("description") or ""), shown)
 
 
 def schema_of(schema: Mapping[str, Any]) -> Plain:
