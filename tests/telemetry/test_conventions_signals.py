@@ -167,8 +167,8 @@ METRIC_MISTAKES: list[tuple[Change, str, str, str, str]] = [
 ]  # fmt: skip
 
 LOG_MISTAKES: list[tuple[Change, str, str, str, str]] = [
-    (field("eventName", "licet.decided"), "denied", "event.unknown", "eventName", "no event of the registry"),
-    (field("eventName", ""), "denied", "event.unknown", "eventName", "is missing"),
+    (all_in(put("event.name"), field("eventName", "licet.decided")), "denied", "event.unknown", "eventName", "no event of the registry"),
+    (all_in(put("event.name"), field("eventName", "")), "denied", "event.unknown", "eventName", "is missing"),
     (field("severityNumber", 9), "denied", "event.severity", "severityNumber", "is 9, not 13"),
     (field("severityNumber", 13), "allowed", "event.severity", "severityNumber", "is 13, not 9"),
     (field("severityNumber", 17), "finding", "event.severity", "severityNumber", "is 17, not 13"),

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from opentelemetry._logs import Logger, LoggerProvider, NoOpLogger, SeverityNumber
+from opentelemetry._logs import Logger, LoggerProvider, LogRecord, NoOpLogger, SeverityNumber
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
@@ -22,6 +22,7 @@ from licet.telemetry.instruments import DECISION, EVENTS, FINDING, FINDING_SEVER
 
 _log = logging.getLogger("licet.telemetry")
 _LOGGER_MAKES_RECORDS = "event_name" in inspect.signature(Logger.emit).parameters
+_RECORDS_ARE_NAMED = "event_name" in inspect.signature(LogRecord.__init__).parameters
 
 
 class Events:
@@ -74,23 +75,25 @@ class Events:
 
 
 def _emit_now(logger: Any, name: str, fields: dict[str, Any], where: SpanContext) -> None:
-    # A context of its own: an event without a span must not be taken for one of the span that is current.
-    logger.emit(**fields, event_name=name, context=set_span_in_context(NonRecordingSpan(where), Context()))
+    logger.emit(**fields, event_name=name, context=_context(where))
 
 
 def _emit_record(logger: Any, name: str, fields: dict[str, Any], where: SpanContext) -> None:
     """As above, before 1.38. Before 1.35 a record has no field for the event's name, and its attribute `event.name` has it."""
     from opentelemetry.sdk import _logs as sdk
 
-    make: Any = sdk.LogRecord  # type: ignore[attr-defined]  # gone since 1.39
-    record = make(
-        **fields, trace_id=where.trace_id, span_id=where.span_id, trace_flags=where.trace_flags, resource=getattr(logger, "resource", None)
-    )
-    if hasattr(record, "event_name"):
-        record.event_name = name
+    if _RECORDS_ARE_NAMED:
+        fields |= {"event_name": name, "context": _context(where)}
     else:
-        record.attributes[semconv.EVENT_NAME] = name
-    logger.emit(record)
+        fields["attributes"] |= {semconv.EVENT_NAME: name}
+        fields |= {"trace_id": where.trace_id, "span_id": where.span_id, "trace_flags": where.trace_flags}
+    make: Any = sdk.LogRecord  # type: ignore[attr-defined]  # gone since 1.39
+    logger.emit(make(**fields, resource=getattr(logger, "resource", None)))
+
+
+def _context(where: SpanContext) -> Context:
+    """A context of its own: an event without a span must not be taken for one of the span that is current."""
+    return set_span_in_context(NonRecordingSpan(where), Context())
 
 
 def _sentence(attributes: Mapping[str, Any]) -> str:
