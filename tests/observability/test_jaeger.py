@@ -18,7 +18,10 @@ from typing import Any
 
 import pytest
 from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -28,11 +31,13 @@ from ruamel.yaml import YAML
 TOOLS = Path(__file__).parents[2] / "tools" / "observability"
 sys.path.insert(0, str(TOOLS))
 import programs  # noqa: E402
+import redaction  # noqa: E402
 import stack as running  # noqa: E402
 import view  # noqa: E402
 
 from exported import Receiver  # noqa: E402
 from licet.catalogue import CHECKS  # noqa: E402
+from licet.secretlike import collector_patterns  # noqa: E402
 from licet.telemetry.semconv import ATTRIBUTES  # noqa: E402
 
 JAEGER, COLLECTOR = programs.find_jaeger(), programs.find_collector()
@@ -276,6 +281,96 @@ def test_what_another_instrumentation_lets_out_is_redacted_on_the_way(stack: run
     for what, secret in (SECRETS | FIELDS).items():
         for text in (shown, kept):
             assert json.dumps(secret)[1:-1] not in text, what
+
+
+@real
+def test_names_log_events_and_metrics_are_redacted_too(stack: running.Stack) -> None:
+    """A log event's body, name and attributes; a span's name and an event's; what a metric is told by."""
+    resource = Resource.create({"service.name": "leaky-else"})
+    tracers = TracerProvider(resource=resource)
+    tracers.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(f"{stack.otlp}/v1/traces")))
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{stack.otlp}/v1/metrics"))
+    meters = MeterProvider([reader], resource=resource)
+    records: list[dict[str, Any]] = []
+
+    def text(value: str) -> dict[str, str]:
+        return {"stringValue": value}
+
+    for what, secret in SECRETS.items():
+        with tracers.get_tracer("leaky").start_as_current_span(f"call {secret}") as span:
+            span.add_event(f"said {secret}")
+        deep = {"arrayValue": {"values": [text(f"it is {secret}")]}}
+        for body in (text(f"before {secret} after"), {"kvlistValue": {"values": [{"key": "deep", "value": deep}]}}):
+            told = [{"key": key, "value": text(value)} for key, value in ({"what": what, "said": secret} | FIELDS).items()]
+            records.append({"body": body, "attributes": told, "eventName": f"named {secret}", "timeUnixNano": str(time.time_ns())})
+        meters.get_meter("leaky").create_counter("calls").add(1, {"what": what, "said": secret, **FIELDS})
+    tracers.shutdown()
+    meters.shutdown()
+    named = {"attributes": [{"key": "service.name", "value": text("leaky-else")}]}
+    sent = {"resourceLogs": [{"resource": named, "scopeLogs": [{"scope": {"name": "leaky"}, "logRecords": records}]}]}
+    asked = urllib.request.Request(f"{stack.otlp}/v1/logs", json.dumps(sent).encode(), {"Content-Type": "application/json"})
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=10) as answer:
+        assert answer.status == 200
+    for path in (stack.spans, stack.logs, stack.numbers):
+
+        def kept(path: Path = path) -> str:
+            lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+            return "".join(line for line in lines if '"leaky-else"' in line)
+
+        assert eventually(lambda kept=kept: '"leaky-else"' in kept()), path
+        found = eventually(lambda kept=kept: have if (have := kept()).count("****") >= 2 * len(SECRETS) else "")
+        assert found, path
+        for what, secret in (SECRETS | FIELDS).items():
+            assert json.dumps(secret)[1:-1] not in found, (what, path)
+    assert "lifted." not in stack.spans.read_text(encoding="utf-8") + stack.logs.read_text(encoding="utf-8")
+
+
+@real
+def test_decisions_and_numbers_are_kept_and_what_the_guard_says_is_left_as_it_is(stack: running.Stack, trace: str) -> None:
+    """The Collector finds nothing to mask in what the guard sends, or what is read back would be another task."""
+
+    def events() -> list[str]:
+        lines = stack.logs.read_text(encoding="utf-8").splitlines() if stack.logs.exists() else []
+        found = [
+            record
+            for line in lines
+            for resource in json.loads(line)["resourceLogs"]
+            for scope in resource["scopeLogs"]
+            for record in scope["logRecords"]
+        ]
+        return sorted(f"{each['eventName']} {each['severityText']}" for each in found if each.get("traceId") == trace)
+
+    calls = [line for line in TREE.splitlines() if ": " in line]
+    decided = ["licet.decision INFO"] * sum(line.endswith(": allow") for line in calls) + ["licet.decision WARN"] * 2
+    assert eventually(lambda: [each for each in events() if each.startswith("licet.decision")] == decided), events()
+    names = eventually(lambda: set(re.findall('"name":"([a-z_.]+)"', stack.numbers.read_text("utf-8"))) if stack.numbers.exists() else None)
+    assert {"gen_ai.execute_tool.duration", "licet.decision.count"} <= names
+    own = [
+        line for path in (stack.spans, stack.logs, stack.numbers) for line in path.read_text("utf-8").splitlines() if view.SERVICE in line
+    ]
+    assert len(own) >= 3
+    assert "****" not in "".join(own)
+
+
+@real
+def test_metrics_go_on_to_a_prometheus_where_one_is_named(tmp_path: Path) -> None:
+    prometheus = Receiver()
+    try:
+        where = {"LICET_METRICS_TO": "[file/metrics, otlp_http/prometheus]", "LICET_PROMETHEUS_OTLP": f"{prometheus.url}/v1/metrics"}
+        with a_stack(tmp_path, **where) as stack:
+            meters = MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter(f"{stack.otlp}/v1/metrics"))])
+            meters.get_meter("m").create_counter("calls").add(1)
+            meters.shutdown()
+            assert eventually(lambda: '"calls"' in json.dumps(prometheus.metrics))
+            assert eventually(lambda: stack.numbers.exists() and '"calls"' in stack.numbers.read_text("utf-8"))
+    finally:
+        prometheus.close()
+
+
+def test_the_collector_masks_what_the_guard_itself_takes_for_a_secret() -> None:
+    config = running.CONFIG.read_text(encoding="utf-8")
+    assert redaction.with_block(config) == config, "run python tools/observability/redaction.py"
+    assert YAML(typ="safe").load(config)["processors"]["redaction"]["blocked_values"] == [form for _, form in collector_patterns()]
 
 
 @real

@@ -52,6 +52,16 @@ class Stack:
         """The file of spans: OTLP JSON, one TracesData a line."""
         return self.directory / "traces.jsonl"
 
+    @property
+    def logs(self) -> Path:
+        """The file of log events, one LogsData a line."""
+        return self.directory / "logs.jsonl"
+
+    @property
+    def numbers(self) -> Path:
+        """The file of metrics, one MetricsData a line."""
+        return self.directory / "metrics.jsonl"
+
     def __enter__(self) -> Stack:
         try:
             self.start("jaeger", f"{self.page}/api/v3/services")

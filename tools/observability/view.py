@@ -110,7 +110,7 @@ def show(stack: Stack, *, once: bool) -> int:
             return 1
         for trace in sorted(traces):
             say(f"\nThe blocked task:  {stack.link(trace)}\nAs OTLP JSON:      {stack.page}/api/v3/traces/{trace}")
-        say(f"All spans:         {stack.spans}")
+        say(f"All spans:         {stack.spans}\nDecisions:         {stack.logs}\nMetrics:           {stack.numbers}")
         say(f"Your own agent:    OTEL_EXPORTER_OTLP_ENDPOINT={stack.otlp} OTEL_SERVICE_NAME=my-agent python my_agent.py")
         if once:
             say("\nFound, and stopped: the links are gone with it.")
