@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from licet.cli import output
 from licet.cli.output import Style
-from licet.cli.state import add_state, existing, store_of, task_id
+from licet.cli.state import add_source, code_of, records_of, task_id
 from licet.clock import iso
 from licet.escape import visible
 
@@ -16,6 +16,7 @@ _STYLES: Mapping[str, Style] = {"critical": "red", "high": "red", "medium": "yel
 
 EXAMPLE = """\
 example: licet findings
+         licet findings --from traces.jsonl --from more.jsonl.gz
          licet findings --task 3f2a --json | jq '.findings[].sentence'
 """
 
@@ -24,12 +25,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--task", metavar="ID", help="only those of one task and its sub-tasks (a unique beginning of its id is enough)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
-    add_state(parser)
+    add_source(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """List them, oldest first."""
-    with store_of(existing(options, "store")) as store:
+    with records_of(options) as (store, read):
         if options.task is None:
             found = list(store.findings())
         else:
@@ -38,8 +39,9 @@ def run(options: argparse.Namespace) -> int:
         unowned = {finding.task_id for finding in found if not finding.owner}
         elsewhere = {task for task in unowned if task and store.task(task) is None}
     if options.json:
-        output.data({"findings": [dataclasses.asdict(finding) for finding in found]})
-        return 0
+        told: dict[str, object] = {} if read is None else {"read": read.as_dict()}
+        output.data(told | {"findings": [dataclasses.asdict(finding) for finding in found]})
+        return code_of(read)
     for finding in found:
         severity = output.paint(f"{visible(finding.severity, 10):8}", _STYLES.get(finding.severity, "dim"))
         nobody = "not known here" if finding.task_id in elsewhere else "nobody"
@@ -49,4 +51,4 @@ def run(options: argparse.Namespace) -> int:
         output.say(f"    {visible(finding.sentence, 1_000)}")
     if not found:
         output.say("no findings")
-    return 0
+    return code_of(read)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from licet.chain import CallGraph, explain
 from licet.cli import output
-from licet.cli.state import add_state, existing, store_of, task_id
+from licet.cli.state import add_source, code_of, records_of, task_id
 from licet.errors import UsageError
 from licet.manifest import load
 from licet.report import Story, collect, graphml, page, svg
@@ -23,6 +23,7 @@ has all tasks of the task's transaction and trace. Stores and sinks are in it wh
 
 example: licet graph 3f2a -o task.html
          licet graph 3f2a -m licet.yaml --explain 4 -o why.svg
+         licet graph 3f2a --from jaeger://127.0.0.1:16686 -o task.svg
          licet graph 3f2a --json | jq '.edges[] | select(.kind == "used" and .explains)'
 """
 
@@ -36,7 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--explain", metavar="CALL", help="only what led to one call: its number in the task, or at least 6 characters of its id"
     )
     parser.add_argument("--json", action="store_true", help="print the graph as one JSON object")
-    add_state(parser)
+    add_source(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,9 +48,8 @@ def run(options: argparse.Namespace) -> int:
     form = _FORMS.get(path.suffix.lower())
     if form is None and options.output is not None:
         raise UsageError(f"{options.output}: the ending says what is written; use one of {', '.join(_FORMS)}")
-    folder = existing(options, "store")
     manifest = load(options.manifest) if options.manifest is not None else None
-    with store_of(folder) as store:
+    with records_of(options) as (store, read):
         story = collect(store, task_id(store, options.id), connected=True, manifest=manifest)
     if manifest is not None and manifest.digest != story.task.manifest_digest:
         output.error(f"{options.manifest}: not the manifest that the task ran under; stores and sinks are as it says now")
@@ -57,8 +57,9 @@ def run(options: argparse.Namespace) -> int:
     if form is not None:
         output.file(options.output, form(story, part))
     if options.json:
-        output.data({"task": story.task.id} | (story.graph if part is None else part).as_dict())
-    return 0
+        told = {} if read is None else {"read": read.as_dict()}
+        output.data({"task": story.task.id} | told | (story.graph if part is None else part).as_dict())
+    return code_of(read)
 
 
 def _call(story: Story, said: str) -> str:

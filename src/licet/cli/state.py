@@ -3,19 +3,68 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from licet.cli import output
 from licet.errors import UsageError
+from licet.escape import visible
 from licet.guard.state import StateFolder, default_state, open_state
 from licet.store import SqliteStore, Store
 from licet.tokens import KeyRing
+
+if TYPE_CHECKING:
+    from licet.traces import Import
 
 
 def add_state(parser: argparse.ArgumentParser) -> None:
     """Add `--state`."""
     parser.add_argument("--state", metavar="DIR", help="the state folder (default: LICET_STATE, else the user's state directory)")
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Add `--state`, and `--from` in its place."""
+    add_state(parser)
+    parser.add_argument(
+        "--from", dest="sources", metavar="SOURCE", action="append", default=[],
+        help="read spans instead of a state folder: OTLP JSON lines or Jaeger's JSON (a file, or `-`), or jaeger://HOST:PORT[/TRACE_ID]; "
+        "may be given again",
+    )  # fmt: skip
+
+
+@contextmanager
+def records_of(options: argparse.Namespace) -> Iterator[tuple[Store, Import | None]]:
+    """What the command looks into: the state folder's store, or one with what `--from` gives, and what there is to say about that.
+
+    Raises:
+        UsageError: there is none, a source cannot be read, or both are named.
+    """
+    if not options.sources:
+        with store_of(existing(options, "store")) as store:
+            yield store, None
+        return
+    if options.state is not None:
+        raise UsageError("`--from` reads spans and `--state` a folder; give one of the two")
+    from licet.traces import imported
+
+    with imported(options.sources) as (store, read):
+        for sentence in read.sentences():
+            output.error("traces: ", sentence)
+        yield store, read
+
+
+def code_of(read: Import | None) -> int:
+    """The exit code: 1 where something that was read is not as it should be. What is only foreign is none of our affair."""
+    return 1 if read is not None and read.wrong else 0
+
+
+def said_source(options: argparse.Namespace) -> str:
+    """The options by which the same is found again, to be shown; empty where `licet` looks there by itself."""
+    words = [f"--state {shlex.quote(options.state)}"] if options.state is not None else []
+    return "".join(f" {visible(word)}" for word in [*words, *(f"--from {shlex.quote(source)}" for source in options.sources)])
 
 
 def existing(options: argparse.Namespace, *needed: str) -> StateFolder:

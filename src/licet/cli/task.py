@@ -7,7 +7,7 @@ import time
 
 from licet.cli import output
 from licet.cli.acts import end_task
-from licet.cli.state import add_state, existing, store_of, task_id
+from licet.cli.state import add_source, code_of, existing, records_of, said_source, store_of, task_id
 from licet.errors import UsageError
 from licet.guard.state import StateFolder
 from licet.report import collect, trace
@@ -18,6 +18,7 @@ ID is a task's id, or the beginning of it. An ended task, and every task below i
 and so are the tokens that they issued.
 
 example: licet task 3f2a
+         licet task 3f2a --from traces.jsonl
          licet task end 3f2a
          licet task 3f2a --json | jq '.calls[] | select(.status == "denied") | .decision.reasons'
 """
@@ -27,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("words", metavar="[end] ID", nargs="+", help="the task, or a unique beginning of its id")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a tree")
-    add_state(parser)
+    add_source(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -35,17 +36,19 @@ def run(options: argparse.Namespace) -> int:
     *verbs, prefix = options.words
     if verbs not in ([], ["end"]):
         raise UsageError("write `licet task ID` or `licet task end ID`")
-    folder = existing(options, "store")
-    with store_of(folder) as store:
-        wanted = task_id(store, prefix)
-        if verbs:
-            return _end(folder, store, wanted, as_json=options.json)
-        story = collect(store, wanted)
+    if verbs:
+        if options.sources:
+            raise UsageError("a task is ended in its state folder: give `--state`, and not `--from`")
+        folder = existing(options, "store")
+        with store_of(folder) as store:
+            return _end(folder, store, task_id(store, prefix), as_json=options.json)
+    with records_of(options) as (store, read):
+        story = collect(store, task_id(store, prefix))
     if options.json:
-        output.data(story.as_dict())
+        output.data(story.as_dict() | ({} if read is None else {"read": read.as_dict()}))
     else:
-        output.write(trace(story, output.paint, state=options.state))
-    return 0
+        output.write(trace(story, output.paint, where=said_source(options)))
+    return code_of(read)
 
 
 def _end(folder: StateFolder, store: Store, wanted: str, *, as_json: bool) -> int:

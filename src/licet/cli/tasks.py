@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 
 from licet.cli import output
 from licet.cli.output import Style
-from licet.cli.state import add_state, existing, store_of
+from licet.cli.state import add_source, code_of, records_of
 from licet.clock import iso
 from licet.escape import counted, visible
 from licet.records import CallRecord
+from licet.report import NO_WORDS
 
 SHORT_ID = 12
 _STYLES: Mapping[str, Style] = {"blocked": "red", "observed": "yellow"}
@@ -22,6 +23,7 @@ A task is open, ended, or over: its time ran out and nobody ended it. An observe
 its check or the manifest is in `observe`.
 
 example: licet tasks -n 5
+         licet tasks --from jaeger://127.0.0.1:16686
          licet tasks --json | jq '.tasks[] | select(.blocked > 0) | .id'
 """
 
@@ -30,7 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("-n", "--number", metavar="N", type=_count, default=20, help="how many (default: 20)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
-    add_state(parser)
+    add_source(parser)
 
 
 def _count(text: str) -> int:
@@ -42,23 +44,25 @@ def _count(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """List them, newest first."""
     now = time.time()
-    with store_of(existing(options, "store")) as store:
+    with records_of(options) as (store, read):
         rows = [(task, store.calls(task.id)) for task in store.tasks(options.number)]
     if options.json:
-        output.data({"tasks": [dataclasses.asdict(task) | _counts(calls) | {"state": task.state(now)} for task, calls in rows]})
-        return 0
+        told: dict[str, object] = {} if read is None else {"read": read.as_dict()}
+        told["tasks"] = [dataclasses.asdict(task) | _counts(calls) | {"state": task.state(now)} for task, calls in rows]
+        output.data(told)
+        return code_of(read)
     for task, calls in rows:
         counts = _counts(calls)
-        who = f"{visible(task.agent, 40)} ({task.agent_is}) for {visible(task.principal, 40)} ({task.principal_is})"
+        who = f"{visible(task.agent, 40)} ({task.agent_is}) for {visible(task.principal or 'somebody', 40)} ({task.principal_is})"
         said = [f"  {who}  {counted(counts['calls'], 'call')}"]
         for word, style in _STYLES.items():
             said += [", ", output.paint(f"{counts[word]} {word}", style)] if counts[word] else []
         place = f"{task.id[:SHORT_ID]}  {iso(task.started)}  {task.state(now):5}  "
         output.say(place, output.paint(visible(task.kind, 40), "bold"), *said)
-        output.say("              ", output.paint(visible(task.intent, 100), "dim"))
+        output.say("              ", output.paint(visible(task.intent or NO_WORDS, 100), "dim"))
     if not rows:
-        output.say("no tasks yet")
-    return 0
+        output.say("no tasks yet" if read is None else "no tasks there")
+    return code_of(read)
 
 
 def _counts(calls: Sequence[CallRecord]) -> dict[str, int]:

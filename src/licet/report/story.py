@@ -54,7 +54,7 @@ class Story:
     def state(self, task: TaskRecord) -> str:
         """Whether a task is open, over or ended, and by what it ended."""
         word = task.state(self.now)
-        return f"{word} ({_ended_by(task.ended_by)})" if word == "ended" and task.ended_by else word
+        return f"{word} ({_ended_by(task.ended_by)})" if task.ended_by else word
 
     def children(self, task_id: str) -> list[TaskRecord]:
         """The tasks that were delegated from this one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -24,15 +23,14 @@ def plain(text: str, style: Style) -> str:  # noqa: ARG001 - the signature of a 
     return text
 
 
-def trace(story: Story, paint: Paint = plain, *, state: str | None = None) -> str:
+def trace(story: Story, paint: Paint = plain, *, where: str = "") -> str:
     """The tree of a story, ending in a line feed. `paint` colours parts that are visible already.
 
-    `state` is the state folder, if it is not the one that `licet` looks into by itself.
+    `where`: the options by which `licet` finds the story's records, beginning with a blank, if it does not find them by itself.
     """
     lines: list[str] = []
     _task(story, story.task, "", paint, lines, sources=Sources(story))
     if story.findings:
-        where = f" --state {visible(shlex.quote(state))}" if state is not None else ""
         command = f"licet findings --task {visible(story.task.id[:SHORT_ID])}{where}"
         lines.append(paint(f"{counted(len(story.findings), 'finding')}: {command}", "dim"))
     return "\n".join(lines) + "\n"

@@ -38,7 +38,10 @@ class Transaction(Protocol):
         """How many calls the task `root` and its sub-tasks have made, in any process."""
 
     def add_call(self, call: CallRecord, root: str = "") -> int:
-        """Keep a call, and count it for the task tree `root`; the answer is its number within the task, from 1."""
+        """Keep a call, and count it for the task tree `root`; the answer is its number within the task, from 1.
+
+        One that has a number, since it is read back from elsewhere, keeps it.
+        """
 
     def waiting(self, task_id: str, framework: str, call_id: str, tool: str, args_digest: str) -> CallRecord | None:
         """The newest call of this identity that is suspended, or asked and not answered."""

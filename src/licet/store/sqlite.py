@@ -425,7 +425,7 @@ class _SqliteTransaction:
         if root:
             self._db.execute("INSERT INTO trees VALUES (?,1) ON CONFLICT (root) DO UPDATE SET calls=calls+1", (root,))
         query = "SELECT coalesce(max(seq),0)+1 FROM calls WHERE task_id=?"
-        seq = int(self._db.execute(query, (call.task_id,)).fetchone()[0])
+        seq = call.seq or int(self._db.execute(query, (call.task_id,)).fetchone()[0])
         self._db.execute(f"INSERT INTO calls ({CALL_COLUMNS}) VALUES ({_marks(CALL_COLUMNS)})", call_row(call, seq))
         return seq
 

@@ -61,7 +61,7 @@ class Fetcher:
     def __init__(self, url: str, timeout: float = TIMEOUT, use: str = "sig") -> None:
         self._url, self._timeout, self._use = url, timeout, use
         self._under_way: threading.Thread | None = None
-        handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
+        handlers: list[urllib.request.BaseHandler] = [NoRedirect()]
         if is_loopback(urlsplit(url).hostname or ""):
             handlers.append(urllib.request.ProxyHandler({}))  # else plain text would travel to the proxy
         self._opener = urllib.request.build_opener(*handlers)
@@ -125,7 +125,7 @@ def _age(fields: list[str]) -> float | None:
     return float(found[1]) if found else None
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
+class NoRedirect(urllib.request.HTTPRedirectHandler):
     """RFC 9110 section 15.4: whoever can redirect could name another's keys; without an answer from here it stays an error."""
 
     def redirect_request(self, *given: Any, **named: Any) -> None:
