@@ -76,7 +76,7 @@ INSTRUMENTS: Mapping[str, Instrument] = {row.name: row for row in (
     Instrument(WAITING, "up-down counter", "{call}", "Calls that wait for a person's answer", {}),
     Instrument(MINTED, "counter", "{token}", "Tokens minted, for one call or for a task", {semconv.TOKEN_ENVELOPE: "required"}),
     Instrument(REFUSED, "counter", "{token}", "Tokens refused, by the check that refused", {semconv.DECISION_REASON: "required"}),
-    Instrument(LEDGER_LAG, "gauge", "s", "How old the oldest record is that the ledger does not yet have safe on disk", {}),
+    Instrument(LEDGER_LAG, "gauge", "s", "How old the oldest record is that could not be written to the ledger yet", {}),
     Instrument(DROPPED, "counter", "{item}", "Spans, log records and metrics not delivered", {semconv.TELEMETRY_SIGNAL: "required"}),
 )}  # fmt: skip
 """Every metric, by name."""

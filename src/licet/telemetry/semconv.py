@@ -37,6 +37,7 @@ TASK_KIND = "licet.task.kind"
 TXN = "licet.txn"
 INTENT_ID = "licet.intent.id"
 INTENT_DECLARED = "licet.intent.declared"
+INTENT_TEXT = "licet.intent.text"  # the user's own words
 INTENT_SCOPE = "licet.intent.scope"
 TOKEN_JTI = "licet.token.jti"  # noqa: S105 - the name of an attribute
 TOKEN_EXP = "licet.token.exp"  # noqa: S105 - the name of an attribute
@@ -148,6 +149,7 @@ _ROWS = (
     Attribute(TXN, "string", _OWN, "required", "when", pattern=_ID, at_start=True),
     Attribute(INTENT_ID, "string", _OWN, "required", "", pattern=_DIGEST),
     Attribute(INTENT_DECLARED, "string", _OWN, "when", "when"),
+    Attribute(INTENT_TEXT, "string", _OWN, "opt-in"),
     Attribute(INTENT_SCOPE, "string[]", _OWN, "when"),
     Attribute(POLICY_VERSION, "string", _OWN, "required", "required", pattern=_DIGEST),
     Attribute(PRINCIPAL_ID, "string", _OWN, "recommended", "recommended", pattern=_KEYED),
