@@ -208,6 +208,8 @@ SPAN_MISTAKES: list[tuple[Change, str, str, str, str]] = [
     (put("licet.approval.waited", {"doubleValue": -1.0}), "approved", "attribute.value", "licet.approval.waited", "below zero"),
     (all_in(put("licet.approval.by"), put("licet.approval.how"), put("licet.approval.waited")), "approved", "approval.by", "licet.approval.by", "is missing"),
     (all_in(put("licet.record"), put("licet.call.id", "xyz")), "call", "attribute.value", "licet.call.id", "does not match"),
+    (put("licet.args.digest", f"sha256:{'a1' * 32}"), "call", "attribute.value", "licet.args.digest", "does not match hmac-sha256:"),
+    (all_in(put("licet.record"), put("licet.call.id")), "denied", "attribute.missing", "licet.call.id", "is missing"),
     (put("licet.principal.id", "user:grace"), "call", "attribute.value", "licet.principal.id", "does not match"),
     (put("licet.decision.path", "one"), "denied", "attribute.type", "licet.decision.path", "type string[]"),
     (put("licet.record", "{"), "call", "record.form", "licet.record", "cannot be read"),

@@ -110,7 +110,7 @@ class Attribute:
 
 _GENAI, _OTEL, _MCP, _OWN = "GenAI", "OpenTelemetry", "MCP", "Licet"
 _ID = r"[0-9a-f]{32}"
-_DIGEST = r"(hmac-)?sha256:[0-9a-f]{64}"
+_DIGEST = r"sha256:[0-9a-f]{64}"  # of what everybody may know
 _KEYED = r"hmac-sha256:[0-9a-f]{64}"
 _VERSION = r"[0-9A-Za-z][0-9A-Za-z.+-]{0,31}"
 _STANDINGS = frozenset({"asserted", "proved"})
@@ -147,7 +147,7 @@ _ROWS = (
     Attribute(TASK_ID, "string", _OWN, "required", "when", pattern=_ID, at_start=True),
     Attribute(TASK_KIND, "string", _OWN, "required", "when", at_start=True),
     Attribute(TXN, "string", _OWN, "required", "when", pattern=_ID, at_start=True),
-    Attribute(INTENT_ID, "string", _OWN, "required", "", pattern=_DIGEST),
+    Attribute(INTENT_ID, "string", _OWN, "required", "", pattern=_KEYED),
     Attribute(INTENT_DECLARED, "string", _OWN, "when", "when"),
     Attribute(INTENT_TEXT, "string", _OWN, "opt-in"),
     Attribute(INTENT_SCOPE, "string[]", _OWN, "when"),
@@ -169,14 +169,14 @@ _ROWS = (
     Attribute(APPROVAL_HOW, "string", _OWN, "", "when"),
     Attribute(APPROVAL_WAITED, "double", _OWN, "", "when"),
     Attribute(MODE, "string", _OWN, "", "required", frozenset({"enforce", "observe"})),
-    Attribute(ARGS_DIGEST, "string", _OWN, "", "when", pattern=_DIGEST),
-    Attribute(RESULT_DIGEST, "string", _OWN, "", "when", pattern=_DIGEST),
+    Attribute(ARGS_DIGEST, "string", _OWN, "", "when", pattern=_KEYED),
+    Attribute(RESULT_DIGEST, "string", _OWN, "", "when", pattern=_KEYED),
     Attribute(CHAIN_DEPTH, "int", _OWN, "", "when"),
     Attribute(CHAIN_PREVIOUS_TOOL, "string", _OWN, "", "when"),
-    Attribute(CALL_ID, "string", _OWN, "", "when", pattern=_ID),
+    Attribute(CALL_ID, "string", _OWN, "", "required", pattern=_ID),
     Attribute(CALL_SEQ, "int", _OWN, "", "required"),
     Attribute(CALL_REASON, "string", _OWN),  # never on a span: the embedded store only
-    Attribute(CALL_REASON_DIGEST, "string", _OWN, "", "when", pattern=_DIGEST),
+    Attribute(CALL_REASON_DIGEST, "string", _OWN, "", "when", pattern=_KEYED),
     Attribute(RECORD, "string", _OWN, "recommended", "recommended", cap=60_000),
     # on no span: metrics and log events only
     Attribute(OWNER, "string", _OWN),
