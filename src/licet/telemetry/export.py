@@ -187,23 +187,23 @@ def _hook() -> None:
     _hooked = True
     atexit.register(_end_all)
     os.register_at_fork(after_in_child=_in_child)
-    parent = getattr(sys.modules.get("multiprocessing.process"), "parent_process", None)
-    if parent is not None and parent() is not None:
-        _end_with_multiprocessing()
+    _end_with_multiprocessing()
 
 
 def _in_child() -> None:
     for pipeline in list(_all):
         pipeline._after_fork()
-    # Runs in children of `multiprocessing` only, once they have forgotten what their parent had to finalize.
-    if util := sys.modules.get("multiprocessing.util"):
-        util.register_after_fork(_process, lambda _: _end_with_multiprocessing())
+    _end_with_multiprocessing()
 
 
 def _end_with_multiprocessing() -> None:
-    """Its children end by `os._exit`, after finalizers of its own: this is the last of them."""
+    """Where it is in use: its children end by `os._exit`, after finalizers of its own, of which this is the last.
+
+    What was to be finalized is forgotten where a child begins, and what is registered for after a fork is called then.
+    """
     if util := sys.modules.get("multiprocessing.util"):
         util.Finalize(None, _end_all, exitpriority=-1000)
+        util.register_after_fork(_process, lambda _: util.Finalize(None, _end_all, exitpriority=-1000))
 
 
 def _end_all() -> None:

@@ -151,7 +151,7 @@ class Counting:
 
 
 class _Politely(list[Any]):
-    """A batch that lets other threads go first after each item that is encoded; else they wait for the interpreter's lock until the last."""
+    """A batch that lets other threads go first after each item that is encoded, and not only after the last."""
 
     def __iter__(self) -> Iterator[Any]:
         for item in super().__iter__():
