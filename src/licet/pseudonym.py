@@ -66,7 +66,7 @@ class Pseudonyms:
         return _same(recorded, digest(value) if recorded.startswith(PLAIN) else self.value(value))
 
     def is_result(self, recorded: str, *outputs: Plain) -> bool:
-        """Whether a recorded `result` is of these outputs: of one, or of all that a generator yielded.
+        """Whether a recorded `result` is of these outputs: of one, or of all that a generator yielded, and at last what it returned (None).
 
         Raises:
             ValueError: an output is not JSON.

@@ -30,6 +30,7 @@ LINTS = [
      "observe-over", "warning", "tasks.answer.until", "ended"),
     ("[start -> read_ticket, read_ticket -> send_email]", "[start -> send_email]",
      "off-chain", "warning", "tasks.answer.tools.read_ticket", "always refused"),
+    ("access: read, ", "access: read, reveals: [notes], record: {output: true}, ", "recorded", "warning", "tools.read_ticket.record.output", "reveals `notes`"),
     ("access: write", "access: admin", "admin-in-prod", "warning", "agents.bot", "`send_email`"),
 ]  # fmt: skip
 

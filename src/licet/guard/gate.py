@@ -19,6 +19,7 @@ from licet.guard.binding import Bound, ToolSignature
 from licet.guard.judge import Judge, Judged
 from licet.guard.minter import Minted
 from licet.guard.parts import Parts
+from licet.guard.shown import keep_output
 from licet.guard.stated import stated, without_reason
 from licet.guard.task import GuardedTask
 from licet.guard.telling import Telling
@@ -324,6 +325,7 @@ class Gate:
         plain, digested, whole = plain_output(output)
         ticket.output(digested)
         if ticket.joins is None:
+            keep_output(ticket, plain, self._p.manifest)
             self._shown(ticket, plain)
             if not whole:
                 kind = recordable(type(output).__qualname__, 80)

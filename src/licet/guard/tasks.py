@@ -24,6 +24,7 @@ from licet.guard.minter import Minter
 from licet.guard.origins import Origins
 from licet.guard.proofs import Proofs
 from licet.guard.recorder import Recorder
+from licet.guard.shown import shown_intent
 from licet.guard.task import GuardedTask, Turn, current_task, interpolate
 from licet.manifest import Budget, Grant, Manifest, duration
 from licet.policy import decide
@@ -277,7 +278,7 @@ class Tasks:
             semconv.INTENT_ID: self._pseudonyms.text(record.intent), semconv.INTENT_SCOPE: sorted(task.scope.tools),
             semconv.ACTOR_CHAIN: list(task.agents), semconv.POLICY_VERSION: self._manifest.digest,
             semconv.PRINCIPAL_ID: task.principal_id, semconv.PRINCIPAL_STANDING: record.principal_is,
-            semconv.ACTOR_STANDING: record.agent_is,
+            semconv.ACTOR_STANDING: record.agent_is, **shown_intent(task, self._manifest),
         }  # fmt: skip
 
     def left(self, task: GuardedTask) -> None:

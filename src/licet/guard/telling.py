@@ -9,6 +9,7 @@ from typing import Any
 from licet.clock import Clock
 from licet.denial import leading
 from licet.guard.account import call_record, event_attributes, span_attributes, span_name
+from licet.guard.shown import shown_arguments, shown_outputs
 from licet.guard.task import GuardedTask
 from licet.guard.ticket import Ticket
 from licet.manifest import Manifest
@@ -27,7 +28,7 @@ class Telling:
 
     def begin(self, ticket: Ticket, more: Mapping[str, Any] | None = None) -> CallSpan:
         """The call's span: begun, or, where a person was asked and it is open still, told what has become of the call."""
-        attributes = span_attributes(ticket, self._manifest) | ticket.answer | dict(more or {})
+        attributes = span_attributes(ticket, self._manifest) | shown_arguments(ticket, self._manifest) | ticket.answer | dict(more or {})
         span = ticket._span
         if span is not None and span.is_open:
             span.add(attributes)
@@ -59,7 +60,7 @@ class Telling:
         if span is None:
             return
         told = {semconv.RESULT_DIGEST: ticket.result_recorded, semconv.RECORD: self._record(ticket, status, ended, error_type)}
-        span.end(told, error_type=error_type)
+        span.end(told | shown_outputs(ticket), error_type=error_type)
         if status in ("done", "failed"):
             seconds = max(0.0, self._clock.monotonic() - ticket.allowed_at)
             agent = str(span.attributes.get(semconv.AGENT_NAME, ""))

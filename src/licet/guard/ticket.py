@@ -87,6 +87,7 @@ class Ticket:
         self.kept = decision  # what the store has
         self.used: tuple[Used, ...] = ()  # where the arguments' values came from, when it was first judged
         self.answer: dict[str, Any] = {}  # who answered the question, as attributes of the span
+        self.outputs: list[Plain] = []  # those that the manifest opts in to
         self.findings: list[Finding] = []  # about this call
         self.joins: Ticket | None = None
         self.asking = threading.Lock()  # held by whoever asks a person about this ticket

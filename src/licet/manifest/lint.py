@@ -40,6 +40,7 @@ def lints(manifest: Manifest, now: float) -> list[Rule]:
         *chain.from_iterable(_off_chain(kind, task) for kind, task in manifest.tasks.items()),
         *_powerful(manifest),
         *_key_files(manifest),
+        *_recorded(manifest),
         *origin_lints(manifest),
     ]
 
@@ -151,6 +152,13 @@ def _key_files(manifest: Manifest) -> Iterator[Rule]:
         if file is not None and not _readable(manifest.folder / file):
             fix = "put the public keys there (`licet keys jwks` prints those of a guard); the path is relative to the manifest"
             yield warn((*path, "jwks_file"), f"there is no such file, or it cannot be read, so that {then}", fix, "no-key-file")
+
+
+def _recorded(manifest: Manifest) -> Iterator[Rule]:
+    for name, tool in manifest.tools.items():
+        if tool.record is not None and tool.record.output and tool.reveals:
+            why = f"this tool reveals {names(list(tool.reveals))}, and its output is recorded in spans: whoever reads traces reads it"
+            yield warn(("tools", name, "record", "output"), why, "take `output` out, or be sure who reads the traces", "recorded")
 
 
 def _readable(path: FilePath) -> bool:

@@ -123,6 +123,13 @@ class Credential(Closed):
     revoked: Day | None = None
 
 
+class Recorded(Closed):
+    """Contents of a tool's calls that may stand in its spans, scrubbed: arguments by their names, and the output. By default none may."""
+
+    arguments: Names = ()
+    output: bool = False
+
+
 class Tool(Closed):
     """A tool. `access` and `egress` have no default; left out, they are judged as `write` and as egress."""
 
@@ -143,6 +150,7 @@ class Tool(Closed):
     token: Literal["call", "task"] | None = None
     envelope: Literal["licet-call+jwt", "at+jwt"] | None = None
     durable: Literal["write", "none"] | None = None
+    record: Recorded | None = None
 
     @property
     def writes(self) -> bool:
@@ -236,6 +244,7 @@ class TaskKind(Moded):
     budgets: Annotated[tuple[Budget, ...], BeforeValidator(listed)] = ()
     chain: Edges | None = None
     checks: Mapping[str, CheckSettings] = Field(default_factory=dict)
+    record: Annotated[tuple[Literal["intent"], ...], BeforeValidator(listed)] = ()
 
     @field_validator("tools", mode="before")
     @classmethod

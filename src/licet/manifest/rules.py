@@ -47,6 +47,7 @@ def broken_rules(manifest: Manifest, now: float) -> list[Rule]:
         *_references(manifest),
         *_task_kinds(manifest),
         *_tokens(manifest),
+        *_records(manifest),
         *_authority(manifest),
         *_issuers(manifest),
         *_proofs(manifest),
@@ -68,6 +69,9 @@ def _wildcards(manifest: Manifest) -> Iterator[Rule]:
         named += [(("agents", name, "tasks", i), task) for i, task in enumerate(agent.tasks)]
         named += [(("agents", name, "may_delegate_to", i), other) for i, other in enumerate(agent.may_delegate_to)]
     named += [(("edges", i), end) for i, pair in enumerate(manifest.edges) for end in pair]
+    for name, tool in manifest.tools.items():
+        listed = tool.record.arguments if tool.record else ()
+        named += [(("tools", name, "record", "arguments", i), argument) for i, argument in enumerate(listed)]
     named += [(path, term.tool) for path, _, rule in origins(manifest) for term in rule.endorsements]
     named += [(("flows", i, key), name) for i, flow in enumerate(manifest.flows) for key, name in (("from", flow.source), ("to", flow.to))]
     named += [((*path, check), check) for path, checks in _checks_by_place(manifest) for check in checks]
@@ -168,6 +172,18 @@ def _tokens(manifest: Manifest) -> Iterator[Rule]:
             yield Rule(
                 ("tools", name, "envelope"), "a token that is sent nowhere needs no envelope", "add the tool's `audience:`, or take it out"
             )
+
+
+def _records(manifest: Manifest) -> Iterator[Rule]:
+    """What is recorded is named: a name that no argument has would opt in to nothing, and nobody would know."""
+    for name, tool in manifest.tools.items():
+        if tool.record is None:
+            continue
+        if not tool.record.arguments and not tool.record.output:
+            yield Rule(("tools", name, "record"), "this opts in to nothing", "name `arguments:` or say `output: true`", code="empty")
+        for index, argument in enumerate(tool.record.arguments):
+            known = arguments_of(manifest, name)
+            yield from _known(("tools", name, "record", "arguments", index), argument, known, f"arguments of `{name}`")
 
 
 def _issuers(manifest: Manifest) -> Iterator[Rule]:
