@@ -5,7 +5,7 @@ Collector up, stopped, started and stopped again while the calls go on. The trut
 all spans that were sampled, those whose ids are not there never arrived. The guard's own count must be equal. The real Collector is used
 where it is found (the PATH, or what `make jaeger` has built), else a small receiver in Python.
 
-    python -m benchmarks.outage [--calls 5000] [--json]
+    python -m benchmarks.outage [--calls 5000] [--protocol grpc] [--json]
 
 The exit code is 1 if a count is not the truth, or a call is missing from the ledger. Times are shown, and judge nothing.
 """
@@ -62,6 +62,7 @@ class Collector(Protocol):
 
     name: str
     url: str
+    grpc: str
 
     def start(self) -> None: ...
     def stop(self) -> None: ...
@@ -76,7 +77,7 @@ class RealCollector:
         import stack
 
         self._stack = stack.Stack(program, program, directory, standard_ports=False)  # the first is Jaeger's, which is not started
-        self.url = self._stack.otlp
+        self.url, self.grpc = self._stack.otlp, f"http://127.0.0.1:{self._stack.ports['grpc']}"
 
     def start(self) -> None:
         self._stack.start("collector", self._stack.health)
@@ -95,7 +96,7 @@ class PythonReceiver:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self._port}"
+        self.url, self.grpc = f"http://127.0.0.1:{self._port}", ""  # of HTTP only
         self._running: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -199,12 +200,20 @@ class Run:
         return self.ledger == self.calls and self.said_dropped == self.never_arrived
 
 
-def run(calls: int, environment: Mapping[str, str], directory: Path | None, stopped: Collector | None = None) -> Run:
+def environment(target: Collector, protocol: str = "http/protobuf") -> dict[str, str]:
+    """The variables by which spans go there."""
+    url = target.grpc if protocol == "grpc" else target.url
+    return {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
+    }  # fmt: skip
+
+
+def run(calls: int, said_by: Mapping[str, str], directory: Path | None, stopped: Collector | None = None) -> Run:
     """Make the calls, under the environment's variables for telemetry, and close all. `directory` is the Collector's, and `stopped` the
     Collector itself, if it is to be stopped and started meanwhile; then there are more calls if it needs more.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-    with tempfile.TemporaryDirectory() as state, patch.dict(os.environ, kept | dict(environment), clear=True):
+    with tempfile.TemporaryDirectory() as state, patch.dict(os.environ, kept | dict(said_by), clear=True):
         ids, times = Ids(), list[float]()
         with Guard(loads(MANIFEST), state=state) as guard:
             telemetry = guard._telemetry
@@ -249,16 +258,17 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=5000)
+    parser.add_argument("--protocol", choices=("http/protobuf", "grpc"), default="http/protobuf")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     runs: dict[str, Run] = {"without": run(options.calls, {}, None)}
     with tempfile.TemporaryDirectory() as folder:
         target: Any = collector(Path(folder))
-        environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": target.url, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        said = environment(target, options.protocol)
         target.start()
         try:
-            runs["with"] = run(options.calls, environment, Path(folder))
-            runs["outage"] = run(options.calls, environment, Path(folder), target)
+            runs["with"] = run(options.calls, said, Path(folder))
+            runs["outage"] = run(options.calls, said, Path(folder), target)
         finally:
             target.stop()
     if options.json:
