@@ -26,7 +26,7 @@ licet: 1
 environment: dev
 owners: {o: {name: O, contact: o@acme.example}}
 agents:
-  bot: {owner: o, tasks: [work, ordered, asking, narrow, watched], may_delegate_to: [helper, bot]}
+  bot: {owner: o, tasks: [work, ordered, asking, narrow, watched, told], may_delegate_to: [helper, bot]}
   helper: {owner: o, tasks: [work]}
 tools:
   note: {access: read, egress: false}
@@ -43,6 +43,7 @@ tools:
   anote: {access: read, egress: false}
   risky: {access: write, egress: true}
   spare: {access: admin, egress: false}
+  seen: {access: read, egress: false, arguments: {value: {}, password: {}, unseen: {}}, record: {arguments: [value, password], output: true}}
   lc: {access: read, egress: false}
   alc: {access: read, egress: false}
 tasks:
@@ -53,6 +54,7 @@ tasks:
     budgets:
       - {sum: amount, of: pay, at_most: 100}
       - {distinct: with_whom, of: share, at_most: 2}
+  told: {intent: Told, ttl: 10m, record: [intent], tools: {seen: {}}}
   ordered: {intent: In order, ttl: 10m, tools: {note: {}, save: {}}, chain: [start -> note, note -> save]}
   asking: {intent: Ask first, ttl: 10m, tools: {risky: {ask: true}, note: {}}}
   narrow: {intent: Little, ttl: 10m, tools: {note: {}, strict: {}}}
@@ -294,6 +296,53 @@ def denials(run: Run) -> None:
         run.call("note", p.content("an argument of the filled task"))
 
 
+def opted_in(run: Run) -> None:
+    """Contents that may leave: what looks like a secret, and what stands behind a name of one, may not."""
+    p = run.p
+    with run.task(
+        "told",
+        intent=f"Use {p.name('the words of a user who is recorded')} for {{who}}",
+        values={"who": p.content("a value in recorded words")},
+    ):
+        for number in range(30):
+            output: Any = p.name("a recorded output")
+            if number % 3 == 0:
+                output = {
+                    "a": [{p.name("a key of a recorded output"): f"So {output} it is"}],
+                    "api_key": p.content("behind the name of a secret in an output"),
+                }
+
+            def seen(value: Any, password: Any = "", unseen: Any = "", output: Any = output) -> Any:
+                return output
+
+            value: Any = p.name("a recorded argument")
+            if number % 3 == 1:
+                value = {
+                    "x": [value, p.name("an item of a recorded argument") + " " + "filler " * number * 40],
+                    "token": p.content("behind the name of a secret"),
+                    "raw": p.content("bytes in a recorded argument").encode(),
+                }
+            with contextlib.suppress(Denied):
+                run.tool("seen", seen)(
+                    value=value,
+                    password=p.content("an argument that is called a password"),
+                    unseen=p.content("an argument beside recorded ones"),
+                )
+
+        def stream(value: Any) -> Iterator[str]:
+            yield p.name("a recorded yield")
+            yield p.name("a second recorded yield")
+
+        list(run.guard.wrap(stream_of(stream), name="seen")(value=p.name("a recorded argument of a generator")))
+
+
+def stream_of(function: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
+    def seen(value: Any, password: Any = "", unseen: Any = "") -> Iterator[str]:
+        yield from function(value)
+
+    return seen
+
+
 def questions(run: Run) -> None:
     p = run.p
     run.answers = [True, False, RuntimeError(p.content("an approver that raises")), p.content("an answer that is no answer")]
@@ -414,7 +463,7 @@ def main(folder: Path) -> None:
     from datetime import UTC, datetime, timedelta
 
     run = Run(folder, MANIFEST.replace("UNTIL", (datetime.now(UTC) + timedelta(days=20)).date().isoformat()))
-    for part in (arguments, outputs, errors, denials, questions, names, frameworks):
+    for part in (arguments, outputs, errors, denials, opted_in, questions, names, frameworks):
         part(run)
     run.guard.close()
     (folder / "planted.json").write_text(json.dumps([dataclasses.asdict(each) for each in run.p.planted]), encoding="utf-8")

@@ -71,6 +71,15 @@ def test_enough_was_planted(ran: Ran) -> None:
     assert any(len(data) > 10_000 for place, data in ran.places.items() if place.startswith("state/licet.db"))
 
 
+def test_what_is_masked_was_on_its_way_out(ran: Ran) -> None:
+    """Else the run would not have come to the doors: spans, store and ledger say that something stood there, and contents were opted in to."""
+    for place, least in {"/v1/traces": 200, "/v1/logs": 50, "state/ledger.jsonl": 50}.items():
+        assert ran.places[place].count(b"[a secret]") + ran.places[place].count(b"[a token]") > least, place
+    for name in (b"gen_ai.tool.call.arguments", b"gen_ai.tool.call.result", b"licet.intent.text"):
+        assert name in ran.places["/v1/traces"]
+        assert name not in ran.places["/v1/logs"] + ran.places["state/ledger.jsonl"]
+
+
 def test_no_planted_secret_is_anywhere(ran: Ran) -> None:
     """Not in spans, metrics, log events, store, ledger or the program's log; nor a half of one, nor in Base64, hex, or as a URL or JSON has it."""
     leaks = found(ran.planted, ran.places)
