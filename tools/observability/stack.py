@@ -110,24 +110,11 @@ class Stack:
 
     def ask(self, path: str, **parameters: str) -> Any:
         """Jaeger's answer; None where it says that there is nothing (404)."""
-        query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
-        try:
-            with _DIRECT.open(f"{self.page}{path}{query}", timeout=10) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            if error.code == 404:
-                return None
-            raise
+        return ask(self.page, path, **parameters)
 
     def find(self, service: str, tags: dict[str, str], operation: str = "") -> set[str]:
-        """The ids of the traces with a span that has all these tags, as the search form of Jaeger's page finds them.
-
-        `/api/v3/traces` takes `query.attributes` in later releases only; v2.13 would ignore them, and find everything.
-        """
-        asked = {"service": service, "tags": json.dumps(tags), "lookback": "1h", "limit": "100"} | (
-            {"operation": operation} if operation else {}
-        )
-        return {trace["traceID"] for trace in (self.ask("/api/traces", **asked) or {"data": []})["data"] or []}
+        """See `find`."""
+        return find(self.page, service, tags, operation)
 
     def trace(self, id: str) -> list[dict[str, Any]]:
         """The spans of one trace by the stable API (`/api/v3/traces/{id}`), in OTLP's JSON."""
@@ -138,6 +125,29 @@ class Stack:
     def link(self, trace: str) -> str:
         """Where a trace is looked at."""
         return f"{self.page}/trace/{trace}"
+
+
+def ask(page: str, path: str, **parameters: str) -> Any:
+    """The answer of a Jaeger; None where it says that there is nothing (404)."""
+    query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
+    try:
+        with _DIRECT.open(f"{page}{path}{query}", timeout=10) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return None
+        raise
+
+
+def find(page: str, service: str, tags: dict[str, str], operation: str = "") -> set[str]:
+    """The ids of the traces with a span that has all these tags, as the search form of Jaeger's page finds them.
+
+    `/api/v3/traces` takes `query.attributes` in later releases only; v2.13 would ignore them, and find everything.
+    """
+    asked = {"service": service, "tags": json.dumps(tags), "lookback": "1h", "limit": "100"} | (
+        {"operation": operation} if operation else {}
+    )
+    return {trace["traceID"] for trace in (ask(page, "/api/traces", **asked) or {"data": []})["data"] or []}
 
 
 def _ports(*, standard: bool) -> dict[str, int]:
