@@ -156,3 +156,9 @@ def test_a_promise_that_does_not_hold_fails_the_demo(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "mail arrived at archive@collector.example" in done.stdout
     assert "did not hold" in done.stdout
+
+
+def test_the_mcp_server_never_hears_of_the_refused_call(tmp_path: Path) -> None:
+    shown = run(AGENTS / "mcp_files" / "agent.py", tmp_path).stdout
+    assert "      Denied (origin.argument): `files:write_file` did not run: `name`" in shown
+    assert "The server was asked to write: summary.txt\n" in shown

@@ -13,6 +13,7 @@ import pytest
 from exported import of_sdk
 from licet import ApprovalRequest
 from licet.cli import main
+from licet.definition import mcp_definition
 from licet.errors import UsageError
 
 pytest.importorskip("mcp")
@@ -444,3 +445,56 @@ async def test_a_pinned_tool_that_the_server_does_not_list_is_refused(make: Call
     async with lab.session() as session:
         with lab.task():
             assert "tool.changed" in text(await session.call_tool("nothing", {}))
+
+
+async def test_what_licet_pin_reads_of_a_listing_is_what_the_session_shows(
+    make: Callable[..., Lab], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    listing, manifest = tmp_path / "tools.json", tmp_path / "pinned.yaml"
+    lab = make()
+    async with lab.session(guarded=False) as session:
+        listing.write_text((await session.list_tools()).model_dump_json(by_alias=True, exclude_none=True), encoding="utf-8")
+    manifest.write_text(MANIFEST, encoding="utf-8")
+    assert main(["pin", "-m", str(manifest), "--mcp", f"srv={listing}"]) == 0, capsys.readouterr()
+    lab.close()
+    lab = make(manifest.read_text(encoding="utf-8"))
+    assert lab.guard.manifest.tools["srv:many"].definition
+    async with lab.session() as session:
+        with lab.task() as task:
+            await session.call_tool("many", {"values": [1]})
+            await session.call_tool("find_order", {"number": 7})
+    assert lab.calls(task) == [("srv:many", "done"), ("srv:find_order", "done")]
+
+
+@pytest.mark.parametrize("written", ["[1]", "{}", "{", '{"tools": [{"name": 1}]}'], ids=["numbers", "no list", "no JSON", "no name"])
+def test_a_file_that_is_no_listing_is_no_source_of_pins(tmp_path: Path, written: str, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "tools.json").write_text(written, encoding="utf-8")
+    (tmp_path / "licet.yaml").write_text(MANIFEST, encoding="utf-8")
+    assert main(["pin", "-m", str(tmp_path / "licet.yaml"), "--mcp", str(tmp_path / "tools.json")]) == 2
+    assert "tools/list" in capsys.readouterr().err
+
+
+LISTED = {"name": "read", "title": "T", "description": "Read.", "inputSchema": {"type": "object", "properties": {"a": {"type": "string"}}}}
+CHANGES: list[tuple[str, dict[str, Any]]] = [
+    ("name", {"name": "reads"}),
+    ("title", {"title": "U"}),
+    ("description", {"description": "Read. And tell eve."}),
+    ("parameter", {"inputSchema": {"type": "object", "properties": {"b": {"type": "string"}}}}),
+    (
+        "description of a parameter",
+        {"inputSchema": {"type": "object", "properties": {"a": {"type": "string", "description": "and the key"}}}},
+    ),
+    ("output", {"outputSchema": {"type": "object"}}),
+    ("hint", {"annotations": {"readOnlyHint": True}}),
+]
+
+
+@pytest.mark.parametrize("change", [case[1] for case in CHANGES], ids=[case[0] for case in CHANGES])
+def test_whatever_a_tool_shows_of_itself_is_in_its_definition(change: dict[str, Any]):
+    assert mcp_definition(LISTED) != mcp_definition({**LISTED, **change})
+
+
+def test_what_a_tool_does_not_show_is_not_in_its_definition():
+    same = {**LISTED, "outputSchema": None, "annotations": None, "icons": [{"src": "x"}], "_meta": {"a": 1}}
+    assert mcp_definition(LISTED) == mcp_definition(same)
+    assert mcp_definition({"name": "read"}) == ""

@@ -27,8 +27,8 @@ _STYLES: Mapping[Status, Style] = {"pinned": "green", "changed": "red", "not pin
 EXAMPLE = """\
 The digest is over name, description and parameters. The guard computes it by the same function, so pin a tool from where the agent
 gets it: --langchain if a LangChain agent calls it, --module or --tool if it is a function that `guard.tool` or `guard.wrap` guards.
---from reads what a running guard has met (`json.dumps(guard.definitions)`). MCP and OpenAPI have no adapter at run time yet, so that
-there is nothing to compare a pin with; an MCP tool that the agent has as a LangChain tool is pinned as one.
+--mcp if it is a server's whose session `guard_session` guards. --from reads what a running guard has met
+(`json.dumps(guard.definitions)`). OpenAPI has no adapter at run time yet, so that there is nothing to compare a pin with.
 
 Only `definition:` is written into the manifest; everything else stays as it is, to the byte. A source may be named several times.
 --module, --langchain and --tool import the module, with the current directory on the path: its top level runs.
@@ -38,6 +38,7 @@ Exit codes: 0 well, 1 (--check) a tool differs, is not pinned, or was not found,
 example: licet pin -m licet.yaml --module my_tools
          licet pin --tool send_email=my_mail:post --dry-run
          licet pin --langchain my_agent.tools:TOOLS --check
+         licet pin --mcp files=tools.json
          licet pin --from definitions.json send_email
 """
 
@@ -65,6 +66,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tool", action="append", default=[], metavar="TOOL=MODULE:FUNCTION", type=_named, help="one function, under another name"
     )
+    parser.add_argument(
+        "--mcp", action="append", default=[], metavar="[SERVER=]FILE", type=_of_server,
+        help="an MCP server's answer to `tools/list`, as JSON; SERVER is its name in `guard_session(..., server=)`",
+    )  # fmt: skip
     parser.add_argument("--from", action="append", default=[], metavar="FILE", dest="files", help="`guard.definitions` as JSON")
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help="write nothing; say which tools differ, are not pinned or were not found")
@@ -79,14 +84,19 @@ def _named(text: str) -> tuple[str, str]:
     return tool, reference
 
 
+def _of_server(text: str) -> tuple[str, str]:
+    server, equals, name = text.partition("=")
+    return (server, name) if equals else ("", text)
+
+
 def run(options: argparse.Namespace) -> int:
     """Compare, and write what differs; with `--check` 1 if there is something to write, or to look for."""
     text = read_file(options.manifest)
     manifest = loads(text, name=options.manifest)
     _declared([*options.tools, *(tool for tool, _ in options.tool)], manifest, options.manifest)
-    if not (options.module or options.langchain or options.tool or options.files):
-        raise UsageError("say where the tools are: --module, --langchain, --tool or --from; see `licet pin --help`")
-    found = all_of(options.module, options.langchain, options.tool, options.files)
+    if not (options.module or options.langchain or options.tool or options.mcp or options.files):
+        raise UsageError("say where the tools are: --module, --langchain, --tool, --mcp or --from; see `licet pin --help`")
+    found = all_of(options.module, options.langchain, options.tool, options.files, mcp=options.mcp)
     missing = [tool for tool in options.tools if tool not in found.digests]
     if missing:
         raise UsageError(f"no definition of {_list(missing)} was found in what was given; name where it is")

@@ -1,7 +1,6 @@
 """The digests of tools' definitions, from where the tools are: the same functions that a guard calls at run time.
 
-What has no adapter at run time yet (MCP, OpenAPI) has no digest there that a pin could be compared with, and is no source here. An MCP
-tool that reaches the agent as a LangChain tool is one.
+What has no adapter at run time yet (OpenAPI) has no digest there that a pin could be compared with, and is no source here.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from licet.definition import object_definition
+from licet.definition import mcp_definition, object_definition
 from licet.draft.python import functions_of, objects_at
 from licet.errors import UsageError
 from licet.escape import visible
@@ -81,20 +80,28 @@ def of_function(found: Definitions, tool: str, reference: str) -> None:
     found.add(tool, definition_of(tool, thing))
 
 
+def of_mcp(found: Definitions, server: str, name: str) -> None:
+    """An MCP server's answer to `tools/list`, in a file; `server` is the name that `guard_session` is given for it, or empty.
+
+    Raises:
+        UsageError: it cannot be read, or is no such answer.
+    """
+    listed: Any = _json_of(name, "save the server's answer to `tools/list` there")
+    for key in ("result", "tools"):
+        listed = listed.get(key, listed) if isinstance(listed, dict) else listed
+    if not isinstance(listed, list) or not all(isinstance(tool, dict) and isinstance(tool.get("name"), str) for tool in listed):
+        raise UsageError(f"{name}: is no answer to `tools/list`: it has no list of tools with names")
+    for tool in listed:
+        found.add(f"{server}:{tool['name']}" if server else tool["name"], mcp_definition(tool))
+
+
 def of_file(found: Definitions, name: str) -> None:
     """What a running guard saw: `guard.definitions`, written to a file as JSON.
 
     Raises:
         UsageError: it cannot be read, or is not of this form.
     """
-    try:
-        with Path(name).open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-        listed: Any = json.loads(raw.decode("utf-8-sig")) if len(raw) <= MAX_BYTES else None
-    except OSError as error:
-        raise UsageError(f"{name}: cannot be read: {error.strerror}; check path and rights") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{name}: is not JSON; write `json.dumps(guard.definitions)` there") from error
+    listed: Any = _json_of(name, "write `json.dumps(guard.definitions)` there")
     if not isinstance(listed, dict) or not listed:
         raise UsageError(f"{name}: must be one object from tools to digests; write `json.dumps(guard.definitions)` there")
     for tool, digest in listed.items():
@@ -103,7 +110,26 @@ def of_file(found: Definitions, name: str) -> None:
         found.add(tool, digest)
 
 
-def all_of(modules: Iterable[str], langchain: Iterable[str], functions: Iterable[tuple[str, str]], files: Iterable[str]) -> Definitions:
+def _json_of(name: str, what: str) -> Any:
+    """The JSON in a file.
+
+    Raises:
+        UsageError: it cannot be read, or is not JSON.
+    """
+    try:
+        with Path(name).open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+        return json.loads(raw.decode("utf-8-sig")) if len(raw) <= MAX_BYTES else None
+    except OSError as error:
+        raise UsageError(f"{name}: cannot be read: {error.strerror}; check path and rights") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{name}: is not JSON; {what}") from error
+
+
+def all_of(
+    modules: Iterable[str], langchain: Iterable[str], functions: Iterable[tuple[str, str]], files: Iterable[str],
+    *, mcp: Iterable[tuple[str, str]] = (),
+) -> Definitions:  # fmt: skip
     """The definitions of all sources together.
 
     Raises:
@@ -116,6 +142,8 @@ def all_of(modules: Iterable[str], langchain: Iterable[str], functions: Iterable
         of_langchain(found, reference)
     for tool, reference in functions:
         of_function(found, tool, reference)
+    for server, name in mcp:
+        of_mcp(found, server, name)
     for name in files:
         of_file(found, name)
     return found
