@@ -7,7 +7,7 @@ import functools
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,23 @@ from licet.escape import counted
 from licet.guard import Guard
 from licet.guard.state import StateFolder
 from licet.manifest import load
-from licet.replay import GROUPS, Bad, Kept, KindStatistics, Replay, Statistics, read
+from licet.replay import GROUPS, Bad, Kept, KindStatistics, Replay, Session, SpanSessions, Statistics, read, sessions_from
 from licet.report import Case
+from licet.traces import holds_spans, is_address
 
 SHOWN_BAD = 10
 TTY_SECONDS, LOG_SECONDS = 0.2, 10.0  # between two lines of progress
 
 EXAMPLE = """\
-FILES are JSON Lines, plain or gzipped, one session a line: id, suite, prompt, calls: [{name, args, output, error}]. Each session is
-judged by the real guard in a task of its own; nothing runs, and your own state is not touched. An alarm is a session in which an origin
-or flow check denied or asked.
+FILES are JSON Lines, plain or gzipped, one session a line: id, suite, prompt, calls: [{name, args, output, error}]; or spans of any
+agent that hold what its tools were given and returned: OTLP JSON lines, Jaeger's JSON, `-`, jaeger://HOST:PORT. Each session is
+judged by the real guard in a task of its own; nothing runs, and your own state is not touched. An alarm is a session in which an
+origin or flow check denied or asked.
 
-Exit codes: 0 well, 1 some lines were not sessions (they are named), 2 usage.
+Exit codes: 0 well, 1 some lines were not sessions, or calls had no contents (they are named), 2 usage.
 
 example: licet replay runs/*.jsonl.gz -m licet.yaml --task answer-ticket
+         licet replay 'jaeger://127.0.0.1:16686?service=agent' -m licet.yaml --task answer-ticket
          licet replay runs.jsonl -m licet.yaml --html replay.html
          licet replay runs.jsonl -m licet.yaml --json | jq '.kinds[].denied_by_check'
 """
@@ -40,7 +43,7 @@ example: licet replay runs/*.jsonl.gz -m licet.yaml --task answer-ticket
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("files", metavar="FILE", nargs="+", help="session files (JSON Lines, plain or gzip)")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="session files (JSON Lines, plain or gzip), or spans")
     parser.add_argument("-m", "--manifest", metavar="FILE", default="licet.yaml", help="the manifest (default: licet.yaml)")
     parser.add_argument("--task", metavar="KIND", help="the task kind of every session (default: the suite's name, else the only kind)")
     parser.add_argument("--suite", metavar="NAME", help="only sessions of this suite: for files that hold several")
@@ -61,10 +64,10 @@ def run(options: argparse.Namespace) -> int:
     """Replay every file, and print the counts; 1 if a line was no session."""
     if options.html is not None:
         output.writable(options.html)
-    for name in options.files:
-        _readable(name)
+    spans = {name for name in options.files if is_address(name) or name == "-" or holds_spans(name)}  # and all of them are there
     manifest = load(options.manifest)
     bad: list[Bad] = []
+    left = SpanSessions()  # what spans lacked
     others = 0
     statistics, kept = Statistics(), Kept(options.show if options.html is not None else 0)
     shown: list[Case] = []
@@ -77,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
         progress = _Progress(options.files, statistics)
         try:
             for index, name in enumerate(options.files):
-                for item in read(name, functools.partial(progress.at, index)):
+                for item in _of_spans(name, left) if name in spans else read(name, functools.partial(progress.at, index)):
                     if isinstance(item, Bad):
                         bad.append(item)
                     elif options.suite in (None, item.suite):
@@ -91,27 +94,20 @@ def run(options: argparse.Namespace) -> int:
     seconds = time.monotonic() - begun
     _say_bad(bad)
     _say_others(others, options.suite)
+    _say_without(left)
     if options.html is not None:
         output.file(options.html, replay_page.page(options.files, manifest, statistics, kept, shown, bad=len(bad)))
     if options.json:
-        output.data(_as_dict(options, manifest.digest, statistics, bad, seconds))
+        output.data(
+            _as_dict(options, manifest.digest, statistics, bad, seconds) | {"without": dict(left.without), "unanswered": left.unanswered}
+        )
     else:
         _table(statistics, bad, seconds)
-    return 1 if bad else 0
+    return 1 if bad or left.without else 0
 
 
 def _unknown(kind: str, kinds: Iterable[str]) -> None:
     raise UsageError(f"task kind {kind!r} is not in the manifest; declared: {', '.join(kinds)}")
-
-
-def _readable(name: str) -> None:
-    """Find out before the work begins that a file is not there."""
-    try:
-        with Path(name).open("rb"):
-            return
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not a path"
-        raise UsageError(f"{name}: cannot be read: {why}; check path and rights") from error
 
 
 def _say_bad(bad: Sequence[Bad]) -> None:
@@ -119,6 +115,25 @@ def _say_bad(bad: Sequence[Bad]) -> None:
         output.error("not a session: ", str(item))
     if len(bad) > SHOWN_BAD:
         output.error(f"not a session: {counted(len(bad) - SHOWN_BAD, 'more line')}")
+
+
+def _of_spans(source: str, left: SpanSessions) -> Iterator[Session | Bad]:
+    found = sessions_from(source)
+    left.without += found.without
+    left.unanswered += found.unanswered
+    yield from found.bad
+    yield from found.sessions
+
+
+def _say_without(left: SpanSessions) -> None:
+    """Spans that hold no contents: names alone cannot be judged."""
+    hint = "let the agent record contents (Licet: `record:` in the manifest; others: gen_ai.tool.call.arguments and .result)"
+    if left.without:
+        tools = ", ".join(f"{tool} ({number:,})" for tool, number in left.without.most_common(5))
+        output.error(f"left out: {counted(sum(left.without.values()), 'call')} whose spans have no arguments: {tools}; {hint}")
+    if left.unanswered:
+        calls = counted(left.unanswered, "call")
+        output.error(f"{calls} ran and have no result on their spans, so that nothing is known to come from them; {hint}")
 
 
 def _say_others(others: int, suite: str | None) -> None:
@@ -211,7 +226,7 @@ class _Progress:
     """How far the work is, on standard error: one line that is written over on a terminal, else a line every ten seconds."""
 
     def __init__(self, files: Sequence[str], statistics: Statistics) -> None:
-        self._sizes = [max(Path(name).stat().st_size, 1) for name in files]
+        self._sizes = [1 if is_address(name) or name == "-" else max(Path(name).stat().st_size, 1) for name in files]
         self._statistics = statistics
         self._tty = sys.stderr.isatty()
         self._every = TTY_SECONDS if self._tty else LOG_SECONDS

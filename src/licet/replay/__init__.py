@@ -3,6 +3,7 @@
 from licet.replay.kept import Kept, KeptCall
 from licet.replay.run import Replay, group_of
 from licet.replay.sessions import Bad, RecordedCall, Session, read
+from licet.replay.spans import SpanSessions, sessions_from, sessions_in
 from licet.replay.statistics import GROUPS, CheckCounts, Group, KindStatistics, SessionCounts, Statistics
 
 __all__ = [
@@ -17,7 +18,10 @@ __all__ = [
     "Replay",
     "Session",
     "SessionCounts",
+    "SpanSessions",
     "Statistics",
     "group_of",
     "read",
+    "sessions_from",
+    "sessions_in",
 ]

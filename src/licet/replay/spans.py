@@ -1,0 +1,170 @@
+"""Recorded sessions out of spans: any agent's whose spans hold what its tools were given and returned (opt-in contents).
+
+GenAI conventions: `execute_tool` spans with `gen_ai.tool.call.arguments` and `.result`, and the user's words of `gen_ai.input.messages`;
+OpenInference: spans of the kind TOOL with `input.value` and `output.value`. A session is a conversation (`gen_ai.conversation.id`), else a
+trace; its calls stand in order of time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from licet.escape import visible
+from licet.replay.sessions import Bad, RecordedCall, Session
+from licet.telemetry import semconv
+from licet.telemetry.otlp import BadSpan
+from licet.telemetry.reader import ReadSpan
+from licet.traces import spans_from
+
+MESSAGES = "gen_ai.input.messages"
+KIND, INPUT, OUTPUT, TOOL = "openinference.span.kind", "input.value", "output.value", "tool.name"
+_INTENT = "licet.intent.text"  # the user's own words, where the manifest lets them out
+_MAX_ABOVE = 100  # spans between a call and the one that names the conversation
+_NAMES = 50  # tools that are counted apart
+
+Place = tuple[str, str]  # trace and span
+
+
+@dataclass
+class SpanSessions:
+    """What a source holds. `without`: calls without arguments, by tool, which are in no session; `unanswered`: those without a result."""
+
+    sessions: list[Session] = field(default_factory=list)
+    bad: list[Bad] = field(default_factory=list)
+    without: Counter[str] = field(default_factory=Counter)
+    unanswered: int = 0
+
+
+@dataclass(slots=True)
+class _Group:
+    place: str
+    suites: list[tuple[int, str]] = field(default_factory=list)
+    calls: list[tuple[int, str, RecordedCall]] = field(default_factory=list)
+    words: list[tuple[int, str]] = field(default_factory=list)
+
+
+def sessions_from(source: str) -> SpanSessions:
+    """All sessions of a source: a file, `-`, or a Jaeger.
+
+    Raises:
+        UsageError: it cannot be opened.
+    """
+    return sessions_in(spans_from(source), source)
+
+
+def sessions_in(items: Iterable[ReadSpan | BadSpan], source: str) -> SpanSessions:
+    """The sessions of spans, in order of time."""
+    found = SpanSessions()
+    above: dict[Place, tuple[str, str]] = {}  # by span, its parent and the conversation that it names
+    tools: dict[Place, tuple[str, str, int, RecordedCall]] = {}
+    words: list[tuple[Place, int, str]] = []
+    for item in items:
+        if isinstance(item, BadSpan):
+            found.bad.append(_bad(item, source))
+            continue
+        place = (item.trace_id, item.span_id)
+        if place in above:
+            continue  # delivered at least once
+        above[place] = (item.parent_id, _text(item, semconv.CONVERSATION_ID))
+        words += [(place, item.start, said) for said in _words(item)]
+        if _is_tool(item) and (call := _call(item, found)) is not None:
+            tools[place] = (item.place, _suite(item), item.start, call)
+    groups: dict[str, _Group] = {}
+    for place, (where, suite, start, call) in tools.items():
+        group = groups.setdefault(_session_of(place, above), _Group(where))
+        group.suites.append((start, suite))
+        group.calls.append((start, place[1], call))
+    for place, start, said in words:
+        if (group_of := groups.get(_session_of(place, above))) is not None:
+            group_of.words.append((start, said))
+    ordered = sorted(groups.items(), key=lambda each: (min(start for start, *_ in each[1].calls), each[0]))
+    found.sessions += [_session(name, group) for name, group in ordered]
+    return found
+
+
+def _session(name: str, group: _Group) -> Session:
+    calls = tuple(call for *_, call in sorted(group.calls, key=lambda each: each[:2]))
+    turns = tuple(dict.fromkeys(said for _, said in sorted(group.words)))
+    return Session(name, min(group.suites)[1], turns, calls, group.place)
+
+
+def _session_of(place: Place, above: dict[Place, tuple[str, str]]) -> str:
+    trace, span = place
+    for _ in range(_MAX_ABOVE):
+        parent, conversation = above.get((trace, span), ("", ""))
+        if conversation:
+            return conversation
+        if not parent:
+            break
+        span = parent
+    return trace
+
+
+def _is_tool(span: ReadSpan) -> bool:
+    return _text(span, semconv.OPERATION_NAME) == semconv.EXECUTE_TOOL or _text(span, KIND) == "TOOL"
+
+
+def _call(span: ReadSpan, found: SpanSessions) -> RecordedCall | None:
+    tool = _text(span, semconv.TOOL_NAME) or _text(span, TOOL) or span.name.removeprefix(f"{semconv.EXECUTE_TOOL} ")
+    arguments = _plain(span.attributes.get(semconv.TOOL_ARGUMENTS, span.attributes.get(INPUT)))
+    if not isinstance(arguments, dict):
+        name = visible(tool, 80)
+        found.without[name if name in found.without or len(found.without) < _NAMES else "others"] += 1
+        return None
+    result = span.attributes.get(semconv.TOOL_RESULT, span.attributes.get(OUTPUT))
+    error = (_text(span, semconv.ERROR_TYPE) or "an error") if span.status == 2 else None
+    ran = _text(span, semconv.DECISION_OUTCOME) in ("", "allow")
+    if ran and result is None and error is None:
+        found.unanswered += 1
+    output = _plain(result) if result is not None else error or ""
+    return RecordedCall(tool, arguments, ("" if output is None else output) if ran else None, error if ran else None, executed=ran)
+
+
+def _plain(value: Any) -> Any:
+    """A value that may be JSON in a text, as the conventions write it where a backend takes no structures; what is no JSON is a text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(word)
+
+
+def _words(span: ReadSpan) -> Iterator[str]:
+    """What the user said, as far as the span has it; a sub-task's intent is its agent's, and not the user's."""
+    task = _text(span, semconv.TASK_ID)
+    if (said := _text(span, _INTENT)) and task == _text(span, semconv.TXN):
+        yield said
+    if _text(span, KIND) in ("AGENT", "CHAIN") and not span.parent_id and (said := _text(span, INPUT)) and isinstance(_plain(said), str):
+        yield said
+    messages = _plain(span.attributes.get(MESSAGES))
+    for message in messages if isinstance(messages, list) else ():
+        if isinstance(message, dict) and message.get("role") == "user":
+            parts = message.get("parts")
+            for part in parts if isinstance(parts, list) else ():
+                if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("content"), str):
+                    yield part["content"]
+
+
+def _suite(span: ReadSpan) -> str:
+    service = span.resource.get("service.name")
+    return _text(span, semconv.TASK_KIND) or _text(span, semconv.AGENT_NAME) or (service if isinstance(service, str) else "")
+
+
+def _text(span: ReadSpan, name: str) -> str:
+    value = span.attributes.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _bad(item: BadSpan, source: str) -> Bad:
+    place, _, number = item.place.rpartition(":")
+    known = number.isascii() and number.isdigit() and len(number) < 10
+    return Bad(place if known else source, int(number) if known else 0, item.key, item.why)
