@@ -22,7 +22,8 @@ _clean: set[str] = set()
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One form. `find` has a group `it`, which is masked if `holds`; a text that has none of `near` (in lower case) has none of these.
+    """One form. `find` has a group `it`, which is masked if `holds`; a text that has none of `near` (in lower case), or not
+    `least` characters, has none of these.
 
     `collector` says the same in the syntax of RE2, for otel-collector.yaml; empty where that cannot tell it from what is harmless.
     """
@@ -31,6 +32,7 @@ class Form:
     what: str
     find: re.Pattern[str]
     near: tuple[str, ...]
+    least: int
     spans: Callable[[re.Match[str]], list[tuple[int, int]]]
     collector: str
 
@@ -40,10 +42,11 @@ def scrub(text: str) -> str:
     if len(text) < SHORTEST or text in _clean:
         return text
     out = text
+    lowered = text.lower()
     for form in _FORMS:
-        lowered = out.lower()
-        if any(sign in lowered for sign in form.near):
+        if len(out) >= form.least and any(sign in lowered for sign in form.near):
             out = _masked(form, out)
+            lowered = lowered if out is text else out.lower()
     if out == text and len(text) <= _KNOWN_LENGTH:
         if len(_clean) >= MAX_KNOWN:
             _clean.clear()
@@ -54,7 +57,7 @@ def scrub(text: str) -> str:
 def secret_in(text: str) -> str:
     """What the text holds: `a token`, `a private key`, `a secret`, `a card number`; empty if nothing in it looks like one."""
     lowered = text.lower()
-    near = (form for form in _FORMS if any(sign in lowered for sign in form.near))
+    near = (form for form in _FORMS if len(text) >= form.least and any(sign in lowered for sign in form.near))
     return next((form.what for form in near if any(form.spans(found) for found in form.find.finditer(text))), "")
 
 
@@ -143,7 +146,7 @@ def _is_header(found: re.Match[str]) -> bool:
 
 def _is_named(found: re.Match[str]) -> bool:
     value = found["it"].strip()
-    return len(value) >= (8 if found["weak"] else 4) and value not in MASKS
+    return len(value) >= (8 if found["weak"] else 4) and value not in MASKS and value.rstrip("]} ") not in ("true", "false", "null")
 
 
 def _is_random(found: re.Match[str]) -> bool:
@@ -204,10 +207,14 @@ _CARDS_RE2 = (
 )
 
 
+_LEAST = {"pem": 30, "jwk": 25, "jwt": 12, "header": 22, "issued": 17, "bot": 40, "hex": 48, "random": 40}
+
+
 def _form(  # noqa: PLR0917 - a row of the table below
     name: str, what: str, find: str, near: str, collector: str, holds: Callable[[re.Match[str]], bool] = _whole
 ) -> Form:
-    return Form(name, what, re.compile(find, re.ASCII), tuple(near.split("|")), _if(holds), collector.replace("(?:", "("))
+    least, re2 = _LEAST.get(name, SHORTEST), collector.replace("(?:", "(")
+    return Form(name, what, re.compile(find, re.ASCII), tuple(near.split("|")), least, _if(holds), re2)
 
 
 _FORMS = (
@@ -247,5 +254,5 @@ _FORMS = (
     ),
     _form("hex", "a secret", r"(?<![0-9A-Za-z:_])(?P<it>[0-9A-Fa-f]{48,})(?![0-9A-Za-z])", "", r"(?:^|[^0-9A-Za-z:_])[0-9A-Fa-f]{48,}\b"),
     _form("random", "a secret", r"(?<![A-Za-z0-9+/_-])(?P<it>[A-Za-z0-9+/_-]{40,}={0,2})", "", "", _is_random),
-    Form("card", "a card number", re.compile(r"(?<![\w.])(?P<it>[0-9](?:[ .\xa0-]?[0-9])*)"), ("",), _card_spans, _CARDS_RE2),
+    Form("card", "a card number", re.compile(r"(?<![\w.])(?P<it>[0-9](?:[ .\xa0-]?[0-9])*)"), ("",), 13, _card_spans, _CARDS_RE2),
 )  # fmt: skip

@@ -109,6 +109,15 @@ def test_what_looks_like_a_secret_is_masked_in_what_is_opted_in(world: Shown) ->
     assert json.loads(span[RESULT]) == shown
 
 
+def test_what_is_masked_is_still_a_document(world: Shown) -> None:
+    """Each text is masked by itself: what would match across the signs of JSON does not break it."""
+    given = {"password": True, "secret": None, "note": "password=", "then": ["x", "secret: "], "last": "token:"}
+    with world.task():
+        world.tool("note", note)(given)
+    (span,) = world.spans("execute_tool note")
+    assert json.loads(span[RESULT]) == given
+
+
 def test_the_users_words_stand_where_the_task_kind_opts_in_and_only_his(world: Shown) -> None:
     """What a value filled in was not written by the user."""
     with world.guard.task("work", intent="Answer {who}, PIN 4312", values={"who": "eve@evil.example"}, agent="bot", principal="user:a"):

@@ -98,6 +98,7 @@ class Ticket:
         self.approved_for: frozenset[tuple[str, tuple[str, ...]]] = frozenset()  # and what a person had approved of it
         self._bound = bound
         self._pseudonyms = pseudonyms
+        self._recorded: dict[str, str] = {}  # by plain digest, as each is told several times
         self._minted: Minted | None = None
         self._span: CallSpan | None = None
         self._state: State = "ended"
@@ -248,7 +249,9 @@ class Ticket:
 
     def recorded(self, digest: str) -> str:
         """A digest of the call's contents as records hold it: keyed. The token has the plain one, for whoever has the contents too."""
-        return self._pseudonyms.digest(digest) if self._pseudonyms is not None else ""
+        if digest not in self._recorded:
+            self._recorded[digest] = self._pseudonyms.digest(digest) if self._pseudonyms is not None else ""
+        return self._recorded[digest]
 
     @property
     def args_recorded(self) -> str:

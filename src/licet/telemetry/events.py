@@ -18,6 +18,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_s
 from licet.records import Finding
 from licet.secretlike import scrub
 from licet.telemetry import semconv
+from licet.telemetry.clear import clear
 from licet.telemetry.instruments import DECISION, EVENTS, FINDING, FINDING_SEVERITIES, INFO, WARN
 
 _log = logging.getLogger("licet.telemetry")
@@ -60,9 +61,10 @@ class Events:
     def _emit(self, name: str, severity: int, body: str, attributes: Mapping[str, Any], span: tuple[str, str, bool]) -> None:
         try:
             known, number = EVENTS[name].attributes, SeverityNumber(severity)
-            told = {key: _sendable(value) for key, value in attributes.items() if key in known and value not in ("", None, [], ())}
+            there = {key: value for key, value in attributes.items() if key in known and value not in ("", None, [], ())}
+            told = {key: _sendable(clear(key, value)) for key, value in there.items()}
             fields = {
-                "timestamp": time.time_ns(), "severity_number": number, "severity_text": number.name, "body": _sendable(body),
+                "timestamp": time.time_ns(), "severity_number": number, "severity_text": number.name, "body": _sendable(scrub(body)),
                 "attributes": told,
             }  # fmt: skip
             flags = TraceFlags(TraceFlags.SAMPLED if span[2] else TraceFlags.DEFAULT)
@@ -109,7 +111,7 @@ def _sentence(attributes: Mapping[str, Any]) -> str:
 def _sendable(value: Any) -> Any:
     """The value, cut to what a record may hold, and without what no UTF-8 can say: one such record would lose the whole batch."""
     if isinstance(value, str):
-        return scrub(value)[: semconv.LONGEST].encode("utf-8", "replace").decode("utf-8")
+        return value[: semconv.LONGEST].encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, (list, tuple)):
         return [_sendable(str(each)) for each in value[: semconv.LONGEST]]
     return value

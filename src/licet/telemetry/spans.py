@@ -19,6 +19,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from licet.secretlike import scrub
 from licet.telemetry import semconv
+from licet.telemetry.clear import clear
 from licet.telemetry.events import Events
 from licet.telemetry.export import own_pipeline
 from licet.telemetry.export_settings import SIGNALS
@@ -28,11 +29,6 @@ from licet.telemetry.native import added, native_tool_span
 _log = logging.getLogger("licet.telemetry")
 _API = ("opentelemetry.trace", "opentelemetry.metrics", "opentelemetry._logs")
 _ERROR_TYPE = re.compile(semconv.ATTRIBUTES[semconv.ERROR_TYPE].pattern)
-
-# Of few values, or of a form of their own; and the record, which is made of parts that are scrubbed: as a whole it would be JSON no more.
-_MADE = frozenset(
-    name for name, row in semconv.ATTRIBUTES.items() if row.values or (row.pattern and name.startswith("licet.")) or name == semconv.RECORD
-)
 
 P = TypeVar("P")
 Attributes: TypeAlias = dict[str, Any]
@@ -187,13 +183,7 @@ def _told(attributes: Mapping[str, Any]) -> Attributes:
     """Without what is empty: a name without a value tells nobody anything, and stands in every list of tags. What can be any text is
     scrubbed: names and ids come from models and frameworks.
     """
-    return {name: value if name in _MADE else _clear(value) for name, value in attributes.items() if value not in ("", [], ())}
-
-
-def _clear(value: Any) -> Any:
-    if isinstance(value, str):
-        return scrub(value)
-    return [_clear(each) for each in value] if isinstance(value, (list, tuple)) else value
+    return {name: clear(name, value) for name, value in attributes.items() if value not in ("", [], ())}
 
 
 def _parent_context(parent: Position | None) -> otel_context.Context:
