@@ -6,6 +6,7 @@ Where neither is on the PATH and `make jaeger` has not built them, these are ski
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -30,6 +31,7 @@ from ruamel.yaml import YAML
 
 TOOLS = Path(__file__).parents[2] / "tools" / "observability"
 sys.path.insert(0, str(TOOLS))
+import browser  # noqa: E402
 import programs  # noqa: E402
 import redaction  # noqa: E402
 import stack as running  # noqa: E402
@@ -195,6 +197,51 @@ def test_jaeger_has_nothing_to_remark(stack: running.Stack, trace: str) -> None:
     tags = [{tag["key"]: tag["value"] for tag in span["tags"]} for span in red]
     assert sorted(told["licet.decision.reason"] for told in tags) == ["origin.argument", "scope.argument"]
     assert {told["licet.decision.outcome"] for told in tags} == {"deny"}
+
+
+APPROVED = """
+from licet import Guard
+def approver(request):
+    return True
+approver.identity = ("grace", "pass-key")
+guard = Guard.from_file("licet.yaml", state="state", approver=approver)
+@guard.tool
+def pay(to: str) -> str:
+    return "paid"
+with guard, guard.task("work", intent="Pay ada", agent="bot", principal="user:grace"):
+    pay(to="bob")
+"""
+APPROVING = """
+licet: 1
+environment: dev
+owners: {o: {name: O, contact: o@acme.example}}
+agents: {bot: {owner: o, tasks: [work]}}
+tools: {pay: {access: write, egress: false, arguments: {to: {origin: {from: [intent], else: ask}}}}}
+tasks: {work: {intent: Pay, ttl: 1m, tools: {pay: {}}}}
+"""
+
+
+@real
+@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="the page asks with curl and jq")
+def test_the_questions_of_the_page_are_answered_so(stack: running.Stack, trace: str, tmp_path: Path) -> None:
+    (tmp_path / "licet.yaml").write_text(APPROVING, encoding="utf-8")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    kept |= {"OTEL_EXPORTER_OTLP_ENDPOINT": stack.otlp, "OTEL_SERVICE_NAME": "my-agent"}
+    done = subprocess.run([sys.executable, "-c", APPROVED], check=False, cwd=tmp_path, env=kept, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert eventually(lambda: stack.find("my-agent", {"licet.approval.answer": "approved"}))
+    page = (TOOLS.parents[1] / "docs" / "jaeger.md").read_text(encoding="utf-8")
+    questions = re.findall(r"```console\n\$ (curl .*?')\n(?!    )(.*?)```", page, re.DOTALL)
+    assert len(questions) == 3
+    task = next(attributes(span)["licet.txn"] for span in stack.trace(trace))
+
+    def steady(text: str) -> str:
+        return re.sub(r"after [0-9.e-]+ s", "after N s", re.sub(r"#[0-9a-f]{8}", "#N", text))
+
+    for command, shown in questions:
+        asked = re.sub("[0-9a-f]{32}", task, command.replace("http://127.0.0.1:16686", stack.page))
+        answer = subprocess.run(["bash", "-c", asked], check=False, capture_output=True, text=True, timeout=60)
+        assert steady(answer.stdout) == steady(shown), answer.stderr
 
 
 def test_the_tree_and_its_attributes_leave_the_process_so(tmp_path: Path) -> None:
@@ -441,6 +488,34 @@ def test_without_go_and_without_the_programs_it_says_what_to_install(tmp_path: P
 def program(path: Path, text: str) -> None:
     path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
     path.chmod(0o755)
+
+
+def shot(url: str, directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(TOOLS / "screenshots.py"), url, str(directory)]
+    kept = os.environ | environment
+    return subprocess.run(command, check=False, env=kept, capture_output=True, text=True, timeout=120)
+
+
+def test_without_a_browser_there_are_no_pictures_and_it_says_why(tmp_path: Path) -> None:
+    done = shot("http://127.0.0.1:9", tmp_path, LICET_BROWSER="no-such-browser")
+    assert done.returncode == 3
+    assert "LICET_BROWSER=no-such-browser is no program; install one" in done.stderr
+
+
+@real
+@pytest.mark.skipif(not any(map(shutil.which, browser.NAMES)), reason="there is no Chromium")
+def test_pictures_are_of_jaegers_own_pages_or_there_are_none(stack: running.Stack, trace: str, tmp_path: Path) -> None:
+    """A Jaeger that was built from its Go module has a placeholder, and no picture of that is taken."""
+    done = shot(stack.page, tmp_path / "shots")
+    if done.returncode == 0:  # a released Jaeger is on the PATH
+        assert sorted(path.name for path in (tmp_path / "shots").iterdir()) == [
+            "jaeger-denied.png",
+            "jaeger-search.png",
+            "jaeger-trace.png",
+        ]
+    else:
+        assert (done.returncode, (tmp_path / "shots").exists()) == (1, False)
+        assert "is a Jaeger without its pages" in done.stderr
 
 
 def test_a_build_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
