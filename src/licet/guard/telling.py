@@ -63,7 +63,7 @@ class Telling:
         span.end(told | shown_outputs(ticket), error_type=error_type)
         if status in ("done", "failed"):
             seconds = max(0.0, self._clock.monotonic() - ticket.allowed_at)
-            agent = str(span.attributes.get(semconv.AGENT_NAME, ""))
+            agent = ticket.task.record.agent if ticket.task else ""  # what a framework calls it may have any number of names
             self._telemetry.metrics.ran(seconds, self._tool(ticket), agent, span.attributes.get(semconv.ERROR_TYPE, ""))
 
     def asked(self, ticket: Ticket) -> None:
