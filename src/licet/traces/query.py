@@ -129,8 +129,9 @@ def _spans(documents: list[Any], source: str) -> Iterator[ReadSpan | BadSpan]:
         place = f"{source}:{number}"
         if not isinstance(data, dict) or not isinstance(data.get("result"), dict):
             said = data.get("error") if isinstance(data, dict) else None
-            message = said.get("message") if isinstance(said, dict) else ""
-            yield BadSpan(place, "", f"has no `result`{': ' + visible(message, 200) if isinstance(message, str) and message else ''}")
+            message = said.get("message") if isinstance(said, dict) else None
+            more = f": {visible(message, 200)}" if isinstance(message, str) else ""
+            yield BadSpan(place, "", f"is no whole document with `result`{more}")
         elif data["result"]:  # an empty answer has no `resourceSpans` either
             yield from spans_of(data["result"], place)
 
@@ -197,14 +198,20 @@ class _Asking:
         found: list[Any] = []
         try:
             said = body.decode("utf-8")
-            decoder, at = json.JSONDecoder(), 0
+            decoder, at = json.JSONDecoder(parse_constant=_no_number), 0
             while (at := _next(said, at)) < len(said):
                 data, at = decoder.raw_decode(said, at)
                 found.append(data)
         except (ValueError, RecursionError) as error:
+            if found:  # a stream that breaks off
+                return [*found, None]
             why = "does not answer in JSON; is this Jaeger's query port (usually 16686), without a path before /api?"
             raise UsageError(f"{self._address.base}: {why}") from error
         return found
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(word)
 
 
 def _next(said: str, at: int) -> int:
