@@ -24,12 +24,21 @@ def held_against(live: Store, read: Store) -> int:
     """The graph of every task and all findings are the same; the answer is how many calls were compared."""
     calls = 0
     for task in live.tasks(1_000_000):
-        assert collect(read, task.id, connected=True).graph.as_dict() == collect(live, task.id, connected=True).graph.as_dict()
+        assert graph_of(read, task.id) == graph_of(live, task.id)
         assert of_guard(read.findings(task.id)) == of_guard(live.findings(task.id))
         assert set(read.findings(task.id)) <= set(live.findings(task.id))
         calls += len(live.calls(task.id))
     assert {task.id for task in read.tasks(1_000_000)} == {task.id for task in live.tasks(1_000_000)}
     return calls
+
+
+def graph_of(store: Store, task_id: str) -> dict[str, Any]:
+    """The whole graph. Where a call still waits for a person, the store is not told in which span."""
+    graph = collect(store, task_id, connected=True).graph.as_dict()
+    for node in graph["nodes"]:
+        if node["kind"] == "call" and node["status"] == "asked":
+            node |= {"trace_id": "", "span_id": ""}
+    return graph
 
 
 def of_guard(findings: Iterable[Finding]) -> list[Finding]:

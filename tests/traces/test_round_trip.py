@@ -22,8 +22,10 @@ from exported import of_sdk
 from licet import Guard
 from licet.guard.state import StateFolder
 from licet.manifest import load
+from licet.records import ToolCall
 from licet.replay import Replay, Session, Statistics, read
 from licet.store import SqliteStore
+from licet.testing import guard_for
 from licet.traces import imported
 
 ROOT = Path(__file__).parents[2]
@@ -156,3 +158,39 @@ def test_a_hundred_recorded_sessions_of_a_suite_are_the_same(suite: str, tmp_pat
     assert replayed(tmp_path, ROOT / "benchmarks" / "agentdojo" / f"{suite}.yaml", picked, "user-task") == sum(
         len(each.calls) for each in picked
     )
+
+
+PAUSING = """\
+licet: 1
+environment: dev
+owners: {o: {name: O, contact: o@acme.example}}
+agents: {bot: {owner: o, tasks: [work]}}
+tools:
+  read: {access: read, egress: false, arguments: {number: {}}}
+  pay: {access: write, egress: true, arguments: {to: {origin: [intent]}}}
+tasks: {work: {intent: Work, ttl: 10m, tools: {read: {}, pay: {ask: true}}}}
+"""
+
+
+def test_a_call_that_was_suspended_and_one_that_waits_are_the_same(tmp_path: Path) -> None:
+    """The suspended one has two spans with one call id, of which the later counts; the other's span ends with its task's."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    guard = guard_for(PAUSING, tmp_path, state=tmp_path / "state", tracer_provider=provider)
+    with guard, guard.task("work", intent="Pay ada@acme.example", agent="bot", principal="user:grace"):
+        for suspended in (True, False):
+            ticket = guard.begin(ToolCall("read", {"number": 7}, call_id="1"))
+            ticket.redeem()
+            guard.end(ticket, suspended=suspended)
+        guard.begin(ToolCall("pay", {"to": "ada@acme.example"}, call_id="2"))
+    spans = exporter.get_finished_spans()
+    for name, given in (("forth", spans), ("back", spans[::-1])):
+        (tmp_path / name).write_text(json.dumps(of_sdk(given)), encoding="utf-8")
+        with (
+            contextlib.closing(SqliteStore(StateFolder(tmp_path / "state").store)) as live,
+            imported([str(tmp_path / name)]) as (store, found),
+        ):
+            assert (found.spans, found.calls, found.wrong) == (4, 2, 0)
+            assert held_against(live, store) == 2
+            assert sorted(call.status for task in store.tasks() for call in store.calls(task.id)) == ["asked", "done"]

@@ -22,7 +22,6 @@ from licet.traces import spans_from
 
 MESSAGES = "gen_ai.input.messages"
 KIND, INPUT, OUTPUT, TOOL = "openinference.span.kind", "input.value", "output.value", "tool.name"
-_INTENT = "licet.intent.text"  # the user's own words, where the manifest lets them out
 _MAX_ABOVE = 100  # spans between a call and the one that names the conversation
 _NAMES = 50  # tools that are counted apart
 
@@ -141,7 +140,7 @@ def _no_number(word: str) -> Any:
 def _words(span: ReadSpan) -> Iterator[str]:
     """What the user said, as far as the span has it; a sub-task's intent is its agent's, and not the user's."""
     task = _text(span, semconv.TASK_ID)
-    if (said := _text(span, _INTENT)) and task == _text(span, semconv.TXN):
+    if (said := _text(span, semconv.INTENT_TEXT)) and task == _text(span, semconv.TXN):
         yield said
     if _text(span, KIND) in ("AGENT", "CHAIN") and not span.parent_id and (said := _text(span, INPUT)) and isinstance(_plain(said), str):
         yield said

@@ -189,7 +189,11 @@ class Gathering:
         if read is None and task.root != task.id:
             self._unplaced.append((task.id, span.trace_id, span.parent_id))
         if before is None or span.end >= self._last[task.id]:
-            self.found.tasks[task.id] = replace(task, principal=task.principal or readable.said(span, semconv.PRINCIPAL_ID))
+            who, words = (
+                readable.said(span, semconv.PRINCIPAL_ID),
+                readable.said(span, semconv.INTENT_TEXT),
+            )  # if let out
+            self.found.tasks[task.id] = replace(task, principal=task.principal or who, intent=words)
             self._last[task.id] = span.end
         return read
 
