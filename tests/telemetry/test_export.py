@@ -21,7 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from exported import Receiver
 from licet.telemetry.export import Pipeline, own_pipeline
-from licet.telemetry.export_settings import settings_of
+from licet.telemetry.export.settings import settings_of
 
 HTML = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"
 EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"

@@ -103,7 +103,7 @@ def test_what_waits_is_sent_at_the_end_without_a_word(receiver: Receiver, tmp_pa
 
 def test_no_exporter_is_loaded_where_there_is_no_endpoint(tmp_path: Path) -> None:
     program = """
-loaded = [name for name in sys.modules if name.startswith(("opentelemetry.exporter", "requests", "grpc", "licet.telemetry.export_line"))]
+loaded = [name for name in sys.modules if name.startswith(("opentelemetry.exporter", "requests", "grpc", "licet.telemetry.export.line"))]
 assert not loaded, loaded
 assert pipe.meter_provider is None and pipe.logger_provider is None and pipe.dropped() == {}
 assert pipe.flush(1) and pipe.close(1)

@@ -21,8 +21,7 @@ from licet.secretlike import scrub
 from licet.telemetry import semconv
 from licet.telemetry.clear import clear
 from licet.telemetry.events import Events
-from licet.telemetry.export import own_pipeline
-from licet.telemetry.export_settings import SIGNALS
+from licet.telemetry.export import SIGNALS, own_pipeline
 from licet.telemetry.metrics import Metrics
 from licet.telemetry.native import added, native_tool_span
 

@@ -10,8 +10,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from licet.telemetry.export_count import Sender
-from licet.telemetry.export_settings import Settings
+from licet.telemetry.export.count import Sender
+from licet.telemetry.export.settings import Settings
 
 _EXPORTERS = {
     "traces": ("trace_exporter", "OTLPSpanExporter"),
@@ -34,7 +34,7 @@ def make(settings: Settings) -> Sender:
     if way == "grpc" or any(os.environ.get(_CREDENTIALS.format(each)) for each in ("", f"{settings.signal.upper()}_")):
         # A provider of credentials brings a session of its own, with which answers are judged by their status alone.
         return Sender(exporter())
-    from licet.telemetry.export_http import WatchedSession
+    from licet.telemetry.export.http import WatchedSession
 
     session = WatchedSession(_rejected(settings.signal))
     return Sender(exporter(session=session), session)

@@ -10,7 +10,7 @@ from typing import Any
 
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 
-from licet.telemetry.export_quiet import hushed, status_said
+from licet.telemetry.export.quiet import hushed, status_said
 
 # After each batch the export thread rests for so many times the processor time that it took: calls in other threads share the
 # interpreter's lock with it, and what has piled up during an outage is sent in one go when the receiver is back.

@@ -23,9 +23,9 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from licet.escape import visible
-from licet.telemetry.export_count import Count, Counting, CountingMetrics, Sender
-from licet.telemetry.export_quiet import hush, hushed
-from licet.telemetry.export_settings import Settings
+from licet.telemetry.export.count import Count, Counting, CountingMetrics, Sender
+from licet.telemetry.export.quiet import hush, hushed
+from licet.telemetry.export.settings import Settings
 
 _log = logging.getLogger("licet.telemetry")
 Told = Callable[[str], None]
@@ -247,10 +247,10 @@ class Readings:
 
 def sender_of(settings: Settings) -> Sender:
     """The SDK's exporter for one signal. Imported here: exporters cost more than half of the start-up, and most processes have none."""
-    from licet.telemetry import export_senders
+    from licet.telemetry.export import senders
 
     with hushed():
-        made = export_senders.make(settings)
+        made = senders.make(settings)
     hush()
     return made
 

@@ -5,9 +5,9 @@ most OTEL_BSP_MAX_QUEUE_SIZE items wait, what comes then is dropped, and each it
 exactly. `flush` and `close` end after the seconds that they are given, and so does the interpreter.
 
 - The standard variables hold: OTEL_EXPORTER_OTLP_* (per signal too), OTEL_BSP_*, OTEL_BLRP_*, OTEL_METRIC_EXPORT_*, OTEL_TRACES_EXPORTER
-  and its like, OTEL_SDK_DISABLED. Where they say nothing, batches are small and often: see `export_settings`.
+  and its like, OTEL_SDK_DISABLED. Where they say nothing, batches are small and often: see `settings`.
 - Where it cannot deliver, one warning (logger `licet.telemetry`) says what, where to and what to do, and one at the end how much was
-  dropped. What the SDK says about each try is heard only at DEBUG: see `export_quiet`.
+  dropped. What the SDK says about each try is heard only at DEBUG: see `quiet`.
 - Fork: the new process has a pipeline of its own, empty and counting from zero. Children of `multiprocessing` send what they have before
   they end, however they are started. Whoever ends by `os._exit`, or is killed (as the workers of a `Pool` that is terminated), loses what
   waits: the spans of the last half second. gRPC does not live through a fork; use http/protobuf there.
@@ -32,13 +32,13 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from licet.escape import counted
-from licet.telemetry.export_settings import SIGNALS, Settings, Signal, settings_of
+from licet.telemetry.export.settings import SIGNALS, Settings, Signal, settings_of
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import LoggerProvider
     from opentelemetry.sdk.metrics import MeterProvider
 
-    from licet.telemetry.export_line import Line, Readings
+    from licet.telemetry.export.line import Line, Readings
 
 _log = logging.getLogger("licet.telemetry")
 SECONDS = 5.0  # that an end may take
@@ -75,8 +75,8 @@ class Pipeline:
             self._open(settings, resource)
 
     def _open(self, settings: Mapping[Signal, Settings], resource: Resource) -> None:
-        # Imported here: see `export_senders`.
-        from licet.telemetry.export_line import GateOfLogs, GateOfSpans, Line, Readings
+        # Imported here: see `senders`.
+        from licet.telemetry.export.line import GateOfLogs, GateOfSpans, Line, Readings
 
         for signal, each in settings.items():
             if signal == "metrics":
