@@ -15,6 +15,7 @@ from licet.ledger import Ledger
 from licet.machine import user_name
 from licet.manifest import duration
 from licet.records import TaskRecord
+from licet.secretlike import scrub
 from licet.store import Store
 
 LONGEST_REASON = 500  # characters
@@ -34,7 +35,7 @@ def reason(options: argparse.Namespace) -> str:
     """
     if options.reason is None:
         return ""
-    why = visible(options.reason.strip(), LONGEST_REASON)
+    why = visible(scrub(options.reason.strip()), LONGEST_REASON)
     if not why or len(options.reason) > LONGEST_REASON:
         raise UsageError(f"--reason must say something, in at most {LONGEST_REASON} characters")
     return why

@@ -118,9 +118,8 @@ class Recorder:
             self._flagged = {(task, check) for task, check in self._flagged if task != task_id}
 
 
-OURS = frozenset(
-    {"call", "task", "txn", "parent", "args", "result", "intent", "text", "reason", "manifest", "jti", "mac", "kid", "holder", "mark"}
-)
+# `key` and `value` are of acts: the key that was rotated or retired, and what was revoked.
+OURS = frozenset("call task txn parent args result intent text reason manifest jti mac kid holder mark key value".split())  # noqa: SIM905
 """Fields that hold ids, digests and names of keys: what the guard made itself, and what may look like a secret by chance."""
 
 
