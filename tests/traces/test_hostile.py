@@ -27,6 +27,7 @@ from licet.errors import UsageError
 from licet.records import ToolCall
 from licet.replay import sessions_in
 from licet.telemetry import semconv
+from licet.telemetry.ways import Ways
 from licet.testing import guard_for
 from licet.traces import MADE, imported, spans_from
 from licet.traces.query import HEADERS, address_of
@@ -153,6 +154,90 @@ def test_a_span_that_contradicts_its_record_is_named_and_left_out(name: str, rea
         assert found.problems[0].key == key
 
 
+def allowed(_: Any, attributes: dict[str, Any]) -> None:
+    """A denial turned into a call that was allowed and is done."""
+    if attributes.get(semconv.DECISION_OUTCOME) != {"stringValue": "deny"}:
+        return
+    for key in (semconv.DECISION_REASON, semconv.DECISION_SENTENCE, semconv.DECISION_PATH, semconv.ERROR_TYPE):
+        attributes.pop(key, None)
+    record = json.loads(attributes[semconv.RECORD]["stringValue"])
+    record |= {"status": "done", "outcome": "allow", "judged": "allow", "reasons": [], "findings": []}
+    attributes |= {key: {"stringValue": "allow"} for key in (semconv.DECISION_OUTCOME, semconv.DECISION_JUDGED)}
+    attributes[semconv.RECORD] = {"stringValue": json.dumps(record)}
+
+
+FORGERIES = ["later", "earlier", "same id", "other number", "same number", "no record"]
+
+
+@pytest.mark.parametrize("first", ["real", "forged"])
+@pytest.mark.parametrize("how", FORGERIES)
+def test_a_forged_span_does_not_hide_a_denial(how: str, first: str, real: dict[str, Any], tmp_path: Path, capsys: Out) -> None:
+    """Nothing comes after a denial: it counts in whichever order both are read, and the contradiction is named."""
+
+    def forge(span: dict[str, Any], attributes: dict[str, Any]) -> None:
+        allowed(span, attributes)
+        step = -1 if how == "earlier" else 1
+        span["spanId"] = span["spanId"] if how == "same id" else "ab" * 8
+        span["endTimeUnixNano"] = str(int(span["endTimeUnixNano"]) + step)
+        record = json.loads(attributes.pop(semconv.RECORD)["stringValue"])
+        record["started"] += step
+        if how == "other number":
+            record["seq"] = 9
+            attributes[semconv.CALL_SEQ] = {"intValue": "9"}
+        if how == "same number":
+            record["id"] = "d" * 32
+            attributes[semconv.CALL_ID] = {"stringValue": "d" * 32}
+            record["started"] = 1.0
+        if how != "no record":
+            attributes[semconv.RECORD] = {"stringValue": json.dumps(record)}
+
+    forged = copy.deepcopy(real)
+    for scope in (scope for resource in forged["resourceSpans"] for scope in resource["scopeSpans"]):
+        scope["spans"] = [span for span in scope["spans"] if told(span).get(semconv.DECISION_OUTCOME) == "deny"]
+    forged = changed(forged, forge)
+    with reading(tmp_path, *((real, forged) if first == "real" else (forged, real))) as (store, found):
+        assert found.counts == {"contradiction": 1}
+        denied = [call for task in store.tasks() for call in store.calls(task.id) if call.tool == "mail"]
+        assert [(call.status, call.decision.outcome, call.decision.checks[0]) for call in denied] == [("denied", "deny", "origin.argument")]
+    assert main(["tasks", "--from", str(tmp_path / "t.jsonl")]) == 1
+    assert "1 blocked" in capsys.readouterr().out
+
+
+def test_a_forged_task_does_not_take_the_place_of_the_real_one(real: dict[str, Any], tmp_path: Path) -> None:
+    """Neither for another person, nor of another manifest, nor as one that goes on."""
+    changes = ({"principal": "hmac-sha256:" + "e" * 64}, {"manifest": "sha256:" + "e" * 64}, {"owner": "nobody"}, {"ended": 1.5})
+    for number, change in enumerate((*changes, {"ended": None})):
+
+        def forge(span: dict[str, Any], attributes: dict[str, Any], change: dict[str, Any] = change) -> None:
+            span["spanId"] = span["spanId"][::-1]
+            span["endTimeUnixNano"] = str(int(span["endTimeUnixNano"]) + 1)
+            if "invoke_agent" in span["name"]:
+                attributes.pop(semconv.PRINCIPAL_ID, None)
+                record = json.loads(attributes[semconv.RECORD]["stringValue"]) | change
+                attributes[semconv.RECORD] = {"stringValue": json.dumps(record)}
+
+        with reading(tmp_path, real) as (store, _):
+            live = sorted(store.tasks(), key=lambda task: task.id)
+        with reading(tmp_path, real, changed(real, forge)) as (store, found):
+            assert sorted(store.tasks(), key=lambda task: task.id) == live
+            assert found.counts.get("contradiction", 0) == (2 if number < len(changes) else 0)
+
+
+def test_spans_that_are_each_others_parents_are_walked_once(real: dict[str, Any]) -> None:
+    """Counted, not timed: a span is asked for what is above it once, however many tasks hang below it."""
+    asked: list[int] = []
+
+    def above(number: int) -> int:
+        asked.append(number)
+        return (number + 1) % 5_000
+
+    ways = Ways(above, lambda _: False)
+    assert [ways.end(number) for number in range(5_000)] == [None] * 5_000
+    assert len(asked) == 5_000
+    line = Ways(lambda number: number + 1 if number < 5_000 else None, lambda number: number == 3_000)
+    assert (line.end(0), line.end(2_999), line.end(3_001), line.end(7_000)) == (3_000, 3_000, 5_000, 7_000)
+
+
 def test_two_calls_of_one_number_are_a_contradiction(real: dict[str, Any], tmp_path: Path) -> None:
     def another(span: dict[str, Any], attributes: dict[str, Any]) -> None:
         span["spanId"] = span["spanId"][::-1]
@@ -196,6 +281,46 @@ def test_foreign_spans_are_counted_by_their_scope_and_no_problem(real: dict[str,
         assert len(found.foreign) == 21
     assert main(["tasks", "--from", str(tmp_path / "t.jsonl")]) == 0
     assert "200 spans of others" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["tasks"], ["findings"], ["tasks", "--json"]])
+def test_a_source_with_nothing_of_ours_is_said_and_not_well(command: list[str], tmp_path: Path, capsys: Out) -> None:
+    """An empty file, metrics, and the spans of others: the wrong file must not look like a quiet day."""
+    foreign = {"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "e" * 32, "spanId": "1" * 16, "name": "GET"}]}]}]}
+    for text in ("", '{"resourceMetrics": []}\n', json.dumps(foreign)):
+        (tmp_path / "t.jsonl").write_text(text, encoding="utf-8")
+        assert main([*command, "--from", str(tmp_path / "t.jsonl")]) == 1
+        assert "no span of Licet's is there" in capsys.readouterr().err
+
+
+def test_a_task_that_is_not_there_names_the_source_that_lists_them(real: dict[str, Any], tmp_path: Path, capsys: Out) -> None:
+    (tmp_path / "t.jsonl").write_text(json.dumps(real), encoding="utf-8")
+    for command in (["task", "zz"], ["graph", "zz", "--json"], ["findings", "--task", "zz"]):
+        assert main([*command, "--from", str(tmp_path / "t.jsonl")]) == 2
+        assert f"`licet tasks --from {tmp_path / 't.jsonl'}` lists them" in capsys.readouterr().err
+
+
+def test_the_link_of_a_trace_in_jaegers_page_is_a_source(real: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As `make jaeger` prints it, and that of its API; over the same rules as `jaeger://`."""
+    trace = spans_of(real)[0]["traceId"]
+    with Answering((200, {}, json.dumps({"result": real}).encode())) as far:
+        for path in (f"/trace/{trace}", f"/trace/{trace}?uiFind=send", f"/api/v3/traces/{trace}", f"/api/traces/{trace}/"):
+            assert len(list(spans_from(f"http://127.0.0.1:{far.port}{path}"))) == 4
+        assert {path for path, _ in far.asked} == {f"/api/v3/traces/{trace}"}
+    assert address_of("https://jaeger.example/trace/ABC").base == "https://jaeger.example"
+    assert address_of("http://jaeger.example/trace/abc").base == "http://jaeger.example:80"
+    monkeypatch.setenv(HEADERS, "Authorization=Bearer%20abc")
+    with pytest.raises(UsageError, match="in the open"):
+        list(spans_from("http://jaeger.example/trace/abc"))
+    for wrong in ("http://u:p@127.0.0.1:1/trace/abc", "http://h:99999/trace/abc"):
+        with pytest.raises(UsageError) as told_of:
+            list(spans_from(wrong))
+        assert "u:p" not in str(told_of.value)
+
+
+def test_a_task_id_in_place_of_a_trace_id_is_explained() -> None:
+    with Answering((404, {}, b"{}")) as far, pytest.raises(UsageError, match="has no trace abc; `abc` is no whole trace id.*is not its trace"):
+        list(spans_from(f"{far.address}/abc"))
 
 
 def test_ten_thousand_problems_are_counted_and_twenty_kept(tmp_path: Path, capsys: Out) -> None:

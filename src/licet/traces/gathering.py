@@ -13,7 +13,10 @@ from licet.telemetry import conventions, semconv
 from licet.telemetry.otlp import BadSpan
 from licet.telemetry.reader import ReadSpan
 from licet.telemetry.record import BadRecord, ReadCall, ReadTask, call_of, task_of
+from licet.telemetry.rules import SCOPE
+from licet.telemetry.ways import Ways
 from licet.traces import readable
+from licet.traces.states import Told, both, identity
 
 MAX_DEPTH = 100  # of tasks below each other
 SHOWN = 20  # problems that are kept in full
@@ -45,7 +48,9 @@ class Gathering:
     def __init__(self) -> None:
         self.found = Gathered()
         self._seen: dict[bytes, bytes] = {}  # by span, what it said
-        self._last: dict[str, int] = {}  # by call or task, when the span ended whose state counts
+        self._told: dict[str, Told] = {}  # by call
+        self._last: dict[str, int] = {}  # by task, when the span ended whose state counts
+        self._recorded: set[str] = set()  # tasks that a record has told of
         self._around: dict[str, TaskRecord] = {}  # by task, what its calls tell of it
         self._task_at: dict[tuple[str, str], str] = {}  # by span, the task whose span it is
         self._above: dict[tuple[str, str], str] = {}  # by span, its parent, of ours only
@@ -64,8 +69,9 @@ class Gathering:
     def done(self) -> Gathered:
         """Everything, with a task for every call that names one."""
         found = self.found
+        ways = Ways(self._span_above, self._task_at.__contains__)
         for task_id, trace_id, parent in self._unplaced:
-            if (above := self._task_above(trace_id, parent)) not in ("", task_id):
+            if parent and (above := self._task_at.get(ways.end((trace_id, parent)) or ("", ""), task_id)) != task_id:
                 found.tasks[task_id] = replace(found.tasks[task_id], parent=above)
         for call in found.calls.values():
             if call.task_id and call.task_id not in found.tasks:
@@ -101,8 +107,10 @@ class Gathering:
             return True
         self.found.twice += 1
         if before != content:
-            self._contradiction(span, "spanId", "another span has the same id and says something else; the first counts")
-        return False
+            self._contradiction(span, "spanId", "another span has the same id and says something else; a denial counts, else the first")
+        known = self.found.calls.get(readable.id_of(span, semconv.CALL_ID))
+        denied = known is not None and known.decision.outcome == "deny"
+        return before != content and span.attributes.get(semconv.DECISION_OUTCOME) == "deny" and not denied
 
     def _take(self, span: ReadSpan) -> None:
         self._above[span.trace_id, span.span_id] = span.parent_id
@@ -145,25 +153,26 @@ class Gathering:
             span, {semconv.CALL_ID: call.id, semconv.TASK_ID: call.task_id, semconv.DECISION_OUTCOME: call.decision.outcome}
         ):
             return None
-        self._keep_call(span, replace(call, attributes=readable.attributes_of(span)))
-        return read
+        guessed = read is None and span.scope != SCOPE
+        return read if self._keep_call(span, replace(call, attributes=readable.attributes_of(span)), guessed=guessed) else None
 
-    def _keep_call(self, span: ReadSpan, call: CallRecord) -> None:
-        """A call that was suspended, or left while a person was asked, and taken up again has two spans: the later state counts."""
-        before = self.found.calls.get(call.id)
-        if before is not None and (before.task_id, before.tool, before.seq) != (call.task_id, call.tool, call.seq):
-            self._contradiction(span, semconv.CALL_ID, f"call {call.id} is another call elsewhere; the first counts")
-            return
+    def _keep_call(self, span: ReadSpan, call: CallRecord, *, guessed: bool) -> bool:
+        """Whether what the span tells is of a call that is kept."""
+        told = Told(call, span.end, guessed)
+        before = self._told.get(call.id)
         if before is not None:
-            first, last = (before, call) if before.started <= call.started else (call, before)
-            last = call if span.end >= self._last[call.id] else before
-            call = replace(last, started=first.started, used=first.used or last.used)
-        self.found.calls[call.id] = call
-        self._last[call.id] = max(span.end, self._last.get(call.id, 0))
+            told, why = both(before, told)
+            if why and (before.call.trace_id, before.call.span_id) != (call.trace_id, call.span_id):  # else it is named already
+                self._contradiction(span, semconv.CALL_ID, why)
+            if identity(told.call) != identity(call):
+                return False
+        self._told[call.id] = told
+        self.found.calls[call.id] = told.call
         if call.task_id:
             around = readable.task_around(span, note=MADE)
             known = self._around.get(call.task_id, around)
             self._around[call.task_id] = replace(known, id=call.task_id, started=min(known.started, call.started))
+        return True
 
     # Tasks ----------------------------------------------------------------------------------------------------------------
 
@@ -181,20 +190,24 @@ class Gathering:
             return None
         if not self._agrees(span, {semconv.TASK_ID: task.id, semconv.TXN: task.root}):
             return None
-        before = self.found.tasks.get(task.id)
-        if before is not None and (before.kind, before.agent, before.root) != (task.kind, task.agent, task.root):
+        before, recorded = self.found.tasks.get(task.id), read is not None and task.id in self._recorded
+        if before is not None and _identity(before, recorded=recorded) != _identity(task, recorded=recorded):
             self._contradiction(span, semconv.TASK_ID, f"task {task.id} is another task elsewhere; the first counts")
+            return None
+        if recorded and before is not None and None not in (before.ended, task.ended) and before.ended != task.ended:
+            self._contradiction(span, semconv.TASK_ID, f"task {task.id} ends at another time elsewhere, and ends once; the first counts")
             return None
         self._task_at[span.trace_id, span.span_id] = task.id
         if read is None and task.root != task.id:
             self._unplaced.append((task.id, span.trace_id, span.parent_id))
-        if before is None or span.end >= self._last[task.id]:
-            who, words = (
-                readable.said(span, semconv.PRINCIPAL_ID),
-                readable.said(span, semconv.INTENT_TEXT),
-            )  # if let out
+        # Nothing comes after the end that a record tells; of two spans without it the later one counts.
+        done = recorded and before is not None and (before.ended is None) != (task.ended is None)
+        if before is None or (task.ended is not None if done else span.end >= self._last[task.id]):
+            who, words = readable.said(span, semconv.PRINCIPAL_ID), readable.said(span, semconv.INTENT_TEXT)  # if let out
             self.found.tasks[task.id] = replace(task, principal=task.principal or who, intent=words)
             self._last[task.id] = span.end
+        if read is not None:
+            self._recorded.add(task.id)
         return read
 
     def _agrees(self, span: ReadSpan, told: dict[str, str]) -> bool:
@@ -207,13 +220,9 @@ class Gathering:
                 return False
         return True
 
-    def _task_above(self, trace_id: str, span_id: str) -> str:
-        for _ in range(len(self._above)):  # spans that are each other's parents end here
-            if (task := self._task_at.get((trace_id, span_id))) is not None:
-                return task
-            if not (span_id := self._above.get((trace_id, span_id), "")):
-                break
-        return ""
+    def _span_above(self, place: tuple[str, str]) -> tuple[str, str] | None:
+        parent = self._above.get(place, "")
+        return (place[0], parent) if parent else None
 
     def _break_circles(self) -> None:
         """What walks up from task to task must come to an end, and soon: a task that is too deep, or below itself, is below none."""
@@ -227,3 +236,11 @@ class Gathering:
                 why = "is below itself" if above in line else f"is below more than {MAX_DEPTH} others"
                 tasks[task_id] = replace(tasks[task_id], parent=None)
                 self._wrong("contradiction", BadSpan("all sources", semconv.TASK_ID, f"task {task_id} {why}; it is shown as below none"))
+
+
+def _identity(task: TaskRecord, *, recorded: bool) -> tuple[object, ...]:
+    """What is the same in all spans of one task. `recorded`: by two records, which hold more than the attributes."""
+    own = (task.kind, task.agent, task.root)
+    if not recorded:
+        return own
+    return (*own, task.parent, task.manifest_digest, task.owner, task.principal, task.principal_is, task.agent_is, task.started, task.ttl)

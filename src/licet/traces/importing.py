@@ -116,7 +116,8 @@ def _calls(store: Store, found: Gathered, gathering: Gathering) -> int:
     for task_id, calls in by_task.items():
         taken: dict[int, str] = {}
         with store.transaction() as step:
-            for call in sorted(calls, key=lambda call: (call.seq, call.started, call.id)):
+            # Of two calls of one number a denial counts.
+            for call in sorted(calls, key=lambda call: (call.seq, call.decision.outcome != "deny", call.started, call.id)):
                 numbered = call if task_id else replace(call, seq=0)
                 if numbered.seq and taken.setdefault(numbered.seq, call.id) != call.id:
                     gathering.same_number(call, taken[numbered.seq])
