@@ -70,6 +70,7 @@ class Lab:
     """A guard, a server that notes what reaches it, and the spans of both the guard and the SDK."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, manifest: str = MANIFEST, **options: Any) -> None:
+        self.server: list[str] = [str(SERVER)]  # the program of `stdio`; LOG comes after it
         self.folder, self._log = folder, folder / "reached.jsonl"
         self._exporter = InMemorySpanExporter()
         resource = Resource({"service.name": "test", "service.version": "1", "deployment.environment.name": "dev"})
@@ -102,7 +103,7 @@ class Lab:
 
     @property
     def stdio(self) -> StdioServerParameters:
-        return StdioServerParameters(command=sys.executable, args=[str(SERVER), str(self._log)])
+        return StdioServerParameters(command=sys.executable, args=[*self.server, str(self._log)])
 
     @asynccontextmanager
     async def http(self) -> AsyncIterator[str]:

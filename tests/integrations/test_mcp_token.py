@@ -104,6 +104,22 @@ async def test_a_tool_of_the_same_name_on_another_server_gets_no_token(make: Cal
         assert await reached(lab, session) == {}
 
 
+@pytest.mark.parametrize("audience, goes", [(NAME, False), ("https://files.acme.example", True)], ids=["name", "url"])
+async def test_without_a_name_for_the_server_a_token_for_a_name_stays_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, audience: str, goes: bool
+):
+    """Any server can have a tool of a bare name, and would play the token and its proof at the one that it is for."""
+    tool = "append_file: {access: write, egress: false"
+    lab = Lab(tmp_path, monkeypatch, MANIFEST.replace("srv:", "").replace(tool, f"{tool}, audience: '{audience}'"))
+    async with lab.session(guarded=False) as found:
+        session = getattr(found, "session", found)
+        guard_session(lab.guard, session, at="https://files.acme.example/mcp")
+        sent = await reached(lab, session)
+    assert sent.keys() == ({TOKEN_KEY, PROOF_KEY} if goes else set())
+    assert ("guard it with `server=`" in caplog.text) is not goes
+    lab.close()
+
+
 async def test_neither_token_nor_proof_is_on_a_span(make: Callable[..., Lab]):
     lab = make(NAME)
     async with lab.session() as session:

@@ -12,10 +12,9 @@ from typing import Any, TypeAlias
 
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from licet.canonical import digest
-from licet.definition import mcp_definition
 from licet.errors import UsageError
 from licet.guard import Guard, GuardedTask, Ticket, current_call
+from licet.integrations._mcp_listing import Listing, list_all
 from licet.integrations._mcp_output import is_error, output_of
 from licet.integrations._mcp_place import METHOD, Place, without_ours
 from licet.records import ToolCall
@@ -39,7 +38,6 @@ Original: TypeAlias = Callable[..., Awaitable[Any]]
 
 _TIMED_OUT = frozenset({-32001, 408})  # what the SDK itself says, in version 2 and 1; no answer came
 _CLOSED = -32000
-_PAGES = 100  # of a listing
 _KEPT = 1_000  # calls that a server has suspended
 
 
@@ -68,6 +66,8 @@ class _Permit:
     session: ClientSession
     ticket: Ticket
     outer: _Permit | None
+    name: str
+    arguments: str | None  # as JSON; None where they are none, which only an observed call has
     spent: bool = False
 
 
@@ -83,7 +83,7 @@ class Door:
     def __init__(self, guard: Guard, server: str | None, task: GuardedTask | str | None, place: Place) -> None:
         self.guard, self._task, self._place = guard, task, place
         self._prefix = f"{server}:" if server else ""
-        self._listed: dict[str, tuple[str, tuple[str, ...]]] = {}  # by tool: the digest of its definition, and its arguments
+        self._listing = Listing()
         self._suspended: deque[tuple[str, str, str]] = deque(maxlen=_KEPT)  # tool, the server's state, id of the call
 
     async def call_tool(
@@ -91,16 +91,16 @@ class Door:
         options: Mapping[str, Any],
     ) -> Any:  # fmt: skip
         """`ClientSession.call_tool`: `original`, if it is allowed, with the arguments that were judged; else an error result."""
-        call, problem = await self._call(session, name, arguments, options)
+        call, problem = await self._call(session, name, arguments, options, args[0] if args else options.get("read_timeout_seconds"))
 
         async def run(ticket: Ticket) -> Any:
             sent = arguments if ticket.values is None else dict(ticket.values)
-            meta = without_ours(options.get("meta")) | self._place.proofs()
+            meta = without_ours(options.get("meta")) | self._place.proofs(named=bool(self._prefix))
             TraceContextTextMapPropagator().inject(meta)  # version 2 of the SDK does so itself, from its own span below this one
             given = {**options, "meta": meta}
             if options.get("allow_claimed"):
                 given["allow_claimed"] = False  # how it ends would never come back here
-            token = _permit.set(_Permit(self, session, ticket, _permit.get()))
+            token = _permit.set(_Permit(self, session, ticket, _permit.get(), name, _json(sent)))
             try:
                 result = await original(name, sent if sent or arguments is not None else None, *args, **given)
             except MCPError as error:
@@ -124,11 +124,11 @@ class Door:
         except TimedOut as unknown:
             raise unknown.__cause__ or unknown from None
 
-    def pass_through(self, session: ClientSession) -> None:
+    def pass_through(self, session: ClientSession, params: Any) -> None:
         """A `tools/call` goes to the wire.
 
         Raises:
-            UsageError: nobody judged it.
+            UsageError: nobody judged it, or it is not what was judged.
         """
         permit = _permit.get()
         while permit is not None and permit.door is not self:
@@ -136,30 +136,19 @@ class Door:
         if permit is None or permit.session is not session or permit.spent:
             raise UsageError("this would send a `tools/call` that was not judged; use `session.call_tool`")
         permit.spent = True
+        # What was put before the session ahead of the guard, or a subclass, stands between the judgement and the wire.
+        same = permit.arguments is None or _json(getattr(params, "arguments", None)) == permit.arguments
+        if getattr(params, "name", None) != permit.name or not same:
+            raise UsageError(f"`{permit.name}` was judged, and the call was changed after that; guard the session first, and wrap it then")
         if (number := _request_id(session)) is not None:
             permit.ticket.note({"jsonrpc.request.id": str(number)})
 
-    def saw(self, result: Any, *, first: bool) -> None:
-        """A page of `tools/list`; `first`: it starts the listing."""
-        if first and not _next(result):
-            self._listed.clear()  # all that there is
-        here: dict[str, str] = {}
-        for tool in result.tools:
-            schema = getattr(tool, "input_schema", None) or getattr(tool, "inputSchema", None) or {}
-            shown = mcp_definition(
-                {
-                    "name": tool.name, "title": tool.title, "description": tool.description, "inputSchema": schema,
-                    "outputSchema": getattr(tool, "output_schema", None) or getattr(tool, "outputSchema", None),
-                    "annotations": tool.annotations.model_dump(by_alias=True) if tool.annotations else None,
-                }
-            )  # fmt: skip
-            # Listed twice, the model sees both: that is no definition that anybody pinned.
-            here[tool.name] = shown if here.get(tool.name, shown) == shown else digest([here[tool.name], shown])
-            properties = schema.get("properties")
-            self._listed[tool.name] = here[tool.name], tuple(properties) if isinstance(properties, Mapping) else ()
+    def saw(self, result: Any) -> None:
+        """A page of `tools/list`."""
+        self._listing.saw(result, self.guard.manifest.tools, self._prefix)
 
     async def _call(
-        self, session: ClientSession, name: str, arguments: Mapping[str, Any] | None, options: Mapping[str, Any]
+        self, session: ClientSession, name: str, arguments: Mapping[str, Any] | None, options: Mapping[str, Any], waits: Any
     ) -> tuple[ToolCall, str]:
         tool, problem = self._prefix + name, ""
         if not self._prefix and ":" in name:
@@ -170,13 +159,14 @@ class Door:
             problem = "the arguments are not JSON, and nothing else can be sent"
         declared = self.guard.manifest.tools.get(tool)
         pinned = declared.definition if declared is not None else None
-        if pinned is not None and name not in self._listed:
-            await _list_all(session)
-        definition, names = self._listed.get(name, ("", ()))
+        if pinned is not None and name not in self._listing:
+            await list_all(session, waits)
+        shown = self._listing.of(name)
+        definition = shown.last if pinned is None else shown.ever
         call = ToolCall(
             tool, arguments or {}, self._call_id(session, tool, options), FRAMEWORK, meta=self._said(session), definition=definition,
             # A server can write into its own schema whatever it wants to be sent: only one that was looked at counts.
-            known=names if pinned is not None and pinned == definition else None,
+            known=shown.names if pinned is not None and pinned == definition else None,
         )  # fmt: skip
         return call, problem
 
@@ -223,21 +213,12 @@ def _tell(ticket: Ticket, error: MCPError) -> None:
     ticket.note({"rpc.response.status_code": str(int(code))})
 
 
-async def _list_all(session: ClientSession) -> None:
-    """List the server's tools; the doors of the session see each page."""
+def _json(arguments: Mapping[str, Any] | None) -> str | None:
+    """The arguments as a text that nobody changes; None if they are no JSON."""
     try:
-        result = await session.list_tools()
-        for _ in range(_PAGES):
-            if not (cursor := _next(result)):
-                return
-            result = await session.list_tools(params=types.PaginatedRequestParams(cursor=cursor))
-    # A server can answer anything, or nothing. A tool that is pinned and was not listed is refused.
-    except Exception:  # noqa: BLE001 - see above
-        return
-
-
-def _next(result: Any) -> str | None:
-    return getattr(result, "next_cursor", None) or getattr(result, "nextCursor", None)
+        return json.dumps(arguments or {}, sort_keys=True)
+    except (TypeError, ValueError, RecursionError):
+        return None
 
 
 def _is_here(session: ClientSession) -> bool:

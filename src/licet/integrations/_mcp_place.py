@@ -42,11 +42,12 @@ class Place:
         told: dict[str, Any] = {"network.transport": "tcp", "server.address": url.hostname or ""}
         return told | {"server.port": url.port or _PORTS[url.scheme]}
 
-    def proofs(self) -> dict[str, str]:
+    def proofs(self, *, named: bool) -> dict[str, str]:
         """What goes along with one request of the running call: its token, and the proof that it is ours. Empty where none may go.
 
         Only the token of a tool that declares an `audience:` leaves this process, and only to that audience: where that is a URL, the
-        server must be under it; where it is a name, somebody must have said where the server is.
+        server must be under it. Where it is a name, somebody must have said where the server is, and the manifest must have the tool as
+        that server's (`named`): any server can have a tool of a bare name.
         """
         call = current_call()
         if call is None or not call.token or not self.at:
@@ -56,14 +57,16 @@ class Place:
         if proof is None:
             return {}
         try:
-            self._check(call.audience, call.call.tool)
+            self._check(call.audience, call.call.tool, named=named)
         except UsageError as error:
             _log.warning("licet: the token of a call was not sent: %s", error)
             return {}
         return {TOKEN_KEY: call.token, PROOF_KEY: proof} if _sent.first(call.token) else {}
 
-    def _check(self, audience: str, tool: str) -> None:
+    def _check(self, audience: str, tool: str, *, named: bool) -> None:
         is_url = audience.startswith(("http://", "https://"))
+        if not is_url and not named:
+            raise UsageError(f"the `audience:` of `{tool}` is a name, and this session has none; guard it with `server=`")
         if self.at == STDIO:
             if is_url:
                 raise UsageError(f"the `audience:` of `{tool}` is a URL, and its server is a process that speaks by pipes")

@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from licet.errors import UsageError
 from licet.guard import Guard, GuardedTask
 from licet.integrations._mcp_door import Door, Original
+from licet.integrations._mcp_listing import LISTING
 from licet.integrations._mcp_place import METHOD, PROOF_KEY, TOKEN_KEY, Place, place_of
 
 try:
@@ -78,8 +79,8 @@ def _session_of(client: object) -> ClientSession:
 
 
 def _put_before(session: Any, door: Door) -> None:
-    """`door` before the three methods of this session through which calls and listings go."""
-    call_tool, send_request, list_tools = (_present(session, name) for name in ("call_tool", "send_request", "list_tools"))
+    """`door` before the two methods of this session through which calls and listings go."""
+    call_tool, send_request = _present(session, "call_tool"), _present(session, "send_request")
 
     @functools.wraps(ClientSession.call_tool)
     async def judged(name: str, arguments: dict[str, Any] | None = None, *args: Any, **options: Any) -> Any:
@@ -87,19 +88,11 @@ def _put_before(session: Any, door: Door) -> None:
 
     @functools.wraps(ClientSession.send_request)
     async def sent(request: Any, *args: Any, **options: Any) -> Any:
-        if _is_call(request):
-            door.pass_through(session)
-        return await send_request(request, *args, **options)
+        return await _send([door], session, functools.partial(send_request, request, *args, **options), request)
 
-    @functools.wraps(ClientSession.list_tools)
-    async def listed(*args: Any, **options: Any) -> Any:
-        result = await list_tools(*args, **options)
-        door.saw(result, first=_is_first(args, options))
-        return result
-
-    for method in (judged, sent, listed):
+    for method in (judged, sent):
         del method.__wrapped__
-    session.call_tool, session.send_request, session.list_tools = judged, sent, listed
+    session.call_tool, session.send_request = judged, sent
 
 
 def _present(session: Any, name: str) -> Original:
@@ -108,14 +101,18 @@ def _present(session: Any, name: str) -> Original:
     return own or (lambda *args, **options: getattr(type(session), name)(session, *args, **options))
 
 
-def _is_call(request: Any) -> bool:
-    return getattr(getattr(request, "root", request), "method", None) == METHOD
-
-
-def _is_first(args: tuple[Any, ...], options: dict[str, Any]) -> bool:
-    params = options.get("params")
-    cursor = args[0] if args else options.get("cursor")
-    return cursor is None and getattr(params, "cursor", None) is None
+async def _send(doors: Iterable[Door], session: ClientSession, send: Original, request: Any) -> Any:
+    """A request by `send`, past the doors: a call only as it was judged, and of a listing they see what the session is shown."""
+    whole = getattr(request, "root", request)
+    method = getattr(whole, "method", None)
+    if method == METHOD:
+        for door in doors:
+            door.pass_through(session, getattr(whole, "params", None))
+    result = await send()
+    if method == LISTING:
+        for door in doors:
+            door.saw(result)
+    return result
 
 
 # Every session of the process -----------------------------------------------------------------------------------------------
@@ -136,7 +133,7 @@ class _Layer:
 
 
 _installed: list[_Layer] = []
-_originals: dict[str, Original] = {name: getattr(ClientSession, name) for name in ("call_tool", "send_request", "list_tools")}
+_originals: dict[str, Original] = {name: getattr(ClientSession, name) for name in ("call_tool", "send_request")}
 
 
 def install(guard: Guard) -> Callable[[], None]:
@@ -146,7 +143,7 @@ def install(guard: Guard) -> Callable[[], None]:
     """
     layer = _Layer(guard)
     if not _installed:
-        for name, method in (("call_tool", _call_tool), ("send_request", _send_request), ("list_tools", _list_tools)):
+        for name, method in (("call_tool", _call_tool), ("send_request", _send_request)):
             setattr(ClientSession, name, method)
     _installed.append(layer)
 
@@ -181,15 +178,5 @@ def _within(door: Door, session: ClientSession, call: Original) -> Original:
 
 @functools.wraps(_originals["send_request"])
 async def _send_request(self: ClientSession, request: Any, *args: Any, **options: Any) -> Any:
-    if _is_call(request):
-        for door in _layers(self):
-            door.pass_through(self)
-    return await _originals["send_request"](self, request, *args, **options)
-
-
-@functools.wraps(_originals["list_tools"])
-async def _list_tools(self: ClientSession, *args: Any, **options: Any) -> Any:
-    result = await _originals["list_tools"](self, *args, **options)
-    for door in _layers(self):
-        door.saw(result, first=_is_first(args, options))
-    return result
+    send = functools.partial(_originals["send_request"], self, request, *args, **options)
+    return await _send(_layers(self), self, send, request)
