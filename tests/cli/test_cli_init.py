@@ -156,6 +156,18 @@ def test_an_mcp_answer_becomes_tools(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert all(part in said for part in ("`bad name\\u{a}`", "a second one of this name", "entry 4", "nextCursor"))
 
 
+def test_a_servers_name_stands_before_its_tools_and_changes_no_guess(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As `guard_session(..., server="files")` asks for them; the words of the server's name say nothing of a tool."""
+    (tmp_path / "tools.json").write_text(json.dumps(MCP))
+    _, bare, _ = _init(capsys, "--mcp", str(tmp_path / "tools.json"))
+    for server in ("files", "read.mail-1", "send"):
+        manifest, text, _ = _init(capsys, "--mcp", f"{server}={tmp_path / 'tools.json'}")
+        assert list(manifest.tools) == [f"{server}:send_email", f"{server}:list_files"]
+        assert text.replace(f"({server}=", "(").replace(f"{server}:", "").replace('"', "") == bare.replace('"', "")
+    assert main(["init", "--mcp", f"a/b={tmp_path / 'tools.json'}"]) == 2
+    assert "`a/b` is no name of a server" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("answer", [MCP, MCP["result"], MCP["result"]["tools"]], ids=["response", "result", "list"])  # type: ignore[index]
 def test_all_three_forms_of_an_answer_are_read(answer: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """From standard input too."""

@@ -191,6 +191,18 @@ def test_a_wrong_name_is_named(arguments: list[str], named: str, folder: Path, c
     assert (folder / "licet.yaml").read_text(encoding="utf-8") == MANIFEST
 
 
+def test_a_servers_tools_without_its_name_say_how_to_name_it(folder: Path, capsys: Captured) -> None:
+    (folder / "licet.yaml").write_text(MANIFEST.replace("note:", "files:note:").replace("{note: {}", "{files:note: {}"), encoding="utf-8")
+    (folder / "tools.json").write_text(json.dumps([{"name": "note", "inputSchema": {"type": "object"}}]), encoding="utf-8")
+    assert main(["pin", "--mcp", "tools.json"]) == 2
+    assert "it has them as `files:...`: write --mcp files=FILE" in capsys.readouterr().err
+
+
+def test_a_manifest_in_the_place_of_a_tool_is_told_its_place(folder: Path, capsys: Captured) -> None:
+    assert main(["pin", *SOURCES, "licet.yaml"]) == 2
+    assert "a manifest is named by `-m`" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("written", [[], {}, {"note": "sha256:x"}, {"note": 7}, "note"])
 def test_a_file_of_another_form_is_refused(written: Any, folder: Path, capsys: Captured) -> None:
     (folder / "met.json").write_text(json.dumps(written), encoding="utf-8")

@@ -74,8 +74,8 @@ def test_an_argument_that_is_named_stands_on_the_span_and_the_others_do_not(worl
         with pytest.raises(Denied):
             tool(to="eve@evil.example", subject="Another", body="not to be seen")
     allowed, denied = world.spans("execute_tool send")
-    assert json.loads(allowed[ARGUMENTS]) == {"subject": "Your ticket"}
-    assert json.loads(denied[ARGUMENTS]) == {"subject": "Another"}
+    assert json.loads(allowed[ARGUMENTS]) == {"subject": "Your ticket", "…": 2}, "how many others there were is told"
+    assert json.loads(denied[ARGUMENTS]) == {"subject": "Another", "…": 2}
     assert RESULT not in allowed
     assert "not to be seen" not in repr([dict(each) for each in (allowed, denied)])
     assert "sent to" not in repr(dict(allowed))

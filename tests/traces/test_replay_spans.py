@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from back import jaegers
+from exported import of_sdk
 from licet.cli import main
+from licet.records import ToolCall
+from licet.testing import guard_for
 
 Out = pytest.CaptureFixture[str]
 
@@ -109,6 +115,42 @@ def test_calls_without_contents_are_counted_and_named(place: Path, capsys: Out) 
     said = capsys.readouterr().err
     assert "left out: 3 calls whose spans have no arguments: read (2), mail (1)" in said
     assert "`record:`" in said
+
+
+RECORDING = MANIFEST.replace("body: {content: true}}", "body: {content: true}}, record: {arguments: [NAMES]}").replace(
+    "ttl: 10m,", "ttl: 10m, record: [intent],"
+)
+
+
+@pytest.mark.parametrize("names, judged", [("body", 0), ("to, body", 1)])
+def test_a_call_of_which_only_some_arguments_are_recorded_is_left_out_and_counted(
+    names: str, judged: int, place: Path, capsys: Out
+) -> None:
+    """The guard's own spans: what the manifest did not opt in to is not on the span, and was not missing in the call."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    guard = guard_for(RECORDING.replace("NAMES", names), place / "state", tracer_provider=provider)
+    with guard, guard.task("tickets", intent="Write to ada@acme.example", agent="bot", principal="user:grace"):
+        ticket = guard.begin(ToolCall("mail", {"to": "ada@acme.example", "body": "x"}))
+        ticket.redeem()
+        guard.end(ticket, result="sent")
+    (place / "spans.jsonl").write_text(json.dumps(of_sdk(exporter.get_finished_spans())), encoding="utf-8")
+    result = replayed(capsys, "spans.jsonl", code=1 - judged)
+    assert (result["calls"], result["partly"]) == (judged, {} if judged else {"mail": 1})
+    assert not [kind for kind in result["kinds"].values() if kind["denied"] or kind["unexecuted"]["denied"]]
+    assert main(["replay", "spans.jsonl"]) == 1 - judged
+    said = capsys.readouterr().err
+    assert ("left out: 1 call of which only some arguments are on the span: mail (1); name all" in said) == (not judged)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n\n", '{"resourceMetrics": []}\n', '{"resourceSpans": []}\n'], ids=["empty", "blank", "metrics", "no span"]
+)
+def test_a_source_without_any_session_is_said_and_not_well(text: str, place: Path, capsys: Out) -> None:
+    Path("s.jsonl").write_text(text, encoding="utf-8")
+    assert main(["replay", "s.jsonl"]) == 1
+    assert "no session and no span of a tool call is in s.jsonl" in capsys.readouterr().err
 
 
 def test_a_call_that_was_denied_never_ran(place: Path, capsys: Out) -> None:

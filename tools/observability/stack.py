@@ -122,6 +122,11 @@ class Stack:
         resources = found["result"]["resourceSpans"] if found else []
         return [span for resource in resources for scope in resource["scopeSpans"] for span in scope["spans"]]
 
+    def has_pages(self) -> bool:
+        """Whether this Jaeger has its user interface: one that is built from the Go module has a placeholder in its place."""
+        with _DIRECT.open(f"{self.page}/", timeout=10) as answer:
+            return b"not the Jaeger UI" not in answer.read(65_536)
+
     def link(self, trace: str) -> str:
         """Where a trace is looked at."""
         return f"{self.page}/trace/{trace}"

@@ -10,18 +10,29 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import programs
 from stack import ROOT, NotRunning, Stack
 
 SERVICE = "support-bot"
 DENIED = {"licet.decision.outcome": "deny"}
+
+
+_BESIDE = Path(sys.executable).with_name("licet")
+LICET = shlex.quote(os.path.relpath(_BESIDE)) if _BESIDE.exists() else f"{shlex.quote(sys.executable)} -m licet.cli"
+
+
+def task_of(spans: list[dict[str, Any]]) -> str:
+    """The id of the task at the top of a trace: `licet.txn`, which stands on all that was done for it."""
+    return next(each["value"]["stringValue"] for span in spans for each in span["attributes"] if each["key"] == "licet.txn")
 
 
 def say(text: str) -> None:
@@ -108,8 +119,11 @@ def show(stack: Stack, *, once: bool) -> int:
         if not traces:
             print(f"no trace with a denied call arrived; the Collector said: {stack.said('collector')}", file=sys.stderr)
             return 1
+        none = "" if stack.has_pages() else "  (this Jaeger has no pages; docs/jaeger.md says how to get them)"
         for trace in sorted(traces):
-            say(f"\nThe blocked task:  {stack.link(trace)}\nAs OTLP JSON:      {stack.page}/api/v3/traces/{trace}")
+            task = task_of(stack.trace(trace))
+            say(f"\nThe blocked task:  {stack.link(trace)}{none}\nAs OTLP JSON:      {stack.page}/api/v3/traces/{trace}")
+            say(f"In the terminal:   {LICET} task {task[:8]} --from {stack.link(trace)}\nAs a tag:          licet.task.id={task}")
         say(f"All spans:         {stack.spans}\nDecisions:         {stack.logs}\nMetrics:           {stack.numbers}")
         say(f"Your own agent:    OTEL_EXPORTER_OTLP_ENDPOINT={stack.otlp} OTEL_SERVICE_NAME=my-agent python my_agent.py")
         if once:

@@ -139,8 +139,10 @@ def next_steps(task: GuardedTask) -> None:
     steps = (
         (f"{licet} graph {task.id[:8]} -o {STATE / 'task.html'} {where}", "the task as a drawing"),
         (f"{licet} findings {where}", "what an owner must look at"),
+        ("make jaeger", "a run like this one as a trace in Jaeger (in the clone)"),
         (f"less {shlex.quote(os.path.relpath(HERE / 'licet.yaml'))}", "what the agent may do, and why"),
         (f"less {shlex.quote(os.path.relpath(DOCS / 'quickstart.md'))}", "guard your own tools"),
+        (f"less {shlex.quote(os.path.relpath(DOCS / 'mcp.md'))}", "guard an MCP server's tools"),
     )
     width = max(len(line) for line, _ in steps) + 3
     for line, why in steps:

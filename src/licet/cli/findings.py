@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from licet.cli import output
 from licet.cli.output import Style
-from licet.cli.state import add_source, code_of, records_of, task_id
+from licet.cli.state import add_source, code_of, records_of, said_source, task_id
 from licet.clock import iso
 from licet.escape import visible
 
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
         if options.task is None:
             found = list(store.findings())
         else:
-            family = store.family(task_id(store, options.task))
+            family = store.family(task_id(store, options.task, said_source(options)))
             found = sorted((finding for task in family for finding in store.findings(task.id)), key=lambda finding: finding.time)
         unowned = {finding.task_id for finding in found if not finding.owner}
         elsewhere = {task for task in unowned if task and store.task(task) is None}

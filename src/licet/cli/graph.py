@@ -8,7 +8,7 @@ from pathlib import Path
 
 from licet.chain import CallGraph, explain
 from licet.cli import output
-from licet.cli.state import add_source, code_of, records_of, task_id
+from licet.cli.state import add_source, code_of, records_of, said_source, task_id
 from licet.errors import UsageError
 from licet.manifest import load
 from licet.report import Story, collect, graphml, page, svg
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"{options.output}: the ending says what is written; use one of {', '.join(_FORMS)}")
     manifest = load(options.manifest) if options.manifest is not None else None
     with records_of(options) as (store, read):
-        story = collect(store, task_id(store, options.id), connected=True, manifest=manifest)
+        story = collect(store, task_id(store, options.id, said_source(options)), connected=True, manifest=manifest)
     if manifest is not None and manifest.digest != story.task.manifest_digest:
         output.error(f"{options.manifest}: not the manifest that the task ran under; stores and sinks are as it says now")
     part = explain(story.graph, _call(story, options.explain)) if options.explain is not None else None

@@ -33,7 +33,7 @@ prints goes to standard error.
 
 example: licet init --langchain my_agent.tools:TOOLS -o licet.yaml
          licet init --module my_tools
-         licet init --mcp tools.json
+         licet init --mcp files=tools.json
          curl -s https://api.acme.example/openapi.json | licet init --openapi -
 """
 
@@ -43,7 +43,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--langchain", metavar="MODULE:ATTRIBUTE", help="a LangChain tool, or a list of them (imports the module)")
     source.add_argument("--module", metavar="MODULE", help="the public functions of a Python module (imports it)")
-    source.add_argument("--mcp", metavar="FILE", help="an MCP server's answer to `tools/list`, as JSON; `-` reads standard input")
+    source.add_argument(
+        "--mcp", metavar="[SERVER=]FILE",
+        help="an MCP server's answer to `tools/list`, as JSON (docs/mcp.md saves one); `-` reads standard input; SERVER is its name in "
+        "`guard_session(..., server=)`, and stands before the tools' names",
+    )  # fmt: skip
     source.add_argument("--openapi", metavar="FILE", help="an OpenAPI document, as JSON or YAML; `-` reads standard input")
     parser.add_argument("-o", "--output", metavar="FILE", help="where to write (default: standard output)")
     parser.add_argument("--force", action="store_true", help="overwrite the output file if it exists")
@@ -72,7 +76,9 @@ def _draft(options: argparse.Namespace) -> tuple[Drafted, str]:
     if options.module is not None:
         return from_module(options.module), f"the functions of module {options.module}"
     if options.mcp is not None:
-        return from_mcp(_read(options.mcp, _json)), f"an MCP tools/list answer ({options.mcp})"
+        server, equals, name = options.mcp.partition("=")
+        server, name = (server, name) if equals else ("", options.mcp)
+        return from_mcp(_read(name, _json), server), f"an MCP tools/list answer ({options.mcp})"
     return from_openapi(_read(options.openapi, _json_or_yaml)), f"an OpenAPI document ({options.openapi})"
 
 

@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"no definition of {_list(missing)} was found in what was given; name where it is")
     if not found.digests.keys() & manifest.tools.keys():
         _say_left_out(found, manifest, options.manifest)
-        raise UsageError(f"{options.manifest} declares none of the tools that were found")
+        raise UsageError(f"{options.manifest} declares none of the tools that were found{_of_a_server(found, manifest)}")
     rows = [_row(tool, manifest, found) for tool in options.tools or manifest.tools]
     rows = list(dict.fromkeys(rows))
     changes = {row.tool: row.found for row in rows if row.found is not None and row.status in ("changed", "not pinned")}
@@ -133,7 +133,15 @@ def _declared(tools: Sequence[str], manifest: Manifest, name: str) -> None:
     if unknown:
         close = difflib.get_close_matches(unknown[0], manifest.tools, n=1)
         hint = f"did you mean `{close[0]}`?" if close else f"it declares {_list(list(manifest.tools))}"
+        if unknown[0].endswith((".yaml", ".yml")):
+            hint = "a manifest is named by `-m`"
         raise UsageError(f"{name} does not declare {_list(unknown)}; {hint}")
+
+
+def _of_a_server(found: Definitions, manifest: Manifest) -> str:
+    """A hint, if the manifest has them under a server's name."""
+    servers = [server for tool in manifest.tools for server, _, name in [tool.rpartition(":")] if server and name in found.digests]
+    return f"; it has them as `{servers[0]}:...`: write --mcp {servers[0]}=FILE" if servers else ""
 
 
 def _row(tool: str, manifest: Manifest, found: Definitions) -> _Row:

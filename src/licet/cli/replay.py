@@ -7,6 +7,7 @@ import functools
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from licet.cli import output, replay_page
 from licet.cli.replay_page import GROUP_WORDS, said_rate
 from licet.cli.state import store_of
 from licet.errors import UsageError
-from licet.escape import counted
+from licet.escape import counted, visible
 from licet.guard import Guard
 from licet.guard.state import StateFolder
 from licet.manifest import load
@@ -32,7 +33,7 @@ agent that hold what its tools were given and returned: OTLP JSON lines, Jaeger'
 judged by the real guard in a task of its own; nothing runs, and your own state is not touched. An alarm is a session in which an
 origin or flow check denied or asked.
 
-Exit codes: 0 well, 1 some lines were not sessions, or calls had no contents (they are named), 2 usage.
+Exit codes: 0 well, 1 some lines were not sessions, or calls lacked contents (they are named), or nothing was there, 2 usage.
 
 example: licet replay runs/*.jsonl.gz -m licet.yaml --task answer-ticket
          licet replay 'jaeger://127.0.0.1:16686?service=agent' -m licet.yaml --task answer-ticket
@@ -99,11 +100,17 @@ def run(options: argparse.Namespace) -> int:
         output.file(options.html, replay_page.page(options.files, manifest, statistics, kept, shown, bad=len(bad)))
     if options.json:
         output.data(
-            _as_dict(options, manifest.digest, statistics, bad, seconds) | {"without": dict(left.without), "unanswered": left.unanswered}
+            _as_dict(options, manifest.digest, statistics, bad, seconds)
+            | {"without": dict(left.without), "partly": dict(left.partly), "unanswered": left.unanswered}
         )
     else:
         _table(statistics, bad, seconds)
-    return 1 if bad or left.without else 0
+    nothing = not (statistics.sessions or others)
+    if nothing and not (bad or left.without or left.partly):
+        output.error(
+            f"no session and no span of a tool call is in {', '.join(visible(name, 200) for name in options.files)}: the right source?"
+        )
+    return 1 if nothing or bad or left.without or left.partly else 0
 
 
 def _unknown(kind: str, kinds: Iterable[str]) -> None:
@@ -120,6 +127,7 @@ def _say_bad(bad: Sequence[Bad]) -> None:
 def _of_spans(source: str, left: SpanSessions) -> Iterator[Session | Bad]:
     found = sessions_from(source)
     left.without += found.without
+    left.partly += found.partly
     left.unanswered += found.unanswered
     yield from found.bad
     yield from found.sessions
@@ -129,11 +137,18 @@ def _say_without(left: SpanSessions) -> None:
     """Spans that hold no contents: names alone cannot be judged."""
     hint = "let the agent record contents (Licet: `record:` in the manifest; others: gen_ai.tool.call.arguments and .result)"
     if left.without:
-        tools = ", ".join(f"{tool} ({number:,})" for tool, number in left.without.most_common(5))
-        output.error(f"left out: {counted(sum(left.without.values()), 'call')} whose spans have no arguments: {tools}; {hint}")
+        output.error(f"left out: {counted(left.without.total(), 'call')} whose spans have no arguments: {_tools(left.without)}; {hint}")
+    if left.partly:
+        all_of_them = "name all arguments of these tools in the manifest's `record:`, as without the others no call can be judged"
+        calls = counted(left.partly.total(), "call")
+        output.error(f"left out: {calls} of which only some arguments are on the span: {_tools(left.partly)}; {all_of_them}")
     if left.unanswered:
         calls = counted(left.unanswered, "call")
         output.error(f"{calls} ran and have no result on their spans, so that nothing is known to come from them; {hint}")
+
+
+def _tools(by_tool: Counter[str]) -> str:
+    return ", ".join(f"{tool} ({number:,})" for tool, number in by_tool.most_common(5))
 
 
 def _say_others(others: int, suite: str | None) -> None:

@@ -57,8 +57,10 @@ def records_of(options: argparse.Namespace) -> Iterator[tuple[Store, Import | No
 
 
 def code_of(read: Import | None) -> int:
-    """The exit code: 1 where something that was read is not as it should be. What is only foreign is none of our affair."""
-    return 1 if read is not None and read.wrong else 0
+    """The exit code: 1 where something that was read is not as it should be, or nothing of ours was there. What is foreign beside it is
+    none of our affair.
+    """
+    return 1 if read is not None and (read.wrong or not read.spans) else 0
 
 
 def said_source(options: argparse.Namespace) -> str:
@@ -107,8 +109,8 @@ def store_of(folder: StateFolder) -> Iterator[Store]:
         store.close()
 
 
-def task_id(store: Store, prefix: str) -> str:
-    """The one task whose id is, or begins with, `prefix`.
+def task_id(store: Store, prefix: str, where: str = "") -> str:
+    """The one task whose id is, or begins with, `prefix`. `where`: see `said_source`.
 
     Raises:
         UsageError: there is none, or there are several.
@@ -117,7 +119,7 @@ def task_id(store: Store, prefix: str) -> str:
     if prefix in found:
         return prefix
     if not found:
-        raise UsageError(f"no task whose id begins with {prefix!r}; `licet tasks` lists them")
+        raise UsageError(f"no task whose id begins with {prefix!r}; `licet tasks{where}` lists them")
     if len(found) > 1:
         raise UsageError(f"{prefix!r} begins more than one id: {', '.join(found[:5])}{', …' if len(found) > 5 else ''}; write more of it")
     return found[0]

@@ -41,9 +41,9 @@ def run(options: argparse.Namespace) -> int:
             raise UsageError("a task is ended in its state folder: give `--state`, and not `--from`")
         folder = existing(options, "store")
         with store_of(folder) as store:
-            return _end(folder, store, task_id(store, prefix), as_json=options.json)
+            return _end(folder, store, task_id(store, prefix, said_source(options)), as_json=options.json)
     with records_of(options) as (store, read):
-        story = collect(store, task_id(store, prefix))
+        story = collect(store, task_id(store, prefix, said_source(options)))
     if options.json:
         output.data(story.as_dict() | ({} if read is None else {"read": read.as_dict()}))
     else:

@@ -29,7 +29,8 @@ class DraftArgument:
 class DraftTool:
     """One tool.
 
-    `says` is its own description; `guess` says why `access` is what it is; `notes` are remarks; `returns` are paths of its output.
+    `says` is its own description; `guess` says why `access` is what it is; `notes` are remarks; `returns` are paths of its output;
+    `server`: our name for the server that has it, which stands before its name and a colon.
     """
 
     name: str
@@ -39,6 +40,12 @@ class DraftTool:
     arguments: Mapping[str, DraftArgument] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     returns: tuple[str, ...] = ()
+    server: str = ""
+
+    @property
+    def bare(self) -> str:
+        """Its name at its server: of this guesses are made."""
+        return self.name.removeprefix(f"{self.server}:") if self.server else self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def _output(tool: DraftTool) -> Iterator[str]:
         yield "    format: json  # guess: what it returns as text is one JSON document, as its output schema says"
     if tool.access != "read":
         return
-    if returns_content(tool.name):
+    if returns_content(tool.bare):
         yield "    # output: untrusted  # what others write stays so; label single fields only, such as an id that your own system makes"
     fields = ", ".join(f"{flow(path)}: trusted" for path in tool.returns[:_FIELDS]) or "id: trusted"
     yield f"    # fields: {{{fields}}}  # which of these does your own system make, and no stranger choose? keep those"
@@ -120,7 +120,7 @@ def _task(tools: tuple[DraftTool, ...]) -> Iterator[str]:
     yield f"  {TASK}:"
     yield "    intent: Describe the work in one sentence"
     yield "    ttl: 10m  # guess"
-    yield "    tools:  # guess: a person confirms each call, until you take `ask` out"
+    yield "    tools:  # guess: a person confirms each call: give Guard an approver, or take `ask` out"
     for tool in tools:
         if tool.name in granted:
             why = "  # guess: it may change something; it stands here because a scope must not be empty" if tool.access == "write" else ""

@@ -28,12 +28,12 @@ _WHY: Mapping[Role, str] = {
 def suggest(tools: tuple[DraftTool, ...]) -> tuple[DraftTool, ...]:
     """The same tools with guesses by name."""
     tools = tuple(map(_with_access, tools))
-    sources = tuple(tool for tool in tools if not (returns_content(tool.name) or _searches_the_world(tool, tools)))
+    sources = tuple(tool for tool in tools if not (returns_content(tool.bare) or _searches_the_world(tool, tools)))
     return tuple(_with_origins(tool, sources) for tool in tools)
 
 
 def _with_access(tool: DraftTool) -> DraftTool:
-    word = reads(tool.name) if tool.guess == WRITE_GUESS else ""
+    word = reads(tool.bare) if tool.guess == WRITE_GUESS else ""
     if not word:
         return tool
     return replace(tool, access="read", guess=f"read, by the word `{word}` in its name and nothing else; say write if it changes anything")
@@ -69,13 +69,13 @@ def _origin(kind: Role, sources: list[DraftTool]) -> Any:
 def _sources(name: str, kind: Role, sources: tuple[DraftTool, ...]) -> Iterator[DraftTool]:
     about = things(name)
     for source in sources:
-        if kind != "address" or (source.access == "read" and (things(source.name) & about or is_person(things(source.name)))):
+        if kind != "address" or (source.access == "read" and (things(source.bare) & about or is_person(things(source.bare)))):
             yield source
 
 
 def _searches_the_world(tool: DraftTool, tools: tuple[DraftTool, ...]) -> bool:
     """A search for what no other tool here knows is not one in a system of records."""
-    found = things(tool.name)
-    if "search" not in words(tool.name):
+    found = things(tool.bare)
+    if "search" not in words(tool.bare):
         return False
-    return not any(found & (things(other.name).union(*map(things, other.arguments))) for other in tools if other is not tool)
+    return not any(found & (things(other.bare).union(*map(things, other.arguments))) for other in tools if other is not tool)

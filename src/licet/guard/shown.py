@@ -18,15 +18,20 @@ from licet.telemetry import semconv
 
 MOST = 50  # entries of a list or an object, and outputs of a generator
 DEEPEST = 8
+MORE = "…"  # the key behind which stands how many entries are not told
 _LOOKED_AT = 4 * semconv.LONGEST  # characters of one text: what is shown of it is scrubbed with what comes behind it
 
 
 def shown_arguments(ticket: Ticket, manifest: Manifest) -> dict[str, Any]:
-    """The attribute with the arguments that are opted in, as JSON by name; nothing if there are none."""
+    """The attribute with the arguments that are opted in, as JSON by name; nothing if there are none.
+
+    How many others the call had stands with them: who reads it must not take them for missing.
+    """
     tool = manifest.tools.get(ticket.call.tool)
     names = tool.record.arguments if tool is not None and tool.record is not None else ()
     opted = {name: ticket.plain[name] for name in names if name in ticket.plain}
-    return {semconv.TOOL_ARGUMENTS: within(opted)} if opted else {}
+    others: dict[str, Plain] = {MORE: len(ticket.plain) - len(opted)} if len(ticket.plain) > len(opted) else {}
+    return {semconv.TOOL_ARGUMENTS: within(opted | others)} if opted else {}
 
 
 def shown_outputs(ticket: Ticket) -> dict[str, Any]:
@@ -78,6 +83,6 @@ def _bounded(value: Plain, longest: int, depth: int) -> Plain:
         if len(value) == 1 and isinstance(encoded := value.get(BYTES), str):
             return f"<{len(encoded) * 3 // 4 - encoded.count('=')} bytes>"
         entries = list(value.items())[:MOST]
-        more: dict[str, Plain] = {"…": len(value) - MOST} if len(value) > MOST else {}
+        more: dict[str, Plain] = {MORE: len(value) - MOST} if len(value) > MOST else {}
         return {str(_bounded(name, longest, 0)): _bounded(item, longest, depth + 1) for name, item in entries} | more
     return value

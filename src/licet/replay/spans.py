@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from licet.escape import visible
+from licet.guard.shown import MORE
 from licet.replay.sessions import Bad, RecordedCall, Session
 from licet.telemetry import semconv
 from licet.telemetry.otlp import BadSpan
@@ -30,11 +31,14 @@ Place = tuple[str, str]  # trace and span
 
 @dataclass
 class SpanSessions:
-    """What a source holds. `without`: calls without arguments, by tool, which are in no session; `unanswered`: those without a result."""
+    """What a source holds. In no session are calls without arguments (`without`, by tool), and those of ours of which only some arguments
+    are on the span (`partly`), as the others would be judged as missing. `unanswered`: calls without a result.
+    """
 
     sessions: list[Session] = field(default_factory=list)
     bad: list[Bad] = field(default_factory=list)
     without: Counter[str] = field(default_factory=Counter)
+    partly: Counter[str] = field(default_factory=Counter)
     unanswered: int = 0
 
 
@@ -111,8 +115,10 @@ def _call(span: ReadSpan, found: SpanSessions) -> RecordedCall | None:
     tool = _text(span, semconv.TOOL_NAME) or _text(span, TOOL) or span.name.removeprefix(f"{semconv.EXECUTE_TOOL} ")
     arguments = _plain(span.attributes.get(semconv.TOOL_ARGUMENTS, span.attributes.get(INPUT)))
     if not isinstance(arguments, dict):
-        name = visible(tool, 80)
-        found.without[name if name in found.without or len(found.without) < _NAMES else "others"] += 1
+        _count(found.without, tool)
+        return None
+    if MORE in arguments and semconv.DECISION_OUTCOME in span.attributes:
+        _count(found.partly, tool)
         return None
     result = span.attributes.get(semconv.TOOL_RESULT, span.attributes.get(OUTPUT))
     error = (_text(span, semconv.ERROR_TYPE) or "an error") if span.status == 2 else None
@@ -121,6 +127,11 @@ def _call(span: ReadSpan, found: SpanSessions) -> RecordedCall | None:
         found.unanswered += 1
     output = _plain(result) if result is not None else error or ""
     return RecordedCall(tool, arguments, ("" if output is None else output) if ran else None, error if ran else None, executed=ran)
+
+
+def _count(by_tool: Counter[str], tool: str) -> None:
+    name = visible(tool, 80)
+    by_tool[name if name in by_tool or len(by_tool) < _NAMES else "others"] += 1
 
 
 def _plain(value: Any) -> Any:

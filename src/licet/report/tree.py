@@ -39,13 +39,16 @@ def trace(story: Story, paint: Paint = plain, *, where: str = "") -> str:
 def _task(story: Story, task: TaskRecord, indent: str, paint: Paint, lines: list[str], *, sources: Sources) -> None:
     steps = story.steps(task.id)
     bar = "│ " if steps else "  "
-    head = f"{paint(_short(task.kind), 'bold')}  task {visible(task.id[:SHORT_ID])}  {iso(task.started)}  {_short(story.state(task))}"
+    # Whole, as other programs find it by the whole only: `licet.task.id` in Jaeger, for example.
+    head = f"{paint(_short(task.kind), 'bold')}  task {_short(task.id)}  {iso(task.started)}  {_short(story.state(task))}"
     lines.append(f"{indent}{head}")
     below = _below(indent)
     lines.append(f"{below}{bar}intent  {visible(story.intent(task), _INTENT)}")
     principal = _short(task.principal or "somebody")
     names = f"{_short(task.agent)} ({_short(task.agent_is)}) for {principal} ({_short(task.principal_is)})"
     lines.append(f"{below}{bar}agent   {names}, owned by {_short(task.owner) if task.owner else 'nobody'}")
+    if task.trace_id and task is story.task:  # that of the tasks below it too, mostly
+        lines.append(f"{below}{bar}{paint(f'trace   {_short(task.trace_id)}', 'dim')}")
     for index, step in enumerate(steps):
         last = index == len(steps) - 1
         if step.call is not None:

@@ -60,7 +60,8 @@ class Import:
             )
             yield f"{counted(sum(self.foreign.values()), 'span')} of others: {kinds}{', ...' if len(self.foreign) > 5 else ''}"
         if not self.spans:
-            yield "no span of Licet's is there"
+            where = "of the Collector's files, traces.jsonl has them; is it the right source, and has it been written to yet?"
+            yield f"no span of Licet's is there: {where}"
 
     def as_dict(self) -> dict[str, Any]:
         """As plain data."""
