@@ -266,6 +266,49 @@ def test_a_run_with_mcp_attributes_is_well(run: tuple[Data, Started]) -> None:
     assert {problem.code for problem in check(read(data))} == {"mcp.status", "attribute.misplaced"}
 
 
+def test_a_request_over_mcp_that_failed_may_never_have_been_sent(run: tuple[Data, Started]) -> None:
+    """The connection was closed, or the caller was cancelled: then no request has an id."""
+    data = copy.deepcopy(run[0])
+    put(chosen(data, "failed"), "mcp.method.name", "tools/call")
+    assert check(read(data)) == []
+
+
+def annotated(data: Data) -> Data:
+    """The span of an allowed call, as one that a framework began: its scope, name, kind, status, resource and links are not ours."""
+    span = chosen(data, "call")
+    for each in data["resourceSpans"]:
+        for scope in each["scopeSpans"]:
+            scope["spans"] = [other for other in scope["spans"] if other is not span]
+    data["resourceSpans"].append({"resource": {"attributes": []}, "scopeSpans": [{"scope": {"name": "framework"}, "spans": [span]}]})
+    link = {"traceId": "1" * 32, "spanId": "2" * 16, "attributes": [{"key": "own", "value": {"stringValue": "x"}}]}
+    span.update(name="running tool", kind=3, status={"code": 1}, links=[link])
+    for key in ("gen_ai.own", "input.value", "gen_ai.tool.call.arguments", "rpc.response.status_code", "server.port"):
+        put(span, key, "1")
+    put(span, "mcp.method.name", "tools/call")
+    return span
+
+
+def test_of_a_frameworks_span_that_was_told_of_a_call_only_what_is_ours_is_judged(run: tuple[Data, Started]) -> None:
+    data = copy.deepcopy(run[0])
+    annotated(data)
+    assert check(read(data)) == []
+
+
+@pytest.mark.parametrize(
+    "key, value, code",
+    [
+        ("licet.made.up", "x", "attribute.unknown"),
+        ("licet.call.id", None, "attribute.missing"),
+        ("licet.mode", "sometimes", "attribute.value"),
+        ("licet.task.id", "0" * 32, "task.parent"),
+    ],
+)
+def test_what_is_ours_on_a_frameworks_span_is_judged_as_on_our_own(key: str, value: Any, code: str, run: tuple[Data, Started]) -> None:
+    data = copy.deepcopy(run[0])
+    put(annotated(data), key, value)
+    assert code in {problem.code for problem in check(read(data))}
+
+
 def test_contents_are_well_where_somebody_opted_in(run: tuple[Data, Started]) -> None:
     data = copy.deepcopy(run[0])
     put(chosen(data, "call"), "gen_ai.tool.call.arguments", '{"to": "ada@acme.example"}')

@@ -46,7 +46,7 @@ def check(items: Iterable[Item], *, opted_in: Collection[str] = ()) -> list[Prob
     seen = Counter((span.trace_id, span.span_id) for span in spans)
     rules: tuple[Callable[[ReadSpan], Told], ...] = (
         _form, _name, _attributes, lambda span: _required(span, opted_in), _links, _status, _decision, _approval,
-        lambda span: _parents(span, by_id), _mcp, _record, lambda span: sourced(span.resource),
+        lambda span: _parents(span, by_id), _mcp, _record, lambda span: iter(()) if _annotated(span) else sourced(span.resource),
         lambda span: texts(span.attributes, span.texts, span.resource, {"name": span.name}),
     )  # fmt: skip
     found: list[Problem] = []
@@ -63,6 +63,11 @@ def check(items: Iterable[Item], *, opted_in: Collection[str] = ()) -> list[Prob
 
 def _annotated(span: ReadSpan) -> bool:
     return span.scope != SCOPE and any(name.startswith("licet.") for name in span.attributes)
+
+
+def _foreign(span: ReadSpan, name: str) -> bool:
+    """Whether an attribute is a framework's own."""
+    return _annotated(span) and not name.startswith("licet.")
 
 
 def _form(span: ReadSpan) -> Told:
@@ -111,7 +116,7 @@ def _attributes(span: ReadSpan) -> Told:
     side = _side(span)
     yield from once(span.twice)
     for name, value in span.attributes.items():
-        if _annotated(span) and not name.startswith("licet."):
+        if _foreign(span, name):
             continue
         row = semconv.ATTRIBUTES.get(name)
         if row is None:
@@ -124,6 +129,8 @@ def _attributes(span: ReadSpan) -> Told:
 
 def _links(span: ReadSpan) -> Told:
     """A link leads to another span, and its attributes are known."""
+    if _annotated(span):
+        return
     for number, link in enumerate(span.links):
         at = f"links[{number}]"
         if not link.trace_id or not link.span_id:
@@ -147,7 +154,7 @@ def _required(span: ReadSpan, opted_in: Collection[str]) -> Told:
         level = getattr(row, side)
         if level == "required" and name not in span.attributes:
             yield "attribute.missing", name, "is missing"
-        elif level == "opt-in" and name in span.attributes and name not in opted_in:
+        elif level == "opt-in" and name in span.attributes and name not in opted_in and not _foreign(span, name):
             what = "content" if name in _CONTENTS else "text"
             yield "attribute.content", name, f"is {what} that nobody opted in to"
 
@@ -228,14 +235,15 @@ def _approval(span: ReadSpan) -> Told:
 
 def _mcp(span: ReadSpan) -> Told:
     """What only an MCP call has comes with the method's name, and an error's number with an error; a pipe has no address."""
-    if _side(span) != "tool":
+    if _side(span) != "tool" or _annotated(span):
         return
     method = _text(span, semconv.MCP_METHOD)
     strays = [name for name in span.attributes if name.startswith(_OF_MCP) and name != semconv.MCP_METHOD]
-    if strays and not method and not _annotated(span):
+    if strays and not method:
         yield "mcp.method", semconv.MCP_METHOD, f"is missing, and `{strays[0]}` is there"
     ran = _text(span, semconv.DECISION_OUTCOME) == "allow"
-    if method and ran and "jsonrpc.request.id" not in span.attributes:
+    # What failed may have failed before there was a request: the connection was closed, the caller was cancelled.
+    if method and ran and span.status != ERROR and "jsonrpc.request.id" not in span.attributes:
         yield "mcp.request", "jsonrpc.request.id", "is missing from a request over MCP"
     if semconv.RPC_STATUS in span.attributes and span.status != ERROR:
         yield "mcp.status", semconv.RPC_STATUS, "is the number of an error, and the status is not ERROR"
