@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from datetime import UTC, datetime
 from typing import Protocol
+
+from licet.locks import Lock
 
 # Taken once: code that replaces `time.time` later does not move the guard's clock.
 _wall = time.time
@@ -27,7 +28,7 @@ class SystemClock:
 
     def __init__(self) -> None:
         self._highest = 0.0
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def now(self) -> float:
         """Seconds since the epoch, never going back within this process."""

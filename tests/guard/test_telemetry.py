@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextvars
+import os
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +22,7 @@ import licet
 from licet import Denied
 from licet.records import ToolCall
 from licet.testing import RecordingApprover
-from world import World
+from world import MANIFEST, World
 
 
 class Spans:
@@ -357,6 +360,30 @@ def test_a_frameworks_own_span_of_the_call_is_the_one(spans: Spans):
     assert span.attributes["licet.decision.outcome"] == "allow"
 
 
+def test_a_refusal_is_red_whatever_the_framework_says_of_its_own_span(spans: Spans):
+    """Adapters hand the refusal on as a text, so that the framework sees nothing raised and says that all went well."""
+    with spans.world.task():
+        attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "send"}
+        with spans.tracer.start_as_current_span("framework's tool", attributes=attributes) as theirs:
+            with pytest.raises(Denied):
+                spans.world.tool("send")(object())
+            theirs.set_status(StatusCode.OK)
+    (theirs,), (ours,) = spans.named("framework's tool"), spans.named("execute_tool send")
+    assert (ours.status.status_code, ours.attributes["licet.decision.outcome"]) == (StatusCode.ERROR, "deny")
+    assert ours.parent.span_id == theirs.context.span_id
+
+
+def test_a_tasks_span_counts_its_calls_and_the_refused_ones(spans: Spans):
+    with spans.world.task():
+        spans.world.tool("note")(1)
+        with pytest.raises(Denied):
+            spans.world.tool("send")(object())
+    (agent,) = spans.named("invoke_agent bot")
+    assert (agent.attributes["licet.task.calls"], agent.attributes["licet.task.denied"]) == (2, 1)
+    (send,) = spans.named("execute_tool send")
+    assert send.attributes["licet.chain.previous_tool"] == "note"
+
+
 def test_an_attribute_without_a_value_is_left_out(spans: Spans):
     with spans.world.task():
         spans.world.tool("note")(1)
@@ -383,3 +410,51 @@ def test_arguments_that_cannot_be_judged_have_no_digest(spans: Spans):
         spans.world.tool("risky", lambda thing: None)(object())
     (span,) = spans.named("execute_tool risky")
     assert "licet.args.digest" not in span.attributes
+
+
+def test_a_declared_name_is_told_as_it_is_and_an_invented_one_is_not(tmp_path: Path):
+    """A server called `secrets` is no secret; what a model makes up may be one."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    text = MANIFEST.replace("tools: &all\n", "tools: &all\n      'secrets:list': {}\n")
+    text = text.replace("tools:\n", "tools:\n  'secrets:list': {access: read, egress: false}\n", 1)
+    world = World(tmp_path, text, tracer_provider=provider)
+    with world.task() as task:
+        for tool in ("secrets:list", "password:hunter2hunter2"):
+            world.guard.begin(ToolCall(tool, {}), task=task)
+    world.guard.close()
+    told = [span.attributes["gen_ai.tool.name"] for span in exporter.get_finished_spans() if "gen_ai.tool.name" in span.attributes]
+    assert told == ["secrets:list", "password:[a secret]"]
+
+
+def test_a_fork_while_another_thread_tells_of_a_call_goes_on(spans: Spans):
+    """The thread that held a lock is not in the new process."""
+    telling, held, done = spans.world.guard._gate._telling, threading.Event(), threading.Event()
+
+    def holding() -> None:
+        with telling._lock, spans.world.guard._clock._lock:
+            held.set()
+            done.wait(30)
+
+    thread = threading.Thread(target=holding)
+    with spans.world.task() as task:
+        thread.start()
+        held.wait(30)
+        child = os.fork()
+        if child == 0:
+            spans.world.guard.begin(ToolCall("risky", {}), task=task)
+            task.end()
+            os._exit(7)
+        done.set()
+        thread.join()
+        for _ in range(1_000):
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                break
+            time.sleep(0.02)
+        else:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            pytest.fail("the child hangs")
+    assert os.waitstatus_to_exitcode(status) == 7

@@ -259,7 +259,7 @@ def test_the_limiter_forgets_nobody_who_was_there_and_stays_small():
 def test_a_task_goes_on_from_the_trace_of_who_opened_it_and_stays_in_it(service: Service):
     """W3C Trace Context, in the headers of the request; whoever asks later cannot take a call out of its task's trace."""
     began, other = "0af7651916cd43dd8448eb211c80319c", "11112222333344445555666677778888"
-    service.http.headers["traceparent"] = f"00-{began}-b7ad6b7169203331-01"
+    service.http.headers["traceparent"] = f"00-{began}-b7ad6b7169203331-00"
     task = service.asker.open().json()
     service.http.headers["traceparent"] = f"00-{other}-b7ad6b7169203331-01"
     assert service.asker.call(task["access_token"], "send", TO).status_code == 200

@@ -33,12 +33,8 @@ def held_against(live: Store, read: Store) -> int:
 
 
 def graph_of(store: Store, task_id: str) -> dict[str, Any]:
-    """The whole graph. Where a call still waits for a person, the store is not told in which span."""
-    graph = collect(store, task_id, connected=True).graph.as_dict()
-    for node in graph["nodes"]:
-        if node["kind"] == "call" and node["status"] == "asked":
-            node |= {"trace_id": "", "span_id": ""}
-    return graph
+    """The whole graph."""
+    return collect(store, task_id, connected=True).graph.as_dict()
 
 
 def of_guard(findings: Iterable[Finding]) -> list[Finding]:

@@ -44,6 +44,7 @@ def span_attributes(ticket: Ticket, manifest: Manifest) -> dict[str, Any]:
         attributes |= {
             semconv.TASK_ID: task.id, semconv.TXN: task.record.root, semconv.TASK_KIND: task.record.kind,
             semconv.INTENT_DECLARED: manifest.tasks[task.record.kind].intent, semconv.CHAIN_DEPTH: task.depth,
+            semconv.CHAIN_PREVIOUS_TOOL: ticket.previous_tool,
             semconv.ACTOR_ID: task.record.agent, semconv.ACTOR_STANDING: task.record.agent_is,
             semconv.PRINCIPAL_ID: task.principal_id, semconv.PRINCIPAL_STANDING: task.record.principal_is,
         }  # fmt: skip

@@ -102,7 +102,10 @@ class Guard:
         folder = open_state(state)
         self._store = SqliteStore(folder.store)
         self._ledger = Ledger(folder.ledger)
-        self._telemetry = Telemetry(tracer_provider, meter_provider, logger_provider, version=VERSION, environment=manifest.environment)
+        self._telemetry = Telemetry(
+            tracer_provider, meter_provider, logger_provider, version=VERSION, environment=manifest.environment,
+            declared={*manifest.tools, *manifest.agents, *manifest.tasks, *manifest.owners},
+        )  # fmt: skip
         recorder = Recorder(self._ledger, self._store, self._clock, self._telemetry, unsafe=unsafe_run_unrecorded)
         own_secret = secret(folder)
         origins = Origins(manifest, self._compiled, self._store, own_secret, values=origin_values, probes=origin_denials)

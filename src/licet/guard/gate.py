@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import threading
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
@@ -24,12 +23,13 @@ from licet.guard.stated import stated, without_reason
 from licet.guard.task import GuardedTask
 from licet.guard.telling import Telling
 from licet.guard.ticket import Ticket, running_ticket
+from licet.locks import Lock
 from licet.manifest import Tool
 from licet.policy.engine import weigh
 from licet.policy.request import reason
 from licet.records import CallStatus, Decision, ToolCall
 from licet.snapshot import snapshot
-from licet.telemetry import NOWHERE, semconv
+from licet.telemetry import NOWHERE
 
 _log = logging.getLogger("licet")
 _NOTHING = object()
@@ -43,7 +43,7 @@ class Gate:
         self._p = parts
         self._judge = Judge(parts)
         self._pending: dict[tuple[str, ...], Ticket] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._asked_in: dict[str, str] = {}  # by wrapped tool, the parameter in which the agent states its reason
         self.definitions: dict[str, str] = {}
         self._telling = Telling(parts.telemetry, parts.manifest, parts.clock)
@@ -137,7 +137,7 @@ class Gate:
         """Mint the token, start the span, write down what is about to happen. What cannot be recorded is refused."""
         task, call, decision = ticket.task, ticket.call, ticket.decision
         tool = self._p.manifest.tools.get(call.tool)
-        span = self._telling.begin(ticket, {semconv.CHAIN_PREVIOUS_TOOL: judged.last_tool})
+        span = self._telling.begin(ticket)
         try:
             if task is not None and tool is not None:  # in observe mode an undeclared tool runs, and nothing vouches for it
                 ticket._minted = self._mint(ticket, task, span.traceparent)
@@ -203,7 +203,8 @@ class Gate:
         ticket.asked_at = ticket.asked_until - self._p.approval_seconds
         ticket.move("asked", "ended")
         self._p.recorder.after("call.asked", ledger_fields(ticket))
-        self._telling.asked(ticket)
+        trace_id, span_id = self._telling.asked(ticket).position
+        self._p.store.update_call(ticket.id, status="asked", trace_id=trace_id, span_id=span_id)
         if key:
             with self._lock:
                 now = self._p.clock.now()

@@ -32,11 +32,10 @@ _STRICTNESS: tuple[Effect, ...] = ("flag", "ask", "deny")
 
 @dataclass(slots=True)
 class Judged:
-    """A decision, the call's number in its task, the tool before it, and what the budgets gave."""
+    """A decision, the call's number in its task, and what the budgets gave."""
 
     decision: Decision
     seq: int = 0
-    last_tool: str = ""
     claims: list[Claim] = field(default_factory=list)
     time: float = 0.0
     endorsed: tuple[tuple[str, str, str], ...] = ()
@@ -127,7 +126,8 @@ class Judge:
                 ticket.kept, ticket.used = decision, seen.used
                 seq = tx.add_call(self._record(ticket, decision, request.time), task.record.root if task else "")
                 self._p.origins.begin_call(task)
-            return Judged(decision, seq, facts.last_tool or "", taken, request.time, endorsed_by(request.tool, facts))
+            ticket.previous_tool = facts.last_tool or ""
+            return Judged(decision, seq, taken, request.time, endorsed_by(request.tool, facts))
 
     def _decide(
         self, tx: Transaction, task: GuardedTask | None, request: Request, seen: Seen, *, paid: bool = False

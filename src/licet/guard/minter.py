@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from typing import Any, Literal
 from licet.clock import Clock
 from licet.errors import UsageError
 from licet.guard.task import GuardedTask
+from licet.locks import Lock
 from licet.manifest import Manifest, Tool
 from licet.pseudonym import Pseudonyms
 from licet.records import Decision
@@ -70,7 +70,7 @@ class Minter:
         self._holder: Signer = SigningKey.generate("ES256")
         self._process = os.getpid()
         self._bindings: dict[tuple[str, str], Binding] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     @property
     def holder(self) -> Signer:

@@ -16,6 +16,7 @@ from licet.chain.origin import Exposure, Place, Trace
 from licet.chain.outputs import Form, Leaf, leaves
 from licet.guard.task import GuardedTask, Turn
 from licet.guard.ticket import Ticket, running_ticket
+from licet.locks import Lock
 from licet.manifest import Manifest, Tool
 from licet.manifest.labels import OutputLabels
 from licet.records import Used
@@ -74,7 +75,7 @@ class Origins:
         self._fitting: set[str] = set()  # tools of which a declared field was found, or of which it was told that none is
         self._by_value = frozenset(flow.source for flow in manifest.flows if flow.by == "value")
         self._trees: dict[str, _Held] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     # What enters -------------------------------------------------------------------------------------------------------
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import secrets
-import threading
 from collections.abc import Mapping
 
 from licet.canonical import Plain, recordable
 from licet.clock import Clock, iso
 from licet.errors import LedgerError, StoreError
 from licet.ledger import Ledger
+from licet.locks import Lock
 from licet.records import Decision, Finding, Reason
 from licet.store import Store
 from licet.telemetry import NOWHERE, Position, Telemetry
@@ -27,7 +27,7 @@ class Recorder:
         self._ledger, self._store, self._clock, self._telemetry, self._unsafe = ledger, store, clock, telemetry, unsafe
         self._waiting: list[tuple[str, dict[str, Plain], float]] = []  # outcomes that could not be written yet, each with its time
         self._lost = 0  # records that did not fit any more; how many is recorded
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._flagged: set[tuple[str, str]] = set()
         telemetry.metrics.ledger_lag(self._lag)
 

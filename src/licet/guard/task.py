@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import secrets
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from licet.budgets import TaskBudgets
 from licet.errors import UsageError
 from licet.guard.context import current, enter, leave
+from licet.locks import Lock
 from licet.records import Finding, TaskRecord
 from licet.scope import Scope
 
@@ -74,13 +74,14 @@ class GuardedTask:
         self._paused = record.paused
         self._waited_until = -math.inf  # on the monotonic clock: up to here, waiting has been given back
         self._span: CallSpan | None = None
+        self.calls = self.denied = 0  # that were decided here, and of those the refused ones
         self.findings: list[Finding] = []  # about the task itself, and not about one of its calls
         self.principal_id = ""  # what stands for the principal in traces
         self.names: Names | None = None  # with the proofs of them, until the task is taken up in another process
         self.filled: tuple[tuple[int, int], ...] = ()  # where values stand in the intent that the user did not write
         self.resumed = False  # begun in another process
         self._entered = 0
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     @property
     def id(self) -> str:
@@ -136,6 +137,12 @@ class GuardedTask:
         self.turns.append(Turn(kind, text))
         self._tasks.turned(self, self.turns[-1])
         return text
+
+    def count(self, *, denied: bool) -> None:
+        """Count one call that was decided."""
+        with self._lock:
+            self.calls += 1
+            self.denied += denied
 
     @property
     def entered(self) -> bool:

@@ -26,11 +26,12 @@ from licet.guard.proofs import Proofs
 from licet.guard.recorder import Recorder
 from licet.guard.shown import shown_intent
 from licet.guard.task import GuardedTask, Turn, current_task, interpolate
+from licet.locks import Lock
 from licet.manifest import Budget, Grant, Manifest, duration
 from licet.policy import decide
 from licet.policy.checks.delegation import DelegationFacts, DelegationRequest, widened
 from licet.pseudonym import Pseudonyms
-from licet.records import Decision, TaskRecord
+from licet.records import Decision, Finding, TaskRecord
 from licet.scope import CompiledManifest, Layer, Scope, compile_grants, layer_of_names
 from licet.secretlike import scrub, scrubbed
 from licet.store import Store
@@ -63,7 +64,7 @@ class Tasks:
         self._closed = False
         self.leaving: Callable[[GuardedTask], None] = lambda _task: None
         """What is done before the span of a task ends: whoever has spans open below it ends them."""
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def create(
         self,
@@ -321,10 +322,16 @@ class Tasks:
         with self._lock:
             span, task._span = task._span, None
         if span is not None:
-            span.end(
-                {semconv.RECORD: task_text(replace(task.record, paused=task._paused), task.findings, principal=task.principal_id)},
-                error_type=failed,
-            )
+            record = task_text(replace(task.record, paused=task._paused), self._found(task), principal=task.principal_id)
+            told: dict[str, Any] = {semconv.RECORD: record, semconv.TASK_CALLS: task.calls}
+            span.end(told | ({semconv.TASK_DENIED: task.denied} if task.denied else {}), error_type=failed)
+
+    def _found(self, task: GuardedTask) -> list[Finding]:
+        """The findings about the task itself: those of its calls stand on theirs. A tool's side may have put some into the store."""
+        try:
+            return [found for found in self._store.findings(task.id) if not found.call_id]
+        except StoreError:
+            return task.findings
 
     def _try_later(self) -> None:
         """Other processes go on with the task until the store has its end, whether or not anything more is done here."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from licet.guard.account import call_record, event_attributes, span_attributes, 
 from licet.guard.shown import shown_arguments, shown_outputs
 from licet.guard.task import GuardedTask
 from licet.guard.ticket import Ticket
+from licet.locks import Lock
 from licet.manifest import Manifest
 from licet.records import CallStatus
 from licet.telemetry import CallSpan, Position, Telemetry, semconv
@@ -24,17 +24,20 @@ class Telling:
     def __init__(self, telemetry: Telemetry, manifest: Manifest, clock: Clock) -> None:
         self._telemetry, self._manifest, self._clock = telemetry, manifest, clock
         self._asked: dict[str, Ticket] = {}  # by their ids, those on which a person's answer is waited for
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def begin(self, ticket: Ticket, more: Mapping[str, Any] | None = None) -> CallSpan:
         """The call's span: begun, or, where a person was asked and it is open still, told what has become of the call."""
         attributes = span_attributes(ticket, self._manifest) | shown_arguments(ticket, self._manifest) | ticket.answer | dict(more or {})
         span = ticket._span
-        if span is not None and span.is_open:
+        # A framework says that its span went well where nothing was raised: a refusal has a span of ours, below it.
+        refused = ticket.decision.outcome == "deny"
+        if span is not None and span.is_open and (span.is_ours or not refused):
             span.add(attributes)
         else:
             tool = ticket.call.tool
-            span = ticket._span = self._telemetry.start(span_name(tool, self._manifest), attributes, _parent(ticket), tool=tool)
+            name, own = span_name(tool, self._manifest), "" if refused else tool
+            span = ticket._span = self._telemetry.start(name, attributes, _parent(ticket), tool=own)
         return span
 
     def allowed(self, ticket: Ticket) -> None:
@@ -66,13 +69,18 @@ class Telling:
             agent = ticket.task.record.agent if ticket.task else ""  # what a framework calls it may have any number of names
             self._telemetry.metrics.ran(seconds, self._tool(ticket), agent, span.attributes.get(semconv.ERROR_TYPE, ""))
 
-    def asked(self, ticket: Ticket) -> None:
-        """A person is asked."""
-        self.begin(ticket)
+    def asked(self, ticket: Ticket) -> CallSpan:
+        """A person is asked; the answer is the call's span."""
+        span = self.begin(ticket)
+        now = self._clock.now()
         with self._lock:
+            over = [other for other in self._asked.values() if other.asked_until < now]
             self._asked[ticket.id] = ticket
+        for other in over:  # nobody answered in time, and nobody came back
+            self._waits_no_more(other)
         self._telemetry.metrics.waiting(1)
         self._decided(ticket)
+        return span
 
     def answered(self, ticket: Ticket, answer: str, by: str, how: str) -> None:
         """The answer has come, or will not come: `approved`, `refused` or `unavailable`."""
@@ -99,6 +107,8 @@ class Telling:
 
     def _decided(self, ticket: Ticket) -> None:
         span, task, decision = ticket._span, ticket.task, ticket.decision
+        if task is not None and decision.outcome != "ask":
+            task.count(denied=decision.outcome == "deny")
         found = leading(decision)
         self._telemetry.metrics.decided(
             decision.outcome, decision.judged, found.check if found else "", self._tool(ticket),

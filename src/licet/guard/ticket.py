@@ -83,6 +83,7 @@ class Ticket:
         self.seq = 0
         self.started = 0.0  # when it was first judged
         self.asked_at = 0.0
+        self.previous_tool = ""  # of the task's last completed call, when it was judged
         self.allowed_at = 0.0  # on the monotonic clock
         self.kept = decision  # what the store has
         self.used: tuple[Used, ...] = ()  # where the arguments' values came from, when it was first judged

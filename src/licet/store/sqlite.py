@@ -91,7 +91,7 @@ class SqliteStore:
             _make_own(self._path)
         connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None, check_same_thread=False)
         # A guard may be left open until the process ends, or fail below; the connection is closed all the same.
-        closing = weakref.finalize(self, _close_in, os.getpid(), connection)
+        closing = weakref.finalize(self, _close_in, os.getpid(), connection, self._lock)
         try:
             self._prepare(connection)
         except BaseException:
@@ -467,10 +467,15 @@ def _make_own(path: str) -> None:
             check_own(name, os.lstat(name), StoreError)
 
 
-def _close_in(process: int, connection: sqlite3.Connection) -> None:
-    """Close a connection, unless this is a forked child of the process that opened it."""
-    if process == os.getpid():
-        connection.close()
+def _close_in(process: int, connection: sqlite3.Connection, lock: threading.RLock) -> None:
+    """Close a connection, unless this is a forked child of the process that opened it, or a thread that outlives the end still uses it:
+    SQLite would take the process down. What was committed stands in the file either way.
+    """
+    if process == os.getpid() and lock.acquire(timeout=1.0):
+        try:
+            connection.close()
+        finally:
+            lock.release()
 
 
 def _marks(columns: str) -> str:

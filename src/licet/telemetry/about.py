@@ -36,6 +36,8 @@ ABOUT: Mapping[str, str] = {
     semconv.RPC_STATUS: "the number of the server's error",
     semconv.TASK_ID: "one run of a task kind",
     semconv.TASK_KIND: "the task kind of the manifest",
+    semconv.TASK_CALLS: "how many calls were decided in the task, while this span was open",
+    semconv.TASK_DENIED: "how many of them were refused",
     semconv.TXN: "the id of the outermost task; the same in its sub-tasks and in their tokens",
     semconv.INTENT_ID: "the digest of what the user asked for",
     semconv.INTENT_DECLARED: "the task kind's intent, from the manifest",

@@ -18,7 +18,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_s
 from licet.records import Finding
 from licet.secretlike import scrub
 from licet.telemetry import semconv
-from licet.telemetry.clear import clear
+from licet.telemetry.clear import Door
 from licet.telemetry.instruments import DECISION, EVENTS, FINDING, FINDING_SEVERITIES, INFO, WARN
 
 _log = logging.getLogger("licet.telemetry")
@@ -29,7 +29,8 @@ _RECORDS_ARE_NAMED = "event_name" in inspect.signature(LogRecord.__init__).param
 class Events:
     """Emits log events. `provider`: where to; None: nowhere."""
 
-    def __init__(self, provider: LoggerProvider | None, version: str) -> None:
+    def __init__(self, provider: LoggerProvider | None, version: str, door: Door | None = None) -> None:
+        self._door = door or Door()
         self._logger: Logger = NoOpLogger("licet")
         try:
             if provider is not None:
@@ -62,7 +63,7 @@ class Events:
         try:
             known, number = EVENTS[name].attributes, SeverityNumber(severity)
             there = {key: value for key, value in attributes.items() if key in known and value not in ("", None, [], ())}
-            told = {key: _sendable(clear(key, value)) for key, value in there.items()}
+            told = {key: _sendable(self._door.clear(key, value)) for key, value in there.items()}
             fields = {
                 "timestamp": time.time_ns(), "severity_number": number, "severity_text": number.name, "body": _sendable(scrub(body)),
                 "attributes": told,

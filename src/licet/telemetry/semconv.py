@@ -34,6 +34,8 @@ PROVIDER_UNKNOWN = "unknown"
 
 TASK_ID = "licet.task.id"
 TASK_KIND = "licet.task.kind"
+TASK_CALLS = "licet.task.calls"
+TASK_DENIED = "licet.task.denied"
 TXN = "licet.txn"
 INTENT_ID = "licet.intent.id"
 INTENT_DECLARED = "licet.intent.declared"
@@ -146,6 +148,8 @@ _ROWS = (
     Attribute(RPC_STATUS, "string", _MCP, "", "when", pattern=r"-?[0-9]{1,6}"),
     Attribute(TASK_ID, "string", _OWN, "required", "when", pattern=_ID, at_start=True),
     Attribute(TASK_KIND, "string", _OWN, "required", "when", at_start=True),
+    Attribute(TASK_CALLS, "int", _OWN, "recommended"),
+    Attribute(TASK_DENIED, "int", _OWN, "when"),
     Attribute(TXN, "string", _OWN, "required", "when", pattern=_ID, at_start=True),
     Attribute(INTENT_ID, "string", _OWN, "required", "", pattern=_KEYED),
     Attribute(INTENT_DECLARED, "string", _OWN, "when", "when"),
@@ -180,7 +184,7 @@ _ROWS = (
     Attribute(RECORD, "string", _OWN, "recommended", "recommended", cap=60_000),
     # on no span: metrics and log events only
     Attribute(OWNER, "string", _OWN),
-    Attribute(FINDING_ID, "string", _OWN, pattern=r"[0-9a-f]{16}"),
+    Attribute(FINDING_ID, "string", _OWN, pattern=r"[0-9a-f]{16}([0-9a-f]{16})?"),
     Attribute(FINDING_CHECK, "string", _OWN, values=frozenset(CHECKS)),
     Attribute(FINDING_SEVERITY, "string", _OWN, values=frozenset({"info", "low", "medium", "high", "critical"})),
     Attribute(FINDING_REFERENCES, "string[]", _OWN),

@@ -19,7 +19,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from licet.secretlike import scrub
 from licet.telemetry import semconv
-from licet.telemetry.clear import clear
+from licet.telemetry.clear import Door
 from licet.telemetry.events import Events
 from licet.telemetry.export import SIGNALS, own_pipeline
 from licet.telemetry.metrics import Metrics
@@ -42,8 +42,8 @@ class CallSpan:
     `own`: we began it, and end it; else it is a framework's own span of this call, which is told what we know.
     """
 
-    def __init__(self, span: Span, attributes: Attributes, *, own: bool = True) -> None:
-        self._span, self._own = span, own
+    def __init__(self, span: Span, attributes: Attributes, door: Door, *, own: bool = True) -> None:
+        self._span, self._door, self._own = span, door, own
         self._open = True
         self.attributes = attributes
         context = span.get_span_context()
@@ -77,13 +77,18 @@ class CallSpan:
             otel_context.detach(token)
 
     @property
+    def is_ours(self) -> bool:
+        """Whether we began it."""
+        return self._own
+
+    @property
     def is_open(self) -> bool:
         """Whether it has not been ended."""
         return self._open
 
     def add(self, attributes: Mapping[str, Any]) -> None:
         """Say more on it, while it is open."""
-        known = _told(attributes)
+        known = _told(attributes, self._door)
         self.attributes |= known
         try:
             if self._own:
@@ -101,8 +106,7 @@ class CallSpan:
         self._open = False
         self.add(attributes or {})
         try:
-            # How its tool failed is for the framework to say.
-            if error_type and (self._own or error_type == semconv.POLICY_DENIED):
+            if error_type and self._own:  # how its tool failed is for the framework to say
                 # Of low cardinality: a class can have any text as its name.
                 error_type = error_type if _ERROR_TYPE.fullmatch(scrub(error_type)) else semconv.OTHER
                 self.attributes[semconv.ERROR_TYPE] = error_type
@@ -117,7 +121,7 @@ class CallSpan:
 
 class Telemetry:
     """Starts spans; `metrics` and `events` are beside it. Of each signal the provider that is handed in is used, else the application's,
-    else one of our own.
+    else one of our own. `declared` are the manifest's names, which are no secrets whatever they look like.
     """
 
     def __init__(
@@ -128,7 +132,9 @@ class Telemetry:
         *,
         version: str,
         environment: str,
+        declared: Iterable[str] = (),
     ) -> None:
+        self._door = Door(declared)
         tracers = tracers or applications(trace.get_tracer_provider())
         meters = meters or applications(metrics.get_meter_provider())
         loggers = loggers or applications(_logs.get_logger_provider())
@@ -137,7 +143,7 @@ class Telemetry:
         self._tracer = (tracers or self._own.tracer_provider).get_tracer("licet", version)
         self.metrics = Metrics(meters or self._own.meter_provider, version)
         self.metrics.dropped(self._own.dropped)
-        self.events = Events(loggers or self._own.logger_provider, version)
+        self.events = Events(loggers or self._own.logger_provider, version, self._door)
         if meters is None:
             self._own.after_fork(lambda: self.metrics.move(self._own.meter_provider))
 
@@ -150,22 +156,22 @@ class Telemetry:
         self, name: str, attributes: Attributes, parent: Position | None = None, *, links: Iterable[Position] = (), tool: str = ""
     ) -> CallSpan:
         """Start a span of kind INTERNAL. `parent` holds unless the current span is of the same trace; `links` are spans that it goes on
-        from without being within them (queued work). If a framework has begun a span for this call of `tool`, that is the one.
+        from without being within them (queued work). With `tool`, a span that a framework has begun for this call of it is the one.
         """
-        attributes = _told(attributes)
+        attributes = _told(attributes, self._door)
         try:
             native = native_tool_span(tool, parent[0] if parent and _is_position(parent) else "") if tool else None
             if native is not None:
-                annotated = CallSpan(native, {}, own=False)
+                annotated = CallSpan(native, {}, self._door, own=False)
                 annotated.add(attributes)
                 return annotated
             context = _parent_context(parent)
             linked = [Link(_position(link)) for link in links if _is_position(link)]
-            return CallSpan(self._tracer.start_span(name, context, SpanKind.INTERNAL, attributes, linked), attributes)
+            return CallSpan(self._tracer.start_span(name, context, SpanKind.INTERNAL, attributes, linked), attributes, self._door)
         # A sampler or processor of the application may raise anything; telemetry never reaches into a call.
         except Exception:  # noqa: BLE001 - see above
             _log.warning("a span could not be started", exc_info=True)
-            return CallSpan(trace.INVALID_SPAN, attributes)
+            return CallSpan(trace.INVALID_SPAN, attributes, self._door)
 
     def close(self, seconds: float = 5.0) -> None:
         """Send what is waiting, for at most `seconds`. A provider of the application is left to the application."""
@@ -178,11 +184,11 @@ def applications(provider: P) -> P | None:
     return None if type(provider).__module__.startswith(_API) else provider
 
 
-def _told(attributes: Mapping[str, Any]) -> Attributes:
+def _told(attributes: Mapping[str, Any], door: Door) -> Attributes:
     """Without what is empty: a name without a value tells nobody anything, and stands in every list of tags. What can be any text is
     scrubbed: names and ids come from models and frameworks.
     """
-    return {name: clear(name, value) for name, value in attributes.items() if value not in ("", [], ())}
+    return {name: door.clear(name, value) for name, value in attributes.items() if value not in ("", [], ())}
 
 
 def _parent_context(parent: Position | None) -> otel_context.Context:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
 from licet.approval import ApprovalRequest
 from licet.guard import Guard
+from licet.locks import Lock
 from licet.manifest import load, loads
 from licet.tokens import SigningKey
 
@@ -21,7 +21,7 @@ class FakeClock:
         self._wall = start
         self._highest = start
         self._monotonic = 0.0
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def now(self) -> float:
         """Seconds since the epoch; like the guard's own clock, it never goes back."""

@@ -11,7 +11,6 @@ import fcntl
 import json
 import math
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from licet.errors import KeyFileError, UsageError
+from licet.locks import Lock
 from licet.machine import open_own
 from licet.tokens.keys import Signer, SigningKey
 
@@ -62,7 +62,7 @@ class KeyRing:
 
     def __init__(self, folder: str | Path, *, now: float, first: str = "EdDSA", create: bool = True) -> None:
         self._folder = Path(folder)
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._loaded: dict[str, SigningKey] = {}
         self._stamp: tuple[int, int, int] = (0, 0, 0)
         self._looked = float("-inf")

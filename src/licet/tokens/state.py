@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Protocol
 
+from licet.locks import Lock
 from licet.records import Finding, Mark, Revocation
 
 
@@ -35,7 +35,7 @@ class MemoryState:
         self.findings: list[Finding] = []
         self._used: dict[str, float] = {}
         self._revoked: dict[Mark, Revocation] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._sweep = 0.0
 
     def spend(self, jti: str, until: float, marks: Sequence[Mark], now: float) -> Revocation | bool:
