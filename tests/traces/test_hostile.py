@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import json
 import threading
 import tracemalloc
@@ -319,7 +320,10 @@ def test_the_link_of_a_trace_in_jaegers_page_is_a_source(real: dict[str, Any], m
 
 
 def test_a_task_id_in_place_of_a_trace_id_is_explained() -> None:
-    with Answering((404, {}, b"{}")) as far, pytest.raises(UsageError, match="has no trace abc; `abc` is no whole trace id.*is not its trace"):
+    with (
+        Answering((404, {}, b"{}")) as far,
+        pytest.raises(UsageError, match=r"has no trace abc; `abc` is no whole trace id.*is not its trace"),
+    ):
         list(spans_from(f"{far.address}/abc"))
 
 
@@ -508,6 +512,61 @@ def test_credentials_come_from_the_environment_and_stay_off_the_open(monkeypatch
     with pytest.raises(UsageError, match="NAME=VALUE") as told_of:
         list(spans_from("jaeger://127.0.0.1:1/abc"))
     assert "a b" not in str(told_of.value)
+
+
+SECRETIVE = [
+    "jaeger://bob:hunter22@host:notaport/", "https://bob:hunter22@host/", "jaeger://bob:hunter22@[::1/", "jaeger://bob:hunter22@host/?a",
+    "jaeger://bob:hunter22/x@host/abc", "jaeger://bob:hunter22?x@host", "JAEGER://bob:hunter22@host", "jaeger:/bob:hunter22@host",
+    "https://bob:hunter22@host:16686/trace/abc", "jaeger://host/abc?api_key=hunter22", "https://host/?key=hunter22", "ftp://h/?a=b#hunter22",
+    " jaeger://bob:hunter22@host",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("source", SECRETIVE, ids=range(len(SECRETIVE)))
+def test_credentials_in_an_address_are_not_shown_again(source: str, tmp_path: Path, capsys: Out) -> None:
+    (tmp_path / "licet.yaml").write_text(MANIFEST, encoding="utf-8")
+    for words in (["tasks", "--from", source], ["replay", source, "-m", str(tmp_path / "licet.yaml"), "--task", "work"]):
+        assert main(words) == 2
+        said = "".join(capsys.readouterr())
+        assert "hunter22" not in said
+        assert "@" not in source or HEADERS in said
+
+
+def test_a_small_file_with_millions_of_parts_is_refused_before_it_is_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line, one of Jaeger's, an answer of Jaeger, and one thing over many lines: memory is bounded, and it is said what to do."""
+    monkeypatch.setattr("licet.telemetry.otlp.MAX_PARTS", 100_000)
+    bodies = [b'{"resourceSpans":[' + b"{}," * 300_000 + b"{}]}\n", b'{"data":[' + b'{"spans":[]},' * 100_000 + b'{"spans":[]}]}\n']
+    for body in bodies:
+        (tmp_path / "f").write_bytes(gzip.compress(body))
+        tracemalloc.start()
+        try:
+            found = list(spans_from(str(tmp_path / "f")))
+            assert tracemalloc.get_traced_memory()[1] < 6 * len(body)
+        finally:
+            tracemalloc.stop()
+        assert ["parts; write more lines" in str(each) for each in found] == [True]
+        with Answering((200, {}, body)) as far, pytest.raises(UsageError, match="ask for less"):
+            list(spans_from(f"{far.address}/abc"))
+    (tmp_path / "f").write_bytes(b"{\n" + b"0\n" * 200_000)
+    lines = spans_from(str(tmp_path / "f"))
+    tracemalloc.start()
+    try:
+        assert str(next(lines)).startswith(f"{tmp_path / 'f'}:1: not JSON")
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    finally:
+        tracemalloc.stop()
+    assert [str(each).split(":")[1] for each in (next(lines), next(lines))] == ["2", "3"]
+    assert sum(1 for _ in lines) == 199_998
+
+
+@pytest.mark.parametrize("name, most, said", [("ALL", 0.0, "take more than 0 s"), ("MAX_ALL", 10, "have more than 0 MiB")])
+def test_all_answers_of_a_source_together_have_an_end(name: str, most: float, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not each for itself only: a Jaeger has a hundred services, and its answers could be as slow and as large each."""
+    monkeypatch.setattr(f"licet.traces.query.{name}", most)
+    services = json.dumps({"services": [f"s{number}" for number in range(100)]}).encode()
+    with Answering((200, {}, services), (200, {}, b'{"result":{}}')) as far, pytest.raises(UsageError, match=f"{said}; ask for less"):
+        list(spans_from(far.address))
+    assert len(far.asked) <= 1
 
 
 def test_an_address_is_read_strictly() -> None:

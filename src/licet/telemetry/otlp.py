@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
 
 MAX_DEPTH = 20  # of a value within values
+MAX_PARTS = 4_000_000  # of one line: an empty object is two bytes of a file, and a hundred of memory
+TOO_MANY = f"has more than {MAX_PARTS:,} parts"
 
 Value: TypeAlias = str | bool | int | float | list[Any] | dict[str, Any] | None
 T = TypeVar("T")
@@ -42,8 +44,15 @@ Read: TypeAlias = Callable[[dict[str, Any], str, str, Mapping[str, Value], str],
 """What makes one thing of an object: from the object, where it stands, the place, the resource, and the scope's name."""
 
 
+def too_many(text: bytes) -> bool:
+    """Whether JSON has more parts than are taken up, by what begins or divides them; those within texts count as well."""
+    return sum(text.count(mark) for mark in (b"{", b"[", b",")) > MAX_PARTS
+
+
 def objects(data: Any, place: str) -> dict[str, Any] | BadSpan:
     """The object of a line."""
+    if isinstance(data, bytes) and too_many(data):
+        return BadSpan(place, "", f"{TOO_MANY}; write more lines: one for each batch, as the Collector's file exporter does")
     try:
         found = json.loads(data.decode("utf-8"), parse_constant=_not_finite) if isinstance(data, bytes) else data
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""A running Jaeger, asked by its query API (v3): `jaeger://HOST[:PORT][/TRACE_ID][?service=NAME&lookback=24h&limit=N]`.
+"""A running Jaeger, asked by its query API (v3): `jaeger://HOST[:PORT][/TRACE_ID][?service=NAME&lookback=24h&limit=N]`, or a trace's link.
 
 The answer is OTLP's JSON. No redirect is followed, nothing compressed is asked for, and what is too large or too slow is an error that
 says what to do. Credentials come from the environment, and travel over TLS or on this machine only.
@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -25,7 +25,7 @@ from licet.escape import visible
 from licet.lines import MAX_LINE
 from licet.manifest import duration
 from licet.manifest.identities import is_loopback
-from licet.telemetry.otlp import BadSpan
+from licet.telemetry.otlp import TOO_MANY, BadSpan, too_many
 from licet.telemetry.reader import ReadSpan, spans_of
 from licet.tokens.fetch import NoRedirect
 from licet.version import VERSION
@@ -36,9 +36,16 @@ HEADERS = "LICET_JAEGER_HEADERS"
 MAX_BYTES = MAX_LINE  # of one answer
 TIMEOUT = 10.0  # seconds for each step
 WHOLE = 60.0  # seconds for one answer
+ALL = 120.0  # seconds for all answers of one source
+MAX_ALL = 4 * MAX_BYTES  # bytes of all of them
 MAX_SERVICES = 100
 _PORT, _LIMIT, _LOOKBACK = 16686, 100, "24h"
 _TRACE = re.compile(r"[0-9a-fA-F]{1,32}", re.ASCII)
+_LINK = re.compile(r"http(s?)://([^/?#]+)/(?:trace|api/traces|api/v3/traces)/([0-9a-fA-F]{1,32})/?(?:\?ui[A-Z][^#]*)?", re.ASCII)
+_SHORT = 12  # characters: as many of a task's id as lists show
+_NOT_A_TASK = "a task's id is not its trace's: that stands at the top of Jaeger's page, and behind `trace` in what `licet task` prints"
+_CREDENTIALS = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]+:/.*@", re.ASCII | re.DOTALL)  # not parsed: what is misspelt can hold some too
+_BLANKS = re.compile(r"[ \t\r\n]*")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", re.ASCII)
 
 
@@ -54,26 +61,45 @@ class Address:
     limit: int
 
 
+def is_link(source: str) -> bool:
+    """Whether a source is a link of one trace, as Jaeger's page has it (`/trace/ID`), or its API."""
+    return _LINK.fullmatch(source) is not None
+
+
+def without_credentials(source: str) -> None:
+    """Refuse a source that holds credentials, in whatever form, before anything of it is shown. An `@` in a service's name is `%40`.
+
+    Raises:
+        UsageError: it may hold some; they are not repeated.
+    """
+    if _CREDENTIALS.match(source):
+        raise UsageError(
+            f"credentials do not belong into an address, which is shown and logged; set {HEADERS}=Authorization=Bearer%20TOKEN "
+            "(an `@` in the name of a service is written %40)"
+        )
+
+
 def address_of(source: str) -> Address:
     """A source as an address.
 
     Raises:
         UsageError: it is none.
     """
+    without_credentials(source)
+    if (link := _LINK.fullmatch(source)) is not None:  # its query says how the page looks
+        secure, authority, trace_id = link.groups()
+        plain = "" if secure or re.search(r":[0-9]+$", authority) else ":80"
+        return replace(address_of(f"jaeger{'+https' if secure else ''}://{authority}{plain}/{trace_id}"), source=source)
     shape = "write jaeger://HOST:PORT[/TRACE_ID][?service=NAME&lookback=24h&limit=N]"
     try:
         parts = urlsplit(source)
         port = parts.port
         given = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)) if parts.query else {}
     except ValueError as error:
-        raise UsageError(f"{visible(source, 200)}: not an address; {shape}") from error
-    if parts.username is not None or parts.password is not None:
-        raise UsageError(
-            f"credentials do not belong into an address, which is shown and logged; set {HEADERS}=Authorization=Bearer%20TOKEN"
-        )
+        raise UsageError(f"{shown(source)}: not an address; {shape}") from error
     trace = parts.path.strip("/")
     if not parts.hostname or parts.fragment or given.keys() - {"service", "lookback", "limit"} or (trace and not _TRACE.fullmatch(trace)):
-        raise UsageError(f"{visible(source, 200)}: not an address; {shape}")
+        raise UsageError(f"{shown(source)}: not an address; {shape}")
     limit = given.get("limit", str(_LIMIT))
     if not re.fullmatch(r"[1-9][0-9]{0,3}", limit, re.ASCII):
         raise UsageError(f"{visible(source, 200)}: `limit` is a number of traces from 1 to 9999")
@@ -99,7 +125,9 @@ def spans_of_jaeger(source: str) -> Iterator[ReadSpan | BadSpan]:
     if address.trace:
         found = ask(f"/api/v3/traces/{address.trace}")
         if found is None:
-            raise UsageError(f"{address.base}: has no trace {address.trace}; look it up in Jaeger's page, where its id stands at the top")
+            short = address.trace.lstrip("0")
+            whole = "" if len(short) > _SHORT else f"`{short}` is no whole trace id, which has 32 hexadecimal digits; "
+            raise UsageError(f"{address.base}: has no trace {short}; {whole}{_NOT_A_TASK}")
         yield from _spans(found, source)
         return
     services = [address.service] if address.service else _services(ask, address)
@@ -136,6 +164,9 @@ def _spans(documents: list[Any], source: str) -> Iterator[ReadSpan | BadSpan]:
             yield from spans_of(data["result"], place)
 
 
+_REASONS = {"ConnectionRefusedError": "connection refused", "gaierror": "no such host", "TimeoutError": "no answer in time"}
+
+
 class _Asking:
     """One Jaeger. An answer is the list of its JSON documents, of which a stream can hold several; None for 404."""
 
@@ -149,17 +180,23 @@ class _Asking:
         if os.environ.get(HEADERS) and address.base.startswith("http:") and not is_loopback(host):
             raise UsageError(f"{address.base}: {HEADERS} would travel in the open; write jaeger+https://, or unset it")
         self._opener = urllib.request.build_opener(*handlers)
+        self._ends, self._bytes = time.monotonic() + ALL, 0
 
     def __call__(self, path: str) -> list[Any] | None:
+        left = self._ends - time.monotonic()
+        if left <= 0 or self._bytes > MAX_ALL:
+            what = f"take more than {ALL:g} s" if left <= 0 else f"have more than {MAX_ALL // 1024 // 1024} MiB"
+            raise UsageError(f"{self._address.base}: all answers together {what}; ask for less: ?service=NAME&limit=20&lookback=1h")
         box: list[bytes | UsageError | None] = []
         # In a thread of its own: a server that sends one byte now and then would keep a socket's own timeout from ever passing.
         thread = threading.Thread(target=lambda: box.append(self._answer(path)), name="licet-jaeger", daemon=True)
         thread.start()
-        thread.join(WHOLE + TIMEOUT)
+        thread.join(min(WHOLE + TIMEOUT, left))
         if not box:
-            raise UsageError(f"{self._address.base}: no answer within {WHOLE:g} s; ask for less: ?limit=20&lookback=1h")
+            raise UsageError(f"{self._address.base}: no answer within {min(WHOLE, left):.0f} s; ask for less: ?limit=20&lookback=1h")
         if isinstance(box[0], UsageError):
             raise box[0]
+        self._bytes += len(box[0] or b"")
         return None if box[0] is None else self._documents(box[0])
 
     def _answer(self, path: str) -> bytes | UsageError | None:
@@ -178,7 +215,8 @@ class _Asking:
         except (OSError, http.client.HTTPException, ValueError) as error:
             # `URLError` is an OSError; what the far side wrote is not repeated.
             reason = getattr(error, "reason", error)
-            return UsageError(f"{base}: {type(reason).__name__}; is Jaeger there, and is this its query port (usually {_PORT})?")
+            said = _REASONS.get(type(reason).__name__, type(reason).__name__)
+            return UsageError(f"{base}: {said}; is Jaeger there, and is this its query port (usually {_PORT})?")
 
     def _fetch(self, path: str) -> bytes:
         request = urllib.request.Request(self._address.base + path, headers=self._headers)  # noqa: S310 - the scheme is ours
@@ -196,6 +234,8 @@ class _Asking:
 
     def _documents(self, body: bytes) -> list[Any]:
         found: list[Any] = []
+        if too_many(body):
+            raise UsageError(f"{self._address.base}: the answer {TOO_MANY}; ask for less: ?limit=20&lookback=1h")
         try:
             said = body.decode("utf-8")
             decoder, at = json.JSONDecoder(parse_constant=_no_number), 0
@@ -215,9 +255,14 @@ def _no_number(word: str) -> Any:
 
 
 def _next(said: str, at: int) -> int:
-    while at < len(said) and said[at] in " \t\r\n":
-        at += 1
-    return at
+    found = _BLANKS.match(said, at)
+    return found.end() if found is not None else at
+
+
+def shown(source: str) -> str:
+    """Without what stands behind `?`: it can be a key that somebody meant for a server."""
+    head, mark, _ = source.partition("?")
+    return f"{visible(head.partition('#')[0], 200)}{'?...' if mark else ''}"
 
 
 def _stamp(seconds: float) -> str:
