@@ -7,15 +7,15 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from licet.errors import StoreError
-from licet.machine import check_own
 from licet.records import EXACT, CallRecord, CallStatus, Claim, Decision, Finding, Mark, Revocation, TaskRecord
+from licet.store.files import close_in, make_own, translated
 from licet.store.revoked import KEPT, REVOKE_FAMILY, issued_query, revocation_of, revoked_in
 from licet.store.rows import (
     CALL_COLUMNS,
@@ -83,15 +83,15 @@ class SqliteStore:
         self._connection: sqlite3.Connection | None = None
         self._process = 0
         _stores.add(self)
-        with self._lock, _translated(self._path):
+        with self._lock, translated(self._path):
             self._open()
 
     def _open(self) -> sqlite3.Connection:
         if self._path != ":memory:":
-            _make_own(self._path)
+            make_own(self._path)
         connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None, check_same_thread=False)
         # A guard may be left open until the process ends, or fail below; the connection is closed all the same.
-        closing = weakref.finalize(self, _close_in, os.getpid(), connection, self._lock)
+        closing = weakref.finalize(self, close_in, os.getpid(), connection, self._lock)
         try:
             self._prepare(connection)
         except BaseException:
@@ -138,7 +138,7 @@ class SqliteStore:
     @contextmanager
     def transaction(self) -> Iterator[_SqliteTransaction]:
         """See `Store.transaction`. Takes SQLite's write lock at once, so that what is judged is what is written."""
-        with self._lock, _translated(self._path):
+        with self._lock, translated(self._path):
             db = self._db()
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -281,7 +281,7 @@ class SqliteStore:
 
     def revoked(self, marks: Sequence[Mark], now: float) -> Revocation | None:
         """See `TokenState`."""
-        with self._lock, _translated(self._path):
+        with self._lock, translated(self._path):
             return revoked_in(self._db(), marks, now)
 
     def revocations(self, now: float) -> Sequence[Revocation]:
@@ -315,11 +315,11 @@ class SqliteStore:
             self._connection = None
 
     def _write(self, statement: str, values: Sequence[Any]) -> int:
-        with self._lock, _translated(self._path):
+        with self._lock, translated(self._path):
             return self._db().execute(statement, values).rowcount
 
     def _read(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        with self._lock, _translated(self._path):
+        with self._lock, translated(self._path):
             return self._db().execute(query, values).fetchall()
 
 
@@ -454,54 +454,5 @@ class _SqliteTransaction:
         return sum(1 for _, refused in rows if not refused), frozenset(tool for tool, refused in rows if refused)
 
 
-def _make_own(path: str) -> None:
-    """Create the file ourselves, as SQLite would use the umask; one that is there, and what SQLite keeps beside it, must be ours alone.
-
-    What is there is looked at and not opened: closing any descriptor of a file takes away the locks that this process has on it, those
-    of another connection too (https://sqlite.org/howtocorrupt.html, 2.2).
-    """
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-    for name in (path, f"{path}-wal", f"{path}-shm", f"{path}-journal"):
-        with suppress(FileNotFoundError):
-            check_own(name, os.lstat(name), StoreError)
-
-
-def _close_in(process: int, connection: sqlite3.Connection, lock: threading.RLock) -> None:
-    """Close a connection, unless this is a forked child of the process that opened it, or a thread that outlives the end still uses it:
-    SQLite would take the process down. What was committed stands in the file either way.
-    """
-    if process == os.getpid() and lock.acquire(timeout=1.0):
-        try:
-            connection.close()
-        finally:
-            lock.release()
-
-
 def _marks(columns: str) -> str:
     return ",".join("?" * (columns.count(",") + 1))
-
-
-@contextmanager
-def _translated(path: str) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        text = str(error)
-        hint = next((hint for mark, hint in _HINTS.items() if mark in text), "see `licet --help` for the state folder")
-        raise StoreError(f"{path}: {text}; {hint}") from error
-    except OSError as error:
-        folder = Path(path).parent
-        if isinstance(error, FileNotFoundError) and not folder.exists():
-            what = f"the folder {folder} is not there; start the guard once, which makes it, or make it (`mkdir -m 700 {folder}`)"
-            raise StoreError(f"{path}: {what}") from error
-        raise StoreError(f"{path}: {error.strerror}; check the state folder's rights") from error
-
-
-_HINTS = {
-    "locked": "another process holds the store; try again",
-    "readonly": "the store is read-only; check its rights",
-    "full": "the disk is full; make room",
-    "malformed": "the store is damaged; move it away and start with a new one",
-    "not a database": "this file is not a store; choose another state folder",
-}
