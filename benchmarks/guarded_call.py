@@ -76,7 +76,7 @@ def main() -> None:
             return f"{size} to {to}"
 
         guarded = guard.wrap(send)
-        with guard.task("work", intent="Measure", agent="bot", principal="user:bench"):
+        with guard.task("work", intent="Measure by mails to ada@acme.example", agent="bot", principal="user:bench"):
             unit, call = median_us(options.rounds, yardstick(), lambda: guarded("ada@acme.example", 7))
     if options.json:
         print(json.dumps({"yardstick_us": unit, "guarded_call_us": call, "ratio": call / unit}))

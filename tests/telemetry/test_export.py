@@ -21,6 +21,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from exported import Receiver
 from licet.telemetry.export import Pipeline, own_pipeline
+from licet.telemetry.export.count import Count
+from licet.telemetry.export.resource import resource_of, unnamed_service
 from licet.telemetry.export.settings import settings_of
 
 HTML = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"
@@ -188,6 +190,8 @@ GOOD: dict[str, tuple[bytes, float]] = {
     "10 MB": (with_body("200 OK", b"x" * 10_000_000), 0.0),
     "a body that is none": (with_body("200 OK", b"\xff" * 50, "Content-Type: application/x-protobuf\r\n"), 0.0),
     "a body cut short": (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\nConnection: close\r\n\r\nshort", 0.0),
+    "text": (with_body("200 OK", b"ok\n", "Content-Type: text/plain\r\n"), 0.0),
+    "other JSON": (with_body("200 OK", b'{"rejectedSpans": 9, "partialSuccess": 3}', "Content-Type: application/json\r\n"), 0.0),
     "a bomb": (with_body("200 OK", gzip.compress(b"\0" * 50_000_000), "Content-Encoding: gzip\r\n"), 0.0),
 }
 
@@ -226,6 +230,31 @@ def test_what_the_receiver_says_it_did_not_take_of_a_batch_is_dropped(collectors
         end_spans(pipe, 1)
         assert pipe.flush(30)
         assert pipe.dropped() == {"traces": expected}
+    closed_in_time(pipe)
+
+
+REJECTED = partial(6).partition(b"\r\n\r\n")[2]
+TALKATIVE = ExportTraceServiceResponse()
+TALKATIVE.partial_success.rejected_spans = 6
+TALKATIVE.partial_success.error_message = "no room " * 25_000
+PARTLY = {
+    "of no type": with_body("200 OK", REJECTED),
+    "of the wrong type": with_body("200 OK", REJECTED, "Content-Type: application/octet-stream\r\n"),
+    "with a message of 200 KB": with_body("200 OK", TALKATIVE.SerializeToString(), "Content-Type: application/x-protobuf\r\n"),
+    "as JSON": with_body("200 OK", b'{"partialSuccess": {"rejectedSpans": "6"}}', "Content-Type: application/json\r\n"),
+}
+
+
+@pytest.mark.parametrize("answer", PARTLY.values(), ids=PARTLY)
+def test_a_part_that_was_not_taken_is_dropped_in_whatever_form_that_is_said(
+    answer: bytes, collectors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = pipeline(
+        monkeypatch, collectors(lambda number: answer).url, OTEL_BSP_MAX_EXPORT_BATCH_SIZE="10", OTEL_BSP_SCHEDULE_DELAY="60000"
+    )
+    end_spans(pipe, 10)
+    assert pipe.flush(30)
+    assert pipe.dropped() == {"traces": 6}
     closed_in_time(pipe)
 
 
@@ -269,26 +298,42 @@ def test_it_goes_on_when_the_receiver_is_back(collectors: Any, monkeypatch: pyte
 
 
 class Taking(trace_service_pb2_grpc.TraceServiceServicer):
-    def __init__(self) -> None:
-        self.spans = 0
+    """Takes all spans but `rejected` of each request, or answers with a status."""
+
+    def __init__(self, status: grpc.StatusCode | None = None, rejected: int = 0) -> None:
+        self.spans, self._status, self._rejected = 0, status, rejected
 
     def Export(self, request: Any, context: Any) -> Any:  # noqa: N802
+        if self._status is not None:
+            context.abort(self._status, "no")
         self.spans += sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
-        return ExportTraceServiceResponse()
+        answer = ExportTraceServiceResponse()
+        answer.partial_success.rejected_spans = self._rejected
+        return answer
 
 
-def test_spans_leave_by_grpc_where_the_protocol_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    server, taking = grpc.server(futures.ThreadPoolExecutor(2)), Taking()
+def grpc_server(taking: Taking) -> tuple[Any, int]:
+    server = grpc.server(futures.ThreadPoolExecutor(2))
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(taking, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
+    return server, port
+
+
+@pytest.mark.parametrize("rejected", [0, 3])
+def test_spans_leave_by_grpc_and_what_the_receiver_does_not_take_is_dropped(rejected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    taking = Taking(rejected=rejected)
+    server, port = grpc_server(taking)
     try:
-        pipe = pipeline(monkeypatch, f"http://127.0.0.1:{port}", OTEL_EXPORTER_OTLP_TRACES_PROTOCOL="grpc", OTEL_EXPORTER_OTLP_TIMEOUT="10")
-        end_spans(pipe, 40)
+        pipe = pipeline(
+            monkeypatch, f"http://127.0.0.1:{port}", OTEL_EXPORTER_OTLP_TRACES_PROTOCOL="grpc", OTEL_EXPORTER_OTLP_TIMEOUT="10",
+            OTEL_BSP_MAX_EXPORT_BATCH_SIZE="40", OTEL_BSP_SCHEDULE_DELAY="60000",
+        )  # fmt: skip
+        end_spans(pipe, 39)
         assert pipe.close(30)
     finally:
         server.stop(None).wait()
-    assert (taking.spans, pipe.dropped()) == (40, {"traces": 0})
+    assert (taking.spans, pipe.dropped()) == (39, {"traces": rejected})
 
 
 @pytest.mark.parametrize("there", [False, True], ids=["nobody there", "never answers"])
@@ -357,6 +402,109 @@ def test_an_export_makes_no_spans_of_instrumentations(monkeypatch: pytest.Monkey
         receiver.close()
 
 
+# The last report ----------------------------------------------------------------------------------------------------------
+
+
+def dropped_in_the_last_report(receiver: Receiver) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for request in receiver.metrics:
+        for resource in request["resourceMetrics"]:
+            for scope in resource["scopeMetrics"]:
+                for metric in scope["metrics"]:
+                    if metric["name"] == "licet.telemetry.dropped":
+                        points = metric["sum"]["dataPoints"]
+                        found = {point["attributes"][0]["value"]["stringValue"]: int(point["asInt"]) for point in points}
+    return found
+
+
+def a_run(spans: int, seconds: float) -> Pipeline:
+    from licet.telemetry.events import Events
+    from licet.telemetry.metrics import Metrics
+
+    pipe = own_pipeline("1", "test")
+    Metrics(pipe.meter_provider, "1").dropped(pipe.dropped)
+    events = Events(pipe.logger_provider, "1")
+    end_spans(pipe, spans)
+    for _ in range(spans):
+        events.decision({"gen_ai.tool.name": "send"})
+    pipe.close(seconds)
+    return pipe
+
+
+def test_what_is_still_on_its_way_is_not_reported_as_dropped_and_the_last_report_comes_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    receiver = Receiver()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+    try:
+        pipe = a_run(40, 30)
+        assert pipe.dropped() == {"traces": 0, "metrics": 0, "logs": 0}
+        assert pipe.delivered() | {"metrics": 0} == {"traces": 40, "metrics": 0, "logs": 40}
+        assert dropped_in_the_last_report(receiver) == {"traces": 0, "metrics": 0, "logs": 0}
+        last = [path for path, _ in receiver.bodies][-1]
+        assert last == "/v1/metrics", "the last that is told"
+    finally:
+        receiver.close()
+
+
+def test_the_last_report_has_what_was_given_up_at_the_end(collectors: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    receiver = Receiver()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", collectors(lambda number: None).url + "/v1/traces")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "60")
+    try:
+        pipe = a_run(40, 5)
+        assert pipe.dropped()["traces"] == 40
+        assert dropped_in_the_last_report(receiver) == {"traces": 40, "metrics": 0, "logs": 0}
+    finally:
+        receiver.close()
+
+
+def test_what_waits_is_dropped_only_when_it_is_given_up() -> None:
+    count = Count(10)
+    assert count.admit(4)
+    count.stop()
+    assert (count.admit(), count.dropped) == (False, 1), "what comes after the end is"
+    count.settle(1, 1)
+    assert count.dropped == 1
+    count.give_up()
+    assert count.dropped == 4
+
+
+# Whose it is --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "program, service",
+    [
+        ("/srv/shop/my_agent.py", "unknown_service:my_agent"),
+        ("/srv/shop/__main__.py", "unknown_service:shop"),
+        ("/usr/bin/gunicorn", "unknown_service:gunicorn"),
+        ("-c", "unknown_service:python3"),
+        ("", "unknown_service:python3"),
+        ("/tmp/" + "x" * 65, "unknown_service:python3"),
+        ("/tmp/ghp_" + "x1Y2z3" * 6, "unknown_service:python3"),
+        ("a name.py", "unknown_service:python3"),
+    ],
+    ids=["a script", "a package", "a program", "a command", "none", "a long one", "a secret", "spaces"],
+)
+def test_an_agent_that_names_no_service_is_known_by_its_program(program: str, service: str) -> None:
+    assert unnamed_service([program], "/usr/bin/python3") == service
+
+
+def test_without_any_name_the_service_is_unknown() -> None:
+    assert unnamed_service([], "") == "unknown_service"
+
+
+def test_a_service_that_is_named_keeps_its_name_and_version_and_licets_version_is_not_the_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = resource_of("0.1.0", "dev").attributes
+    assert str(plain["service.name"]).startswith("unknown_service:")
+    assert "service.version" not in plain
+    assert (plain["telemetry.distro.name"], plain["telemetry.distro.version"]) == ("licet", "0.1.0")
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.version=7,deployment.environment.name=prod")
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
+    named = resource_of("0.1.0", "dev").attributes
+    assert [named[key] for key in ("service.name", "service.version", "deployment.environment.name")] == ["shop", "7", "prod"]
+
+
 # What is said ------------------------------------------------------------------------------------------------------------
 
 
@@ -371,10 +519,75 @@ def test_an_outage_is_said_once_and_how_much_was_lost_at_the_end(
     pipe.close(5)
     begun, ended = (record.getMessage() for record in caplog.records)
     assert begun == (
-        f"licet: traces cannot be delivered to {collector.url} (HTTP 400). Start the collector there, correct OTEL_EXPORTER_OTLP_ENDPOINT, or"
-        " unset it. Calls go on meanwhile, and the ledger has them all"
+        f"licet: traces cannot be delivered to {collector.url} (HTTP 400). Something else than a collector may be there: name the collector"
+        " in OTEL_EXPORTER_OTLP_ENDPOINT, or unset it. Calls go on meanwhile, and the ledger has them all"
     )
     assert ended == f"licet: not delivered to {collector.url} (HTTP 400): 15 of 15 spans"
+
+
+def said_at_the_end(pipe: Pipeline, caplog: pytest.LogCaptureFixture) -> str:
+    end_spans(pipe, 1)
+    pipe.close(5)
+    return caplog.records[0].getMessage()
+
+
+STATUSES = {
+    "401 Unauthorized": "Put the credentials that it asks for into OTEL_EXPORTER_OTLP_HEADERS",
+    "403 Forbidden": "Put the credentials that it asks for into OTEL_EXPORTER_OTLP_HEADERS",
+    "404 Not Found": "Leave /v1/traces out of OTEL_EXPORTER_OTLP_ENDPOINT, behind which it is put, or name the whole address in"
+    " OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "503 Service Unavailable": "The collector takes no more at present: see its log",
+}
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_what_is_said_of_a_status_is_what_to_do_about_it(
+    status: str, collectors: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = said_at_the_end(pipeline(monkeypatch, collectors(lambda number: with_body(status, b"")).url), caplog)
+    assert f"(HTTP {status[:3]})" in said
+    assert STATUSES[status] in said
+    assert "Start the collector" not in said, "it is there"
+
+
+def test_an_endpoint_without_a_scheme_is_named(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    said = said_at_the_end(pipeline(monkeypatch, "127.0.0.1:4318"), caplog)
+    assert "127.0.0.1:4318 (no http:// or https:// before it)" in said
+    assert ". Write http://127.0.0.1:4318 in OTEL_EXPORTER_OTLP_ENDPOINT." in said
+
+
+def test_http_at_the_port_for_grpc_is_named(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    server, port = grpc_server(Taking())
+    try:
+        said = said_at_the_end(pipeline(monkeypatch, f"http://127.0.0.1:{port}"), caplog)
+    finally:
+        server.stop(None)
+    assert "Is it the port for gRPC? Then set OTEL_EXPORTER_OTLP_PROTOCOL=grpc" in said
+
+
+def test_grpc_at_the_port_for_http_is_named(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    receiver = Receiver()
+    try:
+        said = said_at_the_end(pipeline(monkeypatch, receiver.url, OTEL_EXPORTER_OTLP_PROTOCOL="grpc"), caplog)
+    finally:
+        receiver.close()
+    assert "Is it the port for HTTP? Then set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" in said
+
+
+def test_grpc_says_that_nobody_is_there(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    said = said_at_the_end(pipeline(monkeypatch, unused(), OTEL_EXPORTER_OTLP_PROTOCOL="grpc"), caplog)
+    assert "(Connection refused)" in said
+    assert "Start the collector there" in said
+
+
+def test_a_grpc_receiver_that_asks_for_credentials_is_named(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    server, port = grpc_server(Taking(grpc.StatusCode.UNAUTHENTICATED))
+    try:
+        said = said_at_the_end(pipeline(monkeypatch, f"http://127.0.0.1:{port}", OTEL_EXPORTER_OTLP_PROTOCOL="grpc"), caplog)
+    finally:
+        server.stop(None)
+    assert "(UNAUTHENTICATED)" in said
+    assert "Put the credentials that it asks for into OTEL_EXPORTER_OTLP_HEADERS" in said
 
 
 def test_the_sdks_own_words_are_heard_at_debug(collectors: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

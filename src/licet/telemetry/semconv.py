@@ -201,5 +201,5 @@ OF_THE_TRANSPORT = frozenset(
 )
 """What a framework may say of how a call travels (`ToolCall.meta`), by the names under which its span says it."""
 
-RESOURCE = ("service.name", "service.version", "deployment.environment.name")
+RESOURCE = ("service.name", "deployment.environment.name")
 """What every resource says."""

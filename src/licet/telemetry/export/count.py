@@ -10,7 +10,7 @@ from typing import Any
 
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
 
-from licet.telemetry.export.quiet import hushed, status_said
+from licet.telemetry.export.quiet import hushed
 
 # After each batch the export thread rests for so many times the processor time that it took: calls in other threads share the
 # interpreter's lock with it, and what has piled up during an outage is sent in one go when the receiver is back.
@@ -31,14 +31,15 @@ class Tally:
 
 
 class Count:
-    """What became of each item of one signal. At most `limit` wait; what comes then is refused, and so is what comes after `stop`.
+    """What became of each item of one signal. At most `limit` wait; what comes then is refused, and so is what comes after `stop`. What
+    waits is dropped once it is given up, and no moment before: until then it is on its way.
 
     Safe for threads. `after_fork` is called in the new process, in which nothing waits and nothing has been counted.
     """
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
-        self._stopped = False
+        self._stopped = self._given_up = False
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -66,6 +67,10 @@ class Count:
         """Take no more. What waits may still be delivered."""
         self._stopped = True
 
+    def give_up(self) -> None:
+        """Nobody waits any more for what waits."""
+        self._stopped = self._given_up = True
+
     @property
     def tally(self) -> Tally:
         """All numbers, of one moment."""
@@ -75,35 +80,34 @@ class Count:
 
     @property
     def dropped(self) -> int:
-        """What was not delivered and will not be: refused and failed, and once stopped, what still waits."""
+        """What was not delivered and will not be: refused and failed, and once it is given up, what still waits."""
         now = self.tally
-        return now.failed + now.refused + (now.waiting if self._stopped else 0)
+        return now.failed + now.refused + (now.waiting if self._given_up else 0)
 
 
 class Sender:
-    """One exporter of the SDK, and the session that it sends with, if it is HTTP's."""
+    """One exporter of the SDK, and what watches its requests, if they are watched: see `http` and `rpc`."""
 
-    def __init__(self, exporter: Any, session: Any = None) -> None:
-        self.exporter, self._session = exporter, session
+    def __init__(self, exporter: Any, watch: Any = None) -> None:
+        self.exporter, self._watch = exporter, watch
 
     @property
     def said(self) -> str:
         """Why the last request failed; empty if it did not, or where nobody saw."""
-        return str(self._session.said) if self._session is not None else ""
+        return str(self._watch.said) if self._watch is not None else ""
 
     def send(self, batch: Any, items: int, **options: Any) -> tuple[int, str]:
         """How many of a batch were delivered, and why the others were not. Whatever the exporter does, this only answers."""
+        why = ""
         with hushed():
             try:
                 result = self.exporter.export(batch, **options)
             except Exception as error:  # noqa: BLE001 - an exporter may raise anything
                 result, why = None, type(error).__name__
-            else:
-                why = status_said()
         why = self.said or why
         if getattr(result, "name", "") != "SUCCESS":
             return 0, why or "the exporter does not say why"
-        rejected = 0 if self._session is None else min(items, self._session.rejected)
+        rejected = 0 if self._watch is None else min(items, self._watch.rejected)
         return items - rejected, why if rejected else ""
 
 

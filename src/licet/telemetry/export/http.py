@@ -13,7 +13,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-_MOST = 65_536  # bytes of an answer; a partial success has some hundred
+_MOST = 4 << 20  # bytes of an answer, as gRPC has it; a partial success has some hundred
 _LONGEST = 10.0  # seconds that an answer's body may take
 
 
@@ -61,7 +61,7 @@ class _Watched(HTTPAdapter):
             if kind == "text/html":
                 session.said = "what answered is a web page, and no OTLP receiver"
                 raise Refused(session.said, request=request)
-            if body and kind == "application/x-protobuf":
+            if body:
                 session.rejected = self._read(body)
         # What is handed on has been read whole: nobody waits for the rest of it.
         answer.raw = io.BytesIO(body)

@@ -101,7 +101,8 @@ class Line:
         return "" if self._sender is None else self._sender.said
 
     def give_up(self) -> None:
-        """What still waits is not tried any more."""
+        """What still waits is not tried any more, and is dropped."""
+        self.count.give_up()
         if self._processor is not None:
             self._exporter.end()
 
@@ -220,7 +221,7 @@ class Readings:
 
     def give_up(self) -> None:
         """Nothing more is sent."""
-        self.count.stop()
+        self.count.give_up()
         if self._exporter is not None:
             self._exporter.end()
 

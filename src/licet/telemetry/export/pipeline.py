@@ -23,27 +23,29 @@ import os
 import sys
 import threading
 import time
-import uuid
 import weakref
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from licet.escape import counted
+from licet.telemetry.export.resource import resource_of
 from licet.telemetry.export.settings import SIGNALS, Settings, Signal, settings_of
+from licet.telemetry.export.words import cause, remedy
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import LoggerProvider
     from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.resources import Resource
 
     from licet.telemetry.export.line import Line, Readings
 
 _log = logging.getLogger("licet.telemetry")
 SECONDS = 5.0  # that an end may take
+_LAST = 0.2  # of them, kept for the last report of the metrics, which says what was dropped before it
 _ITEMS = {"traces": "span", "metrics": "metric point", "logs": "log event"}
-_REMEDY = "Start the collector there, correct OTEL_EXPORTER_OTLP_ENDPOINT, or unset it. Calls go on meanwhile, and the ledger has them all"
 
 
 def own_pipeline(version: str, environment: str, signals: Collection[Signal] = SIGNALS) -> Pipeline:
@@ -60,15 +62,12 @@ class Pipeline:
     """None where no log event leaves."""
 
     def __init__(self, version: str, environment: str, settings: Mapping[Signal, Settings]) -> None:
-        names = {
-            "service.name": "licet", "service.version": version, "service.instance.id": str(uuid.uuid4()),
-            "deployment.environment.name": environment,
-        }  # fmt: skip
-        said = OTELResourceDetector().detect().attributes  # OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES
-        resource = Resource.create({name: value for name, value in names.items() if value and name not in said})
-        self.tracer_provider, self.logger_provider = TracerProvider(resource=resource, shutdown_on_exit=False), None
+        resource = resource_of(version, environment)
+        # The SDK's own default goes by the sender's flag, and whoever sends requests would take the traces of his own denials away.
+        sampler = None if os.environ.get("OTEL_TRACES_SAMPLER") else ALWAYS_ON
+        self.tracer_provider, self.logger_provider = TracerProvider(sampler, resource, shutdown_on_exit=False), None
         self._lines: dict[str, Line | Readings] = {}
-        self._why = self._where = ""  # of the last failure
+        self._failed: tuple[Settings, str] | None = None  # what failed last, and why
         self._said = self._closed = False
         self._forked: list[Callable[[], None]] = []
         if settings:
@@ -120,16 +119,18 @@ class Pipeline:
         """Send what waits, and end. Whether all of it was tried in time; what was not is dropped. A second time it does nothing."""
         if self._closed:
             return True
-        return self._end(self._begin_to_end(), time.monotonic() + seconds)
+        return _end([self], seconds)
 
-    def _begin_to_end(self) -> list[threading.Event]:
+    def _close_lines(self, *, metrics: bool) -> list[threading.Event]:
         self._closed = True
-        return [line.close() for line in self._lines.values()]
+        return [line.close() for signal, line in self._lines.items() if (signal == "metrics") == metrics]
 
-    def _end(self, ending: list[threading.Event], until: float) -> bool:
-        in_time = _in_time(ending, until)
-        for line in self._lines.values():
-            line.give_up()
+    def _give_up(self, *, metrics: bool) -> None:
+        for signal, line in self._lines.items():
+            if (signal == "metrics") == metrics:
+                line.give_up()
+
+    def _ended(self) -> None:
         _open.discard(self)
         parts = [
             f"{number:,} of {counted(line.count.tally.submitted, _ITEMS[signal])}"
@@ -137,26 +138,32 @@ class Pipeline:
             if (number := line.count.dropped)
         ]
         if parts:
-            where = self._where or next(iter(self._lines.values())).settings.where
-            why = self._why or next((line.said for line in self._lines.values() if line.said), "no answer in time")
-            remedy = "" if self._said else f". {_REMEDY}"
-            _log.warning("licet: not delivered to %s (%s): %s%s", where, why, ", ".join(parts), remedy)
-        return in_time
+            settings, why = self._failed or self._unsettled()
+            advice = "" if self._said else f". {remedy(settings, why)}. The ledger has every call"
+            _log.warning("licet: not delivered to %s (%s): %s%s", settings.where, cause(settings, why), ", ".join(parts), advice)
+
+    def _unsettled(self) -> tuple[Settings, str]:
+        """Where no batch was answered yet: what the tries so far say."""
+        lines = [line for line in self._lines.values() if line.count.dropped]
+        return next(((line.settings, line.said) for line in lines if line.said), (lines[0].settings, "no answer in time"))
 
     def _telling(self, settings: Settings) -> Callable[[str], None]:
         def settled(why: str) -> None:
             if not why:
                 return
-            self._why, self._where = why, settings.where
+            self._failed = settings, why
             if self._said or self._closed:
                 return
             self._said = True
-            _log.warning("licet: %s cannot be delivered to %s (%s). %s", settings.signal, settings.where, why, _REMEDY)
+            _log.warning(
+                "licet: %s cannot be delivered to %s (%s). %s. Calls go on meanwhile, and the ledger has them all",
+                settings.signal, settings.where, cause(settings, why), remedy(settings, why),
+            )  # fmt: skip
 
         return settled
 
     def _after_fork(self) -> None:
-        self._why, self._said = "", False
+        self._failed, self._said = None, False
         for line in self._lines.values():
             line.after_fork()
         for renew in self._forked:
@@ -207,10 +214,21 @@ def _end_with_multiprocessing() -> None:
 
 
 def _end_all() -> None:
-    """All pipelines that are open, at once, and within one bound."""
-    until, ending = time.monotonic() + SECONDS, [(each, each._begin_to_end()) for each in list(_open)]
-    for pipeline, events in ending:
-        pipeline._end(events, until)
+    _end(list(_open), SECONDS)
+
+
+def _end(pipelines: list[Pipeline], seconds: float) -> bool:
+    """Close these, at once, and within one bound: first spans and log events, then metrics, whose last report has the final counts."""
+    until, in_time = time.monotonic() + seconds, True
+    kept = seconds * _LAST if any("metrics" in each._lines for each in pipelines) else 0.0
+    for metrics, ends in ((False, until - kept), (True, until)):
+        ending = [event for each in pipelines for event in each._close_lines(metrics=metrics)]
+        in_time = _in_time(ending, ends) and in_time
+        for each in pipelines:
+            each._give_up(metrics=metrics)
+    for each in pipelines:
+        each._ended()
+    return in_time
 
 
 def _in_time(events: list[threading.Event], until: float) -> bool:

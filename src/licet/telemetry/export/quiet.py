@@ -8,7 +8,6 @@ line of ours when it begins to fail, and one when it ends (`Trouble`), by the lo
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,12 +26,10 @@ _LOGGERS = (
     *("opentelemetry.sdk._logs._internal.export", "opentelemetry.sdk.metrics._internal", "opentelemetry.sdk.metrics._internal.export"),
     *("urllib3.connectionpool", "urllib3.connection", "urllib3.response", "urllib3.util.retry", "requests"),
 )
-_STATUS = re.compile(r"StatusCode\.([A-Z_]+)")
 
 
 class _Here(threading.local):
     ours = False
-    said = ""
 
 
 _here = _Here()
@@ -42,8 +39,6 @@ class _Ours(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if not _here.ours:
             return True
-        if found := _STATUS.search(record.getMessage()):  # gRPC's exporter says why in its log alone
-            _here.said = found[1]
         return logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
 
 
@@ -59,13 +54,8 @@ def hush() -> None:
 @contextmanager
 def hushed() -> Iterator[None]:
     """What the running thread does in here is an export of ours."""
-    before, _here.ours, _here.said = _here.ours, True, ""
+    before, _here.ours = _here.ours, True
     try:
         yield
     finally:
         _here.ours = before
-
-
-def status_said() -> str:
-    """The gRPC status that was logged in the last `hushed` of this thread."""
-    return _here.said

@@ -1,6 +1,6 @@
 """The six exporters of the SDK: three signals, over HTTP or gRPC. Only imported where there is an endpoint.
 
-Over HTTP a partial success is seen and counted. The gRPC exporters throw away the answer, so that there it counts as a delivery.
+What a receiver says that it did not take (a partial success) is seen and counted, over both.
 """
 
 from __future__ import annotations
@@ -31,7 +31,12 @@ def make(settings: Settings) -> Sender:
     module, name = _EXPORTERS[settings.signal]
     way = "grpc" if settings.protocol == "grpc" else "http"
     exporter: Any = getattr(importlib.import_module(f"opentelemetry.exporter.otlp.proto.{way}.{module}"), name)
-    if way == "grpc" or any(os.environ.get(_CREDENTIALS.format(each)) for each in ("", f"{settings.signal.upper()}_")):
+    if way == "grpc":
+        from licet.telemetry.export.rpc import WatchedClient
+
+        made = exporter()
+        return Sender(made, WatchedClient(made, _count_of(settings.signal)))
+    if any(os.environ.get(_CREDENTIALS.format(each)) for each in ("", f"{settings.signal.upper()}_")):
         # A provider of credentials brings a session of its own, with which answers are judged by their status alone.
         return Sender(exporter())
     from licet.telemetry.export.http import WatchedSession
@@ -40,8 +45,21 @@ def make(settings: Settings) -> Sender:
     return Sender(exporter(session=session), session)
 
 
+def _count_of(signal: str) -> Callable[[Any], int]:
+    """What takes out of an answer how many items were not taken."""
+    field = _ANSWERS[signal][2]
+    return lambda answer: int(getattr(answer.partial_success, field))
+
+
 def _rejected(signal: str) -> Callable[[bytes], int]:
-    """What reads out of an answer how many items were not taken."""
-    module, name, field = _ANSWERS[signal]
+    """What reads an answer, in either form of OTLP."""
+    module, name, _ = _ANSWERS[signal]
     answer: Any = getattr(importlib.import_module(f"opentelemetry.proto.collector.{module}"), name)
-    return lambda body: int(getattr(answer.FromString(body).partial_success, field))
+    count, json_format = _count_of(signal), importlib.import_module("google.protobuf.json_format")
+
+    def read(body: bytes) -> int:
+        if body.lstrip().startswith(b"{"):
+            return count(json_format.Parse(body, answer(), ignore_unknown_fields=True))
+        return count(answer.FromString(body))
+
+    return read

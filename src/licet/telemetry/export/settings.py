@@ -20,7 +20,7 @@ SIGNALS: tuple[Signal, ...] = ("traces", "metrics", "logs")
 # the SDK's 512 items at a time hold them up for long (benchmarks/outage.py); and what waits is lost with a process that is killed.
 BATCH, DELAY, QUEUE = 16, 500, 2048  # items, milliseconds, items
 _BATCHES: Mapping[Signal, str] = {"traces": "OTEL_BSP", "logs": "OTEL_BLRP"}
-_GRPC, _HTTP = "grpc", "http/protobuf"
+GRPC, _HTTP = "grpc", "http/protobuf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ def settings_of(signal: Signal, environment: Mapping[str, str] = os.environ) -> 
     if not endpoint:
         return None
     protocol = said(f"OTEL_EXPORTER_OTLP_{upper}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL") or _HTTP
-    if protocol not in (_GRPC, _HTTP):
+    if protocol not in (GRPC, _HTTP):
         _log.warning(
             "licet: %s go out by %s: there is no OTEL_EXPORTER_OTLP_PROTOCOL %r; set it to %s or %s",
-            signal, _HTTP, visible(protocol, 40), _HTTP, _GRPC,
+            signal, _HTTP, visible(protocol, 40), _HTTP, GRPC,
         )  # fmt: skip
         protocol = _HTTP
     if signal not in _BATCHES:
