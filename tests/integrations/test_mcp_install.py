@@ -110,9 +110,9 @@ async def test_a_framework_with_a_span_of_its_own_for_the_tool_has_ours_in_it(la
                 "running tool", attributes={"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "append_file"}
             ):
                 assert is_error(await session.call_tool("append_file", {"path": "/srv/ledger.txt", "text": "hello"}))
-    executing = [span for span in lab.spans if (span.attributes or {}).get("gen_ai.operation.name") == "execute_tool"]
+    executing = [span for span in lab.spans if "licet.call.id" in (span.attributes or {})]
     assert [(span.name, span.attributes["licet.decision.outcome"]) for span in executing] == [
-        ("running tool", "allow"), ("running tool", "allow"), ("running tool", "deny")
+        ("running tool", "allow"), ("running tool", "allow"), ("execute_tool append_file", "deny")
     ]  # fmt: skip
     assert [span.attributes.get("jsonrpc.request.id") for span in executing[:2]] == [each["id"] for each in lab.reached]
     assert executing[2].status.status_code.name == "ERROR"
