@@ -237,8 +237,9 @@ def test_a_mistake_is_found_by_its_own_name(mistake: Any, run: tuple[Data, Start
     change(chosen(data, which), data)
     found = check(read(data))
     assert [problem for problem in found if (problem.code, problem.key) == (code, key) and message in problem.message]
-    # Two spans of one id are two problems; a denial without an error lacks the error's type as well. All else is found once.
-    assert len(found) == {"span.twice": 2, "denied.status": 2}.get(code, 1), [str(problem) for problem in found]
+    # Two spans of one id are two problems; a denial without an error lacks the error's type as well;
+    # what was judged stands in the record too. All else is found once.
+    assert len(found) == {"span.twice": 2, "denied.status": 2, "decision.mode": 2}.get(code, 1), [str(problem) for problem in found]
 
 
 @pytest.mark.parametrize("key", semconv.RESOURCE)
@@ -309,6 +310,74 @@ def test_what_is_ours_on_a_frameworks_span_is_judged_as_on_our_own(key: str, val
     assert code in {problem.code for problem in check(read(data))}
 
 
+RECORDING = """
+licet: 1
+environment: dev
+owners: {shop: {name: Shop, contact: shop@acme.example}}
+agents: {bot: {owner: shop, tasks: [work]}}
+tools:
+  send: {access: write, egress: true, arguments: {to: {}, text: {}}, record: {arguments: [text], output: true}}
+tasks: {work: {intent: Work, ttl: 10m, record: [intent], tools: {send: {}}}}
+"""
+
+
+def told(side: str, **attributes: str) -> Any:
+    operation = {"tool": "execute_tool", "agent": "invoke_agent"}[side]
+    values = {"gen_ai.operation.name": operation} | {name.replace("__", "."): value for name, value in attributes.items()}
+    listed = [{"key": name, "value": {"stringValue": value}} for name, value in values.items()]
+    span = {"traceId": "1" * 32, "spanId": "2" * 16, "name": operation, "attributes": listed}
+    return read({"resourceSpans": [{"scopeSpans": [{"scope": {"name": "licet"}, "spans": [span]}]}]})
+
+
+@pytest.mark.parametrize(
+    "side, attributes, well",
+    [
+        ("tool", {"gen_ai__tool__name": "send", "gen_ai__tool__call__arguments": '{"text": "hello", "…": 1}'}, True),
+        ("tool", {"gen_ai__tool__name": "send", "gen_ai__tool__call__arguments": '{"text": "hello", "to": "ada"}'}, False),
+        ("tool", {"gen_ai__tool__name": "send", "gen_ai__tool__call__arguments": "hello"}, False),
+        ("tool", {"gen_ai__tool__name": "other", "gen_ai__tool__call__arguments": '{"text": "hello"}'}, False),
+        ("tool", {"gen_ai__tool__name": "send", "gen_ai__tool__call__result": '"sent"'}, True),
+        ("tool", {"gen_ai__tool__name": "other", "gen_ai__tool__call__result": '"sent"'}, False),
+        ("agent", {"licet__task__kind": "work", "licet__intent__text": "Write to ada"}, True),
+        ("agent", {"licet__task__kind": "play", "licet__intent__text": "Write to ada"}, False),
+    ],
+    ids=[
+        "an argument",
+        "another argument",
+        "no arguments",
+        "another tool's",
+        "the output",
+        "another output",
+        "the intent",
+        "another intent",
+    ],
+)
+def test_contents_that_the_manifest_lets_out_are_well_and_no_others(side: str, attributes: dict[str, str], well: bool) -> None:
+    spans = told(side, **attributes)
+    assert "attribute.content" in {problem.code for problem in check(spans)}
+    found = [problem.message for problem in check(spans, manifest=loads(RECORDING)) if problem.code == "attribute.content"]
+    assert bool(found) is not well
+    assert all(message.endswith("opted in to by the manifest") for message in found)
+
+
+def test_the_command_takes_the_manifest_and_knows_which_attributes_are_opted_in_to(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "licet.yaml").write_text(RECORDING, encoding="utf-8")
+    attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "send", "gen_ai.tool.call.result": '"sent"'}
+    listed = [{"key": name, "value": {"stringValue": value}} for name, value in attributes.items()]
+    span = {"traceId": "1" * 32, "spanId": "2" * 16, "name": "execute_tool send", "attributes": listed}
+    line = json.dumps({"resourceSpans": [{"scopeSpans": [{"scope": {"name": "licet"}, "spans": [span]}]}]})
+    (tmp_path / "traces.jsonl").write_text(line + "\n", encoding="utf-8")
+    file = str(tmp_path / "traces.jsonl")
+    main(["spans", "check", file])
+    assert "nobody opted in to as far as is known here: name the manifest (`-m`)" in capsys.readouterr().out
+    main(["spans", "check", file, "-m", str(tmp_path / "licet.yaml")])
+    assert "opted in" not in capsys.readouterr().out
+    assert main(["spans", "check", file, "--opted-in", "subject"]) == 2
+    assert "no attribute that is opted in to. There are: gen_ai.tool.description, gen_ai.tool.call.arguments" in capsys.readouterr().err
+
+
 def test_contents_are_well_where_somebody_opted_in(run: tuple[Data, Started]) -> None:
     data = copy.deepcopy(run[0])
     put(chosen(data, "call"), "gen_ai.tool.call.arguments", '{"to": "ada@acme.example"}')
@@ -319,6 +388,70 @@ def test_what_others_export_is_not_judged(run: tuple[Data, Started]) -> None:
     data = copy.deepcopy(run[0])
     inside = next(span for span in spans(data) if span["name"] == "inside")
     inside.update(kind=3, status={"code": 1}, attributes=[{"key": "gen_ai.own", "value": {"stringValue": JWT}}])
+    assert check(read(data)) == []
+
+
+def recorded(**fields: Any) -> Callable[[Data, Data], None]:
+    def change(span: Data, data: Data) -> None:
+        text = next(pair["value"]["stringValue"] for pair in span["attributes"] if pair["key"] == "licet.record")
+        put(span, "licet.record", json.dumps(json.loads(text) | fields))
+
+    return change
+
+
+def of_origin(check: str) -> Callable[[Data, Data], None]:
+    """A denial by this check, without its path."""
+    reasons = [[check, "deny", "no", [], [], False]]
+    return both(attribute("licet.decision.reason", check), attribute("licet.decision.path"), recorded(reasons=reasons))
+
+
+# The mistake, on which span, and all that is found: codes and keys.
+OF_RECORDS: list[tuple[Callable[[Data, Data], None], str, set[tuple[str, str]]]] = [
+    (attribute("licet.record"), "denied", {("record.missing", "licet.record")}),
+    (attribute("licet.record"), "agent", {("record.missing", "licet.record")}),
+    (recorded(outcome="allow", status="done"), "denied", {("record.says", "licet.decision.outcome")}),
+    (recorded(judged="ask"), "denied", {("record.says", "licet.decision.judged")}),
+    (recorded(status="done"), "denied", {("record.status", "licet.record")}),
+    (recorded(status="denied"), "call", {("record.status", "licet.record")}),
+    (recorded(status="asked"), "call", {("record.status", "licet.record")}),
+    (recorded(reasons=[]), "denied", {("record.says", "licet.decision.reason")}),
+    (recorded(reasons=[["scope.tool", "deny", "no", [], [], False]]), "denied", {("record.says", "licet.decision.reason")}),
+    (of_origin("origin.argument"), "denied", {("denied.unexplained", "licet.decision.path")}),
+    (of_origin("flow.egress"), "denied", {("denied.unexplained", "licet.decision.path")}),
+    (of_origin("scope.tool"), "denied", set()),
+    (recorded(seq=7), "call", {("record.says", "licet.call.seq")}),
+    (recorded(id="f" * 32), "call", {("record.other", "licet.record")}),
+    (recorded(task="f" * 32), "call", {("record.other", "licet.record")}),
+    (recorded(root="f" * 32), "agent", {("record.says", "licet.txn")}),
+    (both(attribute("licet.decision.judged", "allow"), recorded(judged="allow")), "denied", {("decision.judged", "licet.decision.judged")}),
+    (both(attribute("licet.call.seq", {"intValue": "0"}), recorded(seq=0)), "call", {("call.seq", "licet.call.seq")}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(OF_RECORDS)))
+def test_a_record_is_there_and_says_what_its_span_says(number: int, run: tuple[Data, Started]) -> None:
+    change, which, wanted = OF_RECORDS[number]
+    data = copy.deepcopy(run[0])
+    change(chosen(data, which), data)
+    assert {(problem.code, problem.key) for problem in check(read(data))} == wanted
+
+
+def test_records_that_are_cut_or_taken_away_on_purpose_are_well(run: tuple[Data, Started]) -> None:
+    """As are reasons that had no room in one, and a framework's span that had ended before its record was known."""
+    data = copy.deepcopy(run[0])
+    put(chosen(data, "denied"), "licet.record", None)
+    put(chosen(data, "call"), "licet.record", '{"v":1,"id"')
+    assert check(read(data), records=False) == []
+    assert {problem.code for problem in check(read(data))} == {"record.missing", "record.form"}
+    data = copy.deepcopy(run[0])
+    recorded(reasons=[], cut=3)(chosen(data, "denied"), data)
+    assert check(read(data)) == []
+    span = chosen(data, "call")
+    put(span, "licet.record", None)
+    data["resourceSpans"].append({"scopeSpans": [{"scope": {"name": "framework"}, "spans": [span]}]})
+    for resource in data["resourceSpans"][:-1]:
+        for scope in resource["scopeSpans"]:
+            scope["spans"] = [each for each in scope["spans"] if each is not span]
     assert check(read(data)) == []
 
 

@@ -201,19 +201,26 @@ def test_the_command_counts_and_exits_1(tmp_path: Path, capsys: Out) -> None:
     assert out[0].startswith(f"{tmp_path / 't'}:2: not JSON")
     assert any("`gen_ai.operation.name` is missing" in each and "[span.operation]" in each for each in out)
     assert out[-1].startswith("1 span of Licet's, 1 of others: ")
-    assert out[-1].endswith("problems, 1 unreadable")
+    assert out[-1].endswith(": 1 problem, 1 unreadable")
     assert main(["spans", "check", str(tmp_path / "t"), "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert (told["spans"], told["others"], len(told["unreadable"])) == (1, 1, 1)
     assert "span.operation" in {problem["code"] for problem in told["problems"]}
 
 
-def test_a_file_without_problems_exits_0_and_says_when_none_is_ours(tmp_path: Path, capsys: Out) -> None:
-    read(tmp_path / "t", line(SPAN))
-    assert main(["spans", "check", str(tmp_path / "t")]) == 0
+@pytest.mark.parametrize("lines", [["span"], [], ["[]"]], ids=["others", "empty", "unreadable"])
+def test_files_with_nothing_of_ours_are_not_well_unless_that_is_wanted(lines: list[str], tmp_path: Path, capsys: Out) -> None:
+    """An exporter that is broken would else be a green check."""
+    read(tmp_path / "t", *(line(SPAN) if each == "span" else each for each in lines))
+    assert main(["spans", "check", str(tmp_path / "t")]) == 1
     out, err = capsys.readouterr()
-    assert out == "0 spans of Licet's, 1 of others: 0 problems\n"
-    assert err == "nothing of Licet's is in these files\n"
+    assert "0 spans of Licet's" in out
+    assert err.startswith("nothing of Licet's is in this file: ")
+    assert "--allow-none" in err
+    assert main(["spans", "check", "--json", str(tmp_path / "t"), str(tmp_path / "t")]) == 1
+    assert "in these files" in capsys.readouterr().err
+    assert main(["spans", "check", "--allow-none", str(tmp_path / "t")]) == (1 if lines == ["[]"] else 0)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("words", [["spans"], ["spans", "check"], ["spans", "check", "none.jsonl"], ["spans", "chek", "x"]])

@@ -9,11 +9,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
 
 from licet.telemetry import conventions_logs, conventions_metrics, semconv
+from licet.telemetry.conventions_records import record
+from licet.telemetry.opted import lets_out
 from licet.telemetry.reader import BadSpan, Item, ReadLog, ReadMetric, ReadSpan
-from licet.telemetry.record import BadRecord, call_of, task_of
+from licet.telemetry.record import BadRecord, call_of
 from licet.telemetry.rules import SCOPE, Problem, Told, once, right, sourced, text_of, texts
+from licet.telemetry.ways import Ways
+
+if TYPE_CHECKING:
+    from licet.manifest import Manifest
 
 INTERNAL, OK, ERROR = 1, 1, 2  # the numbers of OTLP
 _NAMES = {semconv.EXECUTE_TOOL: semconv.TOOL_NAME, semconv.INVOKE_AGENT: semconv.AGENT_NAME}
@@ -22,7 +29,11 @@ _CONTENTS = (semconv.TOOL_ARGUMENTS, semconv.TOOL_RESULT)
 _UNDECLARED = "scope.unknown-tool"
 _BEFORE_THAT = ("identity.", "guard.undecided")  # checks that may lead the reasons for a call of a tool that is not declared
 _OF_MCP = ("mcp.", "jsonrpc.", "rpc.", "network.")
+_WITH_A_PATH = ("origin.", "flow.")  # checks whose reasons say by which way a value came, or a label leaves
 _NO_SESSIONS = "2026-07-28"  # the first version of MCP without sessions
+
+_Place: TypeAlias = tuple[str, str]
+"""Trace and span."""
 
 
 def ours(item: Item) -> bool:
@@ -34,19 +45,23 @@ def ours(item: Item) -> bool:
     return isinstance(item, ReadSpan) and (item.scope == SCOPE or _annotated(item))
 
 
-def check(items: Iterable[Item], *, opted_in: Collection[str] = ()) -> list[Problem]:
+def check(items: Iterable[Item], *, opted_in: Collection[str] = (), manifest: Manifest | None = None, records: bool = True) -> list[Problem]:
     """Every problem of what is our own: of spans, then of metrics, then of log events, each in their order.
 
-    `opted_in`: the opt-in attributes that the operator asked for. Give it all that belongs together: a span whose parent is missing, or
+    `opted_in`: the opt-in attributes that the operator asked for. `manifest`: what its `record:` lets out is asked for, too. `records`: False where somebody on the way cuts `licet.record`, or takes
+    it away, on purpose. Give it all that belongs together: a span whose parent is missing, or
     whose parent is denied, is a problem, and so is a decision without its span where the rest of the trace is there.
     """
     everything = [item for item in items if not isinstance(item, BadSpan)]
     spans = [item for item in everything if isinstance(item, ReadSpan)]
     by_id = {(span.trace_id, span.span_id): span for span in spans}
+    ways = _ways(by_id)
     seen = Counter((span.trace_id, span.span_id) for span in spans)
     rules: tuple[Callable[[ReadSpan], Told], ...] = (
-        _form, _name, _attributes, lambda span: _required(span, opted_in), _links, _status, _decision, _approval,
-        lambda span: _parents(span, by_id), _mcp, _record, lambda span: iter(()) if _annotated(span) else sourced(span.resource),
+        _form, _name, _attributes, lambda span: _required(span, opted_in, manifest), _links, _status, _decision, _approval,
+        lambda span: _parents(span, by_id, ways), _mcp,
+        lambda span: record(span, _side(span), own=not _annotated(span), needed=records),
+        lambda span: iter(()) if _annotated(span) else sourced(span.resource),
         lambda span: texts(span.attributes, span.texts, span.resource, {"name": span.name}),
     )  # fmt: skip
     found: list[Problem] = []
@@ -145,7 +160,7 @@ def _links(span: ReadSpan) -> Told:
         yield from once(tuple(f"{at}.{name}" for name in link.twice))
 
 
-def _required(span: ReadSpan, opted_in: Collection[str]) -> Told:
+def _required(span: ReadSpan, opted_in: Collection[str], manifest: Manifest | None) -> Told:
     side = _side(span)
     if not side:
         yield "span.operation", semconv.OPERATION_NAME, "is missing, or is neither `execute_tool` nor `invoke_agent`"
@@ -154,9 +169,10 @@ def _required(span: ReadSpan, opted_in: Collection[str]) -> Told:
         level = getattr(row, side)
         if level == "required" and name not in span.attributes:
             yield "attribute.missing", name, "is missing"
-        elif level == "opt-in" and name in span.attributes and name not in opted_in and not _foreign(span, name):
+        elif level == "opt-in" and name in span.attributes and name not in opted_in and not (manifest and lets_out(manifest, span, name)) and not _foreign(span, name):
             what = "content" if name in _CONTENTS else "text"
-            yield "attribute.content", name, f"is {what} that nobody opted in to"
+            unless = "by the manifest" if manifest else "as far as is known here: name the manifest (`-m`), or the attribute (`--opted-in`)"
+            yield "attribute.content", name, f"is {what} that nobody opted in to {unless}"
 
 
 def _status(span: ReadSpan) -> Told:
@@ -185,33 +201,45 @@ def _decision(span: ReadSpan) -> Told:
         for name in (semconv.DECISION_REASON, semconv.DECISION_SENTENCE):
             if not _text(span, name):
                 yield "denied.unexplained", name, "is missing, and the call was denied"
+        if _text(span, semconv.DECISION_REASON).startswith(_WITH_A_PATH) and not span.attributes.get(semconv.DECISION_PATH):
+            yield "denied.unexplained", semconv.DECISION_PATH, "is missing, and the call was denied for where a value comes from or goes to"
+        if _text(span, semconv.DECISION_JUDGED) in ("allow", "ask"):
+            yield "decision.judged", semconv.DECISION_JUDGED, "is not `deny`, and the call was denied"
     elif error_type == semconv.POLICY_DENIED:
         yield "denied.outcome", semconv.DECISION_OUTCOME, "is not `deny`, and `error.type` says that the call was denied"
     if outcome == "allow" and _text(span, semconv.DECISION_JUDGED) != "allow" and _text(span, semconv.MODE) != "observe":
         yield "decision.mode", semconv.MODE, "is not `observe`, and the call ran against what was judged"
+    if outcome == "allow" and _text(span, semconv.TASK_ID) and span.attributes.get(semconv.CALL_SEQ) == 0:
+        yield "call.seq", semconv.CALL_SEQ, "is 0, and the call ran in a task, where calls are counted from 1"
     if semconv.TASK_ID not in span.attributes and _text(span, semconv.DECISION_JUDGED) == "allow":
         yield "task.missing", semconv.TASK_ID, "is missing, and the call was allowed"
 
 
-def _parents(span: ReadSpan, by_id: Mapping[tuple[str, str], ReadSpan]) -> Told:
+def _ways(by_id: Mapping[_Place, ReadSpan]) -> Ways[_Place]:
+    """The way up from a span to the next task's."""
+
+    def above(place: _Place) -> _Place | None:
+        parent = (place[0], by_id[place].parent_id)
+        return parent if parent in by_id else None
+
+    return Ways(above, lambda place: _side(by_id[place]) == "agent" and ours(by_id[place]))
+
+
+def _parents(span: ReadSpan, by_id: Mapping[_Place, ReadSpan], ways: Ways[_Place]) -> Told:
     """A call's span stands under its own task's."""
     if _side(span) != "tool" or not (task := _text(span, semconv.TASK_ID)):
         return
-    above = span
-    for _ in range(len(by_id)):  # spans that are each other's parents end here
-        if not above.parent_id:
-            yield "task.parent", "parentSpanId", "leads to no `invoke_agent` span of the call's task"
-            return
-        parent = by_id.get((above.trace_id, above.parent_id))
-        if parent is None:
-            yield "task.parent", "parentSpanId", f"leads to span {above.parent_id}, which is not here"
-            return
-        above = parent
-        if _side(above) == "agent" and ours(above):
-            if _text(above, semconv.TASK_ID) != task:
-                yield "task.parent", semconv.TASK_ID, f"is not that of the `invoke_agent` span {above.span_id} above it"
-            return
-    yield "task.parent", "parentSpanId", "leads round in a circle"
+    end = ways.end((span.trace_id, span.span_id))
+    above = by_id[end] if end is not None else None
+    if above is None:
+        yield "task.parent", "parentSpanId", "leads round in a circle"
+    elif _side(above) == "agent" and ours(above):
+        if _text(above, semconv.TASK_ID) != task:
+            yield "task.parent", semconv.TASK_ID, f"is not that of the `invoke_agent` span {above.span_id} above it"
+    elif above.parent_id:
+        yield "task.parent", "parentSpanId", f"leads to span {above.parent_id}, which is not here"
+    else:
+        yield "task.parent", "parentSpanId", "leads to no `invoke_agent` span of the call's task"
 
 
 def _below_denied(span: ReadSpan, by_id: Mapping[tuple[str, str], ReadSpan]) -> Told:
@@ -259,20 +287,6 @@ def _mcp(span: ReadSpan) -> Told:
         yield "mcp.jsonrpc", "jsonrpc.protocol.version", "is 2.0, which goes without saying"
     if "mcp.session.id" in span.attributes and _text(span, "mcp.protocol.version") >= _NO_SESSIONS:
         yield "mcp.session", "mcp.session.id", f"is there, and MCP has no sessions since {_NO_SESSIONS}"
-
-
-def _record(span: ReadSpan) -> Told:
-    """The record is whole, and of this very task or call."""
-    side, text = _side(span), _text(span, semconv.RECORD)
-    if not text or not side or len(text) > semconv.ATTRIBUTES[semconv.RECORD].cap:
-        return
-    try:
-        own, key = (call_of(text).call.id, semconv.CALL_ID) if side == "tool" else (task_of(text).task.id, semconv.TASK_ID)
-    except BadRecord as bad:
-        yield "record.form", semconv.RECORD, f"cannot be read: {bad}"
-        return
-    if own != _text(span, key):
-        yield "record.other", semconv.RECORD, f"is not that of `{key}`"
 
 
 def _side(span: ReadSpan) -> str:
