@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from licet.escape import plain_text
-from licet.records import Decision, Reason
+from licet.records import Decision
 
 MAX_NAMED_TOOLS = 20
 _SENTENCE = 300  # characters
@@ -42,18 +42,8 @@ class Denial:
 
 def explain(decision: Decision, tool: str, granted: Iterable[str]) -> Denial:
     """Put a decision that does not allow a call into words for the model."""
-    found = leading(decision)
+    found = decision.leading
     check = found.check if found else "guard.undecided"
     why = found.told if found else "the guard could not decide"
     sentence = f"`{plain_text(tool, 80)}` did not run: {plain_text(why, _SENTENCE)}"
     return Denial(check, sentence, _RETRY.get(check, _NO_RETRY), tuple(plain_text(name, 80) for name in sorted(granted)))
-
-
-def leading(decision: Decision) -> Reason | None:
-    """The reason that weighs most: the first enforced denial, else the first question, else the first of all."""
-    enforced = [found for found in decision.reasons if not found.observed]
-    for effect in ("deny", "ask"):
-        for found in enforced:
-            if found.effect == effect:
-                return found
-    return decision.reasons[0] if decision.reasons else None

@@ -101,6 +101,16 @@ class Decision:
         """The ids of the checks that spoke, in order."""
         return tuple(reason.check for reason in self.reasons)
 
+    @property
+    def leading(self) -> Reason | None:
+        """The reason that weighs most: the first enforced denial, else the first question, else the first of all."""
+        enforced = [found for found in self.reasons if not found.observed]
+        for effect in ("deny", "ask"):
+            for found in enforced:
+                if found.effect == effect:
+                    return found
+        return self.reasons[0] if self.reasons else None
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

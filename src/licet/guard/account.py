@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from licet.canonical import Plain
-from licet.denial import leading
 from licet.guard.stated import reason_digest
 from licet.guard.task import GuardedTask
 from licet.guard.ticket import Ticket
@@ -87,7 +86,7 @@ def stored_attributes(ticket: Ticket) -> dict[str, Any]:
 
 def outcome_attributes(decision: Decision) -> dict[str, Any]:
     """What the decision was, by its leading reason."""
-    found = leading(decision)
+    found = decision.leading
     observing = decision.outcome == "allow" and decision.judged != "allow"
     return {
         semconv.DECISION_OUTCOME: decision.outcome, semconv.DECISION_JUDGED: decision.judged,

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from licet.clock import Clock
-from licet.denial import leading
 from licet.guard.account import call_record, event_attributes, span_attributes, span_name
 from licet.guard.shown import shown_arguments, shown_outputs
 from licet.guard.task import GuardedTask
@@ -51,7 +50,7 @@ class Telling:
 
     def denied(self, ticket: Ticket, ended: float) -> None:
         """The call is refused."""
-        found = leading(ticket.decision)
+        found = ticket.decision.leading
         span = self.begin(ticket)
         told = {semconv.RECORD: self._record(ticket, "denied", ended)}
         span.end(told, error_type=semconv.POLICY_DENIED, description=found.sentence if found else "")
@@ -109,7 +108,7 @@ class Telling:
         span, task, decision = ticket._span, ticket.task, ticket.decision
         if task is not None and decision.outcome != "ask":
             task.count(denied=decision.outcome == "deny")
-        found = leading(decision)
+        found = decision.leading
         self._telemetry.metrics.decided(
             decision.outcome, decision.judged, found.check if found else "", self._tool(ticket),
             task.record.kind if task else "", task.record.agent if task else "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from licet.denial import leading
 from licet.records import CallRecord
 from licet.telemetry import semconv
 from licet.telemetry.reader import ReadSpan
@@ -45,7 +44,7 @@ def _of_call(span: ReadSpan, call: CallRecord, *, whole: bool) -> Told:
     yield from _texts(
         span, {semconv.TASK_ID: call.task_id, semconv.DECISION_OUTCOME: decision.outcome, semconv.DECISION_JUDGED: decision.judged}
     )
-    found = leading(decision)
+    found = decision.leading
     if whole:  # reasons are cut where there are too many for a record
         yield from _texts(span, {semconv.DECISION_REASON: found.check if found else ""})
     seq = span.attributes.get(semconv.CALL_SEQ)
