@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ import pytest
 
 from documents import unvarying
 from licet.catalogue import CHECKS
+from licet.cli import main
 from licet.manifest import load
 
 ROOT = Path(__file__).parent.parent
@@ -125,8 +127,10 @@ def test_the_readme_shows_lines_of_the_demo(tmp_path: Path) -> None:
 def test_what_the_demo_says_to_paste_works_where_it_ran(tmp_path: Path) -> None:
     shown = run(AGENTS / "support" / "demo.py", tmp_path).stdout
     assert "the next run replaces it" in shown
-    commands = [line.partition("#")[0].replace("less ", "cat ", 1) for line in shown.splitlines() if "   # " in line]
-    assert len(commands) == 4
+    commands = [
+        line.partition("#")[0].replace("less ", "cat ", 1).replace("make ", "make -n ", 1) for line in shown.splitlines() if "   # " in line
+    ]
+    assert len(commands) == 6
     for command in commands:
         done = subprocess.run(shlex.split(command), check=False, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60)
         assert done.returncode == 0, done.stderr
@@ -162,3 +166,25 @@ def test_the_mcp_server_never_hears_of_the_refused_call(tmp_path: Path) -> None:
     shown = run(AGENTS / "mcp_files" / "agent.py", tmp_path).stdout
     assert "      Denied (origin.argument): `files:write_file` did not run: `name`" in shown
     assert "The server was asked to write: summary.txt\n" in shown
+
+
+def test_the_page_on_mcp_saves_tools_drafts_with_the_servers_name_and_guards(tmp_path: Path) -> None:
+    """Its blocks, pasted into files, with a real server."""
+    mcp = pytest.importorskip("mcp")
+    if not hasattr(mcp, "Client"):
+        pytest.skip("the page shows version 2 of the SDK")
+    first, saving = re.findall(r"```python\n(import asyncio.*?)```", (ROOT / "docs" / "mcp.md").read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "report.txt").write_text("The parcel is late.", encoding="utf-8")
+    server = f"command={sys.executable!r}, args=[{str(AGENTS / 'mcp_files' / 'server.py')!r}, 'folder']"
+    for name, block in (("first.py", first), ("saving.py", saving)):
+        assert block.count('command="my-file-server"') == 1
+        (tmp_path / name).write_text(block.replace('command="my-file-server"', server), encoding="utf-8")
+    done = run(tmp_path / "saving.py", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert main(["init", "--mcp", f"files={tmp_path / 'tools.json'}", "-o", str(tmp_path / "draft.yaml")]) == 0
+    assert list(load(tmp_path / "draft.yaml").tools) == list(load(AGENTS / "mcp_files" / "licet.yaml").tools)
+    shutil.copy(AGENTS / "mcp_files" / "licet.yaml", tmp_path)
+    done = run(tmp_path / "first.py", tmp_path)
+    assert (done.returncode, "The parcel is late." in done.stdout) == (0, True), done.stderr
+    assert (tmp_path / ".licet").is_dir()

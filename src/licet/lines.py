@@ -25,6 +25,8 @@ def opened(path: str | Path) -> BufferedReader:
         return Path(path).open("rb")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "not a path"
+        if isinstance(error, IsADirectoryError):
+            raise UsageError(f"{path}: is a folder; name a file in it (a state folder is named by `--state`)") from error
         raise UsageError(f"{path}: cannot be read: {why}; check path and rights") from error
 
 

@@ -301,6 +301,32 @@ def test_a_task_that_is_not_there_names_the_source_that_lists_them(real: dict[st
         assert f"`licet tasks --from {tmp_path / 't.jsonl'}` lists them" in capsys.readouterr().err
 
 
+def test_a_task_out_of_a_trace_tells_both_ids_whole_and_the_person_in_a_word(real: dict[str, Any], tmp_path: Path, capsys: Out) -> None:
+    """Jaeger finds a tag by its whole value only, and a task's id is not its trace's."""
+    source = tmp_path / "t.jsonl"
+    source.write_text(json.dumps(real), encoding="utf-8")
+    task = next(told(span) for span in spans_of(real) if span["name"] == "invoke_agent bot")
+    assert main(["task", task["licet.txn"][:6], "--from", str(source)]) == 0
+    shown = capsys.readouterr().out
+    assert f"  task {task['licet.txn']}  " in shown
+    assert f"trace   {spans_of(real)[0]['traceId']}\n" in shown
+    assert main(["tasks", "--from", str(source)]) == 0
+    listed = capsys.readouterr().out
+    person = task["licet.principal.id"].removeprefix("hmac-sha256:")[:8]
+    assert f"for person #{person} (asserted)" in shown
+    assert f"for person #{person} (asserted)" in listed
+
+
+def test_a_folder_in_the_place_of_a_file_is_told_its_option(tmp_path: Path, capsys: Out) -> None:
+    assert main(["tasks", "--from", str(tmp_path)]) == 2
+    assert "is a folder; name a file in it (a state folder is named by `--state`)" in capsys.readouterr().err
+
+
+def test_a_task_that_is_not_named_is_asked_for_with_the_command_that_lists_them(capsys: Out) -> None:
+    assert main(["task", "--from", "t.jsonl"]) == 2
+    assert "`licet tasks --from t.jsonl` lists them" in capsys.readouterr().err
+
+
 def test_the_link_of_a_trace_in_jaegers_page_is_a_source(real: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As `make jaeger` prints it, and that of its API; over the same rules as `jaeger://`."""
     trace = spans_of(real)[0]["traceId"]

@@ -136,10 +136,11 @@ def next_steps(task: GuardedTask) -> None:
     beside = Path(sys.executable).with_name("licet")
     licet = shlex.quote(os.path.relpath(beside)) if beside.exists() else f"{shlex.quote(sys.executable)} -m licet.cli"
     where = f"--state {STATE / 'state'}"
+    there = "" if Path.cwd() == DOCS.parent else f"-C {shlex.quote(os.path.relpath(DOCS.parent))} "
     steps = (
         (f"{licet} graph {task.id[:8]} -o {STATE / 'task.html'} {where}", "the task as a drawing"),
         (f"{licet} findings {where}", "what an owner must look at"),
-        ("make jaeger", "a run like this one as a trace in Jaeger (in the clone)"),
+        (f"make {there}jaeger", "such a run as a trace in Jaeger"),
         (f"less {shlex.quote(os.path.relpath(HERE / 'licet.yaml'))}", "what the agent may do, and why"),
         (f"less {shlex.quote(os.path.relpath(DOCS / 'quickstart.md'))}", "guard your own tools"),
         (f"less {shlex.quote(os.path.relpath(DOCS / 'mcp.md'))}", "guard an MCP server's tools"),

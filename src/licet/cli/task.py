@@ -26,14 +26,16 @@ example: licet task 3f2a
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("words", metavar="[end] ID", nargs="+", help="the task, or a unique beginning of its id")
+    parser.add_argument("words", metavar="[end] ID", nargs="*", help="the task, or a unique beginning of its id")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a tree")
     add_source(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Show the task, or end it; 1 if it had ended before."""
-    *verbs, prefix = options.words
+    *verbs, prefix = options.words or [""]
+    if not prefix:
+        raise UsageError(f"give a task's id, or the beginning of it; `licet tasks{said_source(options)}` lists them")
     if verbs not in ([], ["end"]):
         raise UsageError("write `licet task ID` or `licet task end ID`")
     if verbs:

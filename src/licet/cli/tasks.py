@@ -13,7 +13,7 @@ from licet.cli.state import add_source, code_of, records_of
 from licet.clock import iso
 from licet.escape import counted, visible
 from licet.records import CallRecord
-from licet.report import NO_WORDS
+from licet.report import NO_WORDS, principal_of
 
 SHORT_ID = 12
 _STYLES: Mapping[str, Style] = {"blocked": "red", "observed": "yellow"}
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         return code_of(read)
     for task, calls in rows:
         counts = _counts(calls)
-        who = f"{visible(task.agent, 40)} ({task.agent_is}) for {visible(task.principal or 'somebody', 40)} ({task.principal_is})"
+        who = f"{visible(task.agent, 40)} ({task.agent_is}) for {visible(principal_of(task), 40)} ({task.principal_is})"
         said = [f"  {who}  {counted(counts['calls'], 'call')}"]
         for word, style in _STYLES.items():
             said += [", ", output.paint(f"{counts[word]} {word}", style)] if counts[word] else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -15,6 +16,7 @@ Style = Literal["bold", "dim", "red", "yellow", "green"]
 Paint = Callable[[str, Style], str]
 
 SHORT_ID = 12  # characters; enough that two tasks of one store do not share them
+_PSEUDONYM = re.compile(r"hmac-sha256:[0-9a-f]{64}")
 _NAME, _SENTENCE, _INTENT = 80, 500, 500  # characters shown
 
 
@@ -36,6 +38,13 @@ def trace(story: Story, paint: Paint = plain, *, where: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
+def principal_of(task: TaskRecord) -> str:
+    """For whom a task is. Traces have a pseudonym in place of the name, of which as much is shown as tells two apart."""
+    if _PSEUDONYM.fullmatch(task.principal):
+        return f"person #{task.principal.partition(':')[2][:8]}"
+    return task.principal or "somebody"
+
+
 def _task(story: Story, task: TaskRecord, indent: str, paint: Paint, lines: list[str], *, sources: Sources) -> None:
     steps = story.steps(task.id)
     bar = "│ " if steps else "  "
@@ -44,7 +53,7 @@ def _task(story: Story, task: TaskRecord, indent: str, paint: Paint, lines: list
     lines.append(f"{indent}{head}")
     below = _below(indent)
     lines.append(f"{below}{bar}intent  {visible(story.intent(task), _INTENT)}")
-    principal = _short(task.principal or "somebody")
+    principal = _short(principal_of(task))
     names = f"{_short(task.agent)} ({_short(task.agent_is)}) for {principal} ({_short(task.principal_is)})"
     lines.append(f"{below}{bar}agent   {names}, owned by {_short(task.owner) if task.owner else 'nobody'}")
     if task.trace_id and task is story.task:  # that of the tasks below it too, mostly
