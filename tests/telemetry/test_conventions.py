@@ -16,6 +16,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from exported import of_sdk, read
 from licet import Denied
+from licet.cli import main
+from licet.manifest import loads
 from licet.secretlike import secret_in
 from licet.telemetry import semconv
 from licet.telemetry.conventions import check

@@ -550,6 +550,18 @@ def test_what_is_said_of_a_status_is_what_to_do_about_it(
     assert "Start the collector" not in said, "it is there"
 
 
+def test_a_queue_that_was_full_is_not_the_receivers_fault(
+    collectors: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipe = pipeline(monkeypatch, collectors(lambda number: EMPTY).url, OTEL_BSP_MAX_QUEUE_SIZE="10", OTEL_BSP_SCHEDULE_DELAY="60000",
+                    OTEL_BSP_MAX_EXPORT_BATCH_SIZE="10", OTEL_EXPORTER_OTLP_TIMEOUT="10")  # fmt: skip
+    end_spans(pipe, 200)
+    pipe.close(30)
+    said = caplog.records[-1].getMessage()
+    assert "(more came than could be sent): 1" in said
+    assert ". Raise OTEL_BSP_MAX_QUEUE_SIZE, or OTEL_BSP_MAX_EXPORT_BATCH_SIZE." in said
+
+
 def test_an_endpoint_without_a_scheme_is_named(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     said = said_at_the_end(pipeline(monkeypatch, "127.0.0.1:4318"), caplog)
     assert "127.0.0.1:4318 (no http:// or https:// before it)" in said

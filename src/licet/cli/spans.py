@@ -30,7 +30,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     own.add_argument("files", metavar="FILE", nargs="+", help="OTLP JSON lines, plain or gzip")
     own.add_argument(
-        "--opted-in", metavar="NAME", action="append", default=[], help="an opt-in attribute that you asked for, whatever the manifest says; may be repeated"
+        "--opted-in",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="an opt-in attribute that you asked for; may be repeated",
     )
     own.add_argument("-m", "--manifest", metavar="MANIFEST", help="contents that its `record:` lets out were asked for")
     own.add_argument("--allow-none", action="store_true", help="it is well if nothing of Licet's is in the files")

@@ -45,12 +45,14 @@ def ours(item: Item) -> bool:
     return isinstance(item, ReadSpan) and (item.scope == SCOPE or _annotated(item))
 
 
-def check(items: Iterable[Item], *, opted_in: Collection[str] = (), manifest: Manifest | None = None, records: bool = True) -> list[Problem]:
+def check(
+    items: Iterable[Item], *, opted_in: Collection[str] = (), manifest: Manifest | None = None, records: bool = True
+) -> list[Problem]:
     """Every problem of what is our own: of spans, then of metrics, then of log events, each in their order.
 
-    `opted_in`: the opt-in attributes that the operator asked for. `manifest`: what its `record:` lets out is asked for, too. `records`: False where somebody on the way cuts `licet.record`, or takes
-    it away, on purpose. Give it all that belongs together: a span whose parent is missing, or
-    whose parent is denied, is a problem, and so is a decision without its span where the rest of the trace is there.
+    `opted_in`: the opt-in attributes that the operator asked for; `manifest`: he asked for what its `record:` lets out. `records`: False
+    where somebody on the way cuts `licet.record`, or takes it away, on purpose. Give it all that belongs together: a span whose parent is
+    missing, or whose parent is denied, is a problem, and so is a decision without its span where the rest of the trace is there.
     """
     everything = [item for item in items if not isinstance(item, BadSpan)]
     spans = [item for item in everything if isinstance(item, ReadSpan)]
@@ -169,10 +171,12 @@ def _required(span: ReadSpan, opted_in: Collection[str], manifest: Manifest | No
         level = getattr(row, side)
         if level == "required" and name not in span.attributes:
             yield "attribute.missing", name, "is missing"
-        elif level == "opt-in" and name in span.attributes and name not in opted_in and not (manifest and lets_out(manifest, span, name)) and not _foreign(span, name):
+        elif level == "opt-in" and name in span.attributes and name not in opted_in and not _foreign(span, name):
+            if manifest and lets_out(manifest, span, name):
+                continue
             what = "content" if name in _CONTENTS else "text"
-            unless = "by the manifest" if manifest else "as far as is known here: name the manifest (`-m`), or the attribute (`--opted-in`)"
-            yield "attribute.content", name, f"is {what} that nobody opted in to {unless}"
+            where = "by the manifest" if manifest else "as far as is known here: name the manifest (`-m`), or the attribute (`--opted-in`)"
+            yield "attribute.content", name, f"is {what} that nobody opted in to {where}"
 
 
 def _status(span: ReadSpan) -> Told:

@@ -33,7 +33,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from licet.escape import counted
 from licet.telemetry.export.resource import resource_of
 from licet.telemetry.export.settings import SIGNALS, Settings, Signal, settings_of
-from licet.telemetry.export.words import cause, remedy
+from licet.telemetry.export.words import FULL, cause, remedy
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import LoggerProvider
@@ -145,7 +145,8 @@ class Pipeline:
     def _unsettled(self) -> tuple[Settings, str]:
         """Where no batch was answered yet: what the tries so far say."""
         lines = [line for line in self._lines.values() if line.count.dropped]
-        return next(((line.settings, line.said) for line in lines if line.said), (lines[0].settings, "no answer in time"))
+        full = lines[0].count.tally.refused and lines[0].count.tally.delivered
+        return next(((line.settings, line.said) for line in lines if line.said), (lines[0].settings, FULL if full else "no answer in time"))
 
     def _telling(self, settings: Settings) -> Callable[[str], None]:
         def settled(why: str) -> None:

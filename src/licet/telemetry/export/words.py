@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from licet.telemetry.export.settings import GRPC, Settings
 
+FULL = "more came than could be sent"
 _GENERAL = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _NOBODY = f"Start the collector there, correct {_GENERAL}, or unset it"
 # Of the connection; whatever the port is, nothing was said to it.
@@ -25,15 +26,23 @@ def remedy(settings: Settings, why: str) -> str:
     status = found[1] if (found := re.match(r"HTTP (\d{3})", why)) else why
     if _without_scheme(settings):
         return f"Write http://{settings.where.partition('://')[2] or settings.where} in {_GENERAL}"
+    if why == FULL:
+        prefix = {"traces": "OTEL_BSP", "logs": "OTEL_BLRP"}.get(settings.signal, "OTEL_BSP")
+        return f"Raise {prefix}_MAX_QUEUE_SIZE, or {prefix}_MAX_EXPORT_BATCH_SIZE"
     if why in _NOT_REACHED:
         return _NOBODY
     if not by_grpc and (why in _HUNG_UP or (port == 4317 and status != "401")):
         return "Is it the port for gRPC? Then set OTEL_EXPORTER_OTLP_PROTOCOL=grpc, else name the port for HTTP, mostly 4318"
     if by_grpc and (why in _HUNG_UP or port == 4318):
         return "Is it the port for HTTP? Then set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, else name the port for gRPC, mostly 4317"
+    return _of_answer(settings, why, status)
+
+
+def _of_answer(settings: Settings, why: str, status: str) -> str:
+    """Somebody is there, and does not take it."""
     if status in ("401", "403", "UNAUTHENTICATED", "PERMISSION_DENIED"):
         return "Put the credentials that it asks for into OTEL_EXPORTER_OTLP_HEADERS (`authorization=...`)"
-    if status in ("404", "405") and not by_grpc:
+    if status in ("404", "405") and settings.protocol != GRPC:
         path = f"/v1/{settings.signal}"
         return f"Leave {path} out of {_GENERAL}, behind which it is put, or name the whole address in {_of_signal(settings)}"
     if status in ("404", "405", "UNIMPLEMENTED"):
