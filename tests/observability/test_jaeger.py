@@ -39,6 +39,7 @@ import view  # noqa: E402
 
 from exported import Receiver  # noqa: E402
 from licet.catalogue import CHECKS  # noqa: E402
+from licet.cli import main  # noqa: E402
 from licet.secretlike import collector_patterns  # noqa: E402
 from licet.telemetry.semconv import ATTRIBUTES  # noqa: E402
 
@@ -120,6 +121,16 @@ def test_the_demos_trace_is_found_by_task_by_denied_outcome_and_by_tool(stack: r
     assert stack.find(view.SERVICE, {"gen_ai.tool.name": "send_email"}) == {trace}
     assert stack.find(view.SERVICE, {"licet.decision.outcome": "deny", "gen_ai.tool.name": "send_email"}) == {trace}
     assert stack.find(view.SERVICE, {"error.type": "policy_denied"}, operation="execute_tool send_email") == {trace}
+
+
+@real
+def test_the_tag_and_the_link_that_are_printed_find_the_task(stack: running.Stack, trace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    task = view.task_of(stack.trace(trace))
+    assert stack.find(view.SERVICE, {"licet.task.id": task}) == {trace}
+    assert main(["task", task[:8], "--from", stack.link(trace)]) == 0
+    shown = capsys.readouterr().out
+    assert f"task {task}" in shown
+    assert f"trace   {trace}" in shown
 
 
 @real
