@@ -235,9 +235,10 @@ def test_wrong_usage_exits_2(arguments: list[str], place: Path, capsys: Out) -> 
     assert capsys.readouterr().out == ""
 
 
-def test_an_empty_file_is_well(place: Path, capsys: Out) -> None:
+def test_an_empty_file_is_said(place: Path, capsys: Out) -> None:
+    """It is mostly the wrong file."""
     Path("empty.jsonl").write_bytes(b"")
-    assert replayed(capsys, "empty.jsonl")["sessions"] == 0
+    assert replayed(capsys, "empty.jsonl", code=1)["sessions"] == 0
 
 
 def test_progress_is_said_where_the_work_is_long(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:

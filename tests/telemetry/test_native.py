@@ -128,13 +128,16 @@ def test_a_call_within_a_frameworks_span_is_that_span(guard: Guard, traced: Trac
     assert call.span_id == format(span.context.span_id, "016x")
 
 
-def test_a_denial_makes_the_frameworks_span_red(guard: Guard, traced: Traced):
+def test_a_denial_has_a_red_span_below_the_frameworks(guard: Guard, traced: Traced):
+    """The framework says of its own that all went well where nothing was raised."""
     send = guard.wrap(lambda to: "ok", name="send")
     with task(guard), traced.tracer.start_as_current_span("t", attributes={**GENAI, "gen_ai.tool.name": "send"}), pytest.raises(Denied):
         send(to="eve@evil.example")
-    [span] = traced.spans
-    assert (span.status.status_code.name, span.attributes["error.type"]) == ("ERROR", "policy_denied")
-    assert span.attributes["licet.decision.reason"] == "origin.argument"
+    ours, theirs = traced.spans
+    assert (ours.status.status_code.name, ours.attributes["error.type"]) == ("ERROR", "policy_denied")
+    assert ours.attributes["licet.decision.reason"] == "origin.argument"
+    assert ours.parent.span_id == theirs.context.span_id
+    assert not any(name.startswith("licet.") for name in theirs.attributes)
 
 
 def test_how_a_tool_failed_is_for_the_framework_to_say(guard: Guard, traced: Traced):

@@ -72,6 +72,11 @@ class Count:
         self._stopped = self._given_up = True
 
     @property
+    def crowded(self) -> bool:
+        """Whether more than a quarter of the places is taken: then sending goes before the comfort of calls, else items would be lost."""
+        return self._waiting * 4 > self._limit
+
+    @property
     def tally(self) -> Tally:
         """All numbers, of one moment."""
         with self._lock:
@@ -128,12 +133,14 @@ class Counting:
             self._count.settle(items, 0)
             return None
         began, delivered, why = time.thread_time(), 0, _CLOSED
+        politely = not self._hurry.is_set() and not self._count.crowded
         try:
-            delivered, why = self._sender.send(_Politely(batch) if not self._hurry.is_set() else batch, items)
+            delivered, why = self._sender.send(_Politely(batch) if politely else batch, items)
         finally:
             self._count.settle(items, delivered)
         self._settled(why)
-        self._hurry.wait((time.thread_time() - began) * _REST)
+        if politely:
+            self._hurry.wait((time.thread_time() - began) * _REST)
         return None
 
     def hurry(self, *, on: bool) -> None:
