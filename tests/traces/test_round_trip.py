@@ -160,6 +160,32 @@ def test_a_hundred_recorded_sessions_of_a_suite_are_the_same(suite: str, tmp_pat
     )
 
 
+@real
+@pytest.mark.skipif(not RECORDINGS, reason="as above")
+@pytest.mark.parametrize("suite", ["workspace", "banking"])
+def test_a_hundred_recorded_sessions_are_the_same_from_a_running_jaeger(suite: str, tmp_path: Path, jaeger: running.Stack) -> None:
+    found = [item for path in sorted(Path(RECORDINGS).glob("*.jsonl*")) for item in sessions_of(path) if item.suite == suite]
+    picked = found[:: len(found) // 100][:100]
+    calls = replayed(tmp_path, ROOT / "benchmarks" / "agentdojo" / f"{suite}.yaml", picked, "user-task")
+    wanted: dict[str, int] = {}
+    for data in documents(tmp_path / "traces.jsonl"):
+        request = urllib.request.Request(f"{jaeger.otlp}/v1/traces", json.dumps(data).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30):
+            pass
+        for span in (span for r in data["resourceSpans"] for c in r["scopeSpans"] for span in c["spans"]):
+            wanted[span["traceId"]] = wanted.get(span["traceId"], 0) + 1
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends and any(len(jaeger.trace(trace)) < number for trace, number in wanted.items()):
+        time.sleep(0.5)
+    address = f"jaeger://127.0.0.1:{jaeger.ports['query']}"
+    with (
+        contextlib.closing(SqliteStore(StateFolder(tmp_path / "state").store)) as live,
+        imported([f"{address}/{trace}" for trace in wanted]) as (store, read_back),
+    ):
+        assert (read_back.wrong, read_back.unrecorded, read_back.made) == (0, 0, 0), list(read_back.sentences())
+        assert held_against(live, store) == calls
+
+
 PAUSING = """\
 licet: 1
 environment: dev
