@@ -165,7 +165,8 @@ class Gate:
     def _found(self, ticket: Ticket) -> None:
         """Keep the findings to which the decision gives rise."""
         task_id, owner = ticket.task.id if ticket.task else "", owner_of(ticket.task, self._p.manifest)
-        at = self._telling.begin(ticket).position
+        span = ticket._span
+        at = (span if span is not None and span.is_ours and span.is_open else self._telling.begin(ticket)).position
         ticket.findings += self._p.recorder.judged(ticket.decision, task_id=task_id, call_id=ticket.id, owner=owner, at=at)
 
     def _mint(self, ticket: Ticket, task: GuardedTask, traceparent: str) -> Minted:

@@ -113,7 +113,7 @@ class Telling:
             decision.outcome, decision.judged, found.check if found else "", self._tool(ticket),
             task.record.kind if task else "", task.record.agent if task else "",
         )  # fmt: skip
-        if span is not None:
+        if span is not None and self._telemetry.events.leave:  # else there is nobody to put it together for
             self._telemetry.events.decision(
                 event_attributes(ticket, self._manifest), trace_id=span.trace_id, span_id=span.span_id, denied=decision.judged == "deny"
             )

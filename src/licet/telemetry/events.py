@@ -39,6 +39,11 @@ class Events:
         except Exception:  # noqa: BLE001 - see above
             _log.warning("there will be no log events: the logger provider cannot be used", exc_info=True)
 
+    @property
+    def leave(self) -> bool:
+        """Whether there is a place that they go to."""
+        return not isinstance(self._logger, NoOpLogger)
+
     def decision(
         self, attributes: Mapping[str, Any], *, trace_id: str = "", span_id: str = "", denied: bool = False, sampled: bool = True
     ) -> None:
