@@ -159,7 +159,7 @@ def test_ledger_verify_tells_whole_from_broken(worked: tuple[Path, str], tmp_pat
 
 
 @pytest.mark.parametrize(
-    "command,choice", [("ledger", "verify"), ("keys", "list|rotate|retire|jwks"), ("token", "show|verify|revoke|revoked")]
+    "command,choice", [("ledger", "verify|"), ("keys", "list|rotate|retire|jwks"), ("token", "show|verify|revoke|revoked")]
 )
 def test_what_a_command_wants_is_named(command: str, choice: str, capsys: Out) -> None:
     assert main([command]) == 2

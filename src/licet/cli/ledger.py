@@ -1,42 +1,41 @@
-"""`licet ledger verify`: whether each record still follows the one before it."""
+"""`licet ledger`: verify the record of what was done, show it, and hand its key out."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import importlib
+from typing import TYPE_CHECKING, cast
 
-from licet.cli import output
-from licet.cli.state import add_state, existing
-from licet.escape import counted
-from licet.ledger import verify
+if TYPE_CHECKING:
+    from licet.cli.main import Command
+
+# One line per verb. `verify` lives in `licet/cli/ledger_verify.py`, and offers what a command offers.
+VERBS = {
+    "verify": "check a ledger, or a file of evidence from one; public keys are enough",
+    "show": "print records",
+    "key": "print the public key, which whoever verifies must have",
+}
 
 EXAMPLE = """\
-Exit codes: 0 whole, 1 broken, 2 cannot be read. Links show a line that was changed, taken out or put in; a tail that was cut off, or a
-file that was written anew, they do not show: keep `head` elsewhere and compare it.
-
 example: licet ledger verify
-         licet ledger verify copy/ledger.jsonl --json | jq .head
+         licet ledger show --task 3f2a
+         licet ledger key
 """
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("what", metavar="verify", choices=["verify"], help="check form, numbering and every link")
-    parser.add_argument("file", metavar="FILE", nargs="?", help="a ledger file (default: that of the state folder)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a line")
-    add_state(parser)
+    verbs = parser.add_subparsers(metavar="|".join(VERBS), required=True)
+    for verb, summary in VERBS.items():
+        part = cast("Command", importlib.import_module(f"licet.cli.ledger_{verb}"))
+        own = verbs.add_parser(
+            verb, help=summary, description=summary, epilog=part.EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        part.add(own)
+        own.set_defaults(run_verb=part.run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Verify; 1 if the chain is broken."""
-    path = options.file if options.file is not None else existing(options, "ledger").ledger
-    check = verify(path)
-    if options.json:
-        output.data(dataclasses.asdict(check) | {"ok": not check.broken})
-    elif check.broken:
-        output.say(
-            f"{check.path}: ", output.paint("broken", "red"), f": {check.broken} ({counted(check.records, 'record')} before it well)"
-        )
-    else:
-        output.say(f"{check.path}: ", output.paint("whole", "green"), f" ({counted(check.records, 'record')}, head {check.head})")
-    return 1 if check.broken else 0
+    """Do what the second word says."""
+    code: int = options.run_verb(options)
+    return code

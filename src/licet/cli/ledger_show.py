@@ -1,0 +1,22 @@
+"""`licet ledger show`."""
+
+from __future__ import annotations
+
+import argparse
+
+from licet.cli.state import add_state
+from licet.errors import UsageError
+
+EXAMPLE = """\
+example: licet ledger show
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_state(parser)
+
+
+def run(_: argparse.Namespace) -> int:
+    """Not there yet."""
+    raise UsageError("not there yet")
