@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import threading
-import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +12,8 @@ from typing import Any
 
 from licet.errors import StoreError
 from licet.records import EXACT, CallRecord, CallStatus, Claim, Decision, Finding, Mark, Revocation, TaskRecord
-from licet.store.files import close_in, make_own, translated
+from licet.store.files import translated
+from licet.store.opened import SqliteFile
 from licet.store.revoked import KEPT, REVOKE_FAMILY, issued_query, revocation_of, revoked_in
 from licet.store.rows import (
     CALL_COLUMNS,
@@ -31,7 +29,7 @@ from licet.store.rows import (
 )
 
 BUSY_SECONDS = 5.0  # how long to wait for another process's transaction before the call is refused
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tasks (
@@ -69,85 +67,21 @@ CREATE TABLE IF NOT EXISTS broken_glass (kind TEXT, until REAL, reason TEXT, by 
 """
 
 
-class SqliteStore:
+class SqliteStore(SqliteFile):
     """A store in the file `path`, created with mode 0600. Use it from any thread; after a fork it opens the file anew.
 
     Raises:
-        StoreError: the file cannot be opened, is not ours alone, or is of a newer version.
+        StoreError: the file cannot be opened, is not ours alone, or is of another version.
     """
 
     def __init__(self, path: str | Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
-        self._path = str(path)
-        self._busy = busy_seconds
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-        self._process = 0
-        _stores.add(self)
-        with self._lock, translated(self._path):
-            self._open()
-
-    def _open(self) -> sqlite3.Connection:
-        if self._path != ":memory:":
-            make_own(self._path)
-        connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None, check_same_thread=False)
-        # A guard may be left open until the process ends, or fail below; the connection is closed all the same.
-        closing = weakref.finalize(self, close_in, os.getpid(), connection, self._lock)
-        try:
-            self._prepare(connection)
-        except BaseException:
-            closing()
-            raise
-        self._connection, self._process = connection, os.getpid()
-        return connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, SCHEMA_VERSION):
-            raise StoreError(f"{self._path}: written by another version of Licet (schema {version}); use a new state folder")
-        if version == 0:
-            connection.executescript(f"{_SCHEMA} PRAGMA user_version={SCHEMA_VERSION};")
-
-    def _db(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise StoreError(f"{self._path}: the store is closed")
-        if self._process != os.getpid():
-            # A forked child must not touch its parent's connection, not even to close it.
-            return self._open()
-        return self._connection
-
-    def pause(self) -> bool:
-        """Before a fork: let a transaction end, as SQLite in the child would take its lock for one that is held in the child.
-
-        A thread that does not end it does not keep the fork: then the child cannot write, and refuses its calls.
-        """
-        return self._lock.acquire(timeout=self._busy)
-
-    def go_on(self) -> None:
-        """After a fork, in the parent."""
-        self._lock.release()
-
-    def renew(self) -> None:
-        """What a forked child does first: a thread that held the lock is not in it, and so never lets go."""
-        self._lock = threading.RLock()
-        if self._connection is not None:
-            # Kept for good: to let go of it would close it, and take back a parent's transaction that is not the child's.
-            _inherited.append(self._connection)
+        super().__init__(path, _SCHEMA, SCHEMA_VERSION, busy_seconds=busy_seconds)
 
     @contextmanager
     def transaction(self) -> Iterator[_SqliteTransaction]:
-        """See `Store.transaction`. Takes SQLite's write lock at once, so that what is judged is what is written."""
-        with self._lock, translated(self._path):
-            db = self._db()
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield _SqliteTransaction(db)
-                db.execute("COMMIT")
-            except BaseException:
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
-                raise
+        """See `Store.transaction`."""
+        with self.step() as db:
+            yield _SqliteTransaction(db)
 
     def begin_task(self, task: TaskRecord) -> None:
         """See `Store`."""
@@ -306,47 +240,6 @@ class SqliteStore:
         """See `Store`."""
         where, values = ("", ()) if task_id is None else (" WHERE task_id=?", (task_id,))
         return [finding_of(row) for row in self._read(f"SELECT {FINDING_COLUMNS} FROM findings{where} ORDER BY time, rowid", values)]
-
-    def close(self) -> None:
-        """See `Store`."""
-        with self._lock:
-            if self._connection is not None and self._process == os.getpid():
-                self._connection.close()
-            self._connection = None
-
-    def _write(self, statement: str, values: Sequence[Any]) -> int:
-        with self._lock, translated(self._path):
-            return self._db().execute(statement, values).rowcount
-
-    def _read(self, query: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        with self._lock, translated(self._path):
-            return self._db().execute(query, values).fetchall()
-
-
-_stores: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
-_inherited: list[sqlite3.Connection] = []
-
-
-_forking = threading.local()  # `paused`: the stores that the fork of this thread holds still
-
-
-def _before_fork() -> None:
-    _forking.paused = [store for store in list(_stores) if store.pause()]
-
-
-def _in_parent() -> None:
-    for store in _forking.paused:
-        store.go_on()
-    _forking.paused = []
-
-
-def _in_child() -> None:
-    _forking.paused = []
-    for store in list(_stores):
-        store.renew()
-
-
-os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)
 
 
 class _SqliteTransaction:

@@ -1,0 +1,142 @@
+"""One SQLite file in WAL mode, shared by threads and processes: opened anew after a fork, and what is deleted is overwritten."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from licet.errors import StoreError
+from licet.store.files import close_in, make_own, translated
+
+
+class SqliteFile:
+    """A file of ours at `path`, created with mode 0600 and with the tables of `schema`. Use it from any thread; a fork opens it anew.
+
+    Raises:
+        StoreError: the file cannot be opened, is not ours alone, or is of another version.
+    """
+
+    def __init__(self, path: str | Path, schema: str, version: int, *, busy_seconds: float) -> None:
+        self._path = str(path)
+        self._schema, self._version, self._busy = schema, version, busy_seconds
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._process = 0
+        _files.add(self)
+        with self._lock, translated(self._path):
+            self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._path != ":memory:":
+            make_own(self._path)
+        connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None, check_same_thread=False)
+        # A guard may be left open until the process ends, or fail below; the connection is closed all the same.
+        closing = weakref.finalize(self, close_in, os.getpid(), connection, self._lock)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            closing()
+            raise
+        self._connection, self._process = connection, os.getpid()
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        # Before the first table, else it says nothing: free pages can be given back in small steps (https://sqlite.org/pragma.html#pragma_auto_vacuum).
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        # What is deleted, or replaced by an update, is overwritten at once: purging takes away rows, and must not leave their older forms.
+        connection.execute("PRAGMA secure_delete=ON")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, self._version):
+            raise StoreError(f"{self._path}: written by another version of Licet (schema {version}); use a new state folder")
+        if version == 0:
+            connection.executescript(f"{self._schema} PRAGMA user_version={self._version};")
+
+    def _db(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise StoreError(f"{self._path}: the store is closed")
+        if self._process != os.getpid():
+            # A forked child must not touch its parent's connection, not even to close it.
+            return self._open()
+        return self._connection
+
+    def pause(self) -> bool:
+        """Before a fork: let a transaction end, as SQLite in the child would take its lock for one that is held in the child.
+
+        A thread that does not end it does not keep the fork: then the child cannot write, and refuses its calls.
+        """
+        return self._lock.acquire(timeout=self._busy)
+
+    def go_on(self) -> None:
+        """After a fork, in the parent."""
+        self._lock.release()
+
+    def renew(self) -> None:
+        """What a forked child does first: a thread that held the lock is not in it, and so never lets go."""
+        self._lock = threading.RLock()
+        if self._connection is not None:
+            # Kept for good: to let go of it would close it, and take back a parent's transaction that is not the child's.
+            _inherited.append(self._connection)
+
+    @contextmanager
+    def step(self) -> Iterator[sqlite3.Connection]:
+        """One atomic step, undone if the block raises. Takes SQLite's write lock at once, so that what is judged is what is written."""
+        with self._lock, translated(self._path):
+            db = self._db()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Let go of the file. Closing twice is harmless."""
+        with self._lock:
+            if self._connection is not None and self._process == os.getpid():
+                self._connection.close()
+            self._connection = None
+
+    def _write(self, statement: str, values: Sequence[Any]) -> int:
+        with self._lock, translated(self._path):
+            return self._db().execute(statement, values).rowcount
+
+    def _read(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._lock, translated(self._path):
+            return self._db().execute(query, values).fetchall()
+
+
+_files: weakref.WeakSet[SqliteFile] = weakref.WeakSet()
+_inherited: list[sqlite3.Connection] = []
+
+
+_forking = threading.local()  # `paused`: the files that the fork of this thread holds still
+
+
+def _before_fork() -> None:
+    _forking.paused = [file for file in list(_files) if file.pause()]
+
+
+def _in_parent() -> None:
+    for file in _forking.paused:
+        file.go_on()
+    _forking.paused = []
+
+
+def _in_child() -> None:
+    _forking.paused = []
+    for file in list(_files):
+        file.renew()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)
