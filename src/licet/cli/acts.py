@@ -10,8 +10,7 @@ from licet.clock import iso
 from licet.errors import UsageError
 from licet.escape import visible
 from licet.guard.recorder import outward
-from licet.guard.state import StateFolder
-from licet.ledger import Ledger
+from licet.guard.state import StateFolder, open_ledger
 from licet.machine import user_name
 from licet.manifest import duration
 from licet.records import TaskRecord
@@ -62,7 +61,7 @@ def record(folder: StateFolder, kind: str, fields: Mapping[str, Plain], now: flo
     Raises:
         LedgerError: it cannot be written, and so the act must not be done.
     """
-    ledger = Ledger(folder.ledger)
+    ledger = open_ledger(folder)
     try:
         ledger.append(kind, outward(fields), time=iso(now), durable=True)
     finally:

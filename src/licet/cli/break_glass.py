@@ -14,7 +14,7 @@ from licet.clock import SystemClock, iso
 from licet.errors import UsageError
 from licet.escape import visible
 from licet.guard.recorder import Recorder
-from licet.ledger import Ledger
+from licet.guard.state import open_ledger
 from licet.machine import user_name
 from licet.manifest import Manifest, load
 from licet.records import Reason
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--reason must say something, in at most {_LONGEST_REASON} characters")
     relay = Relay.from_environment()
     folder, clock, by = existing(options, "store"), SystemClock(), user_name()
-    ledger = Ledger(folder.ledger)
+    ledger = open_ledger(folder, clock=clock)
     with store_of(folder) as store:
         telemetry = Telemetry(None, version=VERSION, environment=manifest.environment)
         recorder = Recorder(ledger, store, clock, telemetry, unsafe=False)

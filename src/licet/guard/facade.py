@@ -28,12 +28,11 @@ from licet.guard.own_files import OwnFiles
 from licet.guard.parts import Parts
 from licet.guard.proofs import Proofs
 from licet.guard.recorder import Recorder
-from licet.guard.state import key_source, open_state, secret
+from licet.guard.state import key_source, open_ledger, open_state, secret
 from licet.guard.task import GuardedTask
 from licet.guard.tasks import Tasks, Tools
 from licet.guard.ticket import Ticket, running
 from licet.guard.wrap import wrap
-from licet.ledger import Ledger
 from licet.manifest import Manifest, adopt, load
 from licet.pseudonym import Pseudonyms
 from licet.records import ToolCall
@@ -101,7 +100,7 @@ class Guard:
         self._compiled = CompiledManifest(manifest)
         folder = open_state(state)
         self._store = SqliteStore(folder.store)
-        self._ledger = Ledger(folder.ledger)
+        self._ledger = open_ledger(folder, clock=self._clock)
         self._telemetry = Telemetry(
             tracer_provider, meter_provider, logger_provider, version=VERSION, environment=manifest.environment,
             declared={*manifest.tools, *manifest.agents, *manifest.tasks, *manifest.owners},

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from licet.clock import Clock
 from licet.errors import KeyFileError, StateError
+from licet.ledger import Ledger, LedgerKey
 from licet.machine import check_own, open_own
 from licet.tokens import FixedKeys, KeyRing, KeySource, Signer, key_of_environment
 from licet.tokens.algorithms import OURS
 
-STORE, LEDGER, KEYS = "licet.db", "ledger.jsonl", "keys"
+STORE, LEDGER, KEYS = "licet.db", "ledger", "keys"
 SECRET_FILE = "digests.key"  # noqa: S105 - the name of a file
 SECRET_BYTES = 32
 
@@ -32,7 +34,7 @@ class StateFolder:
 
     @property
     def ledger(self) -> Path:
-        """The ledger's file."""
+        """The ledger's folder."""
         return self.path / LEDGER
 
     @property
@@ -84,6 +86,18 @@ def key_source(given: Signer | KeySource | None, folder: StateFolder, now: float
             raise KeyFileError(f"LICET_SIGNING_KEY: holds an {named.algorithm} key; call tokens are signed with Ed25519 or P-256")
         return FixedKeys(named) if named is not None else KeyRing(folder.keys, now=now)
     return cast(KeySource, given) if hasattr(given, "signer") else FixedKeys(given)
+
+
+def open_ledger(folder: StateFolder, *, origin: str = "", clock: Clock | None = None, **seconds: float) -> Ledger:
+    """The folder's ledger, to be written to, with the key that signs its checkpoints; a missing key is made.
+
+    `origin`: the log's name, if it has one of its own. `seconds`: those of `Ledger`.
+
+    Raises:
+        KeyFileError: the key cannot be used.
+        UsageError: the name is none.
+    """
+    return Ledger(folder.ledger, LedgerKey.of(folder.keys, origin=origin), clock=clock, **seconds)
 
 
 def secret(folder: StateFolder) -> bytes:

@@ -1,5 +1,7 @@
-"""The ledger: an append-only file of hash-linked records. What a call was about to do is written before it runs."""
+"""The ledger: an append-only log of records under signed checkpoints. What a call was about to do is written before it runs."""
 
-from licet.ledger.log import Ledger, LedgerCheck, verify
+from licet.ledger.log import Ledger
+from licet.ledger.reader import LedgerFiles
+from licet.ledger.signer import LedgerKey
 
-__all__ = ["Ledger", "LedgerCheck", "verify"]
+__all__ = ["Ledger", "LedgerFiles", "LedgerKey"]

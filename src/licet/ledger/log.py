@@ -1,182 +1,378 @@
-"""Records as lines of canonical JSON (RFC 8785), each holding the SHA-256 of the line before it.
+"""Writing: one record after the other, each in the page cache before `append` is done, so that it survives the death of the process.
 
-A line that was changed, taken out or put in breaks every link behind it. What this form does not show is a tail that was cut off,
-or a whole file that was written anew: that needs signed checkpoints, which this release does not have (docs/limits.md).
-Several processes append to one file; a lock on the file orders them.
+Several processes append to one ledger; a lock on a file of the folder orders them. What brings it to the disk, and under a signature, is
+done for many records at once: by a thread of each process, soon after; or before `append` is done, where `durable` asks for it.
 """
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import threading
-import time as clock
 import weakref
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from licet.canonical import Plain, canonical
+from licet.clock import Clock, SystemClock, iso
 from licet.errors import LedgerError
-from licet.escape import visible
+from licet.ledger import layout
+from licet.ledger.keeper import Keeper
+from licet.ledger.layout import MAX_ENTRY, SEGMENT
+from licet.ledger.merkle import leaf_hash
+from licet.ledger.reader import LedgerFiles
+from licet.ledger.sealer import Sealer, signed_state, take
+from licet.ledger.signer import LedgerKey, replace, sync_folder
+from licet.ledger.writers import Presence, dead
 from licet.machine import open_own
 
 FIRST = "sha256:" + "0" * 64
+FLUSH_SECONDS, CHECKPOINT_SECONDS = 0.05, 1.0
 LOCK_SECONDS = 5.0  # how long to wait for another writer before the record, and so the call, is refused
-_STEP_SECONDS = 0.002  # between two tries for the lock of the file
-MAX_LINE = 1024 * 1024  # bytes; a line is digests and names, and far smaller
+INTENT, OUTCOME = "call.intent", "call.outcome"
+_log = logging.getLogger("licet")
+_FOLDERS = (layout.LIVE, layout.WRITERS, layout.HASHES, layout.ENTRIES)
 
 
 class Ledger:
-    """An appender. Raises LedgerError when a record cannot be written; then nothing of it counts."""
+    """The ledger in a folder, to be written to. Safe for threads and processes.
 
-    def __init__(self, path: str | Path, *, lock_seconds: float = LOCK_SECONDS) -> None:
-        self._path = str(path)
-        self._patience = lock_seconds
-        self._lock = threading.Lock()
-        self._file = -1
-        self._process = 0
-        self._size = -1
-        self._seq = 0
-        self._link = FIRST
+    Args:
+        path: the folder; made with mode 0700 when the first record is written.
+        key: what signs its checkpoints.
+        flush_seconds: how long a record may be in the page cache only: a crash of the machine can take so much.
+        checkpoint_seconds: how long records may stand without a signature.
+        lock_seconds: how long to wait for other writers before a record is refused.
+        clock: handed in by tests; by default the machine's clock. It tells the time of records that nobody else asked for.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        key: LedgerKey,
+        *,
+        flush_seconds: float = FLUSH_SECONDS,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        lock_seconds: float = LOCK_SECONDS,
+        clock: Clock | None = None,
+    ) -> None:
+        self.files = LedgerFiles(path)
+        self._key, self._patience, self._clock = key, lock_seconds, clock or SystemClock()
+        self._sealer = Sealer(self.files, key, lock_seconds)
+        self._keeper = Keeper(self, flush_seconds, checkpoint_seconds)
+        self._start()
         _ledgers.add(self)
+
+    def _start(self) -> None:
+        self._lock, self._sync_lock = threading.Lock(), threading.Lock()
+        self._guarded = self._file = -1  # the descriptors of the lock, and of the live segment
+        self._first, self._size, self._seq, self._link = 0, -1, 0, FIRST
+        self._synced = 0  # the last record that this process knows to be on the disk
+        self._broken = ""  # why nothing can be written any more
+        self._presence: Presence | None = None
+        self._open: dict[str, int] = {}  # calls whose outcome is not known yet, by where their intent stands
+        self.writer = os.urandom(8).hex()
 
     @property
     def path(self) -> str:
-        """The file."""
-        return self._path
+        """The folder."""
+        return str(self.files.path)
 
     def append(self, kind: str, fields: Mapping[str, Plain], *, time: str, durable: bool = False) -> int:
         """Write one record; `durable` waits until it is on the disk. Returns its sequence number, from 1.
 
         Raises:
-            LedgerError: the record is not (wholly) in the file.
+            LedgerError: the record is not (wholly) in the ledger; or, if `durable`, may not be on the disk.
         """
-        lock = self._lock
-        if not lock.acquire(timeout=self._patience):
-            raise self._busy()
-        try:
-            return self._append(kind, fields, time, durable=durable)
-        except OSError as error:
-            self._size = -1  # read the tail again before the next record
-            raise LedgerError(f"{self._path}: {error.strerror}") from error
-        finally:
-            lock.release()
+        with self._alone():
+            self._go_on()
+            seq = self._write(kind, fields, time)
+            self._count(kind, fields, seq)
+        self._keeper.wake()
+        if durable:
+            self.sync(seq)
+        return seq
 
     def ready(self) -> None:
-        """Find out, without writing, that a record could be appended now.
+        """Find out, without writing a record, that one could be appended now, and that what was appended could be signed.
 
         Raises:
-            LedgerError: the file cannot be opened, locked or read to its end, or is not ours.
+            LedgerError: it could not, and why.
         """
-        if not self._lock.acquire(timeout=self._patience):
-            raise self._busy()
+        with self._alone():
+            if self.files.segments():
+                self._go_on()
+            elif self.files.path.exists():
+                signed_state(self.files, self._key)
+        if self._keeper.problem:
+            raise LedgerError(self._keeper.problem)
+
+    def sync(self, seq: int = 0) -> None:
+        """Put the records up to `seq` (0: all that this process has seen) on the disk. Callers that wait together share one fdatasync.
+
+        Raises:
+            LedgerError: the disk failed. Then nothing more is written: what the system did with the pages is not known.
+        """
+        with self._sync_lock:
+            if self._broken:
+                raise LedgerError(self._broken)
+            upto = self._seq
+            if self._file < 0 or (self._synced >= (seq or upto)):
+                return
+            self._sync_file(self._file)
+            self._synced = upto
+
+    def seal(self) -> str:
+        """Put all records on the disk and under a signed checkpoint; its note.
+
+        Raises:
+            LedgerError: it cannot be done, and why.
+        """
+        with self._alone():
+            self._go_on()
+            end = self._seq
+        self.sync(end)
+        note = self._sealer.seal(end)
+        presence = self._presence
+        if presence is not None:
+            with self._lock:
+                presence.note(min(self._open.values(), default=end + 1))
+        return note
+
+    @contextmanager
+    def abandoned(self) -> Iterator[list[dict[str, Any]]]:
+        """The intents (records) of writers that have died, for which there is no outcome. Who gets them writes one for each.
+
+        If the block ends well, they do not come again.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        with self._alone():
+            self._go_on()
+            found = dead(self.files.path / layout.WRITERS)
+        settled = False
         try:
-            file = self._open()
-            self._take(file)
+            yield self._intents({each.writer for each in found}, min((each.since for each in found), default=0))
+            settled = True
+        finally:
+            for each in found:
+                each.buried(settled=settled)
+
+    def close(self) -> None:
+        """Sign what stands, and let go of the files. A later record opens them again."""
+        self._keeper.stop()
+        if self._file < 0:
+            return
+        try:
+            self.seal()
+        except LedgerError as error:
+            _log.warning("licet: the ledger is closed without a checkpoint over its last records: %s", error)
+        with self._lock, self._sync_lock:
+            if self._presence is not None:
+                self._presence.leave(settled=not self._open)
+            for descriptor in (self._file, self._guarded):
+                if descriptor >= 0:
+                    os.close(descriptor)
+            self._presence, self._file, self._guarded, self._size = None, -1, -1, -1
+
+    def renew(self) -> None:
+        """What a forked child does first: a thread that held a lock is not in it, and so never lets go.
+
+        Its copies of the descriptors would keep the ledger locked, and its parent's presence alive, after that has died.
+        """
+        if self._presence is not None:
+            self._presence.forget()
+        for descriptor in (self._file, self._guarded):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._start()
+        self._keeper.renew()
+        self._sealer = Sealer(self.files, self._key, self._patience)
+
+    # Under the lock ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """The only writer of all, as long as the block lasts."""
+        if not self._lock.acquire(timeout=self._patience):
+            raise LedgerError(f"{self.path}: another writer has held the lock for {self._patience:g} s; try again")
+        try:
+            if self._broken:
+                raise LedgerError(self._broken)
+            self._open_lock()
+            take(self._guarded, self._patience, self.files.path)
             try:
-                size = os.fstat(file).st_size
-                if size != self._size:
-                    self._read_tail(file, size)
-                    self._size = os.fstat(file).st_size
+                yield
             finally:
-                fcntl.flock(file, fcntl.LOCK_UN)
+                fcntl.flock(self._guarded, fcntl.LOCK_UN)
         except OSError as error:
-            self._size = -1
-            raise LedgerError(f"{self._path}: {error.strerror}") from error
+            self._size = -1  # read the tail again before the next record
+            raise LedgerError(f"{self.path}: {error.strerror}") from error
         finally:
             self._lock.release()
 
-    def _append(self, kind: str, fields: Mapping[str, Plain], time: str, *, durable: bool) -> int:
-        file = self._open()
-        self._take(file)
+    def _open_lock(self) -> None:
+        if self._guarded < 0:
+            for name in ("", *_FOLDERS):
+                (self.files.path / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._guarded = open_own(self.files.path / layout.LOCK, os.O_RDWR | os.O_CREAT, LedgerError)
+
+    def _go_on(self) -> None:
+        """Have the segment open that the next record belongs to, and know the record before it."""
+        if self._file < 0:
+            segments = self.files.segments()
+            before = signed_state(self.files, self._key)[1]
+            if not segments and before:
+                raise LedgerError(f"{self.path}: {before.size} records were signed, and the live segment is missing; put it back")
+            self._take_up(segments[-1] if segments else 0)
+            self._look()
+            if before and self._seq < before.size:
+                missing = f"{before.size} records were signed, and {self._seq} stand there: the ledger was cut"
+                self._let_go()
+                raise LedgerError(f"{self.path}: {missing}. Put back what is missing, or move folder and `keys/ledger.*` away as evidence")
+        self._look()
+        while self._seq - self._first >= SEGMENT:
+            newest = max(self.files.segments(), default=self._first)
+            self._take_up(newest if newest > self._first else self._first + SEGMENT)
+            self._look()
+        if self._presence is None:
+            self._presence = Presence(self.files.path / layout.WRITERS, self.writer, self._seq + 1)
+        if self._seq == 0:
+            self._begin()
+
+    def _let_go(self) -> None:
+        os.close(self._file)
+        self._file, self._size = -1, -1
+
+    def _take_up(self, first: int) -> None:
+        """Go to another segment. Nobody writes to the one before it any more, and so this is the last time that it can be waited for."""
+        file = self.files.path / layout.live_name(first)
+        fresh = not file.exists()
+        opened = open_own(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, LedgerError)
+        with self._sync_lock:
+            if self._file >= 0:
+                self._sync_file(self._file)
+                self._synced = self._seq
+                os.close(self._file)
+            self._file, self._first, self._size = opened, first, -1
+        if fresh:
+            sync_folder(file.parent)
+
+    def _sync_file(self, file: int) -> None:
         try:
-            size = os.fstat(file).st_size
-            if size != self._size:
-                self._read_tail(file, size)
-                size = os.fstat(file).st_size
-            record: dict[str, Plain] = {**fields, "kind": kind, "prev": self._link, "seq": self._seq + 1, "time": time}
-            line = canonical(record)
-            if len(line) >= MAX_LINE:
-                raise LedgerError(f"{self._path}: a record of {len(line)} bytes is too long")  # it could not be read again
-            written = os.write(file, line + b"\n")
-            if written != len(line) + 1:
-                os.ftruncate(file, size)
-                raise LedgerError(f"{self._path}: the disk is full")
-            if durable:
-                os.fdatasync(file)
-            self._size, self._seq, self._link = size + written, self._seq + 1, link(line)
-            return self._seq
-        finally:
-            fcntl.flock(file, fcntl.LOCK_UN)
+            os.fdatasync(file)
+        except OSError as error:
+            # What a failed fdatasync did not write may be marked as written: no later one can be believed.
+            self._broken = f"{self.path}: the disk failed ({error.strerror}); look at the disk, verify the ledger, and start again"
+            raise LedgerError(self._broken) from error
 
-    def _take(self, file: int) -> None:
-        """Lock the file against other processes; one that was stopped while it held the lock must not stop us for ever."""
-        deadline = clock.monotonic() + self._patience
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if clock.monotonic() >= deadline:
-                    raise self._busy() from None
-                clock.sleep(_STEP_SECONDS)
-            else:
-                return
-
-    def _busy(self) -> LedgerError:
-        return LedgerError(f"{self._path}: another writer has held the lock for {self._patience:g} s; try again")
-
-    def renew(self) -> None:
-        """What a forked child does first: a thread that held the lock is not in it, and so never lets go.
-
-        Its copy of the descriptor would keep the file locked after its parent has died.
-        """
-        self._lock = threading.Lock()
-        if self._file >= 0:
-            os.close(self._file)
-        self._file = -1
-
-    def _open(self) -> int:
-        if self._file < 0 or self._process != os.getpid():
-            self._file = open_own(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, LedgerError)
-            self._process, self._size = os.getpid(), -1
-        return self._file
-
-    def _read_tail(self, file: int, size: int) -> None:
-        """Take up the chain where another writer, or an earlier run, left it."""
-        if size == 0:
-            self._seq, self._link = 0, FIRST
+    def _look(self) -> None:
+        """Know the last record, whoever wrote it."""
+        size = os.fstat(self._file).st_size
+        if size == self._size:
             return
-        start = max(0, size - MAX_LINE)
-        tail = os.pread(file, size - start, start)
+        if size == 0:
+            self._seq, self._link = self._first, self._link_before(self._first)
+        else:
+            size = self._read_tail(size)
+        self._size = size
+
+    def _link_before(self, first: int) -> str:
+        return link(next(self.files.records(first - 1, first))) if first else FIRST
+
+    def _read_tail(self, size: int) -> int:
+        start = max(0, size - MAX_ENTRY - 2)
+        tail = os.pread(self._file, size - start, start)
         if not tail.endswith(b"\n"):
             # The last writer died inside a line. What it wrote never counted; the half line is taken away, and said in a record.
             whole = tail.rfind(b"\n") + 1
-            os.ftruncate(file, start + whole)
+            os.ftruncate(self._file, start + whole)
             lost = hashlib.sha256(tail[whole:]).hexdigest()
-            self._read_tail(file, start + whole)
-            record: dict[str, Plain] = {
-                "kind": "ledger.repaired", "lost": f"sha256:{lost}", "prev": self._link, "seq": self._seq + 1, "time": "",
-            }  # fmt: skip
-            line = canonical(record)
-            os.write(file, line + b"\n")
-            self._seq, self._link = self._seq + 1, link(line)
-            return
+            self._size = -1
+            self._look()
+            self._write("ledger.repaired", {"lost": f"sha256:{lost}", "bytes": len(tail) - whole}, iso(self._clock.now()))
+            return self._size
         last = tail[:-1].rpartition(b"\n")[2]
         try:
-            self._seq, self._link = int(json.loads(last)["seq"]), link(last)
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-            raise LedgerError(f"{self._path}: the last line is not a record; move the file away and look into it") from error
+            seq = json.loads(last)["seq"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise self._no_record() from error
+        if type(seq) is not int or not self._first < seq <= self._first + SEGMENT:
+            raise self._no_record()
+        self._seq, self._link = seq, link(last)
+        return size
 
-    def close(self) -> None:
-        """Let go of the file."""
-        with self._lock:
-            if self._file >= 0 and self._process == os.getpid():
-                os.close(self._file)
-            self._file = -1
+    def _no_record(self) -> LedgerError:
+        name = self.files.path / layout.live_name(self._first)
+        return LedgerError(f"{name}: the last line is not a record; `licet ledger verify` says what holds")
+
+    def _begin(self) -> None:
+        """The first record says whose ledger this is, and what came before it."""
+        fields: dict[str, Plain] = {"origin": self._key.name, "key": str(self._key.note_key)}
+        old = self.files.path.with_suffix(".jsonl")  # of a release before checkpoints
+        if old.is_file():
+            with old.open("rb") as file:
+                fields |= {"continues": old.name, "digest": f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"}
+        replace(self.files.path / layout.KEY, f"{self._key.note_key}\n".encode())
+        self._write("ledger.begin", fields, iso(self._clock.now()))
+
+    def _write(self, kind: str, fields: Mapping[str, Plain], time: str) -> int:
+        record: dict[str, Plain] = {
+            **fields, "kind": kind, "prev": self._link, "seq": self._seq + 1, "time": time, "writer": self.writer,
+        }  # fmt: skip
+        line = canonical(record)
+        if len(line) > MAX_ENTRY:
+            raise LedgerError(f"{self.path}: a record of {len(line)} bytes is too long")
+        try:
+            written = os.write(self._file, line + b"\n")
+        except OSError:
+            self._size = -1
+            raise
+        if written != len(line) + 1:
+            os.ftruncate(self._file, self._size)
+            self._size = -1
+            raise LedgerError(f"{self.path}: the disk is full")
+        self._size, self._seq, self._link = self._size + written, self._seq + 1, link(line)
+        return self._seq
+
+    def _count(self, kind: str, fields: Mapping[str, Plain], seq: int) -> None:
+        if kind == INTENT:
+            self._open[str(fields.get("call"))] = seq
+        elif kind == OUTCOME:
+            self._open.pop(str(fields.get("call")), None)
+
+    def _intents(self, writers: set[str], since: int) -> list[dict[str, Any]]:
+        if not writers:
+            return []
+        found: dict[str, dict[str, Any]] = {}
+        for line in self.files.records(since - 1):
+            if b'"kind":"call.' not in line:
+                continue
+            record = self._parsed(line)
+            if record["kind"] == INTENT and record["writer"] in writers:
+                found[record["call"]] = record
+            elif record["kind"] == OUTCOME:
+                found.pop(record["call"], None)
+        return list(found.values())
+
+    def _parsed(self, line: bytes) -> dict[str, Any]:
+        try:
+            record = json.loads(line)
+            return {**record, "kind": str(record["kind"]), "writer": str(record.get("writer")), "call": str(record["call"])}
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise LedgerError(f"{self.path}: a line is not a record; `licet ledger verify` says which") from error
+
+
+def link(line: bytes) -> str:
+    """What the next record holds of this one: its leaf hash."""
+    return "sha256:" + leaf_hash(line).hex()
 
 
 _ledgers: weakref.WeakSet[Ledger] = weakref.WeakSet()
@@ -187,62 +383,10 @@ def _renew_all() -> None:
         ledger.renew()
 
 
+def _close_all() -> None:
+    for ledger in list(_ledgers):
+        ledger.close()
+
+
 os.register_at_fork(after_in_child=_renew_all)
-
-
-def link(line: bytes) -> str:
-    """What the next record holds of `line` (without its line feed)."""
-    return "sha256:" + hashlib.sha256(line).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerCheck:
-    """What verifying found. `broken` is empty, or says which line first breaks the chain, and how."""
-
-    path: str
-    records: int
-    head: str
-    broken: str = ""
-
-
-def verify(path: str | Path) -> LedgerCheck:
-    """Read the whole file and check form, numbering and every link. Never raises for bad content.
-
-    Raises:
-        LedgerError: the file cannot be read.
-    """
-    head, count = FIRST, 0
-    try:
-        with Path(path).open("rb") as file:
-            for number, raw in enumerate(file, 1):
-                broken = _check_line(raw, number, head)
-                if broken:
-                    return LedgerCheck(str(path), count, head, broken)
-                head, count = link(raw[:-1]), count + 1
-    except OSError as error:
-        raise LedgerError(f"{path}: cannot be read: {error.strerror}; check path and rights") from error
-    return LedgerCheck(str(path), count, head)
-
-
-def _check_line(raw: bytes, number: int, head: str) -> str:
-    if not raw.endswith(b"\n"):
-        return f"line {number} is cut off"
-    try:
-        record: Any = json.loads(raw, object_pairs_hook=_no_duplicates)
-        form = canonical(record)
-    except (ValueError, RecursionError):
-        return f"line {number} is not a record"
-    if not isinstance(record, dict) or form != raw[:-1]:
-        return f"line {number} is not in canonical form"
-    if type(record.get("seq")) is not int or record["seq"] != number:
-        return f"line {number} has number {visible(str(record.get('seq')), 40)}"
-    if record.get("prev") != head:
-        return f"line {number - 1} or {number} was changed" if number > 1 else "line 1 was changed, or is not the first"
-    return ""
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    record = dict(pairs)
-    if len(record) != len(pairs):
-        raise ValueError("a key stands twice")
-    return record
+atexit.register(_close_all)

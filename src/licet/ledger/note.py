@@ -33,7 +33,9 @@ class NoteError(Exception):
 class Signs(Protocol):
     """What signs notes: an Ed25519 key by its name."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Under which it signs."""
 
     def public(self) -> bytes:
         """The 32 bytes of the public key (RFC 8032)."""

@@ -1,0 +1,258 @@
+"""Sealing: the records that stand are put under a signed checkpoint, and laid out as tiles.
+
+In this order, so that a death at any point leaves nothing that a hand must mend: the records are on the disk (the caller sees to that),
+then tiles and bundles are written, then the checkpoint is exchanged, then what is old goes. All but the records can be made again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from licet.errors import LedgerError
+from licet.ledger import layout
+from licet.ledger.layout import BUNDLE, SEGMENT
+from licet.ledger.merkle import SIZE, leaf_hash
+from licet.ledger.note import Checkpoint, NoteError, NoteKey, opened, signed
+from licet.ledger.reader import LedgerFiles
+from licet.ledger.signer import LedgerKey, replace, sync_folder
+from licet.ledger.tiles import Growing, Tiles
+from licet.machine import open_own
+
+_log = logging.getLogger("licet")
+_STEP_SECONDS = 0.002
+
+
+class Sealer:
+    """Signs what a ledger has grown by. One process at a time does; the others find it done."""
+
+    def __init__(self, files: LedgerFiles, key: LedgerKey, patience: float) -> None:
+        self._files, self._key, self._patience = files, key, patience
+        self._tree: Growing | None = None
+        self._whole_from = -1  # the live segment from which on all tiles were seen to be there
+
+    def seal(self, end: int) -> str:
+        """The note of a checkpoint over at least the first `end` records, which are on the disk.
+
+        Raises:
+            LedgerError: the folder cannot be written, or what stands there is not what was signed.
+        """
+        try:
+            with self._locked():
+                return self._seal(end)
+        except OSError as error:
+            self._tree = None
+            raise LedgerError(f"{error.filename or self._files.path}: {error.strerror}; no checkpoint can be written") from error
+        except LedgerError:
+            self._tree = None
+            raise
+
+    def _seal(self, end: int) -> str:
+        note, before = signed_state(self._files, self._key)
+        size = before.size if before else 0
+        if before and size >= end:
+            return note
+        tree = self._tree
+        if tree is None or tree.size != size or (before and tree.root() != before.root):
+            tree = self._load(before)
+        self._tree = None  # until all is written
+        self._grow(tree, end)
+        now = Checkpoint(self._key.name, tree.size, tree.root())
+        note = signed(now.text(), [self._key])
+        replace(self._files.path / layout.CHECKPOINT, note.encode(), durable=True)
+        self._key.remember(note)
+        self._tree = tree
+        self._tidy(size, tree.size)
+        return note
+
+    def _load(self, before: Checkpoint | None) -> Growing:
+        """The tree under the checkpoint, from its tiles; where they do not lead to it, from the records."""
+        if before is None:
+            return Growing()
+        for tiles in (self._mended(before.size), self._files.leaves):
+            tree = Growing.of(before.size, tiles)
+            if tree.root() == before.root:
+                return tree
+            _log.warning("licet: %s: the tiles do not lead to the checkpoint; they are made again from the records", self._files.path)
+        raise LedgerError(
+            f"{self._files.path}: the first {before.size} records are not those that were signed; `licet ledger verify` says which. "
+            "Move the folder away, keep it as evidence, and a new ledger begins"
+        )
+
+    def _mended(self, size: int) -> Tiles:
+        read = self._files.tiles(size)
+
+        def tiles(level: int, number: int, width: int) -> bytes:
+            try:
+                return read(level, number, width)
+            except LedgerError:  # not there: a power cut can take what is no record with it
+                return self._files.leaves(level, number, width)
+
+        return tiles
+
+    def _grow(self, tree: Growing, end: int) -> None:
+        """Add the records up to `end`, and write the tiles and bundles that follow from them."""
+        segments = self._files.segments()
+        if segments and segments[0] != self._whole_from:
+            self._make_whole(segments[0], tree.size)
+            self._whole_from = segments[0]
+        first = tree.size - tree.size % BUNDLE
+        bundle: list[bytes] = []
+        at = first
+        for record in self._files.records(first, end):
+            bundle.append(record)
+            if at >= tree.size:
+                for level, number, content in tree.append(leaf_hash(record)):
+                    self._write(layout.tile_name(level, number), content)
+            at += 1
+            if len(bundle) == BUNDLE:
+                self._write(layout.bundle_name(at // BUNDLE - 1), _bundled(bundle))
+                bundle.clear()
+        if at != end:
+            raise LedgerError(f"{self._files.path}: {end} records were written, and {at} stand there")
+        if bundle:
+            self._write(layout.bundle_name(end // BUNDLE, len(bundle)), _bundled(bundle))
+        for level, number, content in tree.partials():
+            self._write(layout.tile_name(level, number, len(content) // SIZE), content)
+
+    def _make_whole(self, start: int, size: int) -> None:
+        """See to it that what was sealed of the live records is there in bundles and tiles too: it may never have reached the disk."""
+        for number in range(start // BUNDLE, size // BUNDLE):
+            tile, bundle = (self._files.path / name for name in (layout.tile_name(0, number), layout.bundle_name(number)))
+            if _length(tile) != BUNDLE * SIZE:
+                self._write(layout.tile_name(0, number), self._files.leaves(0, number, BUNDLE))
+            if _length(bundle) <= 2 * BUNDLE:
+                self._write(layout.bundle_name(number), _bundled(list(self._files.records(number * BUNDLE, (number + 1) * BUNDLE))))
+
+    def _tidy(self, before: int, now: int) -> None:
+        """Take away what only the checkpoint before needed, and live segments whose records are all in bundles, on the disk."""
+        old = {*layout.partial_tiles(before)} - {*layout.partial_tiles(now)}
+        for level, number, width in old:
+            names = [layout.tile_name(level, number, width)] + ([layout.bundle_name(number, width)] if level == 0 else [])
+            for name in names:
+                file = self._files.path / name
+                file.unlink(missing_ok=True)
+                if now >= (number + 1) * BUNDLE ** (level + 1):
+                    _drop_folder(file.parent)
+        segments = self._files.segments()
+        # The newest is appended to; the one before it is kept as long as the newest may be empty.
+        for first in segments[:-2]:
+            if first + SEGMENT <= now:
+                self._on_disk(first)
+                (self._files.path / layout.live_name(first)).unlink(missing_ok=True)
+
+    def _on_disk(self, first: int) -> None:
+        numbers = range(first // BUNDLE, (first + SEGMENT) // BUNDLE)
+        names = [name(number) for number in numbers for name in (layout.bundle_name, lambda number: layout.tile_name(0, number))]
+        # The full tiles above, of which the last record of the segment may have made one.
+        level, number = 1, (first + SEGMENT) // BUNDLE
+        while number and not number % BUNDLE:
+            number //= BUNDLE
+            names.append(layout.tile_name(level, number - 1))
+            level += 1
+        folders = set()
+        for name in names:
+            file = self._files.path / name
+            descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            folders |= {file.parent, file.parent.parent}
+        for folder in folders:
+            sync_folder(folder)
+
+    def _write(self, name: str, data: bytes) -> None:
+        file = self._files.path / name
+        try:
+            replace(file, data)
+        except FileNotFoundError:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace(file, data)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        descriptor = open_own(self._files.path / layout.CHECKPOINT_LOCK, os.O_RDWR | os.O_CREAT, LedgerError)
+        try:
+            take(descriptor, self._patience, self._files.path)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def signed_state(files: LedgerFiles, key: LedgerKey) -> tuple[str, Checkpoint | None]:
+    """The note and the checkpoint that a ledger goes on from: its own, if that goes on from what its key signed last.
+
+    Raises:
+        LedgerError: it does not: it was cut, set back, exchanged, or is signed by another key.
+    """
+    note, last = files.checkpoint(), key.last()
+    if note is None and last is None:
+        return "", None
+    where = files.path / layout.CHECKPOINT
+    known = _read(last, key.note_key, "the last checkpoint that was signed") if last else None
+    if note is None:
+        raise LedgerError(f"{where}: is missing, and was signed for {known.size if known else 0} records; put it back")
+    found = _read(note, key.note_key, str(where))
+    if known and found.size < known.size:
+        raise LedgerError(
+            f"{where}: is for {found.size} records, and one for {known.size} was signed after it: the ledger was set back. "
+            "Put the newer copy back, or move folder and `keys/ledger.*` away together, and keep them as evidence"
+        )
+    if known and found.size == known.size and found.root != known.root:
+        raise LedgerError(f"{where}: is not what was signed for {found.size} records: the ledger was exchanged; put it back")
+    return note, found
+
+
+def _read(note: str, key: NoteKey, where: str) -> Checkpoint:
+    try:
+        found = opened(note, [key])
+        checkpoint = Checkpoint.parse(found.text)
+    except NoteError as error:
+        raise LedgerError(f"{where}: {error}") from error
+    if key not in found.by or checkpoint.origin != key.name:
+        raise LedgerError(
+            f"{where}: is not signed by this ledger's key {key.name}+{key.id.hex()}; put back folder and key that belong together"
+        )
+    return checkpoint
+
+
+def take(descriptor: int, patience: float, path: object) -> None:
+    """Lock a file against other processes; one that was stopped while it held the lock must not stop us for ever.
+
+    Raises:
+        LedgerError: it was held for `patience` seconds.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise LedgerError(f"{path}: another writer has held the lock for {patience:g} s; try again") from None
+            time.sleep(_STEP_SECONDS)
+        else:
+            return
+
+
+def _bundled(records: list[bytes]) -> bytes:
+    return b"".join([len(record).to_bytes(2, "big") + record for record in records])
+
+
+def _length(file: Path) -> int:
+    try:
+        return file.lstat().st_size
+    except FileNotFoundError:
+        return -1
+
+
+def _drop_folder(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:  # a reader of an older checkpoint may have left something there; it harms nobody
+        return
