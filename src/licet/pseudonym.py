@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from licet.canonical import Plain, digest, digest_text
+from licet.canonical import Plain, canonical, digest, digest_text
 from licet.records import Claim
 
 PLAIN, KEYED = "sha256:", "hmac-sha256:"
@@ -73,6 +75,21 @@ class Pseudonyms:
         """
         of_all = hashlib.sha256(b"".join(digest(output).encode() for output in outputs)).hexdigest()
         return _same(recorded, PLAIN + of_all if recorded.startswith(PLAIN) else self.digest(PLAIN + of_all))
+
+
+def content_digest(key: bytes, form: bytes) -> str:
+    """The digest of one value by its RFC 8785 form, under a key of its own: once the key is gone, nobody can try values out."""
+    return KEYED + hmac.digest(key, form, hashlib.sha256).hex()
+
+
+def is_content(record: Mapping[str, Any], name: str, key: bytes, value: Plain) -> bool:
+    """Whether a record's `contents` has, under `name`, the digest of this value under this key. What is no record has none."""
+    contents = record.get("contents")
+    recorded = contents.get(name) if isinstance(contents, dict) else None
+    try:
+        return isinstance(recorded, str) and _same(recorded, content_digest(key, canonical(value)))
+    except ValueError:  # the value is not JSON
+        return False
 
 
 def _derived(secret: bytes, label: bytes) -> bytes:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Protocol
 
 from licet.records import CallRecord, CallStatus, Claim, Decision, Finding, Mark, Revocation, TaskRecord
+from licet.store.purge import Purge
 
 
 class Transaction(Protocol):
@@ -149,6 +151,24 @@ class Store(Protocol):
 
     def findings(self, task_id: str | None = None) -> Sequence[Finding]:
         """Findings, oldest first; all of them, or those of one task."""
+
+    def tasks_of(self, principal: str) -> Sequence[str]:
+        """The ids of the tasks of a principal, the youngest first."""
+
+    def living(self, tasks: Sequence[str], now: float) -> Sequence[str]:
+        """Which of the tasks are open or wait for a person, or belong to a transaction in which one does: their rows must stay."""
+
+    def purgeable(self, purge: Purge) -> Counter[str]:
+        """How many spans and rows there are to go, by kind. Nothing is changed."""
+
+    def purge(self, purge: Purge) -> Iterator[Counter[str]]:
+        """Delete them, step by step; each answer is what one step took away. What a decision still needs stays, whatever `purge` says."""
+
+    def shrink(self, *, compact: bool = False) -> Iterator[str]:
+        """See to it that what was deleted is in no file any more; each answer is a sentence of what could not be done.
+
+        `compact`: however long others wait for it.
+        """
 
     def close(self) -> None:
         """Let go of files. Closing twice is harmless."""

@@ -10,13 +10,13 @@ from licet.records import CallRecord, Decision, Finding, Reason, TaskRecord, Use
 
 TASK_COLUMNS = (
     "id, kind, agent, principal, intent, manifest_digest, started, ttl, parent, root, narrowing, paused, ended, ended_by, detached, "
-    "trace_id, span_id, principal_is, agent_is, owner"
+    "trace_id, span_id, principal_is, agent_is, owner, ledger"
 )
 CALL_COLUMNS = (
     "id, task_id, seq, tool, call_id, framework, status, decision, args_digest, started, ended, result_digest, error_type, jti, "
-    "trace_id, span_id, attributes, used"
+    "trace_id, span_id, attributes, used, ledger"
 )
-FINDING_COLUMNS = "id, time, check_id, severity, sentence, task_id, call_id, owner, refs"
+FINDING_COLUMNS = "id, time, check_id, severity, sentence, task_id, call_id, owner, refs, ledger"
 
 
 def task_row(task: TaskRecord) -> tuple[Any, ...]:
@@ -24,7 +24,7 @@ def task_row(task: TaskRecord) -> tuple[Any, ...]:
     return (
         task.id, task.kind, task.agent, task.principal, task.intent, task.manifest_digest, task.started, task.ttl, task.parent,
         task.root, task.narrowing, task.paused, task.ended, task.ended_by, int(task.detached), task.trace_id, task.span_id,
-        task.principal_is, task.agent_is, task.owner,
+        task.principal_is, task.agent_is, task.owner, task.ledger,
     )  # fmt: skip
 
 
@@ -41,6 +41,7 @@ def call_row(call: CallRecord, seq: int) -> tuple[Any, ...]:
         call.id, call.task_id, seq, call.tool, call.call_id, call.framework, call.status, decision_text(call.decision),
         call.args_digest, call.started, call.ended, call.result_digest, call.error_type, call.jti, call.trace_id, call.span_id,
         json.dumps(dict(call.attributes)), json.dumps([astuple(used) for used in call.used]),
+        call.ledger,
     )  # fmt: skip
 
 
@@ -57,14 +58,14 @@ def finding_row(finding: Finding) -> tuple[Any, ...]:
     """In the order of FINDING_COLUMNS."""
     return (
         finding.id, finding.time, finding.check, finding.severity, finding.sentence, finding.task_id, finding.call_id,
-        finding.owner, json.dumps(finding.references),
+        finding.owner, json.dumps(finding.references), finding.ledger,
     )  # fmt: skip
 
 
 def finding_of(row: tuple[Any, ...]) -> Finding:
     """The finding of a row in the order of FINDING_COLUMNS."""
-    id_, time, check, severity, sentence, task_id, call_id, owner, references = row
-    return Finding(id_, time, check, severity, sentence, task_id, call_id, owner, tuple(json.loads(references)))
+    id_, time, check, severity, sentence, task_id, call_id, owner, references, ledger = row
+    return Finding(id_, time, check, severity, sentence, task_id, call_id, owner, tuple(json.loads(references)), ledger)
 
 
 def decision_text(decision: Decision) -> str:

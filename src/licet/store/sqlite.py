@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ from licet.errors import StoreError
 from licet.records import EXACT, CallRecord, CallStatus, Claim, Decision, Finding, Mark, Revocation, TaskRecord
 from licet.store.files import translated
 from licet.store.opened import SqliteFile
+from licet.store.purge import Purge, living, purge_store, purgeable, shrink
 from licet.store.revoked import KEPT, REVOKE_FAMILY, issued_query, revocation_of, revoked_in
 from licet.store.rows import (
     CALL_COLUMNS,
@@ -240,6 +242,26 @@ class SqliteStore(SqliteFile):
         """See `Store`."""
         where, values = ("", ()) if task_id is None else (" WHERE task_id=?", (task_id,))
         return [finding_of(row) for row in self._read(f"SELECT {FINDING_COLUMNS} FROM findings{where} ORDER BY time, rowid", values)]
+
+    def tasks_of(self, principal: str) -> Sequence[str]:
+        """See `Store`."""
+        return [row[0] for row in self._read("SELECT id FROM tasks WHERE principal=? ORDER BY rowid DESC", (principal,))]
+
+    def living(self, tasks: Sequence[str], now: float) -> Sequence[str]:
+        """See `Store`."""
+        return living(self, tasks, now)
+
+    def purgeable(self, purge: Purge) -> Counter[str]:
+        """See `Store`."""
+        return purgeable(self, purge)
+
+    def purge(self, purge: Purge) -> Iterator[Counter[str]]:
+        """See `Store`."""
+        return purge_store(self, purge)
+
+    def shrink(self, *, compact: bool = False) -> Iterator[str]:
+        """See `Store`."""
+        return shrink(self, compact=compact)
 
 
 class _SqliteTransaction:
