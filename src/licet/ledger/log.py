@@ -139,10 +139,9 @@ class Ledger:
             end = self._seq
         self.sync(end)
         note = self._sealer.seal(end)
-        presence = self._presence
-        if presence is not None:
-            with self._lock:
-                presence.note(min(self._open.values(), default=end + 1))
+        with self._alone():
+            if self._presence is not None:
+                self._presence.note(min(self._open.values(), default=end + 1))
         return note
 
     @contextmanager
@@ -194,6 +193,7 @@ class Ledger:
                 os.close(descriptor)
         self._start()
         self._keeper.renew()
+        self._sealer.forget()
         self._sealer = Sealer(self.files, self._key, self._patience)
 
     # Under the lock ------------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ class Sealer:
         self._files, self._key, self._patience = files, key, patience
         self._tree: Growing | None = None
         self._whole_from = -1  # the live segment from which on all tiles were seen to be there
+        self._held = -1  # the descriptor of the lock, while it is held
 
     def seal(self, end: int) -> str:
         """The note of a checkpoint over at least the first `end` records, which are on the disk.
@@ -178,11 +179,19 @@ class Sealer:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         descriptor = open_own(self._files.path / layout.CHECKPOINT_LOCK, os.O_RDWR | os.O_CREAT, LedgerError)
+        self._held = descriptor
         try:
             take(descriptor, self._patience, self._files.path)
             yield
         finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child that was forked meanwhile has the descriptor too
+            self._held = -1
             os.close(descriptor)
+
+    def forget(self) -> None:
+        """Let go of a lock that a forked child has from its parent's thread."""
+        if self._held >= 0:
+            os.close(self._held)
 
 
 def signed_state(files: LedgerFiles, key: LedgerKey) -> tuple[str, Checkpoint | None]:
