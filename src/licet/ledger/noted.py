@@ -1,0 +1,64 @@
+"""Who signed a checkpoint, and whether it can be what it says. No file is touched here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from licet.escape import visible
+from licet.ledger.faults import Fault
+from licet.ledger.note import Checkpoint, NoteError, NoteKey, opened
+
+GET_KEY = "get the log's key from those who run it (`licet ledger key`), not from the folder itself"
+
+
+@dataclass(slots=True)
+class Noted:
+    """A note, looked at. `checkpoint`: what it says, believed or not; None if it says nothing. `believed`: a known key signed it."""
+
+    note: str
+    checkpoint: Checkpoint | None = None
+    by: tuple[NoteKey, ...] = ()
+    others: tuple[str, ...] = ()
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def believed(self) -> bool:
+        """Whether it is the log's own word."""
+        return self.checkpoint is not None and bool(self.by) and not self.faults
+
+
+def noted(note: str, keys: Sequence[NoteKey], what: str) -> Noted:
+    """Look at a note. `what`: what to call it."""
+    found = Noted(note)
+    try:
+        plain = opened(note, [])
+        found.checkpoint = Checkpoint.parse(plain.text)
+    except NoteError as error:
+        found.faults.append(Fault("malformed", f"{what}: {error}"))
+        return found
+    found.others = plain.others
+    origin = visible(found.checkpoint.origin, 300)
+    try:
+        held = opened(note, keys)
+    except NoteError as error:
+        found.faults.append(Fault("bad-signature", f"{what}: {error}"))
+        return found
+    found.by, found.others = held.by, held.others
+    if not keys:
+        found.faults.append(
+            Fault("key-unknown", f"{what}: signed by {_names(held.others)}, and no key is known to check that with; {GET_KEY}")
+        )
+    elif not held.by:
+        same = any(key.name == origin for key in keys)
+        why = "by another key under the same name" if same else f"by {_names(held.others)}, and by no key that is known here"
+        found.faults.append(Fault("key-unknown", f"{what}: signed {why}; {GET_KEY}"))
+    if keys and found.checkpoint.origin not in {key.name for key in (held.by or keys)}:
+        found.faults.append(
+            Fault("other-log", f"{what}: it is of the log {origin}, not of {_names(tuple(key.name for key in held.by or keys))}")
+        )
+    return found
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(visible(name, 300) for name in names[:5]) or "nobody"

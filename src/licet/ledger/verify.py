@@ -1,0 +1,223 @@
+"""Verifying a ledger, offline and with public keys only. It never raises for what stands there; it says what holds, and what does not.
+
+Two passes. The byte pass reads all stored bytes, hashes each record as a leaf of the tree, and holds the tree's root against the signed
+checkpoint: then each record is what was signed, in its place, and none is missing. The semantic pass reads what the records say.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from licet.escape import counted, visible
+from licet.ledger import layout
+from licet.ledger.damage import Damage, look
+from licet.ledger.faults import Fault
+from licet.ledger.layout import BUNDLE
+from licet.ledger.links import by_links
+from licet.ledger.meaning import Meaning
+from licet.ledger.note import Checkpoint, NoteError, NoteKey
+from licet.ledger.noted import Noted, noted
+from licet.ledger.scan import Live, Progress, Scan, scan
+from licet.ledger.stored import Stored, entries
+
+_READS = 256  # records between two calls of `progress` in the semantic pass
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What verifying found. Nothing is wrong if `faults` is empty; `observations` are to be known.
+
+    Args:
+        path: the folder.
+        origin: the log's name, as its checkpoint says it; empty without one.
+        checkpoint: the note against which the records were held; empty if there is none.
+        signed: how many records that covers.
+        records: how many stand there.
+        signed_by: the names of the known keys that signed it; `cosigned_by`: of the known witnesses.
+        bytes: how many were read by the byte pass; the seconds it took, and the semantic pass (None: left out).
+    """
+
+    path: str
+    origin: str
+    checkpoint: str
+    signed: int
+    records: int
+    faults: tuple[Fault, ...]
+    observations: tuple[str, ...]
+    signed_by: tuple[str, ...]
+    cosigned_by: tuple[str, ...]
+    bytes: int
+    byte_seconds: float
+    semantic_seconds: float | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults
+
+
+def verify(
+    path: str | Path,
+    keys: Sequence[NoteKey],
+    *,
+    kept: Sequence[str] = (),
+    head: str | None = None,
+    semantic: bool = True,
+    progress: Progress | None = None,
+) -> Verdict:
+    """Hold a ledger's folder against its checkpoint, and that against the keys and what is known from before.
+
+    Args:
+        path: the folder; it may be written to meanwhile.
+        keys: the log's, from elsewhere than the folder.
+        kept: notes of checkpoints that were kept: this one must go on from each of them.
+        head: the same, of the signer itself (read before this is called).
+        semantic: whether to read what the records say.
+        progress: called now and then with how many records were looked at, and of how many.
+
+    Raises:
+        LedgerError: something cannot be read. That is no word about what stands there.
+    """
+    return _Verification(Stored(path), keys, kept, head, progress).run(semantic=semantic)
+
+
+class _Verification:
+    def __init__(self, stored: Stored, keys: Sequence[NoteKey], kept: Sequence[str], head: str | None, progress: Progress | None) -> None:
+        self._stored, self._keys, self._progress = stored, list(keys), progress
+        self._faults: list[Fault] = []
+        self._said: list[str] = []
+        self._kept = [noted(note, self._keys, f"kept checkpoint {number}") for number, note in enumerate(kept, 1)]
+        if head is not None:
+            self._kept.append(noted(head, self._keys, "the last checkpoint that the signer remembers"))
+
+    def run(self, *, semantic: bool) -> Verdict:
+        begun = time.perf_counter()
+        own = self._own()
+        self._key_file()
+        for each in self._kept:
+            self._faults += each.faults
+        newest = self._newest(own)
+        held = newest.checkpoint if newest else None
+        size = held.size if held else 0
+        # Before the bundles: what is sealed and taken away meanwhile stands in both then, and not in none.
+        live = Live(self._stored)
+        seen = scan(self._stored, live, size, self._marks(own), self._progress)
+        whole = held is None or seen.roots.get(size) == held.root
+        damage = look(self._stored, live, seen, held.root if held else seen.roots[0])
+        self._faults += damage.faults
+        if damage.true:
+            self._faults += by_links(damage.tail, first=size, after=damage.last if size else None)
+        self._consistent(own, newest, seen, whole=whole)
+        self._tail(live, damage, size)
+        standing = seen.records + len(damage.tail) if damage.true else max(seen.records, live.end)
+        middle = time.perf_counter()
+        read = semantic and whole
+        if read:
+            self._meaning(live, seen, damage.tail, held)
+        elif semantic:
+            self._said.append("what the records say was not read: they are not those that were signed")
+        return Verdict(
+            str(self._stored.path), held.origin if held else "", newest.note if newest else "", size, standing,
+            tuple(self._faults), tuple(self._said), tuple(key.name for key in newest.by) if newest else (), (),
+            self._stored.bytes, middle - begun, time.perf_counter() - middle if read else None,
+        )  # fmt: skip
+
+    def _own(self) -> Noted | None:
+        data = self._stored.read(layout.CHECKPOINT)
+        if data is None:
+            self._faults.append(Fault("no-checkpoint", "there is no checkpoint: nothing is signed; a guard writes one within a second"))
+            return None
+        try:
+            note = data.decode("utf-8")
+        except UnicodeDecodeError:
+            self._faults.append(Fault("malformed", "checkpoint: is not text"))
+            return None
+        found = noted(note, self._keys, "checkpoint")
+        self._faults += found.faults
+        if found.others and found.by:
+            self._said.append(f"also signed by {', '.join(visible(name, 300) for name in found.others)}, whose keys are not known here")
+        return found
+
+    def _key_file(self) -> None:
+        data = self._stored.read(layout.KEY)
+        if data is None:
+            return
+        try:
+            key = NoteKey.parse(data.decode("utf-8").removesuffix("\n"))
+        except (NoteError, UnicodeDecodeError) as error:
+            self._faults.append(Fault("malformed", f"key: {error if isinstance(error, NoteError) else 'is not text'}"))
+            return
+        if self._keys and key not in self._keys:
+            self._faults.append(Fault("key-file", f"key: is {visible(str(key), 300)}, which is not the log's; pay no heed to it"))
+
+    def _newest(self, own: Noted | None) -> Noted | None:
+        """What the records are held against: the folder's checkpoint, or a later one of the same log that was kept."""
+        found = own if own is not None and own.checkpoint is not None else None
+        for each in self._kept:
+            if each.believed and each.checkpoint is not None:
+                least = found.checkpoint.size if found is not None and found.checkpoint is not None else -1
+                if each.checkpoint.size > least:
+                    found = each
+        return found
+
+    def _marks(self, own: Noted | None) -> list[int]:
+        return [each.checkpoint.size for each in [own, *self._kept] if each is not None and each.checkpoint is not None]
+
+    def _consistent(self, own: Noted | None, newest: Noted | None, seen: Scan, *, whole: bool) -> None:
+        """Hold the checkpoint against those that are known from before."""
+        if newest is None or newest.checkpoint is None:
+            return
+        mine = own.checkpoint if own is not None else None
+        if mine is not None and newest is not own:
+            self._faults.append(
+                Fault("rolled-back", f"the checkpoint is for {mine.size} records, and one for {newest.checkpoint.size} was signed after it")
+            )
+        for each in [own, *self._kept]:
+            if each is None or each.checkpoint is None or each is newest or (each is not own and not each.believed):
+                continue
+            known = each.checkpoint
+            root = seen.roots.get(known.size)
+            same = known.size == newest.checkpoint.size
+            what = "the checkpoint" if each is own else "a kept checkpoint"
+            if (same and known.root != newest.checkpoint.root) or (whole and known.size < newest.checkpoint.size and root != known.root):
+                told = f"{what} for {counted(known.size, 'record')} and the one for {newest.checkpoint.size} cannot both be of one log"
+                self._faults.append(Fault("forked", f"{told}; keep both as evidence"))
+            elif not whole and known.size and root == known.root:
+                self._said.append(f"the first {counted(known.size, 'record')} are those of {what}")
+
+    def _tail(self, live: Live, damage: Damage, size: int) -> None:
+        if damage.tail:
+            are = "is" if len(damage.tail) == 1 else "are"
+            self._said.append(
+                f"{counted(len(damage.tail), 'record')} {are} under no checkpoint yet (from record {size + 1} on): nothing shows whether "
+                "their end is missing"
+            )
+        if live.torn and not live.odd:
+            self._said.append(
+                f"the last line is not whole ({len(live.torn)} bytes): being written, or its writer has died; it does not count"
+            )
+
+    def _meaning(self, live: Live, seen: Scan, tail: list[bytes], held: Checkpoint | None) -> None:
+        named = {fault.seq for fault in self._faults}
+        origin = held.origin if held else ""
+        meaning = Meaning(origin, tuple(str(key) for key in self._keys if key.name == origin))
+        total = seen.size + len(tail)
+        for record in self._records(live, seen.size):
+            meaning.read(record)
+            if self._progress is not None and not meaning.records % (64 * _READS):
+                self._progress(meaning.records, total)
+        for record in tail:
+            meaning.read(record, links=False)
+        self._faults += [fault for fault in meaning.faults if fault.seq not in named]
+        self._said += meaning.observations()
+
+    def _records(self, live: Live, size: int) -> Iterator[bytes]:
+        """The signed records once more, as the byte pass has taken them."""
+        for number in range(-(-size // BUNDLE)):
+            width = min(BUNDLE, size - number * BUNDLE)
+            data = self._stored.bundle(number, width)[1]
+            row = entries(data)[0][:width] if data is not None else []
+            yield from row if len(row) == width else live.get(number * BUNDLE, width)
