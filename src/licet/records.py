@@ -152,6 +152,7 @@ class TaskRecord:
     principal_is: Standing = "asserted"
     agent_is: Standing = "asserted"
     owner: str = ""  # of the agent, by the manifest that the task began with
+    ledger: int = 0  # the number of the ledger's record of its beginning; 0: it has none
 
     def state(self, now: float) -> Literal["open", "ended", "over"]:
         """`over` is a task whose time ran out and that nobody ended. `now` is in seconds since the epoch."""
@@ -182,6 +183,7 @@ class CallRecord:
     span_id: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
     used: tuple[Used, ...] = ()
+    ledger: int = 0  # the number of the ledger's record of its intent, its question or its denial; 0: it has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,7 @@ class Finding:
     call_id: str = ""
     owner: str = ""
     references: tuple[str, ...] = ()
+    ledger: int = 0  # the number of the ledger's record that gave rise to it; 0: there is none
 
 
 MAX_ACTORS = 8

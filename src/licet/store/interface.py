@@ -92,8 +92,12 @@ class Store(Protocol):
         span_id: str = "",
         attributes: str = "",
         decision: Decision | None = None,
+        ledger: int = 0,
     ) -> None:
         """What became of a call. Empty values leave what is there."""
+
+    def settle_call(self, call_id: str, ended: float, ledger: int) -> bool:
+        """A call whose process has ended: what came of it is unknown, if it is running still; else False. `ledger`: its intent's record."""
 
     def add_finding(self, finding: Finding) -> None:
         """Keep a finding, once: one of the same id is kept already. Without an owner it is for the owner of its task's agent."""

@@ -6,13 +6,14 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from licet.errors import StoreError
 from licet.store.files import close_in, make_own, translated
+from licet.store.migrations import NONE, migrate
 
 
 class SqliteFile:
@@ -22,9 +23,11 @@ class SqliteFile:
         StoreError: the file cannot be opened, is not ours alone, or is of another version.
     """
 
-    def __init__(self, path: str | Path, schema: str, version: int, *, busy_seconds: float) -> None:
+    def __init__(
+        self, path: str | Path, schema: str, version: int, *, busy_seconds: float, migrations: Mapping[int, Sequence[str]] = NONE
+    ) -> None:
         self._path = str(path)
-        self._schema, self._version, self._busy = schema, version, busy_seconds
+        self._schema, self._version, self._busy, self._migrations = schema, version, busy_seconds, migrations
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._process = 0
@@ -55,6 +58,9 @@ class SqliteFile:
         connection.execute("PRAGMA secure_delete=ON")
         connection.execute("PRAGMA temp_store=MEMORY")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version in self._migrations:
+            migrate(connection, self._migrations)
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, self._version):
             raise StoreError(f"{self._path}: written by another version of Licet (schema {version}); use a new state folder")
         if version == 0:

@@ -14,6 +14,7 @@ from typing import Any
 from licet.errors import StoreError
 from licet.records import EXACT, CallRecord, CallStatus, Claim, Decision, Finding, Mark, Revocation, TaskRecord
 from licet.store.files import translated
+from licet.store.migrations import MIGRATIONS
 from licet.store.opened import SqliteFile
 from licet.store.purge import Purge, living, purge_store, purgeable, shrink
 from licet.store.revoked import KEPT, REVOKE_FAMILY, issued_query, revocation_of, revoked_in
@@ -37,7 +38,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tasks (
     id TEXT PRIMARY KEY, kind TEXT, agent TEXT, principal TEXT, intent TEXT, manifest_digest TEXT, started REAL, ttl REAL,
     parent TEXT, root TEXT, narrowing TEXT, paused REAL, ended REAL, ended_by TEXT, detached INTEGER, trace_id TEXT, span_id TEXT,
-    principal_is TEXT, agent_is TEXT, owner TEXT);
+    principal_is TEXT, agent_is TEXT, owner TEXT, ledger INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS tasks_by_time ON tasks (started);
 CREATE INDEX IF NOT EXISTS tasks_by_root ON tasks (root);
 CREATE INDEX IF NOT EXISTS tasks_by_parent ON tasks (parent);
@@ -45,13 +46,14 @@ CREATE INDEX IF NOT EXISTS tasks_by_trace ON tasks (trace_id);
 CREATE TABLE IF NOT EXISTS calls (
     id TEXT PRIMARY KEY, task_id TEXT, seq INTEGER, tool TEXT, call_id TEXT, framework TEXT, status TEXT, decision TEXT,
     args_digest TEXT, started REAL, ended REAL, result_digest TEXT, error_type TEXT, jti TEXT, trace_id TEXT, span_id TEXT,
-    attributes TEXT, used TEXT, completed INTEGER);
+    attributes TEXT, used TEXT, completed INTEGER, ledger INTEGER NOT NULL DEFAULT 0);
 CREATE UNIQUE INDEX IF NOT EXISTS calls_by_task ON calls (task_id, seq);
 CREATE INDEX IF NOT EXISTS calls_completed ON calls (task_id, completed);
 CREATE INDEX IF NOT EXISTS calls_by_completion ON calls (completed);
 CREATE INDEX IF NOT EXISTS calls_waiting ON calls (task_id, call_id) WHERE status IN ('suspended','asked');
 CREATE TABLE IF NOT EXISTS findings (
-    id TEXT PRIMARY KEY, time REAL, check_id TEXT, severity TEXT, sentence TEXT, task_id TEXT, call_id TEXT, owner TEXT, refs TEXT);
+    id TEXT PRIMARY KEY, time REAL, check_id TEXT, severity TEXT, sentence TEXT, task_id TEXT, call_id TEXT, owner TEXT, refs TEXT,
+    ledger INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS findings_by_task ON findings (task_id);
 CREATE TABLE IF NOT EXISTS budget_use (task_id TEXT, key TEXT, used TEXT, PRIMARY KEY (task_id, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS budget_values (task_id TEXT, key TEXT, value TEXT, PRIMARY KEY (task_id, key, value)) WITHOUT ROWID;
@@ -73,11 +75,11 @@ class SqliteStore(SqliteFile):
     """A store in the file `path`, created with mode 0600. Use it from any thread; after a fork it opens the file anew.
 
     Raises:
-        StoreError: the file cannot be opened, is not ours alone, or is of another version.
+        StoreError: the file cannot be opened, is not ours alone, or is of another version that cannot be taken up.
     """
 
     def __init__(self, path: str | Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
-        super().__init__(path, _SCHEMA, SCHEMA_VERSION, busy_seconds=busy_seconds)
+        super().__init__(path, _SCHEMA, SCHEMA_VERSION, busy_seconds=busy_seconds, migrations=MIGRATIONS)
 
     @contextmanager
     def transaction(self) -> Iterator[_SqliteTransaction]:
@@ -120,12 +122,13 @@ class SqliteStore(SqliteFile):
         span_id: str = "",
         attributes: str = "",
         decision: Decision | None = None,
+        ledger: int = 0,
     ) -> None:
         """See `Store`."""
         given = {
             "ended": ended, "result_digest": result_digest, "error_type": error_type, "jti": jti,
             "trace_id": trace_id, "span_id": span_id, "attributes": attributes,
-            "decision": decision_text(decision) if decision else "",
+            "decision": decision_text(decision) if decision else "", "ledger": ledger or None,
         }  # fmt: skip
         changes: dict[str, Any] = {"status": status} | {name: value for name, value in given.items() if value not in (None, "")}
         completed = ", completed=(SELECT coalesce(max(completed),0)+1 FROM calls)" if status == "done" else ""
@@ -133,11 +136,16 @@ class SqliteStore(SqliteFile):
         # Column names come from the table above, never from a caller.
         self._write(f"UPDATE calls SET {assignments}{completed} WHERE id=?", (*changes.values(), call_id))
 
+    def settle_call(self, call_id: str, ended: float, ledger: int) -> bool:
+        """See `Store`."""
+        lost = "UPDATE calls SET status='unknown', ended=?, ledger=max(ledger,?) WHERE id=? AND status='running'"
+        return self._write(lost, (ended, ledger, call_id)) == 1
+
     def add_finding(self, finding: Finding) -> None:
         """See `Store`."""
         # A verifier knows the task, and has no manifest: the task's own record says whose it is.
         owner = "coalesce(nullif(?8,''), (SELECT owner FROM tasks WHERE id=?6), '')"
-        keep = f"INSERT OR IGNORE INTO findings ({FINDING_COLUMNS}) VALUES (?1,?2,?3,?4,?5,?6,?7,{owner},?9)"
+        keep = f"INSERT OR IGNORE INTO findings ({FINDING_COLUMNS}) VALUES (?1,?2,?3,?4,?5,?6,?7,{owner},?9,?10)"
         self._write(keep, finding_row(finding))
 
     def break_glass(self, kind: str, until: float, reason: str, by: str, now: float) -> None:
