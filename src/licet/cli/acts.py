@@ -9,7 +9,8 @@ from licet.canonical import Plain
 from licet.clock import iso
 from licet.errors import UsageError
 from licet.escape import visible
-from licet.guard.recorder import outward
+from licet.guard.account import ENDED, task_fields
+from licet.guard.clean import clean
 from licet.guard.state import StateFolder, open_ledger
 from licet.machine import user_name
 from licet.manifest import duration
@@ -63,7 +64,7 @@ def record(folder: StateFolder, kind: str, fields: Mapping[str, Plain], now: flo
     """
     ledger = open_ledger(folder)
     try:
-        ledger.append(kind, outward(fields), time=iso(now), durable=True)
+        ledger.append(kind, clean(fields), time=iso(now), durable=True)
     finally:
         ledger.close()
 
@@ -72,5 +73,5 @@ def end_task(folder: StateFolder, store: Store, task: TaskRecord, now: float) ->
     """End a task, and revoke what it and the tasks below it issued; False if it had ended before."""
     if task.ended is not None:
         return False
-    record(folder, "task.end", {"task": task.id, "txn": task.root, "by": actor()}, now)
+    record(folder, "task.end", {**task_fields(task), "by": actor(), "why": "ended from the command line", "revokes": ENDED}, now)
     return store.end_task(task.id, now, actor())

@@ -14,9 +14,10 @@ from licet.clock import SystemClock, iso
 from licet.errors import UsageError
 from licet.escape import visible
 from licet.guard.recorder import Recorder
-from licet.guard.state import open_ledger
+from licet.guard.state import open_ledger, secret
 from licet.machine import user_name
 from licet.manifest import Manifest, load
+from licet.pseudonym import Pseudonyms
 from licet.records import Reason
 from licet.telemetry import Telemetry
 from licet.version import VERSION
@@ -69,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     ledger = open_ledger(folder, clock=clock)
     with store_of(folder) as store:
         telemetry = Telemetry(None, version=VERSION, environment=manifest.environment)
-        recorder = Recorder(ledger, store, clock, telemetry, unsafe=False)
+        recorder = Recorder(ledger, store, clock, telemetry, unsafe=False, keyed=Pseudonyms(secret(folder)).digest)
         now = clock.now()
         until = now + 60.0 * options.minutes
         fields: dict[str, Plain] = {
@@ -78,16 +79,17 @@ def run(options: argparse.Namespace) -> int:
             "why": why,
             "by": by,
             "by_is": "user of the machine",
+            "manifest": manifest.digest,
         }
         # On the disk before it holds: a glass that breaks without a trace would be a back door.
-        recorder.before("break-glass", {**fields, "manifest": manifest.digest}, durable=True)
+        seq = recorder.before("break-glass", fields, durable=True)
         store.break_glass(options.kind, until, why, by, now)
         sentence = f"`{options.kind}` runs unenforced until {iso(until)}: {why} (broken by {by})"
         owners = [_tell(relay, owner, manifest, sentence) for owner in _owners(manifest, options.kind)] or [
             _Owner("", "", "nobody owns an agent of it")
         ]
         for owner in owners:
-            recorder.finding(_finding(sentence, owner), "high", owner=owner.name)
+            recorder.finding(_finding(sentence, owner), "high", owner=owner.name, ledger=seq)
             told: dict[str, Plain] = {**fields, "owner": owner.name, "told": not owner.failure, "failure": owner.failure}
             recorder.after("break-glass.told", told)
     telemetry.close()

@@ -2,29 +2,124 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from licet.canonical import Plain
+from licet.catalogue import CHECKS
+from licet.guard.clean import Clean, clean
 from licet.guard.stated import reason_digest
 from licet.guard.task import GuardedTask
 from licet.guard.ticket import Ticket
-from licet.manifest import Manifest
-from licet.records import CallRecord, CallStatus, Decision
+from licet.manifest import Manifest, Tool
+from licet.records import CallRecord, CallStatus, Decision, TaskRecord, Used
 from licet.telemetry import semconv
 
+MAX_SENTENCE = 500  # characters; a span has as many
 
-def ledger_fields(ticket: Ticket) -> dict[str, Plain]:
-    """The ledger's account of a call: the seven facts that draft-ietf-wimse-aims asks for, by digests where contents are."""
-    task = ticket.task
-    fields: dict[str, Plain] = {
-        "call": ticket.id, "task": task.id if task else "", "txn": task.record.root if task else "", "seq": ticket.seq,
-        "agent": task.record.agent if task else "", "sub": task.record.principal if task else "", "tool": ticket.call.tool,
-        "call_id": ticket.call.call_id or "", "framework": ticket.call.framework, "args": ticket.args_recorded,
-        "outcome": ticket.decision.outcome, "judged": ticket.decision.judged, "checks": list(dict.fromkeys(ticket.decision.checks)),
+
+def ledger_fields(ticket: Ticket, manifest: Manifest, more: Mapping[str, Plain] | None = None) -> Clean:
+    """The ledger's account of a call when it is judged (`licet.ledger.fields`), and `more`: names, digests, places, never contents."""
+    seen = ticket.seen
+    told: dict[str, Plain] = {
+        "reasons": reasons_of(ticket.decision), "exposure": [], "posture": [], "origins": [_origin(used) for used in ticket.used],
     }  # fmt: skip
-    if digested := reason_digest(ticket.call):
-        fields["reason"] = ticket.recorded(digested)
+    if seen is not None:
+        told["exposure"] = sorted(each.label for each in seen.exposures)
+        weighed = (("untrusted-content", seen.entered is not None), ("index-full", seen.full), ("probing", seen.probed))
+        told["posture"] = [word for word, holds in weighed if holds]
+    if ticket.decision.outcome != "allow":
+        told["remedy"] = remedies(ticket.decision)
+    return clean(told, _fields_of(ticket, manifest), more)
+
+
+def outcome_fields(ticket: Ticket, manifest: Manifest, status: CallStatus, error: str = "", why: str = "") -> Clean:
+    """The ledger's account of what came of a call. Why it was allowed stands in the record of its intent."""
+    told: dict[str, Plain] = {"status": status, "result": ticket.result_recorded, "error": error, "jti": ticket.jti}
+    minted = ticket._minted
+    if minted is not None and minted.token is not None:
+        told["kid"] = minted.token.kid
+    if ticket.decision.outcome != "allow":  # refused after its intent was written: the ticket was used too late
+        told |= {"reasons": reasons_of(ticket.decision), "remedy": remedies(ticket.decision)}
+    if why:
+        told["why"] = why
+    if ticket.recorded_at:
+        told["intent_seq"] = ticket.recorded_at
+    return clean(told, _fields_of(ticket, manifest))
+
+
+def task_fields(task: TaskRecord) -> dict[str, Plain]:
+    """What each record about a task says of it: which, who, for whom, under which manifest."""
+    return {
+        "task": task.id, "txn": task.root or task.id, "trace_id": task.trace_id, "span_id": task.span_id, "agent": task.agent,
+        "agent_is": task.agent_is, "sub": task.principal, "sub_is": task.principal_is, "manifest": task.manifest_digest,
+    }  # fmt: skip
+
+
+ENDED = "tokens of the task, and of those below it"
+"""What the end of a task revokes."""
+
+
+def reasons_of(decision: Decision) -> list[Plain]:
+    """The reasons as records hold them. `hint` and `value`, which can hold what a person said, stay out."""
+    return [
+        {
+            "check": found.check, "effect": found.effect, "sentence": found.sentence[:MAX_SENTENCE], "path": list(found.path),
+            "references": list(found.references),
+        }
+        | ({"observed": True} if found.observed else {})
+        for found in decision.reasons
+    ]  # fmt: skip
+
+
+def remedies(decision: Decision) -> list[Plain]:
+    """What would help: one sentence for each check that refuses or asks."""
+    told = [found.check for found in decision.reasons if found.effect != "flag" and not found.observed]
+    return list(dict.fromkeys(CHECKS[check].remedy for check in told if check in CHECKS))
+
+
+def _fields_of(ticket: Ticket, manifest: Manifest) -> Clean:
+    """What all records of a call say of it. It is put together once for a decision, as a call has two records at least."""
+    known = ticket.account
+    if known is not None and known[0] is ticket.decision and known[1] is ticket._span:
+        return known[2]
+    task, call, span, decision = ticket.task, ticket.call, ticket._span, ticket.decision
+    tool = manifest.tools.get(call.tool, _UNDECLARED)
+    told: dict[str, Plain] = {
+        "call": ticket.id, "step": ticket.seq, "tool": call.tool, "access": tool.access or "write", "egress": tool.leaves,
+        "framework": call.framework, "call_id": call.call_id or "", "args": ticket.args_recorded, "outcome": decision.outcome,
+        "judged": decision.judged, "mode": mode_of(decision), "trace_id": span.trace_id if span else "",
+        "span_id": span.span_id if span else "",
+    }  # fmt: skip
+    if tool.credential:
+        told["credential"] = tool.credential
+    if digested := reason_digest(call):
+        told["reason"] = ticket.recorded(digested)
+    fields = clean(told, _NO_TASK | {"manifest": manifest.digest} if task is None else _fields_of_task(task))
+    ticket.account = (decision, span, fields)
     return fields
+
+
+def _fields_of_task(task: GuardedTask) -> Clean:
+    if task.account is None:
+        # Its own span is not its calls', and it ends before they may.
+        task.account = clean({**task_fields(task.record), "actors": list(task.agents), "trace_id": "", "span_id": ""})
+    return task.account
+
+
+_UNDECLARED = Tool()
+_NO_TASK: dict[str, Plain] = {
+    "task": "", "txn": "", "agent": "", "agent_is": "asserted", "actors": [], "sub": "", "sub_is": "asserted",
+}  # fmt: skip
+
+
+def _origin(used: Used) -> dict[str, Plain]:
+    told: dict[str, Plain] = {"argument": used.argument, "origin": used.kind}
+    if used.tool:
+        told |= {"call": used.call_id, "tool": used.tool, "field": used.field}
+    if used.way:
+        told["way"] = used.way
+    return told if used.whole else told | {"part": True}
 
 
 def span_attributes(ticket: Ticket, manifest: Manifest) -> dict[str, Any]:
@@ -50,6 +145,8 @@ def span_attributes(ticket: Ticket, manifest: Manifest) -> dict[str, Any]:
     if digested := reason_digest(call):
         attributes[semconv.CALL_REASON_DIGEST] = ticket.recorded(digested)
     attributes |= {name: value for name, value in call.meta.items() if name in semconv.OF_THE_TRANSPORT}
+    if ticket.recorded_at:
+        attributes[semconv.EVIDENCE_SEQ] = ticket.recorded_at
     if call.call_id:
         attributes[semconv.TOOL_CALL_ID] = call.call_id
     if call.session:
@@ -70,6 +167,7 @@ def call_record(ticket: Ticket, status: CallStatus, ended: float | None, error_t
         call_id=ticket.call.call_id or "", framework=ticket.call.framework, status=status, decision=ticket.decision,
         args_digest=ticket.args_recorded, started=ticket.started, ended=ended, result_digest=ticket.result_recorded, error_type=error_type,
         jti=ticket.jti, trace_id=span.trace_id if span else "", span_id=span.span_id if span else "", used=ticket.used,
+        ledger=ticket.recorded_at,
     )  # fmt: skip
 
 
@@ -87,13 +185,17 @@ def stored_attributes(ticket: Ticket) -> dict[str, Any]:
 def outcome_attributes(decision: Decision) -> dict[str, Any]:
     """What the decision was, by its leading reason."""
     found = decision.leading
-    observing = decision.outcome == "allow" and decision.judged != "allow"
     return {
         semconv.DECISION_OUTCOME: decision.outcome, semconv.DECISION_JUDGED: decision.judged,
-        semconv.DECISION_REASON: found.check if found else "", semconv.DECISION_SENTENCE: found.sentence[:500] if found else "",
+        semconv.DECISION_REASON: found.check if found else "", semconv.DECISION_SENTENCE: found.sentence[:MAX_SENTENCE] if found else "",
         semconv.DECISION_PATH: list(found.path) if found else "",
-        semconv.MODE: "observe" if observing else "enforce",
+        semconv.MODE: mode_of(decision),
     }  # fmt: skip
+
+
+def mode_of(decision: Decision) -> str:
+    """Whether the decision was enforced, or only observed."""
+    return "observe" if decision.outcome == "allow" and decision.judged != "allow" else "enforce"
 
 
 def owner_of(task: GuardedTask | None, manifest: Manifest) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from licet.canonical import Plain
 from licet.errors import Denied, LicetError, TokenRefused, UsageError
+from licet.guard.account import task_fields
 from licet.guard.asking import Asking
 from licet.guard.gate import Gate
 from licet.guard.minter import tool_scope
@@ -132,7 +133,7 @@ class Authority:
         now, ends = self._p.clock.now(), self._p.tasks.expires(task)
         issued = self._issuer.federated(f"agent:{claims.agent}", audience, now=now, expires=ends, extra=extra)
         fields: dict[str, Plain] = {
-            "task": task.id, "txn": task.record.root, "agent": claims.agent, "aud": audience, "jti": issued.jti, "exp": issued.exp,
+            **task_fields(task.record), "agent": claims.agent, "aud": audience, "jti": issued.jti, "exp": issued.exp, "kid": issued.kid,
         }  # fmt: skip
         self._p.recorder.before("federation", fields)
         return Granted(issued.jwt, ID_TOKEN, max(0, issued.exp - int(now)), task.id, "openid")
@@ -184,7 +185,11 @@ class Authority:
         if isinstance(found, TaskClaims):
             self._p.tasks.end_by_id(found.task, by)
             return True
-        fields: dict[str, Plain] = {"task": found.task, "txn": found.root, "mark": ["jti", found.jti], "by": by}
+        record = self._p.store.task(found.task)
+        about = task_fields(record) if record is not None else _told_by(found)
+        fields: dict[str, Plain] = {
+            **about, "mark": "jti", "value": found.jti, "by": by, "why": "revoked by its client", "revokes": "the token of one call",
+        }  # fmt: skip
         self._p.recorder.before("revocation", fields)
         return self._p.store.revoke(Revocation(("jti", found.jti), now, found.expires + MAX_SECONDS, "revoked by its client", by))
 
@@ -215,14 +220,8 @@ class Authority:
         present = {name: value for name, value in fields.items() if value is not None}
         issued = self._issuer.task(task.record, fields=present, scope=scope, actors=task.agents, expires=ends, holder=holder, now=now)
         told: dict[str, Plain] = {
-            "task": task.id,
-            "txn": task.record.root,
-            "agent": task.record.agent,
-            "jti": issued.jti,
-            "exp": issued.exp,
-            "kid": issued.kid,
-            "holder": holder,
-        }
+            **task_fields(task.record), "jti": issued.jti, "exp": issued.exp, "kid": issued.kid, "holder": holder,
+        }  # fmt: skip
         self._p.recorder.before("task.token", told)
         return Granted(issued.jwt, TASK_TOKEN, max(0, issued.exp - int(now)), task.id, scope)
 
@@ -277,3 +276,11 @@ def _holder(holder: str) -> str:
     if not holder:
         raise UsageError("a task that another process holds is bound to its holder's key: hand in the key's thumbprint")
     return holder
+
+
+def _told_by(claims: CallClaims) -> dict[str, Plain]:
+    """What a token says of its task, which this store does not know."""
+    return {
+        "task": claims.task, "txn": claims.root, "trace_id": "", "span_id": "", "agent": claims.agent, "agent_is": claims.agent_is,
+        "sub": claims.principal, "sub_is": claims.principal_is, "manifest": "",
+    }  # fmt: skip

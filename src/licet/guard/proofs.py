@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from licet.canonical import Plain
+from licet.catalogue import CHECKS
 from licet.clock import Clock
 from licet.denial import explain
 from licet.errors import Denied, TokenRefused, UsageError
@@ -114,15 +115,20 @@ class Proofs:
     ) -> NoReturn:
         """Say little to whoever showed the token, and all to our own records. Keys of an issuer that are not there stop every such task."""
         declared = self._manifest.agents.get(agent)
-        fields: dict[str, Plain] = {"kind_of_task": kind, "agent": agent, "argument": argument, "check": check, "why": why}
-        self._recorder.after("identity.refused", fields)
+        remedy = CHECKS[check].remedy if check in CHECKS else CHECKS["identity.unproved"].remedy
+        fields: dict[str, Plain] = {
+            "kind_of_task": kind, "agent": agent, "argument": argument, "check": check, "why": why, "remedy": [remedy],
+            "manifest": self._manifest.digest,
+        }  # fmt: skip
+        seq = self._recorder.after("identity.refused", fields)
         inward = reason("identity.unproved", f"`{argument}` of a `{kind}` task was refused: {why} ({check})", (argument,))
         key, minute = (kind, agent, argument, check), int(self._clock.now() // 60)
         if self._told.get(key) != minute:  # one a minute of a kind: whoever tries without end must not fill the store
             if len(self._told) > MAX_TOLD:
                 self._told.clear()
             self._told[key] = minute
-            self._recorder.finding(inward, "high" if check == UNDECIDED else "medium", owner=(declared.owner or "") if declared else "")
+            severity, owner = "high" if check == UNDECIDED else "medium", (declared.owner or "") if declared else ""
+            self._recorder.finding(inward, severity, owner=owner, ledger=seq)
         said = reason("identity.unproved", f"`{argument}` does not prove {_WHAT[argument]}", (argument,))
         decision = Decision("deny", (said,), "deny")
         raise Denied(explain(decision, f"task {kind}", ()).text, decision) from cause

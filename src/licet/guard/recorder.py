@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from licet.canonical import Plain, recordable
+from licet.canonical import Plain, digest_text
 from licet.clock import Clock, iso
 from licet.errors import LedgerError, StoreError
+from licet.guard.clean import Clean, clean
 from licet.ledger import Ledger
+from licet.ledger.fitting import fitted
 from licet.locks import Lock
 from licet.records import Decision, Finding, Reason
 from licet.store import Store
@@ -17,40 +19,54 @@ from licet.telemetry import NOWHERE, Position, Telemetry
 
 _log = logging.getLogger("licet")
 MAX_WAITING = 10_000  # records; no call begins while one waits, so that only denials can add to them
-MAX_TEXT = 20_000  # characters of one field; names and intents are shorter
+
+
+def _none(_plain: str) -> str:
+    """No digest, where there is no key: a plain one of something short is found by trying."""
+    return ""
 
 
 class Recorder:
-    """Appends to the ledger and keeps findings. `unsafe`: go on when the ledger cannot be written."""
+    """Appends to the ledger and keeps findings.
 
-    def __init__(self, ledger: Ledger, store: Store, clock: Clock, telemetry: Telemetry, *, unsafe: bool) -> None:
+    `unsafe`: go on when the ledger cannot be written. `keyed` makes the keyed digest of a plain one, for what had to be cut.
+    """
+
+    def __init__(
+        self, ledger: Ledger, store: Store, clock: Clock, telemetry: Telemetry, *, unsafe: bool, keyed: Callable[[str], str] = _none
+    ) -> None:
+        self._keyed = keyed
         self._ledger, self._store, self._clock, self._telemetry, self._unsafe = ledger, store, clock, telemetry, unsafe
-        self._waiting: list[tuple[str, dict[str, Plain], float]] = []  # outcomes that could not be written yet, each with its time
+        self._waiting: list[tuple[str, Clean, float]] = []  # outcomes that could not be written yet, each with its time
         self._lost = 0  # records that did not fit any more; how many is recorded
         self._lock = Lock()
         self._flagged: set[tuple[str, str]] = set()
         telemetry.metrics.ledger_lag(self._lag)
 
-    def before(self, kind: str, fields: Mapping[str, Plain], *, durable: bool = False) -> None:
-        """Record something that has not happened yet.
+    def before(self, kind: str, fields: Mapping[str, Plain], *, durable: bool = False) -> int:
+        """Record something that has not happened yet. The answer is the record's number; 0 if it runs unrecorded.
 
         Raises:
             LedgerError: it cannot be recorded, so it must not happen (unless the guard was told to run unrecorded).
         """
         try:
             self._catch_up()
-            self._append(kind, outward(fields), self._clock.now(), durable=durable)
+            return self._append(kind, clean(fields), self._clock.now(), durable=durable)
         except LedgerError:
             if not self._unsafe:
                 raise
             _log.warning("licet runs unrecorded: the ledger cannot be written", exc_info=True)
+            return 0
 
-    def after(self, kind: str, fields: dict[str, Plain]) -> None:
-        """Record something that has happened. What cannot be written now is kept, and no call begins before it is written."""
-        time, fields = self._clock.now(), outward(fields)
+    def after(self, kind: str, fields: Mapping[str, Plain]) -> int:
+        """Record something that has happened. The answer is the record's number.
+
+        What cannot be written now is kept, and no call begins before it is written; then the answer is 0.
+        """
+        time, fields = self._clock.now(), clean(fields)
         try:
             self._catch_up()
-            self._append(kind, fields, time)
+            return self._append(kind, fields, time)
         except LedgerError:
             _log.warning("licet: an outcome could not be written to the ledger yet", exc_info=True)
             with self._lock:
@@ -58,6 +74,7 @@ class Recorder:
                     self._waiting.append((kind, fields, time))
                 else:
                     self._lost += 1
+            return 0
 
     def _catch_up(self) -> None:
         if not self._waiting:
@@ -71,23 +88,36 @@ class Recorder:
                 self._append("ledger.lost", {"records": self._lost}, self._clock.now())
                 self._lost = 0
 
-    def _append(self, kind: str, fields: Mapping[str, Plain], time: float, *, durable: bool = False) -> None:
-        self._ledger.append(kind, fields, time=iso(time), durable=durable)
+    def _append(self, kind: str, fields: Mapping[str, Plain], time: float, *, durable: bool = False) -> int:
+        """What the ledger refuses for what it *is* (its length) is cut: else it would wait for ever, and every later call behind it."""
+        try:
+            return self._ledger.append(kind, fields, time=iso(time), durable=durable)
+        except (LedgerError, ValueError, TypeError, RecursionError):
+            shorter = fitted(fields, self._keyed)
+            if shorter is None:
+                raise
+        return self._ledger.append(kind, shorter, time=iso(time), durable=durable)
 
     def _lag(self) -> float:
         """How many seconds the ledger is behind what has happened."""
         waiting = self._waiting[:1]
         return max(0.0, self._clock.now() - waiting[0][2]) if waiting else 0.0
 
-    def judged(self, decision: Decision, *, task_id: str, call_id: str, owner: str, at: Position = NOWHERE) -> list[Finding]:
-        """Keep the findings that a decision gives rise to: one per denial, and one per task for each other reason. The answer is those."""
+    def judged(
+        self, decision: Decision, *, task_id: str, call_id: str, owner: str, at: Position = NOWHERE, ledger: int = 0
+    ) -> list[Finding]:
+        """Keep the findings that a decision gives rise to: one per denial, and one per task for each other reason. The answer is those.
+
+        `ledger` is the number of the decision's record.
+        """
         kept: list[Finding] = []
         for found in decision.reasons:
             denied = decision.outcome == "deny" and found.effect == "deny" and not found.observed
             if not denied and not self._first(task_id, found.check):
                 continue
             if found.effect != "ask" or found.observed:
-                kept.append(self.finding(found, "medium" if denied else "low", task_id=task_id, call_id=call_id, owner=owner, at=at))
+                level = "medium" if denied else "low"
+                kept.append(self.finding(found, level, task_id=task_id, call_id=call_id, owner=owner, at=at, ledger=ledger))
         return kept
 
     def _first(self, task_id: str, check: str) -> bool:
@@ -97,13 +127,17 @@ class Recorder:
             return not known
 
     def finding(
-        self, found: Reason, severity: str, *, task_id: str = "", call_id: str = "", owner: str = "", at: Position = NOWHERE
-    ) -> Finding:
-        """Keep one finding; `at` is the span that it is about. A store that cannot take it is logged: the ledger has the fact."""
+        self, found: Reason, severity: str, *, task_id: str = "", call_id: str = "", owner: str = "", at: Position = NOWHERE,
+        ledger: int = 0, once: str = "",
+    ) -> Finding:  # fmt: skip
+        """Keep one finding; `at` is the span that it is about, `ledger` the number of the record that gave rise to it, and of all with
+        the same `once` the store keeps the first. A store that cannot take it is logged: the ledger has the fact.
+        """
         level = severity if severity in ("info", "low", "medium", "high", "critical") else "medium"
         sentence = f"{found.sentence} (observed, not enforced)" if found.observed else found.sentence
         finding = Finding(
-            secrets.token_hex(8), self._clock.now(), found.check, level, sentence, task_id, call_id, owner, found.references  # type: ignore[arg-type]
+            digest_text(once)[-16:] if once else secrets.token_hex(8), self._clock.now(), found.check, level, sentence,  # type: ignore[arg-type]
+            task_id, call_id, owner, found.references, ledger,
         )  # fmt: skip
         try:
             self._store.add_finding(finding)
@@ -116,23 +150,3 @@ class Recorder:
         """Let go of what was remembered for a task that has ended."""
         with self._lock:
             self._flagged = {(task, check) for task, check in self._flagged if task != task_id}
-
-
-# `key` and `value` are of acts: the key that was rotated or retired, and what was revoked.
-OURS = frozenset("call task txn parent args result intent text reason manifest jti mac kid holder mark key value".split())  # noqa: SIM905
-"""Fields that hold ids, digests and names of keys: what the guard made itself, and what may look like a secret by chance."""
-
-
-def outward(fields: Mapping[str, Plain]) -> dict[str, Plain]:
-    """The fields with every text fit for a line, and without what looks like a secret: an exception's class and an approver's name can be
-    any text too.
-    """
-    return {name: value if name in OURS else _outward(value) for name, value in fields.items()}
-
-
-def _outward(value: Plain) -> Plain:
-    if isinstance(value, str):
-        return recordable(value, MAX_TEXT)
-    if isinstance(value, list):
-        return [_outward(item) for item in value]
-    return {recordable(name): _outward(item) for name, item in value.items()} if isinstance(value, dict) else value

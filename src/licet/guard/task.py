@@ -18,6 +18,7 @@ from licet.records import Finding, TaskRecord
 from licet.scope import Scope
 
 if TYPE_CHECKING:
+    from licet.guard.clean import Clean
     from licet.guard.proofs import Names
     from licet.telemetry import CallSpan
 
@@ -80,6 +81,7 @@ class GuardedTask:
         self.names: Names | None = None  # with the proofs of them, until the task is taken up in another process
         self.filled: tuple[tuple[int, int], ...] = ()  # where values stand in the intent that the user did not write
         self.resumed = False  # begun in another process
+        self.account: Clean | None = None  # what the records of its calls say of it
         self._entered = 0
         self._lock = Lock()
 

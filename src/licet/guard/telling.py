@@ -44,7 +44,8 @@ class Telling:
         ticket.allowed_at = self._clock.monotonic()
         minted = ticket._minted
         if minted is not None and ticket._span is not None:
-            ticket._span.add({semconv.TOKEN_JTI: minted.jti, semconv.TOKEN_EXP: minted.exp})
+            seq = {semconv.EVIDENCE_SEQ: ticket.recorded_at} if ticket.recorded_at else {}
+            ticket._span.add({semconv.TOKEN_JTI: minted.jti, semconv.TOKEN_EXP: minted.exp, **seq})
             self._telemetry.metrics.minted("call" if minted.token else "task")
         self._decided(ticket)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from licet.canonical import Plain
 from licet.errors import TicketSpent, TokenRefused, UsageError
 from licet.guard.binding import Bound
+from licet.guard.clean import Clean
 from licet.guard.context import carry, enter, leave
 from licet.guard.minter import Minted
 from licet.guard.task import GuardedTask, current_task
@@ -92,6 +93,8 @@ class Ticket:
         self.findings: list[Finding] = []  # about this call
         self.joins: Ticket | None = None
         self.asking = threading.Lock()  # held by whoever asks a person about this ticket
+        self.recorded_at = 0  # the number of its record in the ledger: of its intent, its question or its denial
+        self.account: tuple[Decision, CallSpan | None, Clean] | None = None  # what its records share, and for which decision and span
         self.resumed = False  # the tool was suspended in this call before: its budgets are paid
         self.seen: Seen | None = None  # where the arguments came from, when they were judged
         self.within: Ticket | None = None  # the call in which this one is made

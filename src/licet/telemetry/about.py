@@ -49,6 +49,7 @@ ABOUT: Mapping[str, str] = {
     semconv.ACTOR_ID: "the agent of the manifest",
     semconv.ACTOR_STANDING: "whether that name was proved",
     semconv.ACTOR_CHAIN: "who acts for whom, the outermost first",
+    semconv.EVIDENCE_SEQ: "the number of the ledger's record: of the call's intent, its question or its denial",
     semconv.TOKEN_JTI: "the id of the call's token; never the token",
     semconv.TOKEN_EXP: "when the token ends, in seconds since 1970",
     semconv.DECISION_OUTCOME: "what was enforced",

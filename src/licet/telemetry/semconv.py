@@ -67,6 +67,7 @@ CALL_SEQ = "licet.call.seq"
 CALL_REASON = "licet.call.reason"  # the agent's own words: in the embedded store only, never on a span
 CALL_REASON_DIGEST = "licet.call.reason_digest"
 MODE = "licet.mode"
+EVIDENCE_SEQ = "licet.evidence.seq"  # the number of the ledger's record
 RECORD = "licet.record"  # what the store keeps of the task or the call, as JSON, for reading back
 
 # On metrics and log events only.
@@ -173,6 +174,7 @@ _ROWS = (
     Attribute(APPROVAL_HOW, "string", _OWN, "", "when"),
     Attribute(APPROVAL_WAITED, "double", _OWN, "", "when"),
     Attribute(MODE, "string", _OWN, "", "required", frozenset({"enforce", "observe"})),
+    Attribute(EVIDENCE_SEQ, "int", _OWN, "", "recommended"),
     Attribute(ARGS_DIGEST, "string", _OWN, "", "when", pattern=_KEYED),
     Attribute(RESULT_DIGEST, "string", _OWN, "", "when", pattern=_KEYED),
     Attribute(CHAIN_DEPTH, "int", _OWN, "", "when"),
