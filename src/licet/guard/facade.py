@@ -105,11 +105,11 @@ class Guard:
             tracer_provider, meter_provider, logger_provider, version=VERSION, environment=manifest.environment,
             declared={*manifest.tools, *manifest.agents, *manifest.tasks, *manifest.owners},
         )  # fmt: skip
-        recorder = Recorder(self._ledger, self._store, self._clock, self._telemetry, unsafe=unsafe_run_unrecorded)
         own_secret = secret(folder)
-        origins = Origins(manifest, self._compiled, self._store, own_secret, values=origin_values, probes=origin_denials)
         self.pseudonyms = pseudonyms = Pseudonyms(own_secret)
         """Whether a digest in this guard's records is of a value that you have: `pseudonyms.is_value(recorded, value)`."""
+        recorder = Recorder(self._ledger, self._store, self._clock, self._telemetry, unsafe=unsafe_run_unrecorded, keyed=pseudonyms.digest)
+        origins = Origins(manifest, self._compiled, self._store, own_secret, values=origin_values, probes=origin_denials)
         keys = key_source(key, folder, self._clock.now())
         workload = f"urn:licet:guard:{os.urandom(8).hex()}"
         declared = manifest.authority

@@ -13,7 +13,7 @@ from licet.approval import ApprovalRequest
 from licet.canonical import Plain, digest, digest_text, recordable
 from licet.denial import explain
 from licet.errors import Denied, LicetError, StoreError, TicketSpent, TokenRefused, UsageError, traced
-from licet.guard.account import ledger_fields, owner_of, stored_attributes
+from licet.guard.account import ledger_fields, outcome_fields, owner_of, stored_attributes
 from licet.guard.binding import Bound, ToolSignature
 from licet.guard.judge import Judge, Judged
 from licet.guard.minter import Minted
@@ -142,13 +142,13 @@ class Gate:
             if task is not None and tool is not None:  # in observe mode an undeclared tool runs, and nothing vouches for it
                 ticket._minted = self._mint(ticket, task, span.traceparent)
             self._p.origins.wrote(ticket)
-            fields = ledger_fields(ticket)
-            fields |= ticket.token_fields
+            more = ticket.token_fields
             if ticket.resumed:
-                fields["resumed"] = True
+                more["resumed"] = True
             if judged.endorsed:
-                fields["endorsed"] = [list[Plain](each) for each in judged.endorsed]
-            self._p.recorder.before("call.intent", fields, durable=self._durable(tool))
+                more["endorsed"] = [list[Plain](each) for each in judged.endorsed]
+            fields = ledger_fields(ticket, self._p.manifest, more)
+            ticket.recorded_at = self._p.recorder.before("call.intent", fields, durable=self._durable(tool))
         # Whatever fails here, the call has not run yet: it is refused, and what it took from its budgets is given back.
         except Exception as error:  # noqa: BLE001 - see above
             ticket._minted = None
@@ -167,7 +167,9 @@ class Gate:
         task_id, owner = ticket.task.id if ticket.task else "", owner_of(ticket.task, self._p.manifest)
         span = ticket._span
         at = (span if span is not None and span.is_ours and span.is_open else self._telling.begin(ticket)).position
-        ticket.findings += self._p.recorder.judged(ticket.decision, task_id=task_id, call_id=ticket.id, owner=owner, at=at)
+        ticket.findings += self._p.recorder.judged(
+            ticket.decision, task_id=task_id, call_id=ticket.id, owner=owner, at=at, ledger=ticket.recorded_at
+        )
 
     def _mint(self, ticket: Ticket, task: GuardedTask, traceparent: str) -> Minted:
         definition = ticket.call.definition or self._judge.signatures.get(ticket.call.tool, (None, ""))[1]
@@ -184,7 +186,8 @@ class Gate:
 
     def _refuse(self, ticket: Ticket) -> None:
         ticket.message = explain(ticket.decision, ticket.call.tool, ticket.task.scope.tools if ticket.task else ()).text
-        self._p.recorder.after("call.denied", ledger_fields(ticket))
+        self._telling.begin(ticket)  # the record names its span
+        ticket.recorded_at = self._p.recorder.after("call.denied", ledger_fields(ticket, self._p.manifest))
         self._found(ticket)
         self._tell(ticket, "origin.probing", self._p.origins.denied(ticket), "high")
         ended = self._p.clock.now()
@@ -196,16 +199,20 @@ class Gate:
         if sentence:
             task_id, owner = ticket.task.id if ticket.task else "", owner_of(ticket.task, self._p.manifest)
             found, at = reason(check, sentence, effect="flag"), ticket._span.position if ticket._span else NOWHERE
-            ticket.findings.append(self._p.recorder.finding(found, severity, task_id=task_id, call_id=ticket.id, owner=owner, at=at))
+            kept = self._p.recorder.finding(
+                found, severity, task_id=task_id, call_id=ticket.id, owner=owner, at=at, ledger=ticket.recorded_at
+            )
+            ticket.findings.append(kept)
 
     def _ask(self, ticket: Ticket, key: tuple[str, ...]) -> None:
         ticket.asked_until = ticket.asked_until or self._p.clock.now() + self._p.approval_seconds
         ticket.message = explain(ticket.decision, ticket.call.tool, ticket.task.scope.tools if ticket.task else ()).text
         ticket.asked_at = ticket.asked_until - self._p.approval_seconds
         ticket.move("asked", "ended")
-        self._p.recorder.after("call.asked", ledger_fields(ticket))
+        self._telling.begin(ticket)
+        ticket.recorded_at = self._p.recorder.after("call.asked", ledger_fields(ticket, self._p.manifest))
         trace_id, span_id = self._telling.asked(ticket).position
-        self._p.store.update_call(ticket.id, status="asked", trace_id=trace_id, span_id=span_id)
+        self._p.store.update_call(ticket.id, status="asked", trace_id=trace_id, span_id=span_id, ledger=ticket.recorded_at)
         if key:
             with self._lock:
                 now = self._p.clock.now()
@@ -224,7 +231,8 @@ class Gate:
         ticket = Ticket(os.urandom(16).hex(), call, decision, task=None, bound=None, digest="", pseudonyms=self._p.pseudonyms)
         ticket.message = explain(decision, call.tool, ()).text
         try:
-            self._p.recorder.after("call.denied", ledger_fields(ticket))
+            self._telling.begin(ticket)
+            ticket.recorded_at = self._p.recorder.after("call.denied", ledger_fields(ticket, self._p.manifest))
             self._found(ticket)
             self._telling.denied(ticket, self._p.clock.now())
         # The denial stands whether or not it could be written down.
@@ -266,11 +274,8 @@ class Gate:
         if task is not None:
             if not yes and not failure:
                 self._p.store.refuse(task.record.root, ticket.call.tool)
-            fields = ledger_fields(ticket) | {"approved": yes, "by": by, "how": how, "failure": failure}
-            asked = [found for found in ticket.decision.reasons if found.effect == "ask" and found.check.startswith("origin.")]
-            if asked:
-                fields["origins"] = [[found.check, *map(recordable, found.path)] for found in asked]
-            self._p.recorder.before("approval", fields)
+            answer: dict[str, Plain] = {"approved": yes, "by": by, "how": how, "failure": failure}
+            self._p.recorder.before("approval", ledger_fields(ticket, self._p.manifest, answer))
         if not yes:
             extra = reason("approval.unavailable", failure) if failure else reason("approval.refused", "a person refused this call")
             ticket.decision = weigh([extra, *ticket.decision.reasons])
@@ -304,8 +309,7 @@ class Gate:
             # Cancelled or interrupted: the tool may or may not have had its effect.
             status = "failed" if isinstance(error, (Exception, str)) else "unknown"
             error_type = "tool_error" if isinstance(error, str) else recordable(type(error).__qualname__, 200)
-        fields = ledger_fields(ticket) | {"status": status, "result": ticket.result_recorded, "error": error_type}
-        self._p.recorder.after("call.outcome", fields)
+        self._p.recorder.after("call.outcome", outcome_fields(ticket, self._p.manifest, status, error_type))
         if ticket.task is not None and ticket.task._ended:
             self._tell(ticket, "scope.expired", f"`{ticket.call.tool}` was still running when its task ended", "medium")
         ended = self._p.clock.now()
@@ -316,7 +320,8 @@ class Gate:
         """What an allowed call was given, for it to run elsewhere: what becomes of it is not known here. None: it must not run."""
         if not ticket.allowed or not ticket.move("ended", "open"):
             return None
-        self._p.recorder.after("call.outcome", ledger_fields(ticket) | {"status": "unknown", "result": "", "error": "handed over"})
+        told = outcome_fields(ticket, self._p.manifest, "unknown", why="handed over: it runs elsewhere")
+        self._p.recorder.after("call.outcome", told)
         ended = self._p.clock.now()
         self._telling.ended(ticket, "unknown", ended)
         self._update(ticket, "unknown", ended=ended)
@@ -377,7 +382,7 @@ class Gate:
                 ticket.id, status=status, ended=ended, result_digest=ticket.result_recorded, error_type=error_type,
                 jti=ticket.jti, trace_id=span.trace_id if span else "",
                 span_id=span.span_id if span else "", attributes=_json(stored_attributes(ticket)) if span else "",
-                decision=ticket.decision if ticket.decision is not ticket.kept else None,
+                decision=ticket.decision if ticket.decision is not ticket.kept else None, ledger=ticket.recorded_at,
             )  # fmt: skip
         except StoreError:
             # The tool has run, and the ledger has its outcome; its result must reach the agent.

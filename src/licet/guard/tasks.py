@@ -20,6 +20,7 @@ from licet.canonical import Plain, fitting, recordable
 from licet.clock import Clock, lasting
 from licet.denial import explain
 from licet.errors import Denied, StoreError, UsageError
+from licet.guard.account import ENDED, reasons_of, remedies, task_fields
 from licet.guard.minter import Minter
 from licet.guard.origins import Origins
 from licet.guard.proofs import Proofs
@@ -153,12 +154,14 @@ class Tasks:
         request = DelegationRequest(kind, agent, names, None if ttl is None else _seconds(ttl), child.scope, len(child.agents))
         decision = decide([widened], request, DelegationFacts(self._manifest, parent.record, parent.scope, remaining))
         fields: dict[str, Plain] = {
-            "task": parent.id, "txn": parent.record.root, "agent": agent, "by": parent.record.agent, "sub": parent.record.principal,
-            "kind_of_task": kind, "outcome": decision.outcome, "checks": list(decision.checks),
+            **task_fields(parent.record), "agent": agent, "agent_is": child.record.agent_is, "by": parent.record.agent,
+            "kind_of_task": kind, "outcome": decision.outcome, "judged": decision.judged, "reasons": reasons_of(decision),
         }  # fmt: skip
-        self._recorder.before("delegation", fields)
         if decision.outcome != "allow":
-            self._refuse(decision, parent, kind)
+            fields["remedy"] = remedies(decision)
+        seq = self._recorder.before("delegation", fields)
+        if decision.outcome != "allow":
+            self._refuse(decision, parent, kind, seq)
         self._known(kind, names)
         child.record = replace(child.record, ttl=min(child.record.ttl, max(remaining, 0.0)))
         return child
@@ -168,9 +171,10 @@ class Tasks:
         if unknown:
             raise UsageError(f"tools= names {', '.join(unknown)}, which task kind {kind!r} does not grant; tools= only narrows")
 
-    def _refuse(self, decision: Decision, parent: GuardedTask, kind: str) -> None:
+    def _refuse(self, decision: Decision, parent: GuardedTask, kind: str, seq: int) -> None:
         agent = self._manifest.agents.get(parent.record.agent)
-        parent.findings += self._recorder.judged(decision, task_id=parent.id, call_id="", owner=(agent.owner or "") if agent else "")
+        owner = (agent.owner or "") if agent else ""
+        parent.findings += self._recorder.judged(decision, task_id=parent.id, call_id="", owner=owner, ledger=seq)
         raise Denied(explain(decision, f"delegate {kind}", parent.scope.tools).text, decision)
 
     def resume(self, task_id: str) -> GuardedTask:
@@ -253,16 +257,12 @@ class Tasks:
         task._span = span = self._telemetry.start(*self._told(task), task.parent.position if task.parent else None)
         task.record = replace(task.record, started=now, trace_id=span.trace_id, span_id=span.span_id)
         task._monotonic = self._clock.monotonic()
-        self._recorder.before(
-            "task.begin",
-            {
-                "task": task.id, "txn": task.record.root, "parent": task.record.parent, "kind_of_task": task.record.kind,
-                "agent": task.record.agent, "agent_is": task.record.agent_is, "sub": task.record.principal,
-                "sub_is": task.record.principal_is, "proofs": task.names.recorded() if task.names else [],
-                "intent": self._pseudonyms.text(task.record.intent),
-                "manifest": self._manifest.digest, "tools": list[Plain](sorted(task.scope.tools)),
-            },
-        )  # fmt: skip
+        told: dict[str, Plain] = {
+            **task_fields(task.record), "parent": task.record.parent, "kind_of_task": task.record.kind, "actors": list[Plain](task.agents),
+            "proofs": task.names.recorded() if task.names else [], "intent": self._pseudonyms.text(task.record.intent),
+            "tools": list[Plain](sorted(task.scope.tools)),
+        }  # fmt: skip
+        task.record = replace(task.record, ledger=self._recorder.before("task.begin", told))
         self._store.begin_task(_kept(task.record))
         self._origins.begin(task)
         task._begun = True
@@ -297,7 +297,8 @@ class Tasks:
                 return
             task._ended = True
             self._open.pop(task.id, None)
-        self._recorder.after("task.end", {"task": task.id, "txn": task.record.root, "by": by})
+        why = f"its block was left by {failed}" if failed else ""
+        self._recorder.after("task.end", {**task_fields(task.record), "by": by, "why": why, "revokes": ENDED})
         now = self._clock.now()
         task.record = replace(task.record, ended=now, ended_by=by, paused=task._paused)
         try:
@@ -307,7 +308,7 @@ class Tasks:
             with self._lock:
                 self._unstored[task.id] = (now, by)
             self._try_later()
-            self._recorder.after("task.end.unstored", {"task": task.id, "txn": task.record.root})
+            self._recorder.after("task.end.unstored", {**task_fields(task.record), "why": "the store could not be written"})
         self._let_go(task, failed)
 
     def _let_go(self, task: GuardedTask, failed: str = "") -> None:
@@ -385,16 +386,15 @@ class Tasks:
         if record is None or record.ended is not None:
             return False
         # The ledger first: what it does not have has not happened.
-        self._recorder.before("task.end", {"task": task_id, "txn": record.root, "by": by})
+        self._recorder.before("task.end", {**task_fields(record), "by": by, "why": "", "revokes": ENDED})
         return self._store.end_task(task_id, self._clock.now(), by)
 
     def turned(self, task: GuardedTask, turn: Turn) -> None:
         """Record that text entered a task, by digest."""
         if task._begun:
             self._origins.turned(task, turn)
-            self._recorder.after(
-                "task.turn", {"task": task.id, "txn": task.record.root, "as": turn.kind, "text": self._pseudonyms.text(turn.text)}
-            )
+            told: dict[str, Plain] = {"as": turn.kind, "text": self._pseudonyms.text(turn.text)}
+            self._recorder.after("task.turn", {**task_fields(task.record), **told})
 
     def now(self) -> float:
         """The guard's time, in seconds since the epoch."""
