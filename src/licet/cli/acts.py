@@ -56,15 +56,15 @@ def seconds(text: str) -> float:
     return found.total_seconds()
 
 
-def record(folder: StateFolder, kind: str, fields: Mapping[str, Plain], now: float) -> None:
-    """Write one record to the ledger and the disk. Do this first: what the ledger does not have has not happened.
+def record(folder: StateFolder, kind: str, fields: Mapping[str, Plain], now: float) -> int:
+    """Write one record to the ledger and the disk; its number. Do this first: what the ledger does not have has not happened.
 
     Raises:
         LedgerError: it cannot be written, and so the act must not be done.
     """
     ledger = open_ledger(folder)
     try:
-        ledger.append(kind, clean(fields), time=iso(now), durable=True)
+        return ledger.append(kind, clean(fields), time=iso(now), durable=True)
     finally:
         ledger.close()
 

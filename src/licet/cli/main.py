@@ -29,6 +29,7 @@ COMMANDS = {
     "replay": "hold recorded runs against a manifest",
     "break-glass": "let one task kind run unenforced for some minutes",
     "ledger": "verify the ledger",
+    "purge": "delete contents, spans and rows that are old, or one task's or person's",
     "keys": "list, rotate, retire and publish the keys that sign call tokens",
     "token": "read, verify and revoke call tokens",
     "spans": "hold exported spans, metrics and log events against the conventions",

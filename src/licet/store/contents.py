@@ -54,8 +54,8 @@ class KeptContent:
 
     seq: int
     name: str
-    key: bytes
-    form: str
+    key: Any  # bytes
+    form: Any  # text
     task: str
     principal: str
     time: float
@@ -121,7 +121,9 @@ class ContentsStore(SqliteFile):
     def all(self) -> Iterator[KeptContent]:
         """Everything, in the order of the records; read in parts, so that nobody waits for it."""
         last: tuple[int, str] = (-1, "")
-        while some := self._kept(f"WHERE (seq, name) > (?,?) ORDER BY seq, name LIMIT {_MANY}", last):
+        # What is no number or no name is not ours, and no record speaks of it.
+        where = "typeof(seq)='integer' AND typeof(name)='text' AND (seq, name) > (?,?)"
+        while some := self._kept(f"WHERE {where} ORDER BY seq, name LIMIT {_MANY}", last):
             yield from some
             last = (some[-1].seq, some[-1].name)
 
