@@ -9,7 +9,7 @@ from licet.canonical import Plain, recordable
 MAX_TEXT = 20_000  # characters of one field; names and intents are shorter
 # `key` and `value` are of acts: the key that was rotated or retired, and what was revoked.
 OURS = frozenset(
-    "call task txn parent args result intent text reason manifest jti mac kid holder key value trace_id span_id cut "  # noqa: SIM905
+    "call task txn parent args result intent text reason manifest jti mac kid holder key value contents trace_id span_id cut "  # noqa: SIM905
     "agent_is sub_is access outcome judged mode status prev".split()
 )
 """Fields that hold ids, digests, names of keys and words of ours: what the guard made itself, and what may look like a secret by chance."""

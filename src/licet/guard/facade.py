@@ -19,6 +19,7 @@ from licet.clock import Clock, SystemClock
 from licet.errors import UsageError
 from licet.guard.asking import Asking
 from licet.guard.authority import Authority
+from licet.guard.contents import FILE, Contents
 from licet.guard.context import teach_threads
 from licet.guard.gate import _NOTHING, Gate
 from licet.guard.health import health
@@ -115,15 +116,16 @@ class Guard:
         declared = manifest.authority
         name = issuer or (declared.issuer if declared else f"urn:licet:issuer:{keys.name}")
         self._issuer = Issuer(keys, name, workload, token_seconds)
+        self._contents = Contents(folder.path / FILE, manifest, self._clock)
         minter = Minter(manifest, self._issuer, self._clock, pseudonyms)
         self._tasks = Tasks(
             manifest, self._compiled, store=self._store, recorder=recorder, telemetry=self._telemetry, clock=self._clock, origins=origins,
-            minter=minter, proofs=Proofs(manifest, recorder, self._clock), pseudonyms=pseudonyms,
+            minter=minter, proofs=Proofs(manifest, recorder, self._clock), pseudonyms=pseudonyms, contents=self._contents,
         )  # fmt: skip
         own = OwnFiles(folder, manifest.source, _key_files(manifest))
         parts = Parts(
             manifest, self._compiled, self._store, recorder, self._telemetry, minter, self._clock, self._tasks, own, origins,
-            pseudonyms, approval_seconds,
+            pseudonyms, self._contents, approval_seconds,
         )  # fmt: skip
         self._gate = Gate(parts)
         self._asking = asking = Asking(self._gate, self._tasks, self._clock, approver=approver, seconds=approval_seconds)
@@ -421,6 +423,7 @@ class Guard:
         self._tasks.close()
         self._telemetry.close()
         self._store.close()
+        self._contents.close()
         self._ledger.close()
 
     def __enter__(self) -> Guard:

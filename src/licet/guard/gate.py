@@ -15,6 +15,8 @@ from licet.denial import explain
 from licet.errors import Denied, LicetError, StoreError, TicketSpent, TokenRefused, UsageError, traced
 from licet.guard.account import ledger_fields, outcome_fields, owner_of, stored_attributes
 from licet.guard.binding import Bound, ToolSignature
+from licet.guard.clean import clean
+from licet.guard.contents import digests
 from licet.guard.judge import Judge, Judged
 from licet.guard.minter import Minted
 from licet.guard.parts import Parts
@@ -147,8 +149,10 @@ class Gate:
                 more["resumed"] = True
             if judged.endorsed:
                 more["endorsed"] = [list[Plain](each) for each in judged.endorsed]
-            fields = ledger_fields(ticket, self._p.manifest, more)
+            contents = self._p.contents.arguments(ticket)
+            fields = ledger_fields(ticket, self._p.manifest, more | digests(contents))
             ticket.recorded_at = self._p.recorder.before("call.intent", fields, durable=self._durable(tool))
+            self._p.contents.keep(contents, ticket.recorded_at, task)
         # Whatever fails here, the call has not run yet: it is refused, and what it took from its budgets is given back.
         except Exception as error:  # noqa: BLE001 - see above
             ticket._minted = None
@@ -187,7 +191,9 @@ class Gate:
     def _refuse(self, ticket: Ticket) -> None:
         ticket.message = explain(ticket.decision, ticket.call.tool, ticket.task.scope.tools if ticket.task else ()).text
         self._telling.begin(ticket)  # the record names its span
-        ticket.recorded_at = self._p.recorder.after("call.denied", ledger_fields(ticket, self._p.manifest))
+        contents = self._p.contents.arguments(ticket)
+        ticket.recorded_at = self._p.recorder.after("call.denied", ledger_fields(ticket, self._p.manifest, digests(contents)))
+        self._p.contents.keep(contents, ticket.recorded_at, ticket.task)
         self._found(ticket)
         self._tell(ticket, "origin.probing", self._p.origins.denied(ticket), "high")
         ended = self._p.clock.now()
@@ -309,7 +315,10 @@ class Gate:
             # Cancelled or interrupted: the tool may or may not have had its effect.
             status = "failed" if isinstance(error, (Exception, str)) else "unknown"
             error_type = "tool_error" if isinstance(error, str) else recordable(type(error).__qualname__, 200)
-        self._p.recorder.after("call.outcome", outcome_fields(ticket, self._p.manifest, status, error_type))
+        contents = self._p.contents.output(ticket)
+        fields = outcome_fields(ticket, self._p.manifest, status, error_type)
+        seq = self._p.recorder.after("call.outcome", clean(digests(contents), fields) if contents else fields)
+        self._p.contents.keep(contents, seq, ticket.task)
         if ticket.task is not None and ticket.task._ended:
             self._tell(ticket, "scope.expired", f"`{ticket.call.tool}` was still running when its task ended", "medium")
         ended = self._p.clock.now()

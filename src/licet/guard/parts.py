@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from licet.clock import Clock
+from licet.guard.contents import Contents
 from licet.guard.minter import Minter
 from licet.guard.origins import Origins
 from licet.guard.own_files import OwnFiles
@@ -32,4 +33,5 @@ class Parts:
     own_files: OwnFiles
     origins: Origins
     pseudonyms: Pseudonyms
+    contents: Contents
     approval_seconds: float

@@ -55,7 +55,7 @@ def fields_of(purge: Purge, counts: Mapping[str, int], by: str, principal: str =
     if purge.tasks is None:
         return [told | {"before": iso(purge.before)}]
     parts = [list[Plain](purge.tasks[start : start + TASKS_OF_ONE]) for start in range(0, len(purge.tasks), TASKS_OF_ONE)]
-    return [told | {"tasks": part, "part": [number, len(parts)]} for number, part in enumerate(parts, 1)]
+    return [told | {"tasks": part, "part": f"{number} of {len(parts)}"} for number, part in enumerate(parts, 1)]
 
 
 def purges(records: Records) -> Sequence[Purged]:

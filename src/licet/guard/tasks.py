@@ -21,6 +21,7 @@ from licet.clock import Clock, lasting
 from licet.denial import explain
 from licet.errors import Denied, StoreError, UsageError
 from licet.guard.account import ENDED, reasons_of, remedies, task_fields
+from licet.guard.contents import Contents, digests
 from licet.guard.minter import Minter
 from licet.guard.origins import Origins
 from licet.guard.proofs import Proofs
@@ -54,11 +55,11 @@ class Tasks:
 
     def __init__(
         self, manifest: Manifest, compiled: CompiledManifest, *, store: Store, recorder: Recorder, telemetry: Telemetry, clock: Clock,
-        origins: Origins, minter: Minter, proofs: Proofs, pseudonyms: Pseudonyms,
+        origins: Origins, minter: Minter, proofs: Proofs, pseudonyms: Pseudonyms, contents: Contents,
     ) -> None:  # fmt: skip
         self._manifest, self._compiled, self._store = manifest, compiled, store
         self._recorder, self._telemetry, self._clock, self._origins, self._minter = recorder, telemetry, clock, origins, minter
-        self._proofs, self._pseudonyms = proofs, pseudonyms
+        self._proofs, self._pseudonyms, self._contents = proofs, pseudonyms, contents
         self._open: dict[str, GuardedTask] = {}
         self._unstored: dict[str, tuple[float, str]] = {}  # ends that the store could not take yet
         self._sweep = -math.inf
@@ -262,7 +263,9 @@ class Tasks:
             "proofs": task.names.recorded() if task.names else [], "intent": self._pseudonyms.text(task.record.intent),
             "tools": list[Plain](sorted(task.scope.tools)),
         }  # fmt: skip
-        task.record = replace(task.record, ledger=self._recorder.before("task.begin", told))
+        words = self._contents.intent(task)
+        task.record = replace(task.record, ledger=self._recorder.before("task.begin", told | digests(words)))
+        self._contents.keep(words, task.record.ledger, task)
         self._store.begin_task(_kept(task.record))
         self._origins.begin(task)
         task._begun = True
