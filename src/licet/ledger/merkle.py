@@ -20,6 +20,10 @@ class ProofError(Exception):
     """A proof does not hold; the text says what of it is wrong."""
 
 
+class ForkError(ProofError):
+    """The second tree is shown to begin with other leaves than the first: both were signed, and no log has both."""
+
+
 def leaf_hash(data: bytes) -> bytes:
     """The hash of one leaf."""
     return hashlib.sha256(b"\x00" + data).digest()
@@ -151,7 +155,7 @@ def check_consistency(first: int, second: int, proof: Sequence[bytes], first_roo
         if proof:
             raise ProofError("the proof is longer than it can be")
         if first_root != second_root:
-            raise ProofError("two trees of the same size have different roots")
+            raise ForkError("two trees of the same size have different roots")
         return
     path = list(proof)
     if not first & (first - 1):  # a complete tree is its own first node
@@ -167,10 +171,10 @@ def check_consistency(first: int, second: int, proof: Sequence[bytes], first_roo
             before, after = node_hash(sibling, before), node_hash(sibling, after)
         else:
             after = node_hash(after, sibling)
-    if before != first_root:
-        raise ProofError("the proof leads to another first root")
     if after != second_root:
         raise ProofError("the proof leads to another second root")
+    if before != first_root:  # whoever made this proof knows the second tree: all of it is hashed into the root
+        raise ForkError("the proof leads to another first root")
 
 
 def _upwards(at: int, last: int, proof: Sequence[bytes]) -> Iterator[tuple[bytes, bool]]:
