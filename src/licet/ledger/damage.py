@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from licet.ledger.faults import Fault
 from licet.ledger.layout import BUNDLE
 from licet.ledger.links import by_links
-from licet.ledger.merkle import leaf_hash
+from licet.ledger.merkle import SIZE, leaf_hash
 from licet.ledger.naming import difference
 from licet.ledger.scan import Live, Scan, root_over
 from licet.ledger.stored import Stored, entries, hashes
@@ -50,8 +50,7 @@ def look(stored: Stored, live: Live, seen: Scan, root: bytes) -> Damage:
         return _unknown(copies, live, seen.size)
     leaves, unknown = true
     for number in unknown:
-        first, last = number * BUNDLE + 1, min((number + 1) * BUNDLE, seen.size)
-        faults.append(Fault("altered", f"at least one of records {first} to {last} was altered", first))
+        faults += copies.within(number, leaves)
     faults += copies.missing()
     bundled = difference(leaves, copies.bundled_leaves())
     lived = difference(leaves[live.start :], copies.live_leaves(), live.start) if live.firsts else None
@@ -70,7 +69,7 @@ def look(stored: Stored, live: Live, seen: Scan, root: bytes) -> Damage:
     beyond = lived.beyond if lived is not None else bundled.beyond
     records = live.all() if lived is not None else copies.bundled()
     if not whole:
-        faults += [Fault("tiles", f"{name}: {why}") for name, why in copies.bad_tiles(leaves)]
+        faults += [Fault("tiles", f"{name}: {why}") for name, why in copies.bad_tiles(leaves, unknown)]
     return Damage(faults, records[len(records) - beyond :], last=leaves[-1] if leaves else None)
 
 
@@ -81,14 +80,14 @@ class _Copies:
         self._stored, self._live, self._size = stored, live, size
         self._full, self._rest = divmod(size, BUNDLE)
         self._rows: list[list[bytes]] = []
-        self._absent: list[str] = []
+        self._absent: list[tuple[int, str]] = []
         number = 0
         while True:
             name, data = stored.bundle(number, self._rest if number == self._full and self._rest else BUNDLE)
             if data is None:
                 if number >= self._full + bool(self._rest) or number > self._full:
                     break
-                self._absent.append(name)
+                self._absent.append((number, name))
                 if len(self._absent) > 1_000:
                     break
             self._rows.append(entries(data)[0] if data is not None else [])
@@ -108,8 +107,12 @@ class _Copies:
         return [leaf_hash(record) for record in self._lived]
 
     def missing(self) -> list[Fault]:
-        """Bundles that are not there."""
-        return [Fault("tiles", f"{name}: is missing") for name in self._absent]
+        """Bundles that are not there, and the live segments have their records."""
+        return [
+            Fault("tiles", f"{name}: is missing; the live segments have its records")
+            for number, name in self._absent
+            if self._lives(number)
+        ]
 
     def true(self, root: bytes) -> tuple[list[bytes], list[int]] | None:
         """The leaf hashes that lead to this root, and the tiles of which only the root is known. None: nothing leads to it."""
@@ -120,7 +123,6 @@ class _Copies:
             [self._row(way, number) for number in range(self._count())]
             for way in ([bundled], [tiles], [live, bundled], [live, tiles], [bundled, tiles], [tiles, bundled])
         ]
-        self._known = ways
         heads = [[fold(b"".join(row)) if row is not None else b"" for row in way[: self._full]] for way in ways]
         heads.append(self._upper())
         rests = [way[-1] if self._rest else [] for way in ways] if self._count() else [[]]
@@ -132,7 +134,14 @@ class _Copies:
                     return self._spread(head, rest, ways)
         return None
 
-    def bad_tiles(self, leaves: Sequence[bytes]) -> list[tuple[str, str]]:
+    def within(self, number: int, leaves: Sequence[bytes]) -> list[Fault]:
+        """What was done in a full tile of which only the root is known."""
+        first = number * BUNDLE
+        records = self._live.get(first, BUNDLE) or self._rows[number]
+        found = by_links(records, first=first, after=leaves[first - 1] if first else None)
+        return found or [Fault("altered", f"at least one of records {first + 1} to {first + BUNDLE} was altered", first + 1)]
+
+    def bad_tiles(self, leaves: Sequence[bytes], unknown: Sequence[int]) -> list[tuple[str, str]]:
         """Hash tiles of level 0 that do not hold the true hashes."""
         found = []
         for number in range(self._count()):
@@ -140,14 +149,18 @@ class _Copies:
             row = leaves[number * BUNDLE : number * BUNDLE + self._width(number)]
             if data is None:
                 found.append((name, "is missing"))
-            elif data[: len(row) * 32] != b"".join(row):
+            elif number in unknown or data[: len(row) * SIZE] != b"".join(row):
                 found.append((name, "does not hold the hashes of what was signed"))
         return found
 
     def _leaves_of(self, number: int) -> list[bytes]:
-        if self._rows[number] or number >= self._count():
-            return [leaf_hash(record) for record in self._rows[number]]
-        return next((row for way in self._known if (row := way[number]) is not None), [])
+        row = self._rows[number]
+        if not row and number < self._count() and self._lives(number):
+            row = self._live.get(number * BUNDLE, self._width(number))
+        return [leaf_hash(record) for record in row]
+
+    def _lives(self, number: int) -> bool:
+        return len(self._live.get(number * BUNDLE, self._width(number))) == self._width(number)
 
     def _spread(self, heads: list[bytes], rest: list[bytes], ways: list[list[list[bytes] | None]]) -> tuple[list[bytes], list[int]]:
         leaves: list[bytes] = []

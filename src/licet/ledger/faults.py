@@ -14,12 +14,17 @@ CODES = {
     "forked": "two checkpoints are signed that cannot both be of one log",
     "key-unknown": "no given key has signed the checkpoint",
     "bad-signature": "a signature does not hold",
+    "not-cosigned": "a witness that was asked for has not signed the checkpoint",
     "other-log": "the checkpoint, or a record, is of another log",
     "malformed": "a file, a note or a record is not in its form",
     "no-checkpoint": "nothing is signed",
     "tiles": "hash tiles or entry bundles are not those of the records; the records prove it",
     "key-file": "the folder's own `key` is another one",
+    "contradicted": "what goes with a record says something else than it",
+    "uncompared": "no proof leads from a checkpoint that is known to this one",
     "unmatched": "a call's outcome stands without its intent",
+    "uncompared": "evidence: no proof leads from a kept checkpoint to its own",
+    "contradicted": "evidence: what lies beside the records says something else than they do",
 }
 """Each code, and what it says."""
 

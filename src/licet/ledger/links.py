@@ -12,7 +12,7 @@ from typing import Any
 
 from licet.ledger.faults import Fault
 from licet.ledger.merkle import leaf_hash
-from licet.ledger.naming import difference
+from licet.ledger.naming import Difference, difference
 
 FIRST = "sha256:" + "0" * 64
 """What the first record has in the place of a link."""
@@ -40,8 +40,11 @@ def by_links(records: Sequence[bytes], *, first: int = 0, after: bytes | None = 
 
     `first`: the index of the first; `after`: the leaf hash of the record before it (None: of any); `least`: how many there must be in all.
     """
+    again = [first + at + 1 for at, record in enumerate(records) if 0 < told(record)[0] <= first]
+    if again:  # from before those that are looked at
+        records = [record for record in records if not 0 < told(record)[0] <= first]
     if not records and least <= first:
-        return []
+        return Difference(doubled=again).faults(0, where)
     leaves = [leaf_hash(record) for record in records]
     holds = [told(record) for record in records]
     good = [
@@ -57,7 +60,7 @@ def by_links(records: Sequence[bytes], *, first: int = 0, after: bytes | None = 
             altered.add(expected)  # the record before it is as it was when this one was linked to it: so its number is not its own
         numbers.append(expected if linked else number)
     labels: list[Hashable] = [number or f"none {at}" for at, number in enumerate(numbers)]
-    count = max(least, first + len(records), _last(numbers, first + len(records)))
+    count = max(least, _count(numbers, first + len(records)))
     found = difference(range(first + 1, count + 1), labels, first)
     broken = [at for at in range(len(records)) if not good[at] and (numbers[at] == (numbers[at - 1] if at else first) + 1)]
     named = set(found.altered) | altered
@@ -70,7 +73,7 @@ def by_links(records: Sequence[bytes], *, first: int = 0, after: bytes | None = 
             skip = at + 1
         elif numbers[at - 1] not in named:
             named.add(numbers[at - 1])
-    found.altered = sorted(named)
+    found.altered, found.doubled = sorted(named), [*again, *found.doubled]
     return found.faults(count, where)
 
 
@@ -78,7 +81,7 @@ def _before(first: int, after: bytes | None) -> str:
     return FIRST if first == 0 else link_of(after or b"")
 
 
-def _last(numbers: list[int], expected: int) -> int:
-    """The number of the last record, if there can have been so many: a removed record leaves a gap, a changed digit anything."""
-    last = numbers[-1] if numbers else 0
-    return last if last <= 2 * expected + 1_000 else 0
+def _count(numbers: Sequence[int], expected: int) -> int:
+    """How many records there were: a removed one leaves a gap before the last, one that is there twice none, a changed digit anything."""
+    last = numbers[-1] if numbers and numbers[-1] <= 2 * expected + 1_000 else 0
+    return max(last, max((number for number in numbers if number <= expected), default=0)) if last else expected

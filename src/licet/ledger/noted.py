@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from licet.escape import visible
 from licet.ledger.faults import Fault
-from licet.ledger.note import Checkpoint, NoteError, NoteKey, opened
+from licet.ledger.note import Checkpoint, Cosignature, NoteError, NoteKey, opened
 
 GET_KEY = "get the log's key from those who run it (`licet ledger key`), not from the folder itself"
 
@@ -19,6 +19,7 @@ class Noted:
     note: str
     checkpoint: Checkpoint | None = None
     by: tuple[NoteKey, ...] = ()
+    cosigned: tuple[Cosignature, ...] = ()
     others: tuple[str, ...] = ()
     faults: list[Fault] = field(default_factory=list)
 
@@ -28,8 +29,8 @@ class Noted:
         return self.checkpoint is not None and bool(self.by) and not self.faults
 
 
-def noted(note: str, keys: Sequence[NoteKey], what: str) -> Noted:
-    """Look at a note. `what`: what to call it."""
+def noted(note: str, keys: Sequence[NoteKey], what: str, witnesses: Sequence[NoteKey] = ()) -> Noted:
+    """Look at a note. `what`: what to call it; `witnesses`: the keys of those who must have signed it too."""
     found = Noted(note)
     try:
         plain = opened(note, [])
@@ -44,7 +45,18 @@ def noted(note: str, keys: Sequence[NoteKey], what: str) -> Noted:
     except NoteError as error:
         found.faults.append(Fault("bad-signature", f"{what}: {error}"))
         return found
-    found.by, found.others = held.by, held.others
+    found.by = held.by
+    for witness in witnesses:
+        try:
+            seen = opened(note, [witness]).cosigned
+        except NoteError as error:
+            found.faults.append(Fault("bad-signature", f"{what}: {error}"))
+            continue
+        found.cosigned += seen
+        if not seen:
+            found.faults.append(Fault("not-cosigned", f"{what}: the witness {visible(witness.name, 300)} has not signed it"))
+    known = {key.name for key in [*held.by, *witnesses]}
+    found.others = tuple(name for name in held.others if name not in known)
     if not keys:
         found.faults.append(
             Fault("key-unknown", f"{what}: signed by {_names(held.others)}, and no key is known to check that with; {GET_KEY}")

@@ -65,6 +65,7 @@ def verify(
     *,
     kept: Sequence[str] = (),
     head: str | None = None,
+    witnesses: Sequence[NoteKey] = (),
     semantic: bool = True,
     progress: Progress | None = None,
 ) -> Verdict:
@@ -75,26 +76,28 @@ def verify(
         keys: the log's, from elsewhere than the folder.
         kept: notes of checkpoints that were kept: this one must go on from each of them.
         head: the same, of the signer itself (read before this is called).
+        witnesses: the keys of witnesses, each of which must have signed the checkpoint.
         semantic: whether to read what the records say.
         progress: called now and then with how many records were looked at, and of how many.
 
     Raises:
         LedgerError: something cannot be read. That is no word about what stands there.
     """
-    return _Verification(Stored(path), keys, kept, head, progress).run(semantic=semantic)
+    return _Verification(Stored(path), keys, witnesses, progress).run(kept, head, semantic=semantic)
 
 
 class _Verification:
-    def __init__(self, stored: Stored, keys: Sequence[NoteKey], kept: Sequence[str], head: str | None, progress: Progress | None) -> None:
-        self._stored, self._keys, self._progress = stored, list(keys), progress
+    def __init__(self, stored: Stored, keys: Sequence[NoteKey], witnesses: Sequence[NoteKey], progress: Progress | None) -> None:
+        self._stored, self._keys, self._witnesses, self._progress = stored, list(keys), list(witnesses), progress
         self._faults: list[Fault] = []
         self._said: list[str] = []
+        self._kept: list[Noted] = []
+
+    def run(self, kept: Sequence[str], head: str | None, *, semantic: bool) -> Verdict:
+        begun = time.perf_counter()
         self._kept = [noted(note, self._keys, f"kept checkpoint {number}") for number, note in enumerate(kept, 1)]
         if head is not None:
             self._kept.append(noted(head, self._keys, "the last checkpoint that the signer remembers"))
-
-    def run(self, *, semantic: bool) -> Verdict:
-        begun = time.perf_counter()
         own = self._own()
         self._key_file()
         for each in self._kept:
@@ -113,17 +116,26 @@ class _Verification:
         self._consistent(own, newest, seen, whole=whole)
         self._tail(live, damage, size)
         standing = seen.records + len(damage.tail) if damage.true else max(seen.records, live.end)
-        middle = time.perf_counter()
+        middle, read_bytes = time.perf_counter(), self._stored.bytes
         read = semantic and whole
         if read:
             self._meaning(live, seen, damage.tail, held)
         elif semantic:
             self._said.append("what the records say was not read: they are not those that were signed")
         return Verdict(
-            str(self._stored.path), held.origin if held else "", newest.note if newest else "", size, standing,
-            tuple(self._faults), tuple(self._said), tuple(key.name for key in newest.by) if newest else (), (),
-            self._stored.bytes, middle - begun, time.perf_counter() - middle if read else None,
-        )  # fmt: skip
+            path=str(self._stored.path),
+            origin=held.origin if held else "",
+            checkpoint=newest.note if newest else "",
+            signed=size,
+            records=standing,
+            faults=tuple(self._faults),
+            observations=tuple(self._said),
+            signed_by=tuple(key.name for key in newest.by) if newest else (),
+            cosigned_by=tuple(each.key.name for each in own.cosigned) if own else (),
+            bytes=read_bytes,
+            byte_seconds=middle - begun,
+            semantic_seconds=time.perf_counter() - middle if read else None,
+        )
 
     def _own(self) -> Noted | None:
         data = self._stored.read(layout.CHECKPOINT)
@@ -135,7 +147,7 @@ class _Verification:
         except UnicodeDecodeError:
             self._faults.append(Fault("malformed", "checkpoint: is not text"))
             return None
-        found = noted(note, self._keys, "checkpoint")
+        found = noted(note, self._keys, "checkpoint", self._witnesses)
         self._faults += found.faults
         if found.others and found.by:
             self._said.append(f"also signed by {', '.join(visible(name, 300) for name in found.others)}, whose keys are not known here")
