@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import time
+from collections.abc import Sequence
 
 from licet.cli import output
 from licet.cli.acts import end_task
 from licet.cli.state import add_source, code_of, existing, records_of, said_source, store_of, task_id
 from licet.errors import UsageError
+from licet.escape import visible
+from licet.guard.purges import PurgedTask, purged_tasks
 from licet.guard.state import StateFolder
+from licet.ledger import LedgerFiles
 from licet.report import collect, trace
 from licet.store import Store
 
@@ -32,7 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show the task, or end it; 1 if it had ended before."""
+    """Show the task, or end it; 1 if it had ended before, or was purged."""
     *verbs, prefix = options.words or [""]
     if not prefix:
         raise UsageError(f"give a task's id, or the beginning of it; `licet tasks{said_source(options)}` lists them")
@@ -45,12 +50,31 @@ def run(options: argparse.Namespace) -> int:
         with store_of(folder) as store:
             return _end(folder, store, task_id(store, prefix, said_source(options)), as_json=options.json)
     with records_of(options) as (store, read):
+        if (
+            read is None
+            and not store.tasks_like(prefix, 1)
+            and (gone := purged_tasks(LedgerFiles(existing(options).ledger).records, prefix))
+        ):
+            return _say_gone(gone, as_json=options.json)
         story = collect(store, task_id(store, prefix, said_source(options)))
     if options.json:
         output.data(story.as_dict() | ({} if read is None else {"read": read.as_dict()}))
     else:
         output.write(trace(story, output.paint, where=said_source(options)))
     return code_of(read)
+
+
+def _say_gone(gone: Sequence[PurgedTask], *, as_json: bool) -> int:
+    """The store knows nothing of it any more; the ledger does."""
+    if as_json:
+        output.data({"purged": [dataclasses.asdict(task) for task in gone]})
+        return 1
+    for task in gone:
+        why = f"was purged, on record as {task.by} ({task.when})" if task.by else "is not in the store, and no record says why"
+        ended = f", ended {task.ended}" if task.ended else ""
+        output.say(f"task {task.id} ({visible(task.kind, 40)}, begun {task.began}{ended}) {why}")
+        output.say(f"its records are still in the ledger: `licet ledger export --task {task.id[:12]}`")
+    return 1
 
 
 def _end(folder: StateFolder, store: Store, wanted: str, *, as_json: bool) -> int:

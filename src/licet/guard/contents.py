@@ -137,7 +137,8 @@ class ContentsCheck:
 
     def sentences(self) -> list[str]:
         """In words, the faults left out; nothing if there never were contents."""
-        told = [f"{counted(self.matching, 'content')} {_are(self.matching)} there and {'matches' if self.matching == 1 else 'match'}"]
+        there = f"{counted(self.matching, 'content')} {_are(self.matching)} there and {'matches' if self.matching == 1 else 'match'}"
+        told = [there] if self.matching else []
         told += [f"{number:,} {_were(number)} purged by record {by}" for by, number in sorted(self.purged.items())]
         if self.missing:
             told.append(f"{self.missing:,} {_are(self.missing)} not there, and no record says why")
@@ -145,7 +146,7 @@ class ContentsCheck:
             f"{number:,} that record {by} was to purge {_are(number)} there still: run the same `licet purge` again"
             for by, number in sorted(self.left.items())
         ]
-        return told if self.matching or self.altered or len(told) > 1 else []
+        return told
 
     def as_dict(self) -> dict[str, object]:
         """The same, as JSON."""

@@ -60,6 +60,9 @@ def purgeable(file: SqliteFile, purge: Purge) -> Counter[str]:
         if "spans" in purge.what:
             old = f"task_id IN ({within}) AND ?1" if within else "started<?1"
             found["spans"] += _number(file, f"SELECT count(*) FROM calls WHERE {old} AND {_SPANS} AND NOT ({in_gone})", values)
+    if "rows" in purge.what and purge.tasks is None:
+        for table in _DEADLINES:
+            found[table] += _number(file, f"SELECT count(*) FROM {table} WHERE until<=?", (purge.before,))
     return found
 
 
@@ -161,8 +164,8 @@ def _spans(file: SqliteFile, purge: Purge) -> Iterator[Counter[str]]:
         old = f"task_id IN ({within}) AND ?1" if within else "started<?1"
         # `+rowid`: by tasks, their own index is the way to them.
         order, at = "+rowid" if within else "rowid", -1
-        query = f"SELECT rowid FROM calls WHERE {order}>{{at}} AND {old} AND {_SPANS} ORDER BY {order} LIMIT {STEP_ROWS}"
-        while some := file._read(query.format(at=at), values):
+        query = f"SELECT rowid FROM calls WHERE {order}>?{len(values) + 1} AND {old} AND {_SPANS} ORDER BY {order} LIMIT {STEP_ROWS}"
+        while some := file._read(query, (*values, at)):
             with file.step() as db:
                 emptied = sum(db.execute(empty, row).rowcount for row in some)
             yield Counter({"spans": emptied})
