@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 # One line per verb. `verify` lives in `licet/cli/ledger_verify.py`, and offers what a command offers.
 VERBS = {
     "verify": "check a ledger, or a file of evidence from one; public keys are enough",
+    "export": "put all about one task, finding or call into one file that can be checked offline",
     "show": "print records",
     "key": "print the public key, which whoever verifies must have",
+    "witness": "cosign checkpoints of many ledgers, and refuse forks and rollbacks",
+    "cosign": "have the newest checkpoint cosigned by a witness",
 }
 
 EXAMPLE = """\
