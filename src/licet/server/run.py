@@ -66,7 +66,7 @@ def check(at: Listening, issuer: str) -> None:
         raise UsageError(f"{issuer} is a name without TLS, for this machine alone; write an https `issuer` before others are answered")
     if open_to_others and not at.tls and at.proxies is None:
         raise UsageError(
-            f"on {at.host} others can reach this service, and tokens would travel in the open: give --tls-cert and --tls-key, or say "
+            f"on {at.host} others can reach this service, and all would travel in the open: give --tls-cert and --tls-key, or say "
             "--behind-tls-proxy ADDRESS if a proxy speaks TLS in front of it"
         )
     if plain and (at.tls or at.proxies is not None):
@@ -82,13 +82,20 @@ def serve(guard: Guard, at: Listening, ready: Callable[[str], None]) -> None:
     declared = guard.manifest.authority
     check(at, declared.issuer if declared else "")
     try:
-        import uvicorn
-
         from licet.server.app import create_app
-        from licet.server.protocol import PER_ADDRESS, bounded, only
     except ImportError as error:
         raise UsageError("`licet serve` needs the extra `server`: pip install 'licet[server]'") from error
-    app = create_app(guard)
+    listen(create_app(guard), at, ready)
+
+
+def listen(app: Any, at: Listening, ready: Callable[[str], None]) -> None:
+    """Serve an ASGI application until SIGINT or SIGTERM. See `serve`."""
+    try:
+        import uvicorn
+
+        from licet.server.protocol import PER_ADDRESS, bounded, only
+    except ImportError as error:
+        raise UsageError("a service needs the extra `server`: pip install 'licet[server]'") from error
     # Of a proxy all connections come from one address, and who holds how many is for it to count.
     # Without TLS nobody else is answered: he would speak in the open, and could say that he comes from anywhere.
     protocol = bounded(most=PER_ADDRESS) if at.proxies is None else bounded(most=None, peers=only(at.proxies))
