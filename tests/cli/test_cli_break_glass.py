@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
+from evidence import records, whole
 from licet import Denied, Guard
 from licet.cli import main
-from licet.ledger import verify
 from state_fixture import manifest_in
 
 Out = pytest.CaptureFixture[str]
@@ -101,9 +101,8 @@ def test_calls_of_the_kind_run_observed_until_the_time_is_over(place: Path, caps
         clock.ahead = 121
         with pytest.raises(Denied):
             mail()
-    assert not verify(place / "state" / "ledger.jsonl").broken
-    records = [json.loads(line) for line in (place / "state" / "ledger.jsonl").read_text(encoding="utf-8").splitlines()]
-    broken = next(record for record in records if record["kind"] == "break-glass")
+    whole(place / "state")
+    (broken,) = records(place / "state", "break-glass")
     assert (broken["kind_of_task"], broken["why"]) == ("answer", "the CRM moved")
 
 
@@ -173,5 +172,5 @@ def test_who_broke_it_is_not_what_the_environment_says(place: Path, monkeypatch:
     monkeypatch.setenv("LOGNAME", "ciso")
     Guard.from_file(place / "licet.yaml").close()
     assert main(["break-glass", "answer", "--reason", "x"]) == 0
-    [record, *_] = map(json.loads, (place / "state" / "ledger.jsonl").read_text(encoding="utf-8").splitlines())
+    (record,) = records(place / "state", "break-glass")
     assert record["by"] == pwd.getpwuid(os.getuid()).pw_name

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+import evidence
 from licet import Guard
 from licet.cli import main
-from licet.ledger import verify
 from licet.machine import user_name
 from licet.store import SqliteStore
 from licet.tokens import KeyRing, SigningKey
@@ -41,11 +41,10 @@ def listed(capsys: Out) -> list[dict[str, Any]]:
 
 
 def records(state: Path, kind: str) -> list[dict[str, Any]]:
-    if not (state / "ledger.jsonl").exists():
+    if not (state / "ledger").exists():
         return []
-    assert not verify(state / "ledger.jsonl").broken
-    lines = map(json.loads, (state / "ledger.jsonl").read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line["kind"] == kind]
+    evidence.whole(state)
+    return evidence.records(state, kind)
 
 
 def ring_bytes(state: Path) -> dict[str, bytes]:
@@ -149,8 +148,9 @@ def test_a_rotation_at_once_lets_the_key_that_waits_sign(state: Path, capsys: Ou
 def test_what_the_ledger_cannot_take_does_not_happen(words: list[str], state: Path, capsys: Out) -> None:
     main(["keys", "rotate", "--now"])
     kid = listed(capsys)[0]["kid"]
-    (state / "ledger.jsonl").unlink()
-    (state / "ledger.jsonl").mkdir()
+    (segment,) = (state / "ledger" / "live").iterdir()
+    segment.unlink()
+    segment.mkdir()
     kept = ring_bytes(state)
     assert main(["keys", *(kid if word == "KID" else word for word in words)]) == 2
     assert ring_bytes(state) == kept

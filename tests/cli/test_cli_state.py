@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,10 @@ from xml.etree import ElementTree
 import networkx
 import pytest
 
+from evidence import records, whole
 from licet import Denied, Guard
 from licet.cli import main
-from licet.ledger import verify
+from licet.ledger import LedgerKey
 from licet.store import SqliteStore
 from licet.testing import FakeClock
 from state_fixture import manifest_in, worked_in
@@ -109,8 +111,8 @@ def test_task_end_stops_a_task_that_runs_in_another_guard(tmp_path: Path, monkey
             assert refused.value.decision.checks == ("scope.expired",)
             assert main(["task", "end", task.id]) == 1
             assert "had ended before" in capsys.readouterr().out
-    assert not verify(tmp_path / "state" / "ledger.jsonl").broken
-    assert '"by":"command line, ' in (tmp_path / "state" / "ledger.jsonl").read_text(encoding="utf-8")
+    whole(tmp_path / "state")
+    assert any(record.get("by", "").startswith("command line, ") for record in records(tmp_path / "state", "task.end"))
 
 
 def test_graph_writes_svg_html_and_graphml(worked: tuple[Path, str], tmp_path: Path, capsys: Out) -> None:
@@ -146,14 +148,16 @@ def test_findings_of_all_and_of_one_task(worked: tuple[Path, str], capsys: Out) 
 def test_ledger_verify_tells_whole_from_broken(worked: tuple[Path, str], tmp_path: Path, capsys: Out) -> None:
     assert main(["ledger", "verify"]) == 0
     assert "whole" in capsys.readouterr().out
-    lines = (worked[0] / "ledger.jsonl").read_bytes().splitlines(keepends=True)
-    copy = tmp_path / "copy.jsonl"
-    copy.write_bytes(b"".join([*lines[:2], lines[2].replace(b"allow", b"allov"), *lines[3:]]))
-    assert main(["ledger", "verify", str(copy)]) == 1
-    assert "broken: line 3 or 4 was changed (3 records before it well)" in capsys.readouterr().out
-    assert main(["ledger", "verify", str(copy), "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)["ok"] is False
-    capsys.readouterr()
+    copy = shutil.copytree(worked[0] / "ledger", tmp_path / "copy")
+    for file in [*(copy / "live").iterdir(), *(file for file in (copy / "tile" / "entries").rglob("*") if file.is_file())]:
+        file.write_bytes(file.read_bytes().replace(b'"outcome":"allow"', b'"outcome":"allov"', 1))
+    key = ["--key", str(LedgerKey.of(worked[0] / "keys", create=False).note_key)]
+    assert main(["ledger", "verify", str(copy), *key]) == 1
+    seq = next(record["seq"] for record in records(worked[0]) if record.get("outcome") == "allow")
+    assert f"altered: record {seq} was altered" in capsys.readouterr().out
+    assert main(["ledger", "verify", str(copy), *key, "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ok"], [fault["seq"] for fault in told["faults"]]) == (False, [seq])
     assert main(["ledger", "verify", str(tmp_path / "nowhere")]) == 2
     assert "nowhere: cannot be read: No such file or directory; check path and rights" in capsys.readouterr().err
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
+import evidence
 import licet
 from licet import Guard
 from licet.cli import main
 from licet.errors import TokenRefused
-from licet.ledger import verify
 from licet.machine import user_name
 from licet.records import Finding
 from licet.store import SqliteStore
@@ -113,10 +113,9 @@ def states(told: Mapping[str, Any]) -> str:
     return "".join({"ok": "+", "failed": "x", "skipped": "."}[row["state"]] for row in told["steps"])
 
 
-def records(state: Path, kind: str) -> list[dict[str, Any]]:
-    assert not verify(state / "ledger.jsonl").broken
-    lines = map(json.loads, (state / "ledger.jsonl").read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line["kind"] == kind]
+def records(place: Place, kind: str) -> list[dict[str, Any]]:
+    evidence.whole(place.guard)
+    return evidence.records(place.guard, kind)
 
 
 # Show ------------------------------------------------------------------------------------------------------------------
@@ -470,7 +469,7 @@ def test_a_revoked_token_is_refused_and_the_ledger_says_by_whom(kind: str, place
     assert (code, told["kind"], told["value"], told["new"]) == (0, kind, name, True)
     assert told["tokens_affected"] == {"task": 2, "agent": 2, "key": None, "jti": 1}[kind]
     assert refused(place) == ("token.ended" if kind == "task" else "token.revoked")
-    (record,) = records(place.state, "token.revoke")
+    (record,) = records(place, "token.revoke")
     assert (record["mark"], record["value"], record["why"]) == (kind, name, "INC-4312 \\u{1b}[2J")
     assert record["by"] == f"command line, {user_name()}"
     code, told = said(capsys, "revoke", f"--{kind}={given}", "--reason", "again")
@@ -491,7 +490,7 @@ def test_a_revoked_task_ends_with_those_below_it(place: Place, capsys: Out) -> N
             entry = store.revoked([("task", child.id)], time.time())
             assert entry is not None
             assert entry.reason == "wrong customer"
-    (record,) = records(place.state, "task.end")[:1]
+    (record,) = records(place, "task.end")[:1]
     assert (record["task"], record["by"]) == (place.task, f"command line, {user_name()}")
 
 
@@ -566,7 +565,7 @@ def test_a_name_that_is_not_known_is_refused_unless_forced(words: list[str], pla
     assert "\x1b" not in err
     with closing(SqliteStore(place.state / "licet.db")) as store:
         assert store.revocations(time.time()) == []
-    assert records(place.state, "token.revoke") == []
+    assert records(place, "token.revoke") == []
     assert main(["token", "revoke", *words, "--reason", "x", "--force"]) == 0
     assert main(["token", "revoked"]) == 0
     assert "\x1b" not in capsys.readouterr().out
@@ -591,13 +590,13 @@ def test_a_revocation_without_a_reason_or_with_two_names_exits_2(words: list[str
 
 
 def test_what_the_ledger_cannot_take_is_not_revoked(place: Place, capsys: Out) -> None:
-    (place.state / "ledger.jsonl").rename(place.state / "away")
-    (place.state / "ledger.jsonl").mkdir()
+    (place.state / "ledger").rename(place.state / "away")
+    (place.state / "ledger").touch()
     assert main(["token", "revoke", "--agent", "bot", "--reason", "x"]) == 2
     with closing(SqliteStore(place.state / "licet.db")) as store:
         assert store.revocations(time.time()) == []
-    (place.state / "ledger.jsonl").rmdir()
-    (place.state / "away").rename(place.state / "ledger.jsonl")
+    (place.state / "ledger").unlink()
+    (place.state / "away").rename(place.state / "ledger")
 
 
 def test_tasks_that_only_ended_are_counted_and_not_listed(place: Place, capsys: Out) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import os
 import pty
 import pwd
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 
 import licet
+from evidence import records
 from hostile import HOSTILE, acting
 from licet import ConsoleApprover, Denied, UsageError
 from licet.approval import ApprovalRequest, aask
@@ -40,12 +40,8 @@ def test_an_approved_call_runs_once_with_what_was_shown(tmp_path: Path):
     assert (request.arguments, request.call.tool) == ({"value": {"to": "ada"}}, "risky")
     assert world.guard.pseudonyms.digest(request.digest) == call.args_digest
     assert (call.status, call.decision.outcome) == ("done", "allow")
-    line = next(record for record in _ledger(world) if record["kind"] == "approval")
+    (line,) = records(world.guard, "approval")
     assert (line["approved"], line["by"], line["how"]) == (True, "test", "answered by a test")
-
-
-def _ledger(world: World) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in Path(world.guard._ledger.path).read_text().splitlines()]
 
 
 async def test_an_async_approver_is_awaited(tmp_path: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import hashlib
 import re
 import sqlite3
 import threading
@@ -15,9 +16,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from evidence import kinds, records, whole
 from licet import Denied, UsageError
 from licet.errors import KeyFileError, StateError
-from licet.ledger import verify
 from licet.records import ToolCall
 from licet.testing import guard_for
 from world import MANIFEST, World
@@ -93,7 +94,7 @@ def test_a_hostile_output_reaches_the_agent_and_the_record(world: World, kind: s
         assert world.tool("note", lambda: made)() is made
         (call,) = world.guard._store.calls(task.id)
     assert (call.status, call.result_digest[:12]) == ("done", "hmac-sha256:")
-    assert verify(world.guard._ledger.path).broken == ""
+    whole(world.guard)
 
 
 REFUSED: dict[str, Any] = {
@@ -132,7 +133,7 @@ def test_an_argument_that_cannot_be_judged_is_refused(world: World, kind: str):
         calls = world.guard._store.calls(task.id)
     assert [call.status for call in calls] == ["denied", "done"]
     assert len(str(denial)) < 1_000
-    assert verify(world.guard._ledger.path).broken == ""
+    whole(world.guard)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_an_exception_with_a_hostile_name(world: World):
             world.tool("note", note)()
         assert raised.value is error
         assert world.tool("send")("ada@acme.example") == "sent"
-    assert verify(world.guard._ledger.path).broken == ""
+    whole(world.guard)
 
 
 async def test_a_tool_that_hangs_and_is_cancelled(world: World):
@@ -280,8 +281,7 @@ def test_a_store_that_is_locked_or_read_only(world: World, trouble: str, moment:
         other.close()
         database.execute("PRAGMA query_only=0")
         assert world.tool("note", lambda: 1)() == 1, "and it goes on when the store can be used again"
-    text = Path(world.guard._ledger.path).read_text()
-    assert text.count('"kind":"call.denied"' if moment == "before" else '"kind":"call.outcome"') >= 1
+    assert kinds(world.guard).count("call.denied" if moment == "before" else "call.outcome") >= 1
 
 
 def test_a_store_that_is_full(world: World):
@@ -365,18 +365,21 @@ def test_a_ledger_with_a_broken_tail(tmp_path: Path, tail: bytes):
     first = World(tmp_path)
     with first.guard, first.task():
         first.tool("note")(1)
-    path = Path(first.guard._ledger.path)
-    path.write_bytes(path.read_bytes() + tail)
+    (segment,) = (first.guard.state / "ledger" / "live").iterdir()
+    written = len(kinds(first.guard))
+    segment.write_bytes(segment.read_bytes() + tail)
     second = World(tmp_path)
     if tail.endswith(b"\n"):
         with second.guard, pytest.raises(StateError), second.task():
             pass
-        assert verify(path).broken
+        with pytest.raises(AssertionError, match=f"seq={written + 1}"):
+            whole(first.guard.state)
     else:
         with second.guard, second.task():
             second.tool("note")(2)
-        assert verify(path).broken == ""
-        assert '"kind":"ledger.repaired"' in path.read_text()
+        whole(first.guard.state)
+        (repaired,) = records(first.guard.state, "ledger.repaired")
+        assert (repaired["lost"], repaired["bytes"]) == ("sha256:" + hashlib.sha256(tail).hexdigest(), len(tail))
 
 
 @pytest.fixture(autouse=True)

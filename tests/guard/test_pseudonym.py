@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evidence import records
 from licet import Denied
 from licet.canonical import digest, digest_text
 from licet.pseudonym import Pseudonyms
@@ -92,7 +92,7 @@ def test_no_plain_digest_of_a_short_value_is_in_any_record(pins: World) -> None:
 
 def test_whoever_holds_the_state_can_ask_whether_a_value_was_it(pins: World) -> None:
     """Of arguments, outputs, the intent, turns and stated reasons."""
-    lines = [json.loads(line) for line in Path(pins.guard._ledger.path).read_text().splitlines()]
+    lines = records(pins.guard)
     asks = pins.guard.pseudonyms
     assert [asks.is_value(line["args"], {"value": 4312}) for line in lines if line["kind"] == "call.intent"] == [True, False, False, False]
     outcomes = [line["result"] for line in lines if line["kind"] == "call.outcome"]

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from evidence import records
 from licet import Guard, ToolCall, current_call
 from licet.errors import UsageError
 from licet.testing import RecordingApprover, guard_for
@@ -58,10 +59,6 @@ def only_call(guard: Guard, task: Any) -> Any:
     return call
 
 
-def ledger_of(guard: Guard) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (guard.state / "ledger.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
 def closing(guard: Guard, ran: list[Any], **options: Any) -> Any:
     def close_ticket(number: int, *, loud: bool = False) -> str:
         running = current_call()
@@ -98,9 +95,9 @@ def test_it_is_in_words_in_the_store_only_and_by_digest_on_the_span_and_in_the_l
     digested = guard.pseudonyms.text(WHY)
     assert span.attributes["licet.call.reason_digest"] == digested
     assert all("Ada asked" not in str(value) for value in span.attributes.values())
-    records = [record for record in ledger_of(guard) if "Ada asked" in json.dumps(record) or digested in json.dumps(record)]
-    assert len(records) == 2, "before the call, and after it"
-    assert "Ada asked" not in json.dumps(records)
+    said = [record for record in records(guard) if "Ada asked" in json.dumps(record) or digested in json.dumps(record)]
+    assert len(said) == 2, "before the call, and after it"
+    assert "Ada asked" not in json.dumps(said)
 
 
 @pytest.mark.parametrize("said", ["", "   ", None, 7, ["x"]])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from evidence import stored
 from licet import Denied, Guard, ManifestError, ToolCall, UsageError
 from licet.manifest import Manifest, loads
 from licet.store import SqliteStore
@@ -272,4 +273,4 @@ def test_what_a_narrowed_grant_says_stays_out_of_spans_and_findings(guard):
     assert "Ada Lovelace" in ticket.message
     assert "Ada" not in str(ticket._span.attributes)
     assert "Ada" not in str(guard._store.findings(task.id))
-    assert "Ada" not in (guard.state / "ledger.jsonl").read_text()
+    assert b"Ada" not in stored(guard)

@@ -163,8 +163,13 @@ def make_a_pipe(path: Path) -> None:
     os.mkfifo(path, 0o600)
 
 
+OF_THE_LEDGER = ("ledger/live/00000000000000000000.jsonl", "ledger/lock", "keys/ledger.head")
+
+
 @pytest.mark.parametrize("how", [widen, link_away, make_a_pipe])
-@pytest.mark.parametrize("which", ["licet.db", "licet.db-wal", "ledger.jsonl", "keys/call-token.pem", "keys/ring.json", "keys"])
+@pytest.mark.parametrize(
+    "which", ["licet.db", "licet.db-wal", *OF_THE_LEDGER, "keys/ledger.key", "keys/call-token.pem", "keys/ring.json", "keys"]
+)
 def test_a_file_that_is_not_ours_alone_is_refused(tmp_path: Path, which: str, how: Callable[[Path], None]):
     """Others could write in the store that the glass is broken, or read the key."""
     if which == "keys" and how is make_a_pipe:
@@ -179,7 +184,7 @@ def test_a_file_that_is_not_ours_alone_is_refused(tmp_path: Path, which: str, ho
     how(state / which)
     with pytest.raises(StateError) as refused, Guard(loads(MANIFEST), state=state) as guard:
         guard.task("work", intent="x", agent="bot", principal="user:a").__enter__()
-    kinds: dict[str, type[StateError]] = {"licet.db": StoreError, "licet.db-wal": StoreError, "ledger.jsonl": LedgerError}
+    kinds: dict[str, type[StateError]] = {"licet.db": StoreError, "licet.db-wal": StoreError} | dict.fromkeys(OF_THE_LEDGER, LedgerError)
     assert type(refused.value) is kinds.get(which, KeyFileError)
     if how is widen:
         assert f"chmod {700 if which == 'keys' else 600}" in str(refused.value)

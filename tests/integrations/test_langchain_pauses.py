@@ -13,10 +13,10 @@ from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 
+from evidence import whole
 from integrations.scripted import ScriptedModel, calls
 from licet.guard import Guard, GuardedTask
 from licet.integrations.langchain import GuardMiddleware, install
-from licet.ledger import verify
 from licet.records import ToolCall
 from licet.testing import FakeClock
 
@@ -49,7 +49,7 @@ def guard(tmp_path: Path, clock: FakeClock) -> Iterator[Guard]:
     path.write_text(MANIFEST)
     with Guard.from_file(path, state=tmp_path / "state", clock=clock) as made:
         yield made
-    assert not verify(made.state / "ledger.jsonl").broken
+    whole(made.state)
 
 
 def task_of(guard: Guard) -> GuardedTask:

@@ -118,8 +118,10 @@ def test_health_names_the_part_that_fails_and_nothing_else(tmp_path: Path, monke
     with running(tmp_path) as service:
         good = service.http.get("/health")
         assert (good.status_code, good.json()) == (200, {"status": "ok", "store": True, "ledger": True, "keys": True})
-        (tmp_path / "state" / "ledger.jsonl").chmod(0o644)
-        service.guard._ledger.renew()  # opened anew, as in another process
+        assert service.asker.open().status_code == 200
+        service.guard._ledger.close()  # opened anew, as in another process
+        (segment,) = (tmp_path / "state" / "ledger" / "live").iterdir()
+        segment.chmod(0o644)
         bad = service.http.get("/health")
         assert (bad.status_code, bad.json()) == (503, {"status": "failing", "store": True, "ledger": False, "keys": True})
 

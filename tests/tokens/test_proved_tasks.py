@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+import evidence
 import licet
 from foreign import ACCOUNT, NOW, PERSON, WORKLOAD, ForeignKey, KeyServer, jwks, new_key, sign
 from licet import Denied, UsageError
@@ -101,8 +102,7 @@ class Desk:
         return self.guard.task("work", intent="Wipe the old records", agent=agent, **names)
 
     def ledger(self, kind: str) -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in (self.state / "ledger.jsonl").read_text().splitlines()]
-        return [line for line in lines if line["kind"] == kind]
+        return evidence.records(self.state, kind)
 
     def findings(self) -> list[Any]:
         with closing(SqliteStore(self.state / "licet.db")) as store:
