@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Collection
 from typing import Any, TypeAlias
 
 from licet.secretlike import scrub
@@ -30,15 +31,21 @@ def canonical(value: Plain) -> bytes:
 
 # The C encoder writes the same form, many times faster, where there are no floats and no names that sort differently by UTF-16.
 _C_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False)
+_FLAT = frozenset({str, int, bool, type(None)})
+_NESTED = frozenset({dict, list})
+_TEXT = frozenset({str})
 
 
 def _is_simple(value: Any) -> bool:
     kind = type(value)
-    if kind is str or kind is int or kind is bool or value is None:
-        return True
     if kind is dict:
-        return all(type(name) is str and name.isascii() and _is_simple(item) for name, item in value.items())
-    return kind is list and all(map(_is_simple, value))
+        return _TEXT.issuperset(map(type, value)) and "".join(value).isascii() and _are_simple(value.values())
+    return kind in _FLAT or (kind is list and _are_simple(value))
+
+
+def _are_simple(values: Collection[Any]) -> bool:
+    kinds = {*map(type, values)} - _FLAT
+    return not kinds or (kinds <= _NESTED and all([_is_simple(each) for each in values if type(each) in _NESTED and each]))
 
 
 def digest(value: Plain) -> str:

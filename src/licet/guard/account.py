@@ -11,6 +11,7 @@ from licet.guard.clean import Clean, clean
 from licet.guard.stated import reason_digest
 from licet.guard.task import GuardedTask
 from licet.guard.ticket import Ticket
+from licet.ledger.fields import OUTCOME
 from licet.manifest import Manifest, Tool
 from licet.records import CallRecord, CallStatus, Decision, TaskRecord, Used
 from licet.telemetry import semconv
@@ -20,32 +21,33 @@ MAX_SENTENCE = 500  # characters; a span has as many
 
 def ledger_fields(ticket: Ticket, manifest: Manifest, more: Mapping[str, Plain] | None = None) -> Clean:
     """The ledger's account of a call when it is judged (`licet.ledger.fields`), and `more`: names, digests, places, never contents."""
-    seen = ticket.seen
-    told: dict[str, Plain] = {
-        "reasons": reasons_of(ticket.decision), "exposure": [], "posture": [], "origins": [_origin(used) for used in ticket.used],
-    }  # fmt: skip
+    seen, told = ticket.seen, dict[str, Plain]()
+    if ticket.decision.reasons:
+        told["reasons"] = reasons_of(ticket.decision)
+    if ticket.used:
+        told["origins"] = [_origin(used) for used in ticket.used]
     if seen is not None:
-        told["exposure"] = sorted(each.label for each in seen.exposures)
-        weighed = (("untrusted-content", seen.entered is not None), ("index-full", seen.full), ("probing", seen.probed))
-        told["posture"] = [word for word, holds in weighed if holds]
+        if seen.exposures:
+            told["exposure"] = sorted(each.label for each in seen.exposures)
+        if seen.entered is not None or seen.full or seen.probed:
+            weighed = (("untrusted-content", seen.entered is not None), ("index-full", seen.full), ("probing", seen.probed))
+            told["posture"] = [word for word, holds in weighed if holds]
     if ticket.decision.outcome != "allow":
         told["remedy"] = remedies(ticket.decision)
     return clean(told, _fields_of(ticket, manifest), more)
 
 
 def outcome_fields(ticket: Ticket, manifest: Manifest, status: CallStatus, error: str = "", why: str = "") -> Clean:
-    """The ledger's account of what came of a call. Why it was allowed stands in the record of its intent."""
+    """The ledger's account of what came of a call. Why it was allowed stands in the record of its intent (`intent_seq`)."""
+    known = _fields_of(ticket, manifest)
     told: dict[str, Plain] = {"status": status, "result": ticket.result_recorded, "error": error, "jti": ticket.jti}
-    minted = ticket._minted
-    if minted is not None and minted.token is not None:
-        told["kid"] = minted.token.kid
     if ticket.decision.outcome != "allow":  # refused after its intent was written: the ticket was used too late
         told |= {"reasons": reasons_of(ticket.decision), "remedy": remedies(ticket.decision)}
     if why:
         told["why"] = why
     if ticket.recorded_at:
         told["intent_seq"] = ticket.recorded_at
-    return clean(told, _fields_of(ticket, manifest))
+    return clean(told, Clean((name, known[name]) for name in OUTCOME))
 
 
 def task_fields(task: TaskRecord) -> dict[str, Plain]:
@@ -87,10 +89,12 @@ def _fields_of(ticket: Ticket, manifest: Manifest) -> Clean:
     tool = manifest.tools.get(call.tool, _UNDECLARED)
     told: dict[str, Plain] = {
         "call": ticket.id, "step": ticket.seq, "tool": call.tool, "access": tool.access or "write", "egress": tool.leaves,
-        "framework": call.framework, "call_id": call.call_id or "", "args": ticket.args_recorded, "outcome": decision.outcome,
+        "framework": call.framework, "args": ticket.args_recorded, "outcome": decision.outcome,
         "judged": decision.judged, "mode": mode_of(decision), "trace_id": span.trace_id if span else "",
         "span_id": span.span_id if span else "",
     }  # fmt: skip
+    if call.call_id:
+        told["call_id"] = call.call_id
     if tool.credential:
         told["credential"] = tool.credential
     if digested := reason_digest(call):

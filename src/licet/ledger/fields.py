@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Fact = Literal["agent", "subject", "resource", "decision", "time", "posture", "remediation", ""]
-Form = Literal["text", "number", "flag", "texts", "rows"]
-"""What a value is as JSON: a text, a whole number, true or false, a list of texts, or a list of objects or lists."""
+Form = Literal["text", "number", "flag", "texts", "rows", "named"]
+"""What a value is as JSON: a text, a whole number, true or false, a list of texts, of objects or lists, or texts or numbers by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,21 @@ _FIELDS = (
     Field("bytes", "number", "remediation", "how many bytes they were"),
     Field("lost", "text", "remediation", "the digest of what stood where no whole record was"),
     Field("intent_seq", "number", "time", "the record of the call's intent"),
+    Field(
+        "contents",
+        "named",
+        "resource",
+        "the keyed digests of what `record:` opts in to, by name (`argument.NAME`, `output`, `intent`), each with a key that is kept with "
+        "the value, and purged with it",
+    ),
+    Field("what", "texts", "remediation", "what is purged: `contents`, `spans`, `rows`"),
+    Field("before", "text", "time", "what is older than that"),
+    Field("tasks", "texts", "resource", "the tasks that lose theirs"),
+    Field("part", "text", "", "which of several records that name tasks this is"),
+    Field("principal", "text", "subject", "the pseudonym of the person whose tasks they are"),
+    Field("counts", "named", "remediation", "how many, by kind"),
+    Field("purge", "number", "time", "the record of the purge"),
+    Field("problems", "number", "remediation", "how many things could not be done"),
     Field("cut", "text", "", "the keyed digest of the record as it was before it was cut to fit"),
 )
 
@@ -141,15 +156,17 @@ ENVELOPE = ("seq", "prev", "kind", "time", "writer")
 
 _WHERE = ("txn", "task", "trace_id", "span_id")
 _WHO = ("agent", "agent_is", "sub", "sub_is", "manifest")
-_CALL = (*_WHERE, "call", "step", *_WHO, "actors", "tool", "access", "egress", "framework", "call_id", "args", "outcome", "judged", "mode")
-_WHY = ("reasons", "exposure", "posture", "origins")
+_CALL = (*_WHERE, "call", "step", *_WHO, "actors", "tool", "access", "egress", "framework", "args", "outcome", "judged", "mode")
+OUTCOME = (*_WHERE, "call", "step", "agent", "sub", "tool", "args", "outcome", "mode", "manifest")
+"""What the record of an outcome says of its call; the rest stands in that of its intent."""
+_WHY = ("reasons", "exposure", "posture", "origins")  # none of them: nothing spoke, or had been shown
 _TASK = (*_WHERE, *_WHO)
-_OF_A_CALL = ("credential", "reason")
+_OF_A_CALL = ("call_id", "credential", "reason")
 
 _KINDS = (
     Kind(
         "task.begin", "before a task begins",
-        (*_TASK, "actors", "parent", "kind_of_task", "proofs", "intent", "tools"),
+        (*_TASK, "actors", "parent", "kind_of_task", "proofs", "intent", "tools"), ("contents",),
     ),
     Kind("task.turn", "text entered a task", (*_TASK, "as", "text")),
     Kind("task.end", "a task ended, and with it all that it issued", (*_TASK, "by", "why", "revokes")),
@@ -162,15 +179,18 @@ _KINDS = (
     Kind("federation", "before an ID token for somebody else is handed out", (*_TASK, "aud", "jti", "exp", "kid")),
     Kind(
         "call.intent", "before a tool runs",
-        (*_CALL, *_WHY, "jti", "exp"), (*_OF_A_CALL, "kid", "mac", "resumed", "endorsed"),
+        (*_CALL, "jti", "exp"), (*_OF_A_CALL, *_WHY, "kid", "mac", "resumed", "endorsed", "contents"),
     ),
     Kind(
         "call.outcome", "what came of the call; `unknown`: its process ended before that was known",
-        (*_CALL, "jti", "status", "result", "error"), (*_OF_A_CALL, "kid", "why", "intent_seq", "reasons", "remedy"),
+        (*OUTCOME, "jti", "status", "result", "error"), ("why", "intent_seq", "reasons", "remedy", "contents"),
     ),
-    Kind("call.denied", "a call was refused", (*_CALL, *_WHY, "remedy"), _OF_A_CALL),
-    Kind("call.asked", "a person is to confirm a call", (*_CALL, *_WHY, "remedy"), _OF_A_CALL),
-    Kind("approval", "a person answered, or nobody could", (*_CALL, *_WHY, "approved", "by", "how", "failure"), _OF_A_CALL),
+    Kind("call.denied", "a call was refused", (*_CALL, "reasons", "remedy"), (*_OF_A_CALL, *_WHY, "contents")),
+    Kind("call.asked", "a person is to confirm a call", (*_CALL, "reasons", "remedy"), (*_OF_A_CALL, *_WHY)),
+    Kind(
+        "approval", "a person answered, or nobody could",
+        (*_CALL, "reasons", "remedy", "approved", "by", "how", "failure"), (*_OF_A_CALL, *_WHY),
+    ),
     Kind("identity.refused", "a token did not prove its name", ("agent", "kind_of_task", "argument", "check", "why", "remedy", "manifest")),
     Kind("revocation", "before a token is revoked by its client", (*_TASK, "mark", "value", "by", "why", "revokes")),
     Kind("token.revoke", "before something is revoked from the command line", ("mark", "value", "until", "why", "by", "by_is")),
@@ -181,6 +201,8 @@ _KINDS = (
         "break-glass.told", "whether an owner was told of it",
         ("kind_of_task", "until", "why", "by", "by_is", "manifest", "owner", "told", "failure"),
     ),
+    Kind("purge", "before contents, spans or rows are deleted", ("what", "counts", "by"), ("before", "tasks", "part", "principal")),
+    Kind("purge.done", "they are deleted", ("purge", "counts", "problems", "by")),
     Kind("ledger.lost", "records of what had happened could never be written", ("records",)),
     Kind("ledger.begin", "the first record", ("origin", "key"), ("continues", "digest")),
     Kind("ledger.repaired", "a writer died within a record, which never counted", ("lost", "bytes")),
@@ -214,6 +236,8 @@ def problems(record: Mapping[str, Any]) -> Iterator[str]:
 def _is_of(form: Form, value: Any) -> bool:
     if form in ("texts", "rows"):
         return isinstance(value, list) and all(isinstance(item, str) == (form == "texts") for item in value)
+    if form == "named":
+        return isinstance(value, dict) and all(type(item) in (str, int) for item in value.values())
     wanted = {"text": str, "number": int, "flag": bool}[form]
     return type(value) is wanted
 
