@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from licet.escape import counted, visible
@@ -22,41 +21,9 @@ from licet.ledger.note import Checkpoint, NoteError, NoteKey
 from licet.ledger.noted import Noted, noted
 from licet.ledger.scan import Live, Progress, Scan, scan
 from licet.ledger.stored import Stored, entries
+from licet.ledger.verdict import Verdict, holding
 
 _READS = 256  # records between two calls of `progress` in the semantic pass
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What verifying found. Nothing is wrong if `faults` is empty; `observations` are to be known.
-
-    Args:
-        path: the folder.
-        origin: the log's name, as its checkpoint says it; empty without one.
-        checkpoint: the note against which the records were held; empty if there is none.
-        signed: how many records that covers.
-        records: how many stand there.
-        signed_by: the names of the known keys that signed it; `cosigned_by`: of the known witnesses.
-        bytes: how many were read by the byte pass; the seconds it took, and the semantic pass (None: left out).
-    """
-
-    path: str
-    origin: str
-    checkpoint: str
-    signed: int
-    records: int
-    faults: tuple[Fault, ...]
-    observations: tuple[str, ...]
-    signed_by: tuple[str, ...]
-    cosigned_by: tuple[str, ...]
-    bytes: int
-    byte_seconds: float
-    semantic_seconds: float | None
-
-    @property
-    def whole(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.faults
 
 
 def verify(
@@ -122,6 +89,9 @@ class _Verification:
             self._meaning(live, seen, damage.tail, held)
         elif semantic:
             self._said.append("what the records say was not read: they are not those that were signed")
+        by = tuple(key.name for key in newest.by) if newest and newest.believed else ()
+        cosigned = tuple(each.key.name for each in own.cosigned) if own else ()
+        before = sum(each.believed for each in self._kept)
         return Verdict(
             path=str(self._stored.path),
             origin=held.origin if held else "",
@@ -130,8 +100,13 @@ class _Verification:
             records=standing,
             faults=tuple(self._faults),
             observations=tuple(self._said),
-            signed_by=tuple(key.name for key in newest.by) if newest else (),
-            cosigned_by=tuple(each.key.name for each in own.cosigned) if own else (),
+            holds=tuple(
+                holding(
+                    signed=size, whole=whole and held is not None, by=by, cosigned=cosigned, kept=before, faults=self._faults, read=read
+                )
+            ),
+            signed_by=by,
+            cosigned_by=cosigned,
             bytes=read_bytes,
             byte_seconds=middle - begun,
             semantic_seconds=time.perf_counter() - middle if read else None,
