@@ -73,8 +73,8 @@ def accounts_of(records: Iterable[Mapping[str, Any]]) -> dict[str, Account]:
 
 def gaps_of(records: Sequence[Mapping[str, Any]], about: About) -> list[Gap]:
     """What records leave open of what they are about."""
-    begun = {record.get("task") for record in records if record.get("kind") == "task.begin"}
-    ended = {record.get("task") for record in records if record.get("kind") == "task.end"}
+    begun = {_text(record, "task") for record in records if record.get("kind") == "task.begin"}
+    ended = {_text(record, "task") for record in records if record.get("kind") == "task.end"}
     gaps = [Gap("begin", task) for task in (*about.above, *about.tasks) if task not in begun]
     gaps += [Gap("end", task) for task in about.tasks if task not in ended]
     accounts = accounts_of(records)

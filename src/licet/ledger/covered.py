@@ -75,18 +75,18 @@ def of_task(log: Log, task: str, txn: str, *, kind: AboutKind = "task", id_: str
     """The records of a task and of all tasks that were delegated from it; the beginnings of those above it; and what stands among them
     about the log itself.
     """
-    family: dict[object, None] = {task: None}
-    begun: dict[object, Entry] = {}
+    family = {task: None}
+    begun: dict[str, Entry] = {}
     kept: list[Entry] = []
     beside: list[Entry] = []
     for index, record in _holding(log(), f'"{txn}"'.encode(), b'"kind":"ledger.'):
-        own = record.get("task")
+        own = _name(record, "task")
         if str(record.get("kind")).startswith("ledger."):
             beside.append((index, record))
             continue
         if record.get("kind") == "task.begin":
             begun[own] = (index, record)
-            if record.get("parent") in family:
+            if _name(record, "parent") in family:
                 family[own] = None
         if own in family:
             kept.append((index, record))
@@ -94,21 +94,21 @@ def of_task(log: Log, task: str, txn: str, *, kind: AboutKind = "task", id_: str
     kept += [begun[each] for each in above]
     kept.sort(key=lambda entry: entry[0])
     inside = [entry for entry in beside if kept and kept[0][0] < entry[0] < kept[-1][0]]
-    about = About(kind, id_ or task, txn, tuple(map(str, family)), tuple(above))
+    about = About(kind, id_ or task, txn, tuple(family), tuple(above))
     return about, sorted([*kept, *inside], key=lambda entry: entry[0])
 
 
 def of_calls(log: Log, calls: Collection[str], txn: str, *, kind: AboutKind = "call", id_: str) -> tuple[About, list[Entry]]:
     """The records of some calls of one transaction, and the beginnings and ends of their tasks and of those above them."""
     marks = [f'"{txn}"'.encode()] if txn else [f'"call":"{each}"'.encode() for each in calls]
-    begun: dict[object, Entry] = {}
+    begun: dict[str, Entry] = {}
     ended: list[Entry] = []
     kept: list[Entry] = []
     for index, record in _holding(log(), *marks):
-        if record.get("call") in calls:
+        if _name(record, "call") in calls:
             kept.append((index, record))
         elif record.get("kind") == "task.begin":
-            begun[record.get("task")] = (index, record)
+            begun[_name(record, "task")] = (index, record)
         elif record.get("kind") == "task.end":
             ended.append((index, record))
     own = dict.fromkeys(str(record["task"]) for _, record in kept if record.get("task"))
@@ -132,15 +132,21 @@ def with_records(log: Log, entries: Sequence[Entry], seqs: Collection[int]) -> l
     return sorted([*entries, *further], key=lambda entry: entry[0])
 
 
-def _above(begun: Mapping[Any, Entry], tasks: Collection[str]) -> list[str]:
+def _above(begun: Mapping[str, Entry], tasks: Collection[str]) -> list[str]:
     """The tasks that delegated to these, the outermost first."""
     found: dict[str, None] = {}
     for task in tasks:
-        at: Any = begun[task][1].get("parent") if task in begun else None
+        at = _name(begun[task][1], "parent") if task in begun else ""
         while at in begun and at not in found:
             found[at] = None
-            at = begun[at][1].get("parent")
+            at = _name(begun[at][1], "parent")
     return list(found)[::-1]
+
+
+def _name(record: Mapping[str, Any], field: str) -> str:
+    """A field that is an id; empty where it is none."""
+    value = record.get(field)
+    return value if isinstance(value, str) else ""
 
 
 def _holding(records: Iterable[bytes], *marks: bytes) -> Iterator[Entry]:

@@ -20,8 +20,6 @@ CODES = {
     "no-checkpoint": "nothing is signed",
     "tiles": "hash tiles or entry bundles are not those of the records; the records prove it",
     "key-file": "the folder's own `key` is another one",
-    "contradicted": "what goes with a record says something else than it",
-    "uncompared": "no proof leads from a checkpoint that is known to this one",
     "unmatched": "a call's outcome stands without its intent",
     "uncompared": "evidence: no proof leads from a kept checkpoint to its own",
     "contradicted": "evidence: what lies beside the records says something else than they do",
