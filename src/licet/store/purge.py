@@ -24,7 +24,8 @@ EMPTY_TRIES = 40  # for the write-ahead log, while others read
 
 # What cannot be compared (a damaged row) is not dead. A task that nobody ended is, once its time is over and nobody is waited for.
 _WAITS = "EXISTS (SELECT 1 FROM calls WHERE calls.task_id=tasks.id AND calls.status IN ('suspended','asked'))"
-_DEAD = f"(ended < ?1 OR (ended IS NULL AND started+ttl+paused < ?1 AND NOT {_WAITS}))"
+_TIMES = "typeof(started)='real' AND typeof(ttl)='real' AND typeof(paused)='real'"  # in a sum, a text would be 0
+_DEAD = f"(ended < ?1 OR (ended IS NULL AND {_TIMES} AND started+ttl+paused < ?1 AND NOT {_WAITS}))"
 _ROOT = "coalesce(nullif(tasks.root,''), tasks.id)"
 _GONE = f"SELECT id FROM tasks WHERE {_ROOT} NOT IN (SELECT {_ROOT} FROM tasks WHERE {_DEAD} IS NOT TRUE)"
 _LIVES = f"SELECT 1 FROM tasks WHERE (root=?2 OR id=?2) AND {_DEAD} IS NOT TRUE LIMIT 1"
@@ -208,7 +209,7 @@ def _give_back(file: SqliteFile) -> bool:
     with file._lock, translated(file._path):
         db = file._db()
         before = _one(db, "freelist_count")
-        db.execute(f"PRAGMA incremental_vacuum({STEP_PAGES})").fetchall()
+        db.executescript(f"PRAGMA incremental_vacuum({STEP_PAGES});")  # it has a step for each page, and `execute` takes one only
         return 0 < _one(db, "freelist_count") < before
 
 
