@@ -206,6 +206,10 @@ _ROWS = (
         "make the store available to the verifier again", ("ASI08",),
     ),
     CheckInfo(
+        "call.unknown", "flag", "a write or admin tool had begun when its process ended, so that nobody knows whether it took effect",
+        "look whether it took effect, and do or undo the rest by hand", ("ASI08",),
+    ),
+    CheckInfo(
         "guard.self", "deny", "an argument reaches Licet's own keys, manifest, store or ledger",
         "keep agents away from the guard's files", ("ASI05", "AML.T0081"),
     ),

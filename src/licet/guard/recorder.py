@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from licet.canonical import Plain, digest_text
+from licet.canonical import Plain, digest_text, recordable
+from licet.catalogue import CHECKS
 from licet.clock import Clock, iso
 from licet.errors import LedgerError, StoreError
 from licet.guard.clean import Clean, clean
 from licet.ledger import Ledger
+from licet.ledger.fields import OUTCOME
 from licet.ledger.fitting import fitted
 from licet.locks import Lock
 from licet.records import Decision, Finding, Reason
@@ -19,6 +22,8 @@ from licet.telemetry import NOWHERE, Position, Telemetry
 
 _log = logging.getLogger("licet")
 MAX_WAITING = 10_000  # records; no call begins while one waits, so that only denials can add to them
+UNKNOWN = "call.unknown"
+DIED = "the process ended before the outcome was known"
 
 
 def _none(_plain: str) -> str:
@@ -145,6 +150,45 @@ class Recorder:
             _log.warning("licet: a finding could not be stored: %s", found.check, exc_info=True)
         self._telemetry.events.finding(finding, trace_id=at[0], span_id=at[1])
         return finding
+
+    def settle(self) -> None:
+        """See to the calls of processes that have died: `settle_unknown`. What cannot be done now is left for the next start."""
+        try:
+            with self._ledger.abandoned() as intents:
+                self.settle_unknown(intents)
+        except LedgerError:
+            _log.warning("licet: calls of processes that died could not be given their outcome yet", exc_info=True)
+
+    def settle_unknown(self, intents: Iterable[Mapping[str, Any]]) -> int:
+        """Write an outcome for each call whose process died before it could: `intents` are the ledger's own records. How many there were.
+
+        The store's call is no longer running. Of what may have changed something the task's owner gets a finding, once a task: somebody
+        must look whether it did.
+
+        Raises:
+            LedgerError: an outcome cannot be written. What was written stands, and the rest is to be given again.
+        """
+        lost: dict[str, dict[str, tuple[int, Mapping[str, Any]]]] = {}
+        count, now = 0, self._clock.now()
+        for intent in intents:
+            told = {name: intent[name] for name in OUTCOME if name in intent}
+            told |= {"jti": str(intent.get("jti", "")), "status": "unknown", "result": "", "error": "", "why": DIED}
+            seq = self._append("call.outcome", clean({**told, "intent_seq": intent["seq"]}), now)
+            count += 1
+            try:
+                self._store.settle_call(intent["call"], now, intent["seq"])
+            except StoreError:
+                _log.warning("licet: the store could not be told that a call's outcome is unknown", exc_info=True)
+            if intent.get("access") != "read":
+                lost.setdefault(str(intent.get("task", "")), {}).setdefault(str(intent.get("tool", "")), (seq, intent))
+        for task_id, tools in lost.items():
+            seq, first = next(iter(tools.values()))
+            named = ", ".join(f"`{recordable(tool)}`" for tool in list(tools)[:10]) + (" and others" if len(tools) > 10 else "")
+            sentence = f"{named} had begun when the process ended: whether it took effect is not known"
+            at = (str(first.get("trace_id", "")), str(first.get("span_id", "")))
+            found = Reason(UNKNOWN, "flag", sentence, references=CHECKS[UNKNOWN].references)
+            self.finding(found, "low", task_id=task_id, call_id=first["call"], at=at, ledger=seq, once=f"{UNKNOWN} {task_id}")
+        return count
 
     def forget(self, task_id: str) -> None:
         """Let go of what was remembered for a task that has ended."""

@@ -15,6 +15,7 @@ from licet.canonical import digest
 from licet.errors import ManifestError, Problem
 from licet.manifest.arguments import Argument
 from licet.manifest.authority import Authority, AuthorityClient
+from licet.manifest.evidence import LedgerSettings, Witness
 from licet.manifest.identities import TrustedIssuer
 from licet.manifest.models import (
     UNENFORCED,
@@ -234,6 +235,8 @@ def _model_at(path: Path) -> type[BaseModel] | None:
     section, rest = path[0], path[2:]
     if section == "authority":
         return Authority if len(path) == 1 else AuthorityClient if len(path) == 3 and path[1] == "clients" else None
+    if section == "ledger":
+        return LedgerSettings if len(path) == 1 else Witness if len(path) == 3 and path[1] == "witnesses" else None
     if section == "flows" and len(path) >= 2:
         return Flow if not rest else Unless if rest == ("unless",) else None
     model = _SECTIONS.get(str(section)) if len(path) >= 2 else None

@@ -19,6 +19,7 @@ from pydantic.config import JsonDict
 
 from licet.manifest.arguments import Argument, listed
 from licet.manifest.authority import Authority
+from licet.manifest.evidence import LedgerSettings
 from licet.manifest.identities import IssuerName, ProvedBy, TrustedIssuer
 from licet.manifest.labels import Fields, Label, OriginWord
 from licet.manifest.words import Closed, Duration, Edges, Name, Names, Text
@@ -275,6 +276,7 @@ class Manifest(Moded):
     flows: Annotated[tuple[Flow, ...], BeforeValidator(listed)] = ()
     checks: Mapping[str, CheckSettings] = Field(default_factory=dict)
     authority: Authority | None = None
+    ledger: LedgerSettings = Field(default_factory=LedgerSettings)
 
     _digest: str = ""
     _source: str = ""

@@ -49,6 +49,7 @@ def broken_rules(manifest: Manifest, now: float) -> list[Rule]:
         *_tokens(manifest),
         *_records(manifest),
         *_authority(manifest),
+        *_witnesses(manifest),
         *_issuers(manifest),
         *_proofs(manifest),
         *_origins(manifest),
@@ -231,6 +232,16 @@ def _authority(manifest: Manifest) -> Iterator[Rule]:
         if audience in ours:
             why = f"this is {ours[audience]}, and `federation` is for strangers: clouds and vaults"
             yield Rule(("authority", "federation", index), why, "take it out")
+
+
+def _witnesses(manifest: Manifest) -> Iterator[Rule]:
+    known: dict[str, int] = {}
+    for index, witness in enumerate(manifest.ledger.witnesses):
+        name = witness.key.partition("+")[0]
+        if name == manifest.ledger.origin:
+            yield Rule(("ledger", "witnesses", index, "key"), "this is the ledger's own name", "a witness is somebody else: name its key")
+        if known.setdefault(name, index) != index:
+            yield Rule(("ledger", "witnesses", index, "key"), f"`{name}` stands here twice", "take one of both out")
 
 
 def _flows(manifest: Manifest) -> Iterator[Rule]:
