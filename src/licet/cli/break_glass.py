@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--reason must say something, in at most {_LONGEST_REASON} characters")
     relay = Relay.from_environment()
     folder, clock, by = existing(options, "store"), SystemClock(), user_name()
-    ledger = open_ledger(folder, clock=clock)
+    ledger = open_ledger(folder, origin=manifest.ledger.origin or "", clock=clock)
     with store_of(folder) as store:
         telemetry = Telemetry(None, version=VERSION, environment=manifest.environment)
         recorder = Recorder(ledger, store, clock, telemetry, unsafe=False, keyed=Pseudonyms(secret(folder)).digest)

@@ -101,7 +101,11 @@ class Guard:
         self._compiled = CompiledManifest(manifest)
         folder = open_state(state)
         self._store = SqliteStore(folder.store)
-        self._ledger = open_ledger(folder, clock=self._clock)
+        evidence = manifest.ledger
+        self._ledger = open_ledger(
+            folder, origin=evidence.origin or "", clock=self._clock, flush_seconds=evidence.flush_seconds,
+            checkpoint_seconds=evidence.checkpoint_seconds,
+        )  # fmt: skip
         self._telemetry = Telemetry(
             tracer_provider, meter_provider, logger_provider, version=VERSION, environment=manifest.environment,
             declared={*manifest.tools, *manifest.agents, *manifest.tasks, *manifest.owners},
@@ -132,6 +136,7 @@ class Guard:
         self.state = folder.path
         self.authority = Authority(self._gate, asking, parts, self._issuer, frozenset(declared.federation if declared else ()))
         """Tasks that other processes hold, and the tokens for their calls."""
+        recorder.settle()
         teach_threads()
 
     @classmethod

@@ -186,7 +186,8 @@ class Gate:
     def _durable(self, tool: Tool | None) -> bool:
         if tool is None or tool.durable is not None:
             return tool is not None and tool.durable == "write"
-        return tool.writes and self._p.manifest.environment == "prod"
+        declared = self._p.manifest.ledger.durable
+        return tool.writes and (declared == "write" if declared is not None else self._p.manifest.environment == "prod")
 
     def _refuse(self, ticket: Ticket) -> None:
         ticket.message = explain(ticket.decision, ticket.call.tool, ticket.task.scope.tools if ticket.task else ()).text
