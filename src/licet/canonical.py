@@ -45,7 +45,7 @@ def _is_simple(value: Any) -> bool:
 
 def _are_simple(values: Collection[Any]) -> bool:
     kinds = {*map(type, values)} - _FLAT
-    return not kinds or (kinds <= _NESTED and all([_is_simple(each) for each in values if type(each) in _NESTED and each]))
+    return not kinds or (kinds <= _NESTED and all(_is_simple(each) for each in values if type(each) in _NESTED and each))
 
 
 def digest(value: Plain) -> str:

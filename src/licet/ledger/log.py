@@ -26,6 +26,7 @@ from licet.ledger import layout
 from licet.ledger.keeper import Keeper
 from licet.ledger.layout import MAX_ENTRY, SEGMENT
 from licet.ledger.merkle import leaf_hash
+from licet.ledger.note import Checkpoint
 from licet.ledger.reader import LedgerFiles
 from licet.ledger.sealer import Sealer, signed_state, take
 from licet.ledger.signer import LedgerKey, replace, sync_folder
@@ -66,12 +67,15 @@ class Ledger:
         self._key, self._patience, self._clock = key, lock_seconds, clock or SystemClock()
         self._sealer = Sealer(self.files, key, lock_seconds)
         self._keeper = Keeper(self, flush_seconds, checkpoint_seconds)
+        self._known = 0  # so many records stood there when the files were let go of
+        self._lock_file = str(self.files.path / layout.LOCK)
         self._start()
         _ledgers.add(self)
 
     def _start(self) -> None:
         self._lock, self._sync_lock = threading.Lock(), threading.Lock()
         self._guarded = self._file = -1  # the descriptors of the lock, and of the live segment
+        self._guard_id = (0, 0)  # which file the lock is
         self._first, self._size, self._seq, self._link = 0, -1, 0, FIRST
         self._synced = 0  # the last record that this process knows to be on the disk
         self._broken = ""  # why nothing can be written any more
@@ -90,7 +94,7 @@ class Ledger:
         Raises:
             LedgerError: the record is not (wholly) in the ledger; or, if `durable`, may not be on the disk.
         """
-        with self._alone():
+        with _Alone(self):
             self._go_on()
             seq = self._write(kind, fields, time)
             self._count(kind, fields, seq)
@@ -105,7 +109,7 @@ class Ledger:
         Raises:
             LedgerError: it could not, and why.
         """
-        with self._alone():
+        with _Alone(self):
             if self.files.segments():
                 self._go_on()
             elif self.files.path.exists():
@@ -134,12 +138,12 @@ class Ledger:
         Raises:
             LedgerError: it cannot be done, and why.
         """
-        with self._alone():
+        with _Alone(self):
             self._go_on()
             end = self._seq
         self.sync(end)
         note = self._sealer.seal(end)
-        with self._alone():
+        with _Alone(self):
             if self._presence is not None:
                 self._presence.note(min(self._open.values(), default=end + 1))
         return note
@@ -153,12 +157,15 @@ class Ledger:
         Raises:
             LedgerError: the ledger cannot be read.
         """
-        with self._alone():
+        with _Alone(self):
             self._go_on()
             found = dead(self.files.path / layout.WRITERS)
         settled = False
         try:
-            yield self._intents({each.writer for each in found}, min((each.since for each in found), default=0))
+            wrote = [each for each in found if each.since]
+            yield self._intents({each.writer for each in wrote}, min((each.since for each in wrote), default=0))
+            if found:
+                self.sync()  # before their files go: a power cut must not take the outcomes and leave no one to ask for them
             settled = True
         finally:
             for each in found:
@@ -173,19 +180,18 @@ class Ledger:
             self.seal()
         except LedgerError as error:
             _log.warning("licet: the ledger is closed without a checkpoint over its last records: %s", error)
-        with self._lock, self._sync_lock:
+        with self._lock:
             if self._presence is not None:
                 self._presence.leave(settled=not self._open)
-            for descriptor in (self._file, self._guarded):
-                if descriptor >= 0:
-                    os.close(descriptor)
-            self._presence, self._file, self._guarded, self._size = None, -1, -1, -1
+                self._presence = None
+            self._let_go(guard=True)
 
     def renew(self) -> None:
         """What a forked child does first: a thread that held a lock is not in it, and so never lets go.
 
         Its copies of the descriptors would keep the ledger locked, and its parent's presence alive, after that has died.
         """
+        self._known = max(self._known, self._seq)
         if self._presence is not None:
             self._presence.forget()
         for descriptor in (self._file, self._guarded):
@@ -198,31 +204,30 @@ class Ledger:
 
     # Under the lock ------------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """The only writer of all, as long as the block lasts."""
-        if not self._lock.acquire(timeout=self._patience):
-            raise LedgerError(f"{self.path}: another writer has held the lock for {self._patience:g} s; try again")
-        try:
-            if self._broken:
-                raise LedgerError(self._broken)
+    def _enter(self) -> None:
+        if self._broken:
+            raise LedgerError(self._broken)
+        if self._guarded < 0:
             self._open_lock()
-            take(self._guarded, self._patience, self.files.path)
-            try:
-                yield
-            finally:
-                fcntl.flock(self._guarded, fcntl.LOCK_UN)
-        except OSError as error:
-            self._size = -1  # read the tail again before the next record
-            raise LedgerError(f"{self.path}: {error.strerror}") from error
-        finally:
-            self._lock.release()
+        take(self._guarded, self._patience, self.files.path)
+        try:
+            found = os.stat(self._lock_file)  # noqa: PTH116 - for each record: a Path takes twice as long
+        except OSError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != self._guard_id:
+            # What is written to now may be another folder, where the lock of this one stops nobody.
+            self._let_go(guard=True)
+            raise LedgerError(f"{self.path}: was taken away, or exchanged, while it was written to; put it back")
 
     def _open_lock(self) -> None:
-        if self._guarded < 0:
-            for name in ("", *_FOLDERS):
-                (self.files.path / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._guarded = open_own(self.files.path / layout.LOCK, os.O_RDWR | os.O_CREAT, LedgerError)
+        path = self.files.path
+        if not path.exists() and (self._known or self._key.last() is not None):
+            raise LedgerError(f"{path}: is gone, and was written to before; put it back")
+        for name in ("", *_FOLDERS):
+            (path / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._guarded = open_own(self._lock_file, os.O_RDWR | os.O_CREAT, LedgerError)
+        found = os.fstat(self._guarded)
+        self._guard_id = found.st_dev, found.st_ino
 
     def _go_on(self) -> None:
         """Have the segment open that the next record belongs to, and know the record before it."""
@@ -233,32 +238,47 @@ class Ledger:
                 raise LedgerError(f"{self.path}: {before.size} records were signed, and the live segment is missing; put it back")
             self._take_up(segments[-1] if segments else 0)
             self._look()
-            if before and self._seq < before.size:
-                missing = f"{before.size} records were signed, and {self._seq} stand there: the ledger was cut"
-                self._let_go()
-                raise LedgerError(f"{self.path}: {missing}. Put back what is missing, or move folder and `keys/ledger.*` away as evidence")
+            self._check_whole(before)
         self._look()
         while self._seq - self._first >= SEGMENT:
             newest = max(self.files.segments(), default=self._first)
             self._take_up(newest if newest > self._first else self._first + SEGMENT)
             self._look()
         if self._presence is None:
-            self._presence = Presence(self.files.path / layout.WRITERS, self.writer, self._seq + 1)
+            since = min(self._open.values(), default=self._seq + 1)
+            self._presence = Presence(self.files.path / layout.WRITERS, self.writer, since)
         if self._seq == 0:
             self._begin()
 
-    def _let_go(self) -> None:
-        os.close(self._file)
-        self._file, self._size = -1, -1
+    def _check_whole(self, signed: Checkpoint | None) -> None:
+        """Whether all is there that was, by what was signed, and by what this process has seen."""
+        told = signed.size if signed else 0
+        if self._seq < max(told, self._known):
+            missing = f"{told} records were signed" if told >= self._known else f"{self._known} records were written"
+            missing += f", and {self._seq} stand there: the ledger was cut"
+            self._let_go()
+            raise LedgerError(f"{self.path}: {missing}. Put back what is missing, or move folder and `keys/ledger.*` away as evidence")
+
+    def _let_go(self, *, guard: bool = False) -> None:
+        """Close the segment, and the lock's file: the next record begins by finding out what stands there."""
+        with self._sync_lock:
+            self._known = max(self._known, self._seq)
+            if self._file >= 0:
+                os.close(self._file)
+            if guard and self._guarded >= 0:
+                os.close(self._guarded)
+                self._guarded = -1
+            self._file, self._size = -1, -1
 
     def _take_up(self, first: int) -> None:
         """Go to another segment. Nobody writes to the one before it any more, and so this is the last time that it can be waited for."""
         file = self.files.path / layout.live_name(first)
         fresh = not file.exists()
+        if self._file >= 0:
+            self._sync_file(self._file)  # before there is another: a process that dies here leaves nothing that nobody waits for
         opened = open_own(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, LedgerError)
         with self._sync_lock:
             if self._file >= 0:
-                self._sync_file(self._file)
                 self._synced = self._seq
                 os.close(self._file)
             self._file, self._first, self._size = opened, first, -1
@@ -275,30 +295,46 @@ class Ledger:
 
     def _look(self) -> None:
         """Know the last record, whoever wrote it."""
-        size = os.fstat(self._file).st_size
+        found = os.fstat(self._file)
+        size = found.st_size
+        if not found.st_nlink:
+            self._follow()
+            return
         if size == self._size:
             return
-        if size == 0:
-            self._seq, self._link = self._first, self._link_before(self._first)
+        start = max(0, size - 2 * (MAX_ENTRY + 1))  # the last record, and a torn one after it
+        tail = os.pread(self._file, size - start, start)
+        whole = tail.rfind(b"\n") + 1
+        if whole:
+            self._seq, self._link = self._read_last(tail[:whole])
+        elif start:
+            raise self._no_record()  # longer than any record, torn or not
         else:
-            size = self._read_tail(size)
-        self._size = size
+            self._seq, self._link = self._first, self._link_before(self._first)
+        self._size = start + whole
+        if whole < len(tail):
+            self._repair(tail[whole:])
+
+    def _repair(self, torn: bytes) -> None:
+        """The last writer died inside a line. What it wrote never counted; it is taken away, and said in a record."""
+        self._check_whole(signed_state(self.files, self._key)[1])  # before anything stands where something that was signed is missing
+        os.ftruncate(self._file, self._size)
+        lost = f"sha256:{hashlib.sha256(torn).hexdigest()}"
+        self._write("ledger.repaired", {"lost": lost, "bytes": len(torn)}, iso(self._clock.now()))
+
+    def _follow(self) -> None:
+        """The segment's file is gone: that is well if others have filled and sealed it since."""
+        newest = max(self.files.segments(), default=-1)
+        if newest <= self._first:
+            name = self.files.path / layout.live_name(self._first)
+            raise LedgerError(f"{name}: was taken away while it was written to; verify the ledger, and start again")
+        self._take_up(newest)
+        self._look()
 
     def _link_before(self, first: int) -> str:
         return link(next(self.files.records(first - 1, first))) if first else FIRST
 
-    def _read_tail(self, size: int) -> int:
-        start = max(0, size - MAX_ENTRY - 2)
-        tail = os.pread(self._file, size - start, start)
-        if not tail.endswith(b"\n"):
-            # The last writer died inside a line. What it wrote never counted; the half line is taken away, and said in a record.
-            whole = tail.rfind(b"\n") + 1
-            os.ftruncate(self._file, start + whole)
-            lost = hashlib.sha256(tail[whole:]).hexdigest()
-            self._size = -1
-            self._look()
-            self._write("ledger.repaired", {"lost": f"sha256:{lost}", "bytes": len(tail) - whole}, iso(self._clock.now()))
-            return self._size
+    def _read_last(self, tail: bytes) -> tuple[int, str]:
         last = tail[:-1].rpartition(b"\n")[2]
         try:
             seq = json.loads(last)["seq"]
@@ -306,8 +342,7 @@ class Ledger:
             raise self._no_record() from error
         if type(seq) is not int or not self._first < seq <= self._first + SEGMENT:
             raise self._no_record()
-        self._seq, self._link = seq, link(last)
-        return size
+        return seq, link(last)
 
     def _no_record(self) -> LedgerError:
         name = self.files.path / layout.live_name(self._first)
@@ -373,6 +408,37 @@ class Ledger:
 def link(line: bytes) -> str:
     """What the next record holds of this one: its leaf hash."""
     return "sha256:" + leaf_hash(line).hex()
+
+
+class _Alone:
+    """The ledger's only writer of all, as long as the block lasts. What goes wrong with a file in it is an error of the ledger."""
+
+    __slots__ = ("_ledger",)
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __enter__(self) -> None:
+        ledger = self._ledger
+        if not ledger._lock.acquire(timeout=ledger._patience):
+            raise LedgerError(f"{ledger.path}: another writer has held the lock for {ledger._patience:g} s; try again")
+        try:
+            ledger._enter()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        ledger = self._ledger
+        try:
+            if ledger._guarded >= 0:
+                fcntl.flock(ledger._guarded, fcntl.LOCK_UN)
+        finally:
+            if error is not None:
+                ledger._size = -1  # read the tail again before the next record
+            ledger._lock.release()
+        if isinstance(error, OSError):
+            raise LedgerError(f"{ledger.path}: {error.strerror}") from error
 
 
 _ledgers: weakref.WeakSet[Ledger] = weakref.WeakSet()

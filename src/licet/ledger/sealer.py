@@ -26,6 +26,7 @@ from licet.machine import open_own
 
 _log = logging.getLogger("licet")
 _STEP_SECONDS = 0.002
+_NEW = ".new"  # what is being written, before it has its name
 
 
 class Sealer:
@@ -65,7 +66,7 @@ class Sealer:
         self._grow(tree, end)
         now = Checkpoint(self._key.name, tree.size, tree.root())
         note = signed(now.text(), [self._key])
-        replace(self._files.path / layout.CHECKPOINT, note.encode(), durable=True)
+        replace(self._files.path / layout.CHECKPOINT, note.encode(), durable=True, by=self._files.path / _NEW)
         self._key.remember(note)
         self._tree = tree
         self._tidy(size, tree.size)
@@ -129,6 +130,8 @@ class Sealer:
                 self._write(layout.tile_name(0, number), self._files.leaves(0, number, BUNDLE))
             if _length(bundle) <= 2 * BUNDLE:
                 self._write(layout.bundle_name(number), _bundled(list(self._files.records(number * BUNDLE, (number + 1) * BUNDLE))))
+            for file in (tile, bundle):
+                _drop_partials(file.with_name(f"{file.name}.p"))
 
     def _tidy(self, before: int, now: int) -> None:
         """Take away what only the checkpoint before needed, and live segments whose records are all in bundles, on the disk."""
@@ -139,7 +142,7 @@ class Sealer:
                 file = self._files.path / name
                 file.unlink(missing_ok=True)
                 if now >= (number + 1) * BUNDLE ** (level + 1):
-                    _drop_folder(file.parent)
+                    _drop_partials(file.parent)
         segments = self._files.segments()
         # The newest is appended to; the one before it is kept as long as the newest may be empty.
         for first in segments[:-2]:
@@ -169,12 +172,12 @@ class Sealer:
             sync_folder(folder)
 
     def _write(self, name: str, data: bytes) -> None:
-        file = self._files.path / name
+        file, new = self._files.path / name, self._files.path / _NEW
         try:
-            replace(file, data)
+            replace(file, data, by=new)
         except FileNotFoundError:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace(file, data)
+            replace(file, data, by=new)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -200,7 +203,8 @@ def signed_state(files: LedgerFiles, key: LedgerKey) -> tuple[str, Checkpoint | 
     Raises:
         LedgerError: it does not: it was cut, set back, exchanged, or is signed by another key.
     """
-    note, last = files.checkpoint(), key.last()
+    last = key.last()  # first: who seals meanwhile exchanges the checkpoint before this
+    note = files.checkpoint()
     if note is None and last is None:
         return "", None
     where = files.path / layout.CHECKPOINT
@@ -237,12 +241,14 @@ def take(descriptor: int, patience: float, path: object) -> None:
     Raises:
         LedgerError: it was held for `patience` seconds.
     """
-    deadline = time.monotonic() + patience
+    deadline = 0.0
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() >= deadline:
+            now = time.monotonic()
+            deadline = deadline or now + patience
+            if now >= deadline:
                 raise LedgerError(f"{path}: another writer has held the lock for {patience:g} s; try again") from None
             time.sleep(_STEP_SECONDS)
         else:
@@ -260,8 +266,11 @@ def _length(file: Path) -> int:
         return -1
 
 
-def _drop_folder(folder: Path) -> None:
+def _drop_partials(folder: Path) -> None:
+    """Take away what was written of a tile before it was full, also by those who died before they could."""
     try:
+        for file in folder.iterdir():
+            file.unlink(missing_ok=True)
         folder.rmdir()
-    except OSError:  # a reader of an older checkpoint may have left something there; it harms nobody
+    except OSError:  # not there, or somebody has put something else there; it harms nobody
         return

@@ -66,7 +66,7 @@ class LedgerKey:
         Raises:
             OSError: it cannot be written.
         """
-        replace(self._head, note.encode(), durable=True)
+        replace(self._head, note.encode(), durable=True, by=self._head.with_name(f".{self._head.name}"))
 
     @classmethod
     def of(cls, folder: str | Path, *, origin: str = "", create: bool = True) -> LedgerKey:
@@ -108,13 +108,17 @@ def origin_of(public: bytes) -> str:
     return f"licet.local/ledger/{hashlib.sha256(public).hexdigest()[:16]}"
 
 
-def replace(file: Path, data: bytes, *, durable: bool = False) -> None:
+def replace(file: Path, data: bytes, *, durable: bool = False, by: Path | None = None) -> None:
     """Exchange a file whole: who reads it finds the old or the new. `durable`: also after a power cut, and never half of it.
+
+    `by`: the name of the file in between, where a lock makes sure that it is nobody else's. So one that died leaves one at most.
 
     Raises:
         OSError: it cannot be written; then the old one stands.
     """
-    new = file.with_name(f".{file.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    new = by or file.with_name(f".{file.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    if by:
+        by.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         try:

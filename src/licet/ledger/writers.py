@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from licet.errors import LedgerError
+from licet.ledger.signer import sync_folder
 from licet.machine import open_own
 
 _WIDTH = 20  # digits
@@ -21,11 +22,13 @@ class Presence:
 
     def __init__(self, folder: Path, writer: str, since: int) -> None:
         self._file = folder / writer
-        self._descriptor = open_own(self._file, os.O_RDWR | os.O_CREAT | os.O_EXCL, LedgerError)
+        self._descriptor = _held(self._file)
         self._since = -1
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.note(since)
+            # On the disk before the first record: a power cut must not leave that without its writer.
+            os.fsync(self._descriptor)
+            sync_folder(folder)
         except OSError:
             self.leave(settled=True)
             raise
@@ -51,9 +54,23 @@ class Presence:
         os.close(self._descriptor)
 
 
+def _held(file: Path) -> int:
+    """The descriptor of a writer's file, locked. The file may be there: its writer has closed the ledger, and goes on."""
+    while True:
+        descriptor = open_own(file, os.O_RDWR | os.O_CREAT, LedgerError)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while somebody settles what was left
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+        except OSError:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # settled and taken away just now
+
+
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """A writer that has died. `since`: from which record (`seq`) on its calls may be without an outcome."""
+    """A writer that has died. `since`: from which record (`seq`) on its calls may be without an outcome; 0: it wrote none."""
 
     writer: str
     since: int
@@ -83,6 +100,10 @@ def dead(folder: Path) -> list[Dead]:
         except BlockingIOError:
             os.close(descriptor)
             continue
-        since = int(text) if text.isdigit() else 1  # died before it could say: then everything is looked through
+        except OSError:
+            os.close(descriptor)
+            raise
+        # It says so before its first record. What says something else is damaged: then everything is looked through.
+        since = 0 if not text else int(text) if text.isdigit() and len(text) == _WIDTH else 1
         found.append(Dead(file.name, since, file, descriptor))
     return found
