@@ -34,7 +34,9 @@ from unittest.mock import patch
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from licet import Guard
-from licet.ledger import verify
+from licet.guard.state import StateFolder
+from licet.ledger import LedgerFiles, LedgerKey
+from licet.ledger.verify import verify
 from licet.manifest import loads
 
 ROOT = Path(__file__).parents[1]
@@ -233,9 +235,11 @@ def run(calls: int, said_by: Mapping[str, str], directory: Path | None, stopped:
                     times.append(time.perf_counter() - begun)
                     if during:
                         during.made = len(times)
-        ledger = Path(state) / "ledger.jsonl"
-        verify(ledger)
-        recorded = sum(json.loads(line)["kind"] == "call.intent" for line in ledger.read_text(encoding="utf-8").splitlines()) - 50
+        folder = StateFolder(Path(state))
+        verified = verify(folder.ledger, [LedgerKey.of(folder.keys, create=False).note_key])
+        if not verified.whole or verified.signed != verified.records:
+            raise SystemExit(f"the ledger is not whole: {verified.faults or 'records are left unsigned'}")
+        recorded = sum(json.loads(line)["kind"] == "call.intent" for line in LedgerFiles(folder.ledger).records()) - 50
         said = telemetry.dropped.get("traces", 0)
     if directory is None:
         return _told(times, recorded, 0, 0, 0)

@@ -64,7 +64,12 @@ def test_the_demo_says_what_it_shows(tmp_path: Path) -> None:
     )
     assert (sub_task, its_call) == ("look-up-help", "1 read_help")
     assert "research-bot, asked by support-bot, for user:grace: tool:read_help, to https://help.acme.example\n" in guarded
-    assert "the ledger is whole" in guarded
+    whole = re.search(r"✓ the ledger is whole: (\d+) of (\d+) records under a checkpoint, signed with [0-9a-f]{8}\n", guarded)
+    assert whole is not None
+    assert whole[1] == whole[2]
+    assert re.search(
+        r"✓ \.demo/evidence\.json proves the refused call offline: \d+ records of the task, by the public key alone\n", guarded
+    )
     assert "verified the token" in guarded
     assert "Every promise held" in guarded
     assert "✗ t" not in shown
@@ -132,7 +137,7 @@ def test_what_the_demo_says_to_paste_works_where_it_ran(tmp_path: Path) -> None:
     commands = [
         line.partition("#")[0].replace("less ", "cat ", 1).replace("make ", "make -n ", 1) for line in shown.splitlines() if "   # " in line
     ]
-    assert len(commands) == 6
+    assert len(commands) == 7
     for command in commands:
         done = subprocess.run(shlex.split(command), check=False, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60)
         assert done.returncode == 0, done.stderr

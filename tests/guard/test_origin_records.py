@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from evidence import records
 from lab import ADA, EVE, IBAN, OTHER_IBAN, Lab
 from licet.records import ToolCall
 from licet.testing import RecordingApprover
@@ -29,11 +29,6 @@ NOTES = "  note: {access: write, egress: true, audience: 'https://notes.example'
 NOTES += "  notes: {access: read, egress: false, store: notes, output: trusted}\n"
 SECRET = "Zk93Qwer7712Yx01Lm55"
 WORK = {"intent": "Do the usual work in bill.txt"}
-
-
-def _ledger(world: Lab, kind: str) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in Path(world.guard._ledger.path).read_text().splitlines()]
-    return [line for line in lines if line["kind"] == kind]
 
 
 # The question ----------------------------------------------------------------------------------------------------------
@@ -203,14 +198,19 @@ def test_an_endorsement_is_on_record(lab: Make, under: str):
         world.call("read_file", path="bill.txt")
         world.call("pay", iban=IBAN)
         read, _ = world.guard._store.calls(task.id)
-    endorsed = [line.get("endorsed") for line in _ledger(world, "call.intent")]
+    endorsed = [line.get("endorsed") for line in records(world.guard, "call.intent")]
     assert endorsed == [None, [["iban", "read_file(path in intent):$", read.id]]]
-    approvals = _ledger(world, "approval")
+    approvals = records(world.guard, "approval")
     assert len(approvals) == (under == "ask")
     for line in approvals:
-        ((check, leaf, atom, *place),) = line["origins"]
-        assert (check, leaf, place) == ("origin.argument", "iban", ["call 1", "read_file", "$", "untrusted"])
+        (asked,) = line["reasons"]
+        leaf, atom, *place = asked["path"]
+        assert (asked["check"], leaf, place) == ("origin.argument", "iban", ["call 1", "read_file", "$", "untrusted"])
         assert atom.startswith("account number #")
+        whole = {"argument": "iban", "origin": "untrusted", "call": read.id, "tool": "read_file", "field": "$"}
+        assert whole in line["origins"]
+        assert all(whole | {"part": True} == row | {"part": True} for row in line["origins"])
+        assert IBAN not in str(line)
         assert line["approved"] is True
 
 
@@ -266,7 +266,7 @@ def test_a_traced_value_is_shown_to_the_person_and_to_nobody_else(lab: Make, cap
     told += [span.to_json() for span in exporter.get_finished_spans()]
     told += [record.getMessage() + str(record.exc_info) for record in caplog.records]
     files = [file for file in (tmp_path / "licet-state").rglob("*") if file.is_file()]
-    assert {"licet.db", "ledger.jsonl"} <= {file.name for file in files}
+    assert {"licet.db", "checkpoint", "00000000000000000000.jsonl"} <= {file.name for file in files}
     told += [file.read_bytes().decode("latin-1") for file in files]
     assert len(exporter.get_finished_spans()) > 5
     for text in told:

@@ -16,6 +16,7 @@ from exported import Receiver
 from planted import Planter, Secret, forms, found
 
 HERE = Path(__file__).parent
+LEDGER = "state/ledger/live/00000000000000000000.jsonl"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def test_enough_was_planted(ran: Ran) -> None:
         "/v1/traces": 10_000,
         "/v1/logs": 10_000,
         "/v1/metrics": 1_000,
-        "state/ledger.jsonl": 10_000,
+        LEDGER: 10_000,
         "stderr": 5_000,
     }.items():
         assert len(ran.places[place]) > least, place
@@ -73,11 +74,11 @@ def test_enough_was_planted(ran: Ran) -> None:
 
 def test_what_is_masked_was_on_its_way_out(ran: Ran) -> None:
     """Else the run would not have come to the doors: spans, store and ledger say that something stood there, and contents were opted in to."""
-    for place, least in {"/v1/traces": 200, "/v1/logs": 50, "state/ledger.jsonl": 50}.items():
+    for place, least in {"/v1/traces": 200, "/v1/logs": 50, LEDGER: 50}.items():
         assert ran.places[place].count(b"[a secret]") + ran.places[place].count(b"[a token]") > least, place
     for name in (b"gen_ai.tool.call.arguments", b"gen_ai.tool.call.result", b"licet.intent.text"):
         assert name in ran.places["/v1/traces"]
-        assert name not in ran.places["/v1/logs"] + ran.places["state/ledger.jsonl"]
+        assert name not in ran.places["/v1/logs"] + ran.places[LEDGER]
 
 
 def test_no_planted_secret_is_anywhere(ran: Ran) -> None:

@@ -7,6 +7,8 @@ What it leaves is in ./.demo; it is wiped at the start. The exit code is 0 if ev
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shlex
 import shutil
@@ -23,7 +25,10 @@ from places import CUSTOMERS, STRANGER, TICKET, TICKET_TEXT, Crm, Mail, Web
 from licet import Guard, GuardedTask
 from licet.cli import main as licet_command
 from licet.cli.output import paint, say
-from licet.ledger import verify
+from licet.ledger import LedgerKey
+from licet.ledger.bundle import verify_bundle
+from licet.ledger.note import NoteKey
+from licet.ledger.verify import verify
 
 HERE, STATE = Path(__file__).parent, Path(".demo")
 DOCS = HERE.parents[2] / "docs"
@@ -121,15 +126,34 @@ def compare(guard: Guard, model: BaseChatModel, promises: Promises, *, crm: Crm,
     return task
 
 
-def evidence(web: Web, promises: Promises, *, scripted: bool) -> None:
-    ledger = verify(STATE / "state" / "ledger.jsonl")
-    whole = f"the ledger is whole: {ledger.records} records, each linked to the one before"
-    promises.check(whole, f"the ledger is broken: {ledger.broken}", held=not ledger.broken)
+def evidence(task: GuardedTask, web: Web, promises: Promises, *, scripted: bool) -> None:
+    """What a stranger can check, with nothing but public keys."""
+    key = LedgerKey.of(STATE / "state" / "keys", create=False).note_key
+    ledger = verify(STATE / "state" / "ledger", [key])
+    whole = f"the ledger is whole: {ledger.signed} of {ledger.records} records under a checkpoint, signed with {key.id.hex()}"
+    broken = "the ledger is not whole: " + "; ".join(fault.sentence for fault in ledger.faults)
+    promises.check(whole, broken, held=ledger.whole and ledger.signed == ledger.records)
+    bundle = export(task)
+    found = verify_bundle(bundle.read_bytes(), [NoteKey.parse(str(key))])
+    refused = [call for call in found.accounts if call.outcome == "deny"]
+    proved = f"{bundle} proves the refused call offline: {found.records} records of the task, by the public key alone"
+    unproved = "the exported file does not prove the refused call: " + "; ".join(fault.sentence for fault in found.faults)
+    promises.check(proved, unproved, held=found.ok and bool(refused), counts=scripted or not found.ok)
     held, said = token_holds(web, web.tokens[-1]) if web.tokens else (False, "no call token reached the help centre")
     text = "the help centre verified the token of its call with a plain JWKS client:"
     promises.check(text, said, held=held, counts=scripted or bool(web.tokens))
     if held:
         say("      ", paint(said, "dim"))
+
+
+def export(task: GuardedTask) -> Path:
+    """The task as one file, for an auditor; what the command says goes to standard error, and is shown if it fails."""
+    file, said = STATE / "evidence.json", io.StringIO()
+    with contextlib.redirect_stderr(said):
+        code = licet_command(["ledger", "export", "--task", task.id, "-o", str(file), "--state", str(STATE / "state")])
+    if code:
+        raise SystemExit(said.getvalue())
+    return file
 
 
 def next_steps(task: GuardedTask) -> None:
@@ -140,6 +164,7 @@ def next_steps(task: GuardedTask) -> None:
     steps = (
         (f"{licet} graph {task.id[:8]} -o {STATE / 'task.html'} {where}", "the task as a drawing"),
         (f"{licet} findings {where}", "what an owner must look at"),
+        (f"{licet} ledger verify {STATE / 'evidence.json'} {where}", "what the evidence shows, and what not"),
         (f"make {there}jaeger", "such a run as a trace in Jaeger"),
         (f"less {shlex.quote(os.path.relpath(HERE / 'licet.yaml'))}", "what the agent may do, and why"),
         (f"less {shlex.quote(os.path.relpath(DOCS / 'quickstart.md'))}", "guard your own tools"),
@@ -176,7 +201,7 @@ def main() -> int:
     heading(3, "The intent trace, as `licet task ID` prints it")
     licet_command(["task", task.id, "--state", str(STATE / "state")])
     heading(4, "Evidence")
-    evidence(web, promises, scripted=scripted)
+    evidence(task, web, promises, scripted=scripted)
     heading(5, "Next")
     next_steps(task)
     mail.close()
