@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--json says what was written to a file: give -o FILE")
     folder = existing(options, "ledger")
     if options.output is not None:
-        output.writable(options.output)
+        _owners_only(options.output)
     key, note = _sealed(folder)
     text = _made(options, folder, key, note)
     found = verify_bundle(text, [key.note_key], max_bytes=len(text))
@@ -80,6 +81,19 @@ def run(options: argparse.Namespace) -> int:
         output.file(options.output, text)
     _tell(options, text, found)
     return 0 if found.ok else 1
+
+
+def _owners_only(name: str) -> None:
+    """Find out before long work begins that the file cannot be written; a new one is its owner's alone, whatever is in it.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    try:
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600))
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not a path"
+        raise UsageError(f"{name}: cannot be written: {why}; check path and rights") from error
 
 
 def _sealed(folder: StateFolder) -> tuple[LedgerKey, str]:
