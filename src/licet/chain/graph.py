@@ -25,7 +25,7 @@ class Node:
     Nobody's data is in it: an intent's label is its task's kind, not the user's words, and `sentences` are without hints. Of a call,
     `outcome` is what was enforced, `checks` are the reasons' ids, and `named` are the calls of which a reason speaks without
     a value having come from them. `origin` is the label of a field. A sink's `status` is `reached` or `tried`. `time` is in seconds since
-    the epoch.
+    the epoch. `ledger` is the number of the ledger's record of a call or of a task's beginning.
     """
 
     id: str
@@ -43,6 +43,7 @@ class Node:
     time: float = 0.0
     trace_id: str = ""
     span_id: str = ""
+    ledger: int = 0
 
     @property
     def blocked(self) -> bool:
@@ -92,7 +93,7 @@ class CallGraph:
             graph.add_node(
                 node.id, kind=node.kind, label=node.label, task=node.task_id, outcome=node.outcome, judged=node.judged,
                 status=node.status, checks=" ".join(node.checks), why=" / ".join(node.sentences), seq=node.seq, origin=node.origin,
-                time=node.time, trace=node.trace_id, span=node.span_id,
+                time=node.time, trace=node.trace_id, span=node.span_id, ledger=node.ledger,
             )  # fmt: skip
         for edge in self.edges:
             graph.add_edge(

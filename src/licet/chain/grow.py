@@ -79,7 +79,7 @@ class _Drawing:
         for task in self._tasks.values():
             intent = f"task:{task.id}"
             state = task.state(now)
-            node = Node(intent, "intent", task.kind, task.id, status=state, time=task.started)
+            node = Node(intent, "intent", task.kind, task.id, status=state, time=task.started, ledger=task.ledger)
             nodes.append(replace(node, trace_id=task.trace_id, span_id=task.span_id))
             if task.parent in self._tasks:
                 self._edge(Edge(f"task:{task.parent}", intent, "delegated"))
@@ -132,7 +132,7 @@ class _Drawing:
             node, "call", call.tool, call.task_id, decision.outcome, decision.judged, call.status, decision.checks,
             tuple(found.sentence for found in decision.reasons), call.seq, "",
             tuple(dict.fromkeys(f"call:{other.id}" for found in named if (other := self._named(call, found)) is not None)),
-            call.started, call.trace_id, call.span_id,
+            call.started, call.trace_id, call.span_id, call.ledger,
         )  # fmt: skip
 
     def _source(self, call: CallRecord, used: Used) -> str:

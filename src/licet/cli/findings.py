@@ -11,6 +11,7 @@ from licet.cli.output import Style
 from licet.cli.state import add_source, code_of, records_of, said_source, task_id
 from licet.clock import iso
 from licet.escape import visible
+from licet.report import cited
 
 _STYLES: Mapping[str, Style] = {"critical": "red", "high": "red", "medium": "yellow"}
 
@@ -47,7 +48,8 @@ def run(options: argparse.Namespace) -> int:
         nobody = "not known here" if finding.task_id in elsewhere else "nobody"
         owner = f"  owner: {visible(finding.owner, 80) if finding.owner else nobody}"
         task = f"  task: {finding.task_id[:12]}" if finding.task_id else ""
-        output.say(f"{iso(finding.time)}  ", severity, f"  {visible(finding.check, 80)}{owner}{task}")
+        record = f"  {cited(finding.ledger)}" if finding.ledger else ""
+        output.say(f"{iso(finding.time)}  ", severity, f"  {visible(finding.check, 80)}{owner}{task}{record}")
         output.say(f"    {visible(finding.sentence, 1_000)}")
     if not found:
         output.say("no findings")

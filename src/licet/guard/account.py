@@ -13,7 +13,7 @@ from licet.guard.task import GuardedTask
 from licet.guard.ticket import Ticket
 from licet.ledger.fields import OUTCOME
 from licet.manifest import Manifest, Tool
-from licet.records import CallRecord, CallStatus, Decision, TaskRecord, Used
+from licet.records import CallRecord, CallStatus, Decision, Reason, TaskRecord, Used
 from licet.telemetry import semconv
 
 MAX_SENTENCE = 500  # characters; a span has as many
@@ -28,7 +28,7 @@ def ledger_fields(ticket: Ticket, manifest: Manifest, more: Mapping[str, Plain] 
         told["origins"] = [_origin(used) for used in ticket.used]
     if seen is not None:
         if seen.exposures:
-            told["exposure"] = sorted(each.label for each in seen.exposures)
+            told["exposure"] = [*sorted(each.label for each in seen.exposures)]
         if seen.entered is not None or seen.full or seen.probed:
             weighed = (("untrusted-content", seen.entered is not None), ("index-full", seen.full), ("probing", seen.probed))
             told["posture"] = [word for word, holds in weighed if holds]
@@ -64,14 +64,15 @@ ENDED = "tokens of the task, and of those below it"
 
 def reasons_of(decision: Decision) -> list[Plain]:
     """The reasons as records hold them. `hint` and `value`, which can hold what a person said, stay out."""
-    return [
-        {
-            "check": found.check, "effect": found.effect, "sentence": found.sentence[:MAX_SENTENCE], "path": list(found.path),
-            "references": list(found.references),
-        }
-        | ({"observed": True} if found.observed else {})
-        for found in decision.reasons
-    ]  # fmt: skip
+    return [_reason(found) for found in decision.reasons]
+
+
+def _reason(found: Reason) -> dict[str, Plain]:
+    told: dict[str, Plain] = {
+        "check": found.check, "effect": found.effect, "sentence": found.sentence[:MAX_SENTENCE], "path": [*found.path],
+        "references": [*found.references],
+    }  # fmt: skip
+    return told | {"observed": True} if found.observed else told
 
 
 def remedies(decision: Decision) -> list[Plain]:

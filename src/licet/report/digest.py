@@ -10,7 +10,7 @@ from licet.chain import explain
 from licet.escape import visible
 from licet.report.page import document, table, written
 from licet.report.sources import Sources
-from licet.report.story import Story
+from licet.report.story import Story, cited
 from licet.report.svg import picture_of
 
 _LONGEST = 500  # characters of one text
@@ -67,7 +67,7 @@ def _case(body: Element, case: Case) -> None:
     call = next(call for some in story.calls.values() for call in some if call.id == case.call_id)
     outcome = {"deny": "denied", "ask": "waits for a person"}.get(call.decision.outcome, call.decision.outcome)
     head = f"{visible(case.session, 300)}: call {call.seq}, {visible(call.tool, 100)}: {outcome}"
-    SubElement(body, "h3").text = head
+    SubElement(body, "h3").text = f"{head} ({cited(call.ledger)})" if call.ledger else head
     for found in call.decision.reasons:
         observed = " (observed, not enforced)" if found.observed else ""
         SubElement(body, "p").text = f"{visible(found.told, _LONGEST)} [{visible(found.check, 80)}]{observed}"

@@ -14,7 +14,7 @@ from licet.escape import counted, visible
 from licet.records import CallRecord, TaskRecord
 from licet.report.layout import words
 from licet.report.sources import Sources
-from licet.report.story import Story
+from licet.report.story import Story, cited
 from licet.report.svg import picture_of
 
 _STYLE = """
@@ -85,10 +85,11 @@ def _task(body: Element, story: Story, task: TaskRecord) -> None:
         ("Began", iso(task.started)),
         ("State", state),
         ("Manifest", task.manifest_digest),
+        ("Record", cited(task.ledger) or "not known here"),
     ):
         SubElement(facts, "dt").text = name
         SubElement(facts, "dd").text = visible(value)
-    rows = table(body, ("", "Tool", "Decision", "Why", "Where its values came from", "Arguments (digest)"))
+    rows = table(body, ("", "Tool", "Decision", "Why", "Where its values came from", "Arguments (digest)", "Record"))
     nodes, sources = story.graph.by_id, Sources(story)
     for call in story.calls.get(task.id, ()):
         _row(rows, call, nodes[f"call:{call.id}"], "; ".join(sources.of(call, 12)))
@@ -107,5 +108,6 @@ def _row(rows: Element, call: CallRecord, node: Node, came: str) -> None:
         (why, "long"),
         (came, "long"),
         (call.args_digest, "long"),
+        (cited(call.ledger), "short"),
     ):
         SubElement(row, "td", {"class": look}).text = visible(text, 2_000 if look == "long" else 100)

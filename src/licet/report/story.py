@@ -79,6 +79,11 @@ class Story:
         }
 
 
+def cited(ledger: int) -> str:
+    """How a report names a record of the ledger; empty if there is none."""
+    return f"ledger {ledger}" if ledger else ""
+
+
 def _ended_by(by: str) -> str:
     """The guard's words for people: `block left` reads as if something had been blocked."""
     if by == "block left":

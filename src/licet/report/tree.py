@@ -10,7 +10,7 @@ from licet.clock import iso
 from licet.escape import counted, visible
 from licet.records import CallRecord, Reason, TaskRecord
 from licet.report.sources import Sources
-from licet.report.story import Story
+from licet.report.story import Story, cited
 
 Style = Literal["bold", "dim", "red", "yellow", "green"]
 Paint = Callable[[str, Style], str]
@@ -56,6 +56,8 @@ def _task(story: Story, task: TaskRecord, indent: str, paint: Paint, lines: list
     principal = _short(principal_of(task))
     names = f"{_short(task.agent)} ({_short(task.agent_is)}) for {principal} ({_short(task.principal_is)})"
     lines.append(f"{below}{bar}agent   {names}, owned by {_short(task.owner) if task.owner else 'nobody'}")
+    if task.ledger:
+        lines.append(f"{below}{bar}{paint(f'record  {cited(task.ledger)}', 'dim')}")
     if task.trace_id and task is story.task:  # that of the tasks below it too, mostly
         lines.append(f"{below}{bar}{paint(f'trace   {_short(task.trace_id)}', 'dim')}")
     for index, step in enumerate(steps):
@@ -72,8 +74,9 @@ def _call(call: CallRecord, below: str, paint: Paint, lines: list[str], *, sourc
     mark, word, style = _verdict(call)
     took = f"  {1000 * (call.ended - call.started):.0f} ms" if call.ended is not None and call.status != "denied" else ""
     error = f" ({_short(call.error_type)})" if call.error_type else ""
+    record = f"  {paint(cited(call.ledger), 'dim')}" if call.ledger else ""
     name = paint(_short(call.tool), style) if style == "red" else _short(call.tool)
-    lines.append(f"{below}{'└─' if last else '├─'} {call.seq} {name}  {paint(f'{mark} {word}', style)}{error}{took}")
+    lines.append(f"{below}{'└─' if last else '├─'} {call.seq} {name}  {paint(f'{mark} {word}', style)}{error}{took}{record}")
     rest = f"{below}{'   ' if last else '│  '}"
     lines += [f"{rest}  {paint(_because(found), style if _enforced(found) else 'dim')}" for found in call.decision.reasons]
     if sources:

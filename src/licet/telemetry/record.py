@@ -63,7 +63,7 @@ class ReadTask:
 
 def call_text(call: CallRecord, findings: Sequence[Finding]) -> str:
     """The record of a call and of those of `findings` that are about it, in ASCII. Trace and span are the span's own, and not in it."""
-    decision = call.decision
+    decision, found_of_it = call.decision, [found for found in findings if (found.task_id, found.call_id) == (call.task_id, call.id)]
     fields: dict[str, Any] = {
         "v": VERSION, "id": call.id, "task": call.task_id, "seq": call.seq, "tool": call.tool, "call_id": call.call_id,
         "framework": call.framework, "status": call.status, "outcome": decision.outcome, "judged": decision.judged,
@@ -74,7 +74,7 @@ def call_text(call: CallRecord, findings: Sequence[Finding]) -> str:
             for found in decision.reasons
         ],
         "used": [[used.argument, used.kind, used.call_id, used.tool, used.field, used.way, used.whole] for used in call.used],
-        "findings": [_finding(found) for found in findings if (found.task_id, found.call_id) == (call.task_id, call.id)],
+        "findings": [_finding(found) for found in found_of_it], "ledger": call.ledger or None, "cites": _cites(found_of_it),
     }  # fmt: skip
     return _fitting(fields)
 
@@ -84,18 +84,26 @@ def task_text(task: TaskRecord, findings: Sequence[Finding], *, principal: str =
 
     Of who ended it only the guard's own words are told, as a person's end bears his name.
     """
+    found_of_it = [found for found in findings if found.task_id == task.id]
     fields: dict[str, Any] = {
         "v": VERSION, "id": task.id, "kind": task.kind, "agent": task.agent, "principal": principal, "manifest": task.manifest_digest,
         "started": task.started, "ttl": task.ttl, "parent": task.parent, "root": task.root, "paused": task.paused, "ended": task.ended,
         "ended_by": task.ended_by if _GUARDS_OWN.fullmatch(task.ended_by) else "", "detached": task.detached,
         "principal_is": task.principal_is, "agent_is": task.agent_is, "owner": task.owner,
-        "findings": [[*_finding(found), found.call_id] for found in findings if found.task_id == task.id],
+        "findings": [[*_finding(found), found.call_id] for found in found_of_it], "ledger": task.ledger or None,
+        "cites": _cites(found_of_it),
     }  # fmt: skip
     return _fitting(fields)
 
 
 def _finding(found: Finding) -> list[Any]:
     return [found.id, found.time, found.check, found.severity, found.sentence, found.owner, found.references]
+
+
+def _cites(findings: Sequence[Finding]) -> list[int]:
+    """The ledger's record of each finding; none, where no finding has one."""
+    told = [found.ledger for found in findings]
+    return told if any(told) else []
 
 
 def _fitting(fields: dict[str, Any]) -> str:
@@ -144,9 +152,9 @@ def call_of(text: str, *, trace_id: str = "", span_id: str = "") -> ReadCall:
         given.hex("id", 32), given.hex("task", 32, empty=True), given.whole("seq"), given.name("tool"), given.name("call_id"),
         given.name("framework"), given.word("status", _STATUSES), decision, given.form("args", _ARGS), given.time("started"),
         given.time_or_none("ended"), given.form("result", _DIGEST), given.name("error"), given.form("jti", _JTI), trace_id, span_id,
-        used=given.items("used", 7, _used),
+        used=given.items("used", 7, _used), ledger=given.seq("ledger"),
     )  # fmt: skip
-    findings = given.items("findings", 7, partial(_finding_of, task_id=call.task_id, call_id=call.id))
+    findings = _cited(given.items("findings", 7, partial(_finding_of, task_id=call.task_id, call_id=call.id)), given)
     read = ReadCall(call, findings, given.whole("cut"))
     given.done()
     return read
@@ -164,15 +172,22 @@ def task_of(text: str, *, trace_id: str = "", span_id: str = "") -> ReadTask:
         given.time("started"), given.time("ttl"), given.hex("parent", 32, empty=True) or None, given.hex("root", 32, empty=True), "[]",
         given.time("paused"), given.time_or_none("ended"), given.form("ended_by", _GUARDS_OWN, empty=True), given.flag("detached"),
         trace_id, span_id, given.word("principal_is", _STANDINGS), given.word("agent_is", _STANDINGS), given.name("owner"),
+        given.seq("ledger"),
     )  # fmt: skip
 
     def about(item: _Fields) -> Finding:
         return replace(_finding_of(item, task_id=task.id, call_id=""), call_id=item.hex(7, 32, empty=True))
 
-    findings = given.items("findings", 8, about)
+    findings = _cited(given.items("findings", 8, about), given)
     read = ReadTask(task, findings, given.whole("cut"))
     given.done()
     return read
+
+
+def _cited(findings: tuple[Finding, ...], given: _Fields) -> tuple[Finding, ...]:
+    """The findings with the numbers of their records. Findings are cut where there are too many; their numbers are not."""
+    seqs = given.seqs("cites")
+    return tuple(replace(found, ledger=seqs[at] if at < len(seqs) else 0) for at, found in enumerate(findings)) if seqs else findings
 
 
 def _parsed(text: str) -> _Fields:
@@ -257,6 +272,19 @@ class _Fields:
         if type(found) is not int or not 0 <= found < 2**31:
             raise self._wrong(key, "is no whole number from 0 to 2147483647")
         return found
+
+    def seq(self, key: str | int) -> int:
+        found = self._given.pop(key, 0)
+        if type(found) is not int or not 0 <= found < 2**53:
+            raise self._wrong(key, "is no number of a record")
+        return found
+
+    def seqs(self, key: str) -> tuple[int, ...]:
+        found = self._given.pop(key, [])
+        if not isinstance(found, list):
+            raise self._wrong(key, "is no list")
+        each = _Fields(dict(enumerate(found)), self._where(key))
+        return tuple(each.seq(number) for number in range(len(found)))
 
     def time(self, key: str | int) -> float:
         found = self.time_or_none(key)
