@@ -70,7 +70,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", metavar="WHAT", type=_what, help="of contents,spans,rows only these (default: all)")
     parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--compact", action="store_true", help="write the files anew whatever their size; others wait for it, so stop them")
+    parser.add_argument("--compact", action="store_true", help="write the files anew; others wait for it, so stop them first")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     add_state(parser)
 

@@ -19,8 +19,7 @@ from licet.store.opened import SqliteFile
 What = Literal["contents", "spans", "rows"]
 STEP_ROWS = 1_000  # of one transaction: some tens of milliseconds
 STEP_PAGES = 500  # of the file's, given back in one transaction
-COMPACT_BYTES = 100 * 1024 * 1024  # of a file that is written anew while others wait: about a second
-EMPTY_TRIES = 40  # for the write-ahead log, while others read
+EMPTY_TRIES = 200  # for the write-ahead log, while others read
 
 # What cannot be compared (a damaged row) is not dead. A task that nobody ended is, once its time is over and nobody is waited for.
 _WAITS = "EXISTS (SELECT 1 FROM calls WHERE calls.task_id=tasks.id AND calls.status IN ('suspended','asked'))"
@@ -176,22 +175,21 @@ def _spans(file: SqliteFile, purge: Purge) -> Iterator[Counter[str]]:
 def shrink(file: SqliteFile, *, compact: bool) -> Iterator[str]:
     """Give back what is free, and empty the write-ahead log, which has older pages. Each answer is a sentence of what could not be done.
 
-    Deleted rows are overwritten where they stood; a copy from when a page was put in order can stand in an unused part of another page.
-    Only writing the file anew takes that away, and others wait meanwhile: that is done where it takes about a second, or with `compact`.
+    What is deleted was overwritten with zeros where it stood (https://sqlite.org/pragma.html#pragma_secure_delete), so that the file need
+    not be written anew, for which others would have to wait; unless it was begun by a release that did not overwrite.
     """
     with file._lock, translated(file._path):
         db = file._db()
-        size = db.execute("PRAGMA page_size").fetchone()[0] * (_one(db, "page_count") - _one(db, "freelist_count"))
-    if compact or size <= COMPACT_BYTES:
-        with file._lock, translated(file._path):
-            # The new form is put together in memory only where that is bounded; else in a file that has no name, and only what stays.
-            db.execute(f"PRAGMA temp_store={'MEMORY' if size <= COMPACT_BYTES else 'FILE'}")
+        old = _one(db, "auto_vacuum") == 0
+        if compact:
+            # The new form is put together in a file that has no name, as it can be large; it has only what stays.
+            db.execute("PRAGMA temp_store=FILE")
             db.execute("VACUUM")
             db.execute("PRAGMA temp_store=MEMORY")
-    else:
-        yield f"{file._path}: {size // 1024 // 1024} MB is too much to write anew while others wait; stop them and give `--compact`"
-        while _give_back(file):
-            time.sleep(_PAUSE)
+    if old and not compact:
+        yield (f"{file._path}: was begun by an earlier release, which left what it deleted: stop what uses it, and give `--compact`")
+    while _give_back(file):
+        time.sleep(_PAUSE)
     for _ in range(EMPTY_TRIES):
         with file._lock, translated(file._path):
             busy, *_ = file._db().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -201,7 +199,7 @@ def shrink(file: SqliteFile, *, compact: bool) -> Iterator[str]:
     yield f"{file._path}-wal: another process reads the file all the time, so that its log could not be emptied; purge again later"
 
 
-_PAUSE = 0.05  # seconds
+_PAUSE = 0.01  # seconds
 
 
 def _give_back(file: SqliteFile) -> bool:
