@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
 
 from licet.canonical import Plain, digest_text, recordable
 from licet.catalogue import CHECKS
@@ -16,7 +16,7 @@ from licet.ledger import Ledger
 from licet.ledger.fields import OUTCOME
 from licet.ledger.fitting import fitted
 from licet.locks import Lock
-from licet.records import Decision, Finding, Reason
+from licet.records import CallStatus, Decision, Finding, Reason
 from licet.store import Store
 from licet.telemetry import NOWHERE, Position, Telemetry
 
@@ -154,10 +154,25 @@ class Recorder:
     def settle(self) -> None:
         """See to the calls of processes that have died: `settle_unknown`. What cannot be done now is left for the next start."""
         try:
-            with self._ledger.abandoned() as intents:
-                self.settle_unknown(intents)
+            with self._ledger.abandoned(self._running) as left:
+                self.settle_unknown(left.intents)
+                for call, status in left.ended.items():  # died before the intent, or after the outcome and before the store knew of it
+                    self._settled(call, cast(CallStatus, status))
         except LedgerError:
             _log.warning("licet: calls of processes that died could not be given their outcome yet", exc_info=True)
+
+    def _running(self) -> Sequence[str]:
+        try:
+            return self._store.running()
+        except StoreError:
+            _log.warning("licet: the store does not say which calls run", exc_info=True)
+            return ()
+
+    def _settled(self, call: str, status: CallStatus) -> None:
+        try:
+            self._store.update_call(call, status=status, ended=self._clock.now())
+        except StoreError:
+            _log.warning("licet: the store could not be told that a call has ended", exc_info=True)
 
     def settle_unknown(self, intents: Iterable[Mapping[str, Any]]) -> int:
         """Write an outcome for each call whose process died before it could: `intents` are the ledger's own records. How many there were.

@@ -14,10 +14,9 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from licet.canonical import Plain, canonical
 from licet.clock import Clock, SystemClock, iso
@@ -30,13 +29,12 @@ from licet.ledger.note import Checkpoint
 from licet.ledger.reader import LedgerFiles
 from licet.ledger.sealer import Sealer, signed_state, take
 from licet.ledger.signer import LedgerKey, replace, sync_folder
-from licet.ledger.writers import Presence, dead
+from licet.ledger.writers import INTENT, OUTCOME, Abandoned, Presence, dead, left_by
 from licet.machine import open_own
 
 FIRST = "sha256:" + "0" * 64
 FLUSH_SECONDS, CHECKPOINT_SECONDS = 0.05, 1.0
 LOCK_SECONDS = 5.0  # how long to wait for another writer before the record, and so the call, is refused
-INTENT, OUTCOME = "call.intent", "call.outcome"
 _log = logging.getLogger("licet")
 _FOLDERS = (layout.LIVE, layout.WRITERS, layout.HASHES, layout.ENTRIES)
 
@@ -149,21 +147,23 @@ class Ledger:
         return note
 
     @contextmanager
-    def abandoned(self) -> Iterator[list[dict[str, Any]]]:
-        """The intents (records) of writers that have died, for which there is no outcome. Who gets them writes one for each.
+    def abandoned(self, running: Callable[[], Sequence[str]] = tuple) -> Iterator[Abandoned]:
+        """What writers that have died left. Who gets it writes an outcome for each of `intents`.
 
-        If the block ends well, they do not come again.
+        If the block ends well, it does not come again. `running`: which calls run, as far as others know (the store).
 
         Raises:
             LedgerError: the ledger cannot be read.
         """
         with _Alone(self):
             self._go_on()
-            found = dead(self.files.path / layout.WRITERS)
+            found, others = dead(self.files.path / layout.WRITERS, self.writer)
+            run = running() if found else ()  # while nobody can begin to write: the calls of who begins later are not among them
         settled = False
         try:
             wrote = [each for each in found if each.since]
-            yield self._intents({each.writer for each in wrote}, min((each.since for each in wrote), default=0))
+            lines = self.files.records(min(each.since for each in wrote) - 1) if wrote else iter(())
+            yield left_by({each.writer for each in wrote}, lines, self.path, run, alone=not others)
             if found:
                 self.sync()  # before their files go: a power cut must not take the outcomes and leave no one to ask for them
             settled = True
@@ -382,27 +382,6 @@ class Ledger:
             self._open[str(fields.get("call"))] = seq
         elif kind == OUTCOME:
             self._open.pop(str(fields.get("call")), None)
-
-    def _intents(self, writers: set[str], since: int) -> list[dict[str, Any]]:
-        if not writers:
-            return []
-        found: dict[str, dict[str, Any]] = {}
-        for line in self.files.records(since - 1):
-            if b'"kind":"call.' not in line:
-                continue
-            record = self._parsed(line)
-            if record["kind"] == INTENT and record["writer"] in writers:
-                found[record["call"]] = record
-            elif record["kind"] == OUTCOME:
-                found.pop(record["call"], None)
-        return list(found.values())
-
-    def _parsed(self, line: bytes) -> dict[str, Any]:
-        try:
-            record = json.loads(line)
-            return {**record, "kind": str(record["kind"]), "writer": str(record.get("writer")), "call": str(record["call"])}
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise LedgerError(f"{self.path}: a line is not a record; `licet ledger verify` says which") from error
 
 
 def link(line: bytes) -> str:

@@ -5,6 +5,7 @@ Both stand apart from the ledger's folder, so that a ledger which was cut, or se
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from pathlib import Path
@@ -164,15 +165,14 @@ def _make(file: Path, origin: str) -> None:
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     if origin:
         pem = _NAMED + origin.encode() + b"\n" + pem
-    new = file.with_name(f".{file.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
-        replace(new, pem, durable=True)
+        folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.link(new, file)  # who links first has made it
-        except FileExistsError:
-            pass
+            fcntl.flock(folder, fcntl.LOCK_EX)  # of several that start at once, one makes it; who dies leaves no other key behind
+            if not os.path.lexists(file):
+                replace(file, pem, durable=True, by=file.with_name(f".{file.name}"))
+                os.fsync(folder)
         finally:
-            new.unlink(missing_ok=True)
-        sync_folder(file.parent)
+            os.close(folder)
     except OSError as error:
         raise KeyFileError(f"{file}: {error.strerror}; check the state folder's rights") from error

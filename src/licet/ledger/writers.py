@@ -6,14 +6,18 @@ A writer's file says from which record on its calls may be without an outcome, s
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from licet.errors import LedgerError
 from licet.ledger.signer import sync_folder
 from licet.machine import open_own
 
+INTENT, OUTCOME = "call.intent", "call.outcome"
 _WIDTH = 20  # digits
 
 
@@ -84,9 +88,12 @@ class Dead:
         os.close(self.descriptor)
 
 
-def dead(folder: Path) -> list[Dead]:
-    """The writers that have died, held against others who look; to be called while the ledger's lock is held."""
-    found = []
+def dead(folder: Path, own: str) -> tuple[list[Dead], bool]:
+    """The writers that have died, held against others who look; and whether any but `own` lives.
+
+    To be called while the ledger's lock is held.
+    """
+    found, others = [], False
     for file in sorted(folder.iterdir()):
         try:
             descriptor = open_own(file, os.O_RDWR, LedgerError)
@@ -99,6 +106,7 @@ def dead(folder: Path) -> list[Dead]:
             text = os.pread(descriptor, _WIDTH, 0)
         except BlockingIOError:
             os.close(descriptor)
+            others |= file.name != own
             continue
         except OSError:
             os.close(descriptor)
@@ -106,4 +114,46 @@ def dead(folder: Path) -> list[Dead]:
         # It says so before its first record. What says something else is damaged: then everything is looked through.
         since = 0 if not text else int(text) if text.isdigit() and len(text) == _WIDTH else 1
         found.append(Dead(file.name, since, file, descriptor))
-    return found
+    return found, others
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """What writers that have died left.
+
+    `intents`: the records of those calls for which there is no outcome. `ended`: of calls that run nowhere any more, though somebody
+    thinks so, the status of their outcome; "unknown" if there is not even an intent, for then nobody else lives.
+    """
+
+    intents: list[dict[str, Any]]
+    ended: dict[str, str]
+
+
+def left_by(writers: set[str], lines: Iterable[bytes], path: str, running: Sequence[str], *, alone: bool) -> Abandoned:
+    """What the `writers` left in the records from the first on that may matter. `alone`: nobody else lives.
+
+    Raises:
+        LedgerError: a line is no record.
+    """
+    intents: dict[str, dict[str, Any]] = {}
+    statuses: dict[str, str] = {}
+    for line in lines:
+        if b'"kind":"call.' not in line:
+            continue
+        record = _parsed(line, path)
+        if record["kind"] == INTENT and record["writer"] in writers:
+            intents[record["call"]] = record
+        elif record["kind"] == OUTCOME:
+            intents.pop(record["call"], None)
+            if record["writer"] in writers:
+                statuses[record["call"]] = str(record.get("status"))
+    ended = {call: statuses.get(call, "unknown") for call in running if call in statuses or (alone and call not in intents)}
+    return Abandoned(list(intents.values()), ended)
+
+
+def _parsed(line: bytes, path: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+        return {**record, "kind": str(record["kind"]), "writer": str(record.get("writer")), "call": str(record["call"])}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise LedgerError(f"{path}: a line is not a record; `licet ledger verify` says which") from error

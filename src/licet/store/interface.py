@@ -96,6 +96,9 @@ class Store(Protocol):
     ) -> None:
         """What became of a call. Empty values leave what is there."""
 
+    def running(self) -> Sequence[str]:
+        """The ids of the calls that run: that began, and have not ended as far as the store knows."""
+
     def settle_call(self, call_id: str, ended: float, ledger: int) -> bool:
         """A call whose process has ended: what came of it is unknown, if it is running still; else False. `ledger`: its intent's record."""
 

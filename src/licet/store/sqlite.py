@@ -136,6 +136,10 @@ class SqliteStore(SqliteFile):
         # Column names come from the table above, never from a caller.
         self._write(f"UPDATE calls SET {assignments}{completed} WHERE id=?", (*changes.values(), call_id))
 
+    def running(self) -> Sequence[str]:
+        """See `Store`."""
+        return [row[0] for row in self._read("SELECT id FROM calls WHERE status='running'", ())]
+
     def settle_call(self, call_id: str, ended: float, ledger: int) -> bool:
         """See `Store`."""
         lost = "UPDATE calls SET status='unknown', ended=?, ledger=max(ledger,?) WHERE id=? AND status='running'"
