@@ -83,6 +83,9 @@ class Web:
                         return f"the answer has more than {most} bytes"
                     if time.monotonic() > ends:
                         return "the answer came too slowly"
+                length = response.headers.get("Content-Length", "")
+                if length.isdecimal() and int(length) != len(data):
+                    return "the answer did not come whole"
                 kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
                 return Answer(response.status or 0, kind, bytes(data))
         except (OSError, http.client.HTTPException, ValueError) as error:

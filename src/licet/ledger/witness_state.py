@@ -205,7 +205,7 @@ def digest_of(origin: str) -> str:
 
 
 def log_keys(text: str, where: str) -> list[NoteKey]:
-    """The verifier keys of logs in a text, one a line; `#` begins a comment.
+    """The verifier keys of logs in a text, one a line; one that begins with `#` is a comment.
 
     Raises:
         UsageError: a line is none.

@@ -61,7 +61,7 @@ class _Service:
         except Refused as refused:
             request.state.error = refused.kind  # for the access log
             if refused.status == 409:
-                return Response(f"{refused.known}\n", 409, headers=_PLAIN, media_type=SIZE_TYPE)
+                return Response(f"{refused.known}\n", 409, headers=_PLAIN | {"Content-Type": SIZE_TYPE})  # without a charset
             return _text(f"{refused.kind}: {refused}\n", refused.status)
 
     async def checkpoint(self, request: Request) -> Response:
