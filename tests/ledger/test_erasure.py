@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -334,3 +335,48 @@ def test_a_purged_task_says_by_which_record(place: Place, capsys: pytest.Capture
     assert main(["task", task[:10], "--json", "--state", str(place.state)]) == 1
     assert [(each["id"], each["by"]) for each in json.loads(capsys.readouterr().out)["purged"]] == [(task, seq)]
     assert main(["task", "ffff", "--state", str(place.state)]) == 2
+
+
+def verified(state: Path, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str]:
+    capsys.readouterr()
+    code = main(["ledger", "verify", *options, "--state", str(state)])
+    return code, capsys.readouterr().out
+
+
+def test_verifying_a_ledger_says_what_there_is_of_contents(place: Place, capsys: pytest.CaptureFixture[str]):
+    """There, and by which record purged; altered is a fault, and a copy of the ledger elsewhere has none to look at."""
+    place.work("oldword")
+    later = Place(place.folder)
+    later.work("newword")
+    place.close()
+    later.close()
+    assert main(["purge", "--older-than", "90d", "--yes", "--state", str(place.state)]) == 0
+    code, said = verified(place.state, capsys)
+    seq = records(place.state, "purge")[0]["seq"]
+    assert code == 0
+    assert "5 contents are there and match" in said
+    assert f"5 were purged by record {seq}" in said
+    changed(place.state, "UPDATE contents SET value='\"another\"' WHERE name='output'")
+    code, said = verified(place.state, capsys, "--json")
+    found = json.loads(said)
+    assert (code, found["ok"], [fault["code"] for fault in found["faults"]]) == (1, False, ["altered-content"])
+    assert found["contents"]["purged"] == {str(seq): 5}
+    assert verified(place.state, capsys, "--no-semantic")[0] == 0
+    copy = place.folder / "copy" / "ledger"
+    shutil.copytree(place.state / "ledger", copy)
+    key = place.folder / "key"
+    key.write_text((place.state / "ledger" / "key").read_text())
+    assert main(["ledger", "verify", str(copy), "--key", str(key)]) == 0
+    assert "content" not in capsys.readouterr().out.replace("contents were purged", "")
+
+
+@pytest.mark.parametrize("spoil", [no_database, of_others, of_another_version], ids=lambda it: it.__name__)
+def test_contents_that_cannot_be_read_are_a_fault_and_no_traceback(
+    place: Place, spoil: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+):
+    spoil(place.state / FILE)
+    place.work("oldword")
+    place.close()
+    code, said = verified(place.state, capsys)
+    assert code == 1
+    assert "altered-content" in said

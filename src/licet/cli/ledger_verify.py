@@ -15,6 +15,7 @@ from licet.cli.ledger_keys import add_keys, kept_notes, keys_of, witnesses_of
 from licet.cli.state import add_state, existing
 from licet.errors import LicetError, UsageError
 from licet.escape import counted, visible
+from licet.guard.contents import ContentsCheck, contents_beside
 from licet.guard.state import StateFolder
 from licet.ledger import LedgerKey
 from licet.ledger.bundle import MAX_BYTES, looks_like_bundle, verify_bundle
@@ -30,7 +31,7 @@ Give --key a key that you have from elsewhere (`licet ledger key` on the guard's
 of the file `checkpoint` is enough to see later that a ledger was set back or forked. Of one's own state folder both are known.
 
 What is wrong is named: altered, reordered, removed, inserted, truncated, rolled-back, forked, key-unknown, bad-signature, not-cosigned,
-other-log, malformed, no-checkpoint, tiles, key-file, unmatched.
+other-log, malformed, no-checkpoint, tiles, key-file, unmatched, altered-content (of the contents that are kept beside the ledger).
 
 Exit codes: 0 whole, 1 not, 2 cannot be read.
 
@@ -98,13 +99,17 @@ def _folder(options: argparse.Namespace, target: Path) -> int:
         semantic=not options.no_semantic,
         progress=_progress(),
     )
+    # Of a ledger that is not whole, nobody knows what its records say of contents.
+    beside = contents_beside(target) if found.whole and not options.no_semantic else ContentsCheck()
+    whole, faults = found.whole and not beside.faults, (*found.faults, *beside.faults)
     if options.json:
-        output.data(found.as_dict() | {"keys": [str(key) for key in known.keys], "own_key": bool(known.whose)})
-        return 0 if found.whole else 1
-    _headline(found.path, found.whole, f"{counted(found.records, 'record')}, {found.signed:,} of them signed")
-    _say(found.holds, found.faults, found.observations, known.whose if found.signed_by else "")
+        told = found.as_dict() | {"ok": whole, "faults": [dataclasses.asdict(fault) for fault in faults], "contents": beside.as_dict()}
+        output.data(told | {"keys": [str(key) for key in known.keys], "own_key": bool(known.whose)})
+        return 0 if whole else 1
+    _headline(found.path, whole, f"{counted(found.records, 'record')}, {found.signed:,} of them signed")
+    _say(found.holds, faults, [*found.observations, *beside.sentences()], known.whose if found.signed_by else "")
     _time(found)
-    return 0 if found.whole else 1
+    return 0 if whole else 1
 
 
 def _evidence(options: argparse.Namespace, target: Path) -> int:

@@ -9,18 +9,21 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from licet.canonical import Plain
 from licet.clock import Clock
-from licet.errors import traced
+from licet.errors import StoreError, traced
 from licet.escape import counted
 from licet.guard.purges import Purged, Records, purges, record_of, text_of
 from licet.guard.shown import shown_intent, shown_outputs, within
+from licet.guard.state import STORE
 from licet.guard.task import GuardedTask
 from licet.guard.ticket import Ticket
+from licet.ledger import LedgerFiles
 from licet.ledger.faults import Fault
 from licet.locks import Lock
 from licet.manifest import Manifest
@@ -122,6 +125,24 @@ def contents_of(store: ContentsStore | None, record: Mapping[str, Any]) -> dict[
     if store is None or type(seq) is not int or not isinstance(record.get(FIELD), dict):
         return {}
     return {kept.name: kept for kept in store.of(seq) if kept.matches(record)}
+
+
+def contents_beside(ledger: Path) -> ContentsCheck:
+    """The contents of the state folder that a ledger's folder stands in, held against it. A copy elsewhere has none. Never raises for
+    what is wrong with them.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    folder = ledger.absolute().parent
+    if not (folder / FILE).exists() and not (folder / STORE).exists():
+        return ContentsCheck()
+    try:
+        store = open_contents(folder)
+        with closing(store) if store is not None else nullcontext():
+            return check_contents(LedgerFiles(ledger).records, store)
+    except StoreError as error:
+        return ContentsCheck(faults=[Fault(ALTERED, f"the contents cannot be held against the records: {error}")])
 
 
 @dataclass

@@ -21,6 +21,7 @@ CODES = {
     "tiles": "hash tiles or entry bundles are not those of the records; the records prove it",
     "key-file": "the folder's own `key` is another one",
     "unmatched": "a call's outcome stands without its intent",
+    "altered-content": "a content that is kept beside the ledger is not the one that its record speaks of",
     "uncompared": "evidence: no proof leads from a kept checkpoint to its own",
     "contradicted": "evidence: what lies beside the records says something else than they do",
 }
