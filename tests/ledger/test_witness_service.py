@@ -160,6 +160,16 @@ def test_what_a_witness_in_a_folder_says_is_the_same(tmp_path: Path, one: Host):
     assert "a fork" in licet("cosign", "--state", backup.grow(12).folder, "--witness", state).stdout
 
 
+def test_a_fork_that_is_as_long_as_what_was_cosigned_is_named_too(tmp_path: Path, one: Host):
+    fork = copied(one, "fork")
+    with serving(tmp_path / "witness", one.key) as service:
+        assert asked(one.grow(9, "a"), service).returncode == 0
+        told = asked(fork.grow(9, "b"), service)
+    assert told.returncode == 1
+    assert "another checkpoint of 9 records" in told.stdout
+    assert "a fork" in told.stdout
+
+
 # Pulled ---------------------------------------------------------------------------------------------------------------------------------
 
 

@@ -110,8 +110,10 @@ def cosign(files: LedgerFiles, note: str, witness: Asked, *, key: NoteKey | None
     """
     checkpoint = _checkpoint(note)
     old = since if 0 <= since <= checkpoint.size else 0
-    answer = witness.ask(_submission(files, note, checkpoint, old))
-    if answer.status == 409:
+    for _ in range(2):
+        answer = witness.ask(_submission(files, note, checkpoint, old))
+        if answer.status != 409:
+            break
         known = _size(answer)
         if known > checkpoint.size:
             raise Misbehaved(
@@ -119,9 +121,11 @@ def cosign(files: LedgerFiles, note: str, witness: Asked, *, key: NoteKey | None
                 "It was set back to an older copy, or cut; put the newer one back, or keep both as evidence"
             )
         if known == old:
-            raise Misbehaved(f"the witness has cosigned another checkpoint of {known} records: a fork of {checkpoint.origin}")
+            raise Misbehaved(
+                f"the witness has cosigned another checkpoint of {known} records of {checkpoint.origin}: a fork. "
+                "A copy of the state folder has gone on on its own; keep both as evidence"
+            )
         old = known
-        answer = witness.ask(_submission(files, note, checkpoint, old))
     if answer.status == 422 and old:
         raise Misbehaved(
             f"the {old} records of {checkpoint.origin} that the witness has cosigned are not the first of this ledger: a fork. "
