@@ -429,7 +429,7 @@ def test_a_ledger_has_its_newest_checkpoint_cosigned_by_itself(tmp_path: Path, o
     reports: list[tuple[str, str]] = []
     with serving(tmp_path / "witness", one.key) as service:
         key = NoteKey.parse(service.key)
-        cosigner = Cosigner(one.files, [(WitnessAt(service.url), key)], lambda name, why: reports.append((name, why)))
+        cosigner = Cosigner.of(one.files, [(service.url, service.key)], lambda name, why: reports.append((name, why)))
         for size in (5, 6, 40):
             one.grow(size)
             cosigner.offer()
@@ -437,6 +437,12 @@ def test_a_ledger_has_its_newest_checkpoint_cosigned_by_itself(tmp_path: Path, o
         cosigner.close()
     assert {*reports} == {(key.name, "")}
     assert not cosigner.problems
+
+
+@pytest.mark.parametrize("key", ["rubbish", "log"])
+def test_a_witness_that_is_named_by_no_key_of_a_witness_is_wrong_use(one: Host, key: str):
+    with pytest.raises(UsageError, match="the witness http://127.0.0.1:1"):
+        Cosigner.of(one.files, [("http://127.0.0.1:1", str(one.key) if key == "log" else key)])
 
 
 def test_a_witness_that_hangs_holds_up_nobody_and_no_other_witness(tmp_path: Path, one: Host, caplog: pytest.LogCaptureFixture):

@@ -8,10 +8,10 @@ import logging
 from licet.cli import output
 from licet.cli.state import add_state, existing
 from licet.clock import iso
-from licet.errors import LedgerError, UsageError
+from licet.errors import LedgerError
 from licet.escape import counted
 from licet.ledger.cosign import Asked, Cosigned, Misbehaved, WitnessAt, WitnessIn, cosign
-from licet.ledger.note import COSIGNATURE, NoteError, NoteKey
+from licet.ledger.cosignature import witness_key
 from licet.ledger.reader import LedgerFiles
 
 EXAMPLE = """\
@@ -35,7 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask; 1 if the witness has seen another ledger."""
-    key = _key(options.witness_key) if options.witness_key is not None else None
+    key = witness_key(options.witness_key, "--witness-key") if options.witness_key is not None else None
     logging.getLogger("licet").addHandler(logging.NullHandler())  # what a witness in a folder refuses is printed
     asked: Asked = WitnessAt(options.witness) if "://" in options.witness else WitnessIn(options.witness)
     files = LedgerFiles(existing(options, "ledger").ledger)
@@ -52,16 +52,6 @@ def run(options: argparse.Namespace) -> int:
         return 1
     _show(found, options)
     return 0
-
-
-def _key(text: str) -> NoteKey:
-    try:
-        key = NoteKey.parse(text)
-    except NoteError as error:
-        raise UsageError(f"--witness-key: {error}; it is what `licet ledger witness --key` prints") from error
-    if key.type != COSIGNATURE:
-        raise UsageError("--witness-key: is the key of a log; a witness's is what `licet ledger witness --key` prints")
-    return key
 
 
 def _show(found: Cosigned, options: argparse.Namespace) -> None:

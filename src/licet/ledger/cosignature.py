@@ -66,6 +66,21 @@ class WitnessKey:
         return found
 
 
+def witness_key(text: str, where: str) -> NoteKey:
+    """The verifier key of a witness, from its text. `where`: what to call the place that it stands in.
+
+    Raises:
+        UsageError: it is none, or a log's.
+    """
+    try:
+        key = NoteKey.parse(text)
+    except NoteError as error:
+        raise UsageError(f"{where}: {error}; a witness's key is what `licet ledger witness --key` prints") from error
+    if key.type != COSIGNATURE:
+        raise UsageError(f"{where}: is the key of a log; a witness's is what `licet ledger witness --key` prints")
+    return key
+
+
 def with_lines(note: str, lines: Sequence[str]) -> str:
     """The note with further lines of signatures. One of the same name and key as a line that is there takes its place.
 

@@ -6,11 +6,12 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from licet.errors import LedgerError
-from licet.ledger.cosign import Asked, Misbehaved, cosign
+from licet.ledger.cosign import Asked, Misbehaved, WitnessAt, cosign
+from licet.ledger.cosignature import witness_key
 from licet.ledger.note import Checkpoint, NoteError, NoteKey, opened, parts
 from licet.ledger.reader import LedgerFiles
 from licet.ledger.sealer import take
@@ -51,6 +52,15 @@ class Cosigner:
         self._files, self._report = files, report
         self._witnesses = [Known(asked, key) for asked, key in witnesses]
         self._start()
+
+    @classmethod
+    def of(cls, files: LedgerFiles, witnesses: Iterable[tuple[str, str]], report: Report | None = None) -> Cosigner:
+        """The witnesses at these addresses, each with the text of its key: `ledger: {witnesses: ...}` of a manifest.
+
+        Raises:
+            UsageError: an address or a key is none.
+        """
+        return cls(files, [(WitnessAt(url), witness_key(key, f"the witness {url}")) for url, key in witnesses], report)
 
     def _start(self) -> None:
         self._lock, self._wake, self._ended = threading.Lock(), threading.Event(), threading.Event()
