@@ -126,6 +126,16 @@ def test_what_is_no_envelope_is_refused_with_a_sentence(data: bytes):
     assert refused(data) == "malformed"
 
 
+def test_a_key_that_stands_twice_is_refused_whichever_reader_would_take_which():
+    assert refused(b'{"payload":"QUJD",' + TEXT.encode()[1:]) == "malformed"
+
+
+def test_an_envelope_with_more_parts_than_one_can_have_is_not_even_parsed():
+    """Before the signature is known, nothing may cost much: a hundred megabytes of `{},` would be gigabytes as objects."""
+    with pytest.raises(EnvelopeError, match="more parts"):
+        opened(TEXT.encode()[:-2] + b',"further":[' + b"{}," * 1_000 + b"{}]}", TYPE, [KEY.note_key])
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, len(TEXT) - 1), st.integers(0, 255))
 def test_a_changed_byte_is_refused_or_changes_nothing_that_is_signed(place: int, byte: int):
