@@ -179,7 +179,10 @@ class _Copies:
         found: list[bytes] = []
         for number in range(-(-self._full // BUNDLE)):
             width = min(BUNDLE, self._full - number * BUNDLE)
-            found += hashes(self._stored.tile(1, number, width)[1] or b"")[:width]
+            row = hashes(self._stored.tile(1, number, width)[1] or b"")[:width]
+            found += row
+            if len(row) < width:
+                break
         return found
 
     def _row(self, sources: list[list[list[bytes]]], number: int) -> list[bytes] | None:

@@ -60,7 +60,7 @@ def by_links(records: Sequence[bytes], *, first: int = 0, after: bytes | None = 
             altered.add(expected)  # the record before it is as it was when this one was linked to it: so its number is not its own
         numbers.append(expected if linked else number)
     labels: list[Hashable] = [number or f"none {at}" for at, number in enumerate(numbers)]
-    count = max(least, _count(numbers, first + len(records)))
+    count = _count(numbers, first + len(records))
     found = difference(range(first + 1, count + 1), labels, first)
     broken = [at for at in range(len(records)) if not good[at] and (numbers[at] == (numbers[at - 1] if at else first) + 1)]
     named = set(found.altered) | altered
@@ -74,7 +74,8 @@ def by_links(records: Sequence[bytes], *, first: int = 0, after: bytes | None = 
         elif numbers[at - 1] not in named:
             named.add(numbers[at - 1])
     found.altered, found.doubled = sorted(named), [*again, *found.doubled]
-    return found.faults(count, where)
+    found.cut += max(0, least - count)  # a forged size may be any
+    return found.faults(max(least, count), where)
 
 
 def _before(first: int, after: bytes | None) -> str:

@@ -45,7 +45,7 @@ class Difference:
         ]
         if self.cut:
             first = count - self.cut + 1
-            missing = numbered(list(range(first, count + 1)))
+            missing = numbered(list(range(first, count + 1))) if self.cut <= 2 else f"records {first} to {count}"
             found.append(Fault("truncated", f"the end is cut off{where}: {missing} {'is' if self.cut == 1 else 'are'} missing", first))
         return found
 
