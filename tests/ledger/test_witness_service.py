@@ -435,6 +435,10 @@ def test_a_ledger_has_its_newest_checkpoint_cosigned_by_itself(tmp_path: Path, o
             cosigner.offer()
             until(lambda: cosigned_by(one, key))
         cosigner.close()
+        one.grow(41)
+        cosigner.offer()  # as a ledger that is written to after it was closed
+        until(lambda: cosigned_by(one, key))
+        cosigner.close()
     assert {*reports} == {(key.name, "")}
     assert not cosigner.problems
 

@@ -80,25 +80,26 @@ class Cosigner:
             self._start()
         self._wake.set()
         with self._lock:
-            if self._thread is None and not self._ended.is_set():
-                self._thread = threading.Thread(target=self._run, name="licet-cosigner", daemon=True)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, args=(self._wake, self._ended), name="licet-cosigner", daemon=True)
                 self._thread.start()
 
     def close(self, seconds: float = 2.0) -> None:
-        """Ask once more for what was offered last, and end; after `seconds` whatever has come of it."""
+        """Ask once more for what was offered last, and end; after `seconds` whatever has come of it. A later offer begins again."""
         self._ended.set()
         self._wake.set()
         thread = self._thread
         if thread is not None and self._process == os.getpid():
             thread.join(seconds)
+        self._start()
 
-    def _run(self) -> None:
+    def _run(self, wake: threading.Event, over: threading.Event) -> None:
         waiting = False
         while True:
-            soonest = min(each.next for each in self._witnesses) if waiting else None
-            self._wake.wait(None if soonest is None else max(0.0, soonest - time.monotonic()))
-            ended = self._ended.is_set()
-            self._wake.clear()
+            soonest = min(each.next for each in self._witnesses if each.failed) if waiting else None
+            wake.wait(None if soonest is None else max(0.0, soonest - time.monotonic()))
+            ended = over.is_set()
+            wake.clear()
             waiting = not self._round(time.monotonic())
             if ended:
                 return
