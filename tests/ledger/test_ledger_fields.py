@@ -44,7 +44,7 @@ def test_each_record_of_a_call_has_all_seven_facts_of_aims(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    "change, told",
     [
         ({}, []),
         ({"kind": "no.such"}, ["the kind is not known"]),
