@@ -17,7 +17,7 @@ from typing import Any
 from licet.canonical import Plain, canonical
 from licet.pseudonym import content_digest
 from licet.store.opened import SqliteFile
-from licet.store.purge import STEP_ROWS, Purge, shrink
+from licet.store.purge import STEP_ROWS, STEP_SECONDS, Purge, give_back, shrink
 
 BUSY_SECONDS = 1.0  # a call waits no longer for another process; then its contents are not kept
 SCHEMA_VERSION = 1
@@ -150,6 +150,7 @@ class ContentsStore(SqliteFile):
                 with self.step() as db:
                     deleted = sum(db.execute("DELETE FROM contents WHERE rowid=?", row).rowcount for row in some)
                 yield deleted
+                give_back(self, STEP_SECONDS)
 
     def shrink(self, *, compact: bool = False) -> Iterator[str]:
         """See `Store.shrink`."""

@@ -18,7 +18,8 @@ from licet.store.opened import SqliteFile
 
 What = Literal["contents", "spans", "rows"]
 STEP_ROWS = 1_000  # of one transaction: some tens of milliseconds
-STEP_PAGES = 500  # of the file's, given back in one transaction
+STEP_PAGES = 50  # of the file's, given back in one transaction
+STEP_SECONDS, GIVE_BACK_SECONDS = 0.1, 30.0  # for giving pages back: after one step, and at the end
 EMPTY_TRIES = 200  # for the write-ahead log, while others read
 
 # What cannot be compared (a damaged row) is not dead. A task that nobody ended is, once its time is over and nobody is waited for.
@@ -77,6 +78,12 @@ def living(file: SqliteFile, tasks: Sequence[str], now: float) -> Sequence[str]:
 
 def purge_store(file: SqliteFile, purge: Purge) -> Iterator[Counter[str]]:
     """Delete spans and rows; each answer is what one step, which is one transaction, has taken away."""
+    for taken in _taken(file, purge):
+        yield taken
+        give_back(file, STEP_SECONDS)  # now: in a long list of free pages, each of them is long looked for
+
+
+def _taken(file: SqliteFile, purge: Purge) -> Iterator[Counter[str]]:
     if "rows" in purge.what:
         yield from _rows(file, purge)
         if purge.tasks is None:
@@ -188,10 +195,12 @@ def shrink(file: SqliteFile, *, compact: bool) -> Iterator[str]:
             db.execute("PRAGMA temp_store=MEMORY")
     if old and not compact:
         yield (f"{file._path}: was begun by an earlier release, which left what it deleted: stop what uses it, and give `--compact`")
-    while _give_back(file):
-        time.sleep(_PAUSE)
+    # What is free after that time is zeros, and is used for new rows; the next purge goes on.
+    give_back(file, GIVE_BACK_SECONDS)
     for _ in range(EMPTY_TRIES):
         with file._lock, translated(file._path):
+            # Nobody waits for this one; what it leaves for the next, for which others wait, is little.
+            file._db().execute("PRAGMA wal_checkpoint(PASSIVE)")
             busy, *_ = file._db().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if not busy:
             return
@@ -199,16 +208,25 @@ def shrink(file: SqliteFile, *, compact: bool) -> Iterator[str]:
     yield f"{file._path}-wal: another process reads the file all the time, so that its log could not be emptied; purge again later"
 
 
-_PAUSE = 0.01  # seconds
+_PAUSE, _SHORTEST = 0.01, 0.001  # seconds
 
 
-def _give_back(file: SqliteFile) -> bool:
-    """Give some free pages back; False once there are none, or it does not help."""
-    with file._lock, translated(file._path):
-        db = file._db()
-        before = _one(db, "freelist_count")
-        db.executescript(f"PRAGMA incremental_vacuum({STEP_PAGES});")  # it has a step for each page, and `execute` takes one only
-        return 0 < _one(db, "freelist_count") < before
+def give_back(file: SqliteFile, seconds: float) -> None:
+    """Give free pages back, some at a time, until there are none or the time is over. In between others can write."""
+    end = time.monotonic() + seconds
+    while True:
+        begun = time.monotonic()
+        with file._lock, translated(file._path):
+            db = file._db()
+            before = _one(db, "freelist_count")
+            if before:
+                db.executescript(f"PRAGMA incremental_vacuum({STEP_PAGES});")  # it has a step for each page; `execute` takes one only
+            # A file without a map of its pages (of an earlier release) keeps them.
+            helped = before and _one(db, "freelist_count") < before
+        now = time.monotonic()
+        if not helped or now >= end:
+            return
+        time.sleep(max(_SHORTEST, now - begun))
 
 
 def _one(db: sqlite3.Connection, pragma: str) -> int:
