@@ -43,6 +43,8 @@ def outcome_fields(ticket: Ticket, manifest: Manifest, status: CallStatus, error
     told: dict[str, Plain] = {"status": status, "result": ticket.result_recorded, "error": error, "jti": ticket.jti}
     if ticket.decision.outcome != "allow":  # refused after its intent was written: the ticket was used too late
         told |= {"reasons": reasons_of(ticket.decision), "remedy": remedies(ticket.decision)}
+    if "reason" in known:
+        told["reason"] = known["reason"]
     if why:
         told["why"] = why
     if ticket.recorded_at:

@@ -183,7 +183,7 @@ _KINDS = (
     ),
     Kind(
         "call.outcome", "what came of the call; `unknown`: its process ended before that was known",
-        (*OUTCOME, "jti", "status", "result", "error"), ("why", "intent_seq", "reasons", "remedy", "contents"),
+        (*OUTCOME, "jti", "status", "result", "error"), ("reason", "why", "intent_seq", "reasons", "remedy", "contents"),
     ),
     Kind("call.denied", "a call was refused", (*_CALL, "reasons", "remedy"), (*_OF_A_CALL, *_WHY, "contents")),
     Kind("call.asked", "a person is to confirm a call", (*_CALL, "reasons", "remedy"), (*_OF_A_CALL, *_WHY)),
