@@ -325,8 +325,10 @@ def test_a_payload_that_is_none_is_refused_with_a_sentence(payload: bytes):
     assert found.faults[0].sentence
 
 
-def test_a_payload_with_a_key_twice_is_refused_though_it_is_signed():
-    assert "twice" in MADE.signed_as(b'{"_type":"x",' + payload_of(MADE.text)[1:]).faults[0].sentence
+@pytest.mark.parametrize("further", ['"_type":"x"', '"x":"\\ud800"', '"\\uDC00":1', '"x":1e999', '"x":-Infinity', '"x":NaN'])
+def test_json_that_has_no_one_reading_is_refused_though_all_else_holds(further: str):
+    found = MADE.signed_as(b"{" + further.encode() + b"," + payload_of(MADE.text)[1:])
+    assert codes(found) == {"malformed"}
 
 
 def test_a_record_that_is_nested_deep_is_no_crash():
