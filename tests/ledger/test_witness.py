@@ -340,6 +340,7 @@ MALFORMED = {
     "another digit": "old \u0661\n\n".encode() + note(3).encode(),
     "too large a size": b"old 10000000000000000000\n\n" + note(3).encode(),
     "a short hash": b"old 1\nAAAA\n\n" + note(3).encode(),
+    "a hash in another form": b"old 1\n" + b"A" * 42 + b"B=\n\n" + note(3).encode(),
     "no base64": b"old 1\n!\n\n" + note(3).encode(),
     "carriage returns": b"old 0\r\n\r\n" + note(3).encode(),
     "64 hashes": b"old 1\n" + (base64.b64encode(bytes(32)) + b"\n") * 64 + b"\n" + note(3).encode(),
