@@ -190,6 +190,24 @@ def test_a_file_that_is_not_ours_alone_is_refused(tmp_path: Path, which: str, ho
         assert f"chmod {700 if which == 'keys' else 600}" in str(refused.value)
 
 
+def test_a_forked_child_and_its_parent_share_the_file_and_no_part_of_sqlite(tmp_path: Path):
+    """What SQLite knows of a file's locks and of `-shm` is the process's: a child that had it would go on in files that were taken away."""
+    store = SqliteStore(tmp_path / "s.db")
+    store.taint("place", ["parent"], "t", "c")
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(read, 1)
+        store.taint("place", ["child"], "t", "c")
+        os._exit(0 if (tmp_path / "s.db-shm").exists() else 1)
+    store.taint("place", ["after"], "t", "c")
+    store.close()  # as the last that has the file open it takes `-wal` and `-shm` away
+    assert not (tmp_path / "s.db-shm").exists()
+    os.write(write, b"x")
+    assert os.waitpid(child, 0)[1] == 0
+    assert sorted(SqliteStore(tmp_path / "s.db").tainted("place", ["parent", "child", "after"])) == ["after", "child", "parent"]
+
+
 def test_a_child_forked_while_a_thread_holds_the_store_and_the_ledger_goes_on(tmp_path: Path):
     world = World(tmp_path)
     tool = world.tool("pay")

@@ -212,7 +212,7 @@ class Ledger:
         take(self._guarded, self._patience, self.files.path)
         try:
             found = os.stat(self._lock_file)  # noqa: PTH116 - for each record: a Path takes twice as long
-        except OSError:
+        except FileNotFoundError:
             found = None
         if found is None or (found.st_dev, found.st_ino) != self._guard_id:
             # What is written to now may be another folder, where the lock of this one stops nobody.

@@ -30,6 +30,7 @@ class SqliteFile:
         self._schema, self._version, self._busy, self._migrations = schema, version, busy_seconds, migrations
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._closed = False
         self._process = 0
         _files.add(self)
         with self._lock, translated(self._path):
@@ -40,11 +41,11 @@ class SqliteFile:
             make_own(self._path)
         connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None, check_same_thread=False)
         # A guard may be left open until the process ends, or fail below; the connection is closed all the same.
-        closing = weakref.finalize(self, close_in, os.getpid(), connection, self._lock)
+        self._closing = weakref.finalize(self, close_in, os.getpid(), connection, self._lock)
         try:
             self._prepare(connection)
         except BaseException:
-            closing()
+            self._closing()
             raise
         self._connection, self._process = connection, os.getpid()
         return connection
@@ -67,19 +68,28 @@ class SqliteFile:
             connection.executescript(f"{self._schema} PRAGMA user_version={self._version};")
 
     def _db(self) -> sqlite3.Connection:
-        if self._connection is None:
+        if self._closed:
             raise StoreError(f"{self._path}: the store is closed")
-        if self._process != os.getpid():
+        if self._connection is None or self._process != os.getpid():
             # A forked child must not touch its parent's connection, not even to close it.
             return self._open()
         return self._connection
 
     def pause(self) -> bool:
-        """Before a fork: let a transaction end, as SQLite in the child would take its lock for one that is held in the child.
+        """Before a fork: let a transaction end, and close the file, which both then open anew.
 
-        A thread that does not end it does not keep the fork: then the child cannot write, and refuses its calls.
+        SQLite keeps the locks of a process, and its share of the index of the log (`-shm`), by file and not by connection. A child that
+        has them from its parent takes locks for held that it does not hold, and goes on in an index that its parent has taken away
+        (https://sqlite.org/howtocorrupt.html#_carrying_an_open_database_file_across_a_fork_). A thread that does not end its transaction
+        does not keep the fork: then the child cannot write, and refuses its calls.
         """
-        return self._lock.acquire(timeout=self._busy)
+        if not self._lock.acquire(timeout=self._busy):
+            return False
+        connection, ours = self._connection, self._process == os.getpid() and self._path != ":memory:"
+        if connection is not None and ours and not connection.in_transaction:
+            self._closing()
+            self._connection = None
+        return True
 
     def go_on(self) -> None:
         """After a fork, in the parent."""
@@ -111,7 +121,7 @@ class SqliteFile:
         with self._lock:
             if self._connection is not None and self._process == os.getpid():
                 self._connection.close()
-            self._connection = None
+            self._connection, self._closed = None, True
 
     def _write(self, statement: str, values: Sequence[Any]) -> int:
         with self._lock, translated(self._path):
