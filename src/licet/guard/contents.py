@@ -27,6 +27,7 @@ from licet.ledger import LedgerFiles
 from licet.ledger.faults import Fault
 from licet.locks import Lock
 from licet.manifest import Manifest
+from licet.secretlike import scrub
 from licet.store import Content, ContentsStore, KeptContent, content
 
 FILE = "contents.db"
@@ -70,7 +71,7 @@ class Contents:
                 store = self._store = self._store or ContentsStore(self._path)
             record = task.record if task is not None else None
             store.keep(
-                seq, contents, task=record.id if record else "", principal=record.principal if record else "", time=self._clock.now()
+                seq, contents, task=record.id if record else "", principal=scrub(record.principal) if record else "", time=self._clock.now()
             )
         # The call is recorded, and its contents are a comfort: whatever is wrong with their file, the call goes on.
         except Exception as error:  # noqa: BLE001 - see above

@@ -89,9 +89,9 @@ class Meaning:
             )
         if self._unknown:
             said.append(f"the outcome of {counted(self._unknown, 'call')} is on record as `unknown`")
-        if purged := sum(number for kind, number in self._kinds.items() if kind.startswith("purge")):
+        if purged := self._kinds.get("purge"):
             said.append(
-                f"contents were purged {'once' if purged == 1 else f'{purged} times'}, on record; the ledger has their keyed digests only"
+                f"what is kept beside the records was purged {'once' if purged == 1 else f'{purged} times'}, on record; the records are all there"
             )
         for kind, what in (("ledger.repaired", "a torn line was taken away"), ("ledger.lost", "records could not be written")):
             if number := self._kinds.get(kind):
