@@ -91,7 +91,7 @@ class Meaning:
             said.append(f"the outcome of {counted(self._unknown, 'call')} is on record as `unknown`")
         if purged := self._kinds.get("purge"):
             said.append(
-                f"what is kept beside the records was purged {'once' if purged == 1 else f'{purged} times'}, on record; the records are all there"
+                f"what stands beside the records was purged {'once' if purged == 1 else f'{purged} times'}, on record; they are whole"
             )
         for kind, what in (("ledger.repaired", "a torn line was taken away"), ("ledger.lost", "records could not be written")):
             if number := self._kinds.get(kind):
