@@ -33,8 +33,8 @@ from typing import Any
 from licet import Guard
 from licet.guard.ticket import running_ticket
 from licet.ledger import LedgerFiles, LedgerKey, log, sealer
+from licet.ledger.check.verify import verify
 from licet.ledger.note import Checkpoint, parts
-from licet.ledger.verify import verify
 from licet.manifest import loads
 
 WORKERS, SEGMENT = 8, 256

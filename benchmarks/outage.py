@@ -36,7 +36,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from licet import Guard
 from licet.guard.state import StateFolder
 from licet.ledger import LedgerFiles, LedgerKey
-from licet.ledger.verify import verify
+from licet.ledger.check.verify import verify
 from licet.manifest import loads
 
 ROOT = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ from typing import Any
 from licet import Guard
 from licet.guard.state import StateFolder
 from licet.ledger import LedgerFiles, LedgerKey
-from licet.ledger.verify import Verdict, verify
+from licet.ledger.check.verify import Verdict, verify
 
 
 def records(state: Path | Guard, kind: str = "") -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from documents import example_of, output_of
-from licet.ledger.faults import CODES
+from licet.ledger.check.faults import CODES
 
 PAGE = Path(__file__).parents[1] / "docs" / "evidence.md"
 _CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)

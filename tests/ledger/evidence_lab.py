@@ -10,11 +10,11 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from licet.canonical import canonical
-from licet.ledger.bundle import verify_bundle
-from licet.ledger.bundle_verdict import BundleVerdict
-from licet.ledger.covered import of_task
-from licet.ledger.dsse import sealed
-from licet.ledger.evidence import PAYLOAD_TYPE, Beside, bundle, evidence
+from licet.ledger.evidence.bundle import verify_bundle
+from licet.ledger.evidence.covered import of_task
+from licet.ledger.evidence.dsse import sealed
+from licet.ledger.evidence.statement import PAYLOAD_TYPE, Beside, bundle, evidence
+from licet.ledger.evidence.verdict import BundleVerdict
 from licet.ledger.merkle import leaf_hash, root_of
 from licet.ledger.note import Checkpoint, NoteKey, signed
 from licet.pseudonym import content_digest

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence_lab import CHILD, OTHER, ROOT, Evidence, Key, a_log, beside, payload_of
-from licet.ledger import beside as compared
-from licet.ledger.bundle import looks_like_bundle, verify_bundle
-from licet.ledger.dsse import sealed
-from licet.ledger.evidence import PAYLOAD_TYPE, PREDICATE, bundle
-from licet.ledger.faults import CODES
+from licet.ledger.check.faults import CODES
+from licet.ledger.evidence import beside as compared
+from licet.ledger.evidence.bundle import looks_like_bundle, verify_bundle
+from licet.ledger.evidence.dsse import sealed
+from licet.ledger.evidence.statement import PAYLOAD_TYPE, PREDICATE, bundle
 from licet.ledger.merkle import leaf_hash, root_of
 from licet.ledger.note import Checkpoint, signed
 from licet.telemetry import semconv

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from licet.errors import KeyFileError, UsageError
-from licet.ledger.cosignature import WitnessKey, with_lines
+from licet.ledger.cosigning.cosignature import WitnessKey, with_lines
 from licet.ledger.note import COSIGNATURE, ED25519, Cosignature, NoteError, NoteKey, cosigned, opened, parts, signed
 from licet.ledger.signer import LedgerKey
 
@@ -131,7 +131,7 @@ def test_the_key_is_made_once_and_nobody_else_can_read_it(tmp_path: Path):
 
 def test_processes_that_start_at_once_have_one_key(tmp_path: Path):
     program = (
-        "import sys; from pathlib import Path; from licet.ledger.cosignature import WitnessKey; "
+        "import sys; from pathlib import Path; from licet.ledger.cosigning.cosignature import WitnessKey; "
         "sys.stdin.read(1); print(WitnessKey.of(Path(sys.argv[1])).note_key)"
     )
     started = [

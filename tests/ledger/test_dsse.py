@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidence_lab import Key
-from licet.ledger.dsse import EnvelopeError, keyid, opened, pae, sealed
+from licet.ledger.evidence.dsse import EnvelopeError, keyid, opened, pae, sealed
 from licet.ledger.note import Checkpoint, NoteError
 
 TYPE = "application/example"

@@ -24,10 +24,10 @@ from licet.cli import main
 from licet.guard.contents import FILE, ContentsCheck, check_contents, contents_of, open_contents
 from licet.guard.purges import purged_tasks
 from licet.ledger import LedgerFiles, LedgerKey
+from licet.ledger.check.verify import verify
 from licet.ledger.fields import problems
 from licet.ledger.merkle import check_inclusion, inclusion_proof, leaf_hash
 from licet.ledger.note import Checkpoint, opened
-from licet.ledger.verify import verify
 from licet.pseudonym import content_digest, is_content
 from licet.store import ContentsStore, content
 from retained import Place, holding

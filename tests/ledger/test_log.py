@@ -16,9 +16,9 @@ import pytest
 
 from licet.errors import LedgerError
 from licet.ledger import Ledger, LedgerFiles, LedgerKey, layout
+from licet.ledger.check.verify import verify
 from licet.ledger.layout import MAX_ENTRY
 from licet.ledger.sealer import signed_state
-from licet.ledger.verify import verify
 
 FOR_EVER = 3600.0
 

@@ -16,11 +16,11 @@ import pytest
 
 from attacker import TIME, calls, flip, key_in, laid_out, made, opened, records, relinked
 from licet.ledger import LedgerKey, layout
-from licet.ledger.cosignature import WitnessKey
-from licet.ledger.faults import CODES
+from licet.ledger.check.faults import CODES
+from licet.ledger.check.verify import Verdict, verify
+from licet.ledger.cosigning.cosignature import WitnessKey
 from licet.ledger.merkle import leaf_hash, root_of
 from licet.ledger.note import Checkpoint, cosigned, signed
-from licet.ledger.verify import Verdict, verify
 
 CALLS = 320  # 641 records: two full tiles and one that is not
 SIZE = 1 + 2 * CALLS

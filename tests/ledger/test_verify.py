@@ -20,13 +20,13 @@ from attacker import TIME, FixedTime, calls, key_in, laid_out, made, opened, rec
 from licet.cli.main import main
 from licet.errors import LedgerError
 from licet.ledger import Ledger, LedgerKey, layout
-from licet.ledger.cosignature import WitnessKey
-from licet.ledger.faults import CODES, numbered
-from licet.ledger.links import by_links
+from licet.ledger.check.faults import CODES, numbered
+from licet.ledger.check.links import by_links
+from licet.ledger.check.naming import difference
+from licet.ledger.check.verify import verify
+from licet.ledger.cosigning.cosignature import WitnessKey
 from licet.ledger.merkle import leaf_hash, root_of
-from licet.ledger.naming import difference
 from licet.ledger.note import Checkpoint, cosigned, signed
-from licet.ledger.verify import verify
 
 Out = pytest.CaptureFixture[str]
 

@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from licet.errors import LedgerError, StateError, UsageError
-from licet.ledger.cosignature import WitnessKey, with_lines
+from licet.ledger.cosigning.cosignature import WitnessKey, with_lines
+from licet.ledger.cosigning.state import MOST_REFUSALS, WitnessState, log_keys
+from licet.ledger.cosigning.submission import MAX_SUBMISSION, Submission, SubmissionError
+from licet.ledger.cosigning.witness import Refused, Witness, seen
 from licet.ledger.merkle import EMPTY, consistency_proof, leaf_hash, root_of
 from licet.ledger.note import Checkpoint, cosigned, opened, parts, signed
 from licet.ledger.signer import LedgerKey
-from licet.ledger.submission import MAX_SUBMISSION, Submission, SubmissionError
-from licet.ledger.witness import Refused, Witness, seen
-from licet.ledger.witness_state import MOST_REFUSALS, WitnessState, log_keys
 from witnessing import clock
 
 LOG = LedgerKey(Ed25519PrivateKey.generate(), "nowhere", "acme.example/log")
@@ -240,9 +240,9 @@ DYING = """\
 import os, sys
 from pathlib import Path
 from licet.clock import SystemClock
-from licet.ledger.submission import Submission
-from licet.ledger.witness import Witness
-from licet.ledger.witness_state import WitnessState
+from licet.ledger.cosigning.submission import Submission
+from licet.ledger.cosigning.witness import Witness
+from licet.ledger.cosigning.state import WitnessState
 
 class Dying(WitnessState):
     def keep(self, origin, note):

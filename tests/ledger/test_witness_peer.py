@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from licet.ledger.cosign import Misbehaved, WitnessAt, WitnessIn, cosign
+from licet.ledger.cosigning.cosign import Misbehaved, WitnessAt, WitnessIn, cosign
+from licet.ledger.cosigning.state import WitnessState
 from licet.ledger.note import Checkpoint, NoteKey, opened, parts
-from licet.ledger.witness_state import WitnessState
 from witnessing import Host
 
 SOURCE = Path(__file__).parent / "interop"

@@ -23,15 +23,15 @@ from pathlib import Path
 import pytest
 
 from licet.errors import LedgerError, UsageError
-from licet.ledger.cosign import Misbehaved, WitnessAt, WitnessIn, cosign
-from licet.ledger.cosigner import Cosigner
+from licet.ledger.cosigning.cosign import Misbehaved, WitnessAt, WitnessIn, cosign
+from licet.ledger.cosigning.cosigner import Cosigner
+from licet.ledger.cosigning.sources import RemoteFiles, pull
+from licet.ledger.cosigning.state import WitnessState
+from licet.ledger.cosigning.submission import MAX_SUBMISSION
+from licet.ledger.cosigning.web import Web, checked
+from licet.ledger.cosigning.witness import Refused, Witness
 from licet.ledger.note import NoteKey, cosigned, opened, parts
 from licet.ledger.reader import LedgerFiles
-from licet.ledger.sources import RemoteFiles, pull
-from licet.ledger.submission import MAX_SUBMISSION
-from licet.ledger.web import Web, checked
-from licet.ledger.witness import Refused, Witness
-from licet.ledger.witness_state import WitnessState
 from witnessing import LICET, Host, Ran, Service, clock, licet, serving
 
 

@@ -17,9 +17,9 @@ import httpx
 
 from licet.cli import main
 from licet.ledger import Ledger, LedgerFiles, LedgerKey
+from licet.ledger.cosigning.submission import Submission
 from licet.ledger.merkle import consistency_proof
 from licet.ledger.note import Checkpoint, NoteKey, parts
-from licet.ledger.submission import Submission
 from licet.testing import FakeClock
 
 TIME = "2026-11-22T10:16:00.000Z"

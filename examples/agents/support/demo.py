@@ -26,9 +26,9 @@ from licet import Guard, GuardedTask
 from licet.cli import main as licet_command
 from licet.cli.output import paint, say
 from licet.ledger import LedgerKey
-from licet.ledger.bundle import verify_bundle
+from licet.ledger.check.verify import verify
+from licet.ledger.evidence.bundle import verify_bundle
 from licet.ledger.note import NoteKey
-from licet.ledger.verify import verify
 
 HERE, STATE = Path(__file__).parent, Path(".demo")
 DOCS = HERE.parents[2] / "docs"

@@ -10,8 +10,8 @@ from licet.cli.state import add_state, existing
 from licet.clock import iso
 from licet.errors import LedgerError
 from licet.escape import counted
-from licet.ledger.cosign import Asked, Cosigned, Misbehaved, WitnessAt, WitnessIn, cosign
-from licet.ledger.cosignature import witness_key
+from licet.ledger.cosigning.cosign import Asked, Cosigned, Misbehaved, WitnessAt, WitnessIn, cosign
+from licet.ledger.cosigning.cosignature import witness_key
 from licet.ledger.reader import LedgerFiles
 
 EXAMPLE = """\

@@ -23,13 +23,13 @@ from licet.guard.contents import contents_of, open_contents
 from licet.guard.purges import Purged, purges
 from licet.guard.state import StateFolder, open_ledger
 from licet.ledger import LedgerFiles, LedgerKey, tiles
-from licet.ledger.beside import ELSEWHERE, NODE, named_contents
-from licet.ledger.bundle import MAX_BYTES, verify_bundle
-from licet.ledger.bundle_verdict import BundleVerdict
-from licet.ledger.covered import About, Entry, of_calls, of_seqs, of_task, whole_id, with_records
-from licet.ledger.evidence import Beside, bundle, evidence
+from licet.ledger.check.noted import noted
+from licet.ledger.evidence.beside import ELSEWHERE, NODE, named_contents
+from licet.ledger.evidence.bundle import MAX_BYTES, verify_bundle
+from licet.ledger.evidence.covered import About, Entry, of_calls, of_seqs, of_task, whole_id, with_records
+from licet.ledger.evidence.statement import Beside, bundle, evidence
+from licet.ledger.evidence.verdict import BundleVerdict
 from licet.ledger.note import MAX_NOTE, Checkpoint, NoteKey, opened
-from licet.ledger.noted import noted
 from licet.records import Finding
 from licet.report import Story, collect
 from licet.report.spans import LEFT_OUT, otlp

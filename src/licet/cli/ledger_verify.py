@@ -18,13 +18,13 @@ from licet.escape import counted, visible
 from licet.guard.contents import ContentsCheck, contents_beside
 from licet.guard.state import StateFolder
 from licet.ledger import LedgerKey
-from licet.ledger.bundle import MAX_BYTES, looks_like_bundle, verify_bundle
-from licet.ledger.bundle_verdict import BundleVerdict
-from licet.ledger.faults import Fault
-from licet.ledger.lines import check_lines
+from licet.ledger.check.faults import Fault
+from licet.ledger.check.lines import check_lines
+from licet.ledger.check.verdict import Verdict
+from licet.ledger.check.verify import verify
+from licet.ledger.evidence.bundle import MAX_BYTES, looks_like_bundle, verify_bundle
+from licet.ledger.evidence.verdict import BundleVerdict
 from licet.ledger.note import NoteKey
-from licet.ledger.verdict import Verdict
-from licet.ledger.verify import verify
 
 EXAMPLE = """\
 Give --key a key that you have from elsewhere (`licet ledger key` on the guard's side), and --kept each checkpoint that you kept: a copy

@@ -19,10 +19,10 @@ from licet.cli.acts import seconds
 from licet.clock import Clock, SystemClock, iso
 from licet.errors import LedgerError, UsageError
 from licet.escape import counted
+from licet.ledger.cosigning.sources import pull, source_of
+from licet.ledger.cosigning.state import WitnessState, log_keys
+from licet.ledger.cosigning.witness import Refused, Seen, Witness, seen
 from licet.ledger.note import NoteKey
-from licet.ledger.sources import pull, source_of
-from licet.ledger.witness import Refused, Seen, Witness, seen
-from licet.ledger.witness_state import WitnessState, log_keys
 
 HOST, PORT = "127.0.0.1", 8471
 _MAX_KEYS = 1_000_000  # bytes of a file of keys

@@ -24,7 +24,7 @@ from licet.guard.state import STORE
 from licet.guard.task import GuardedTask
 from licet.guard.ticket import Ticket
 from licet.ledger import LedgerFiles
-from licet.ledger.faults import Fault
+from licet.ledger.check.faults import Fault
 from licet.locks import Lock
 from licet.manifest import Manifest
 from licet.secretlike import scrub

@@ -15,9 +15,9 @@ from starlette.routing import Route
 
 from licet.clock import Clock
 from licet.errors import StateError
-from licet.ledger.cosign import SIZE_TYPE
-from licet.ledger.submission import MAX_SUBMISSION
-from licet.ledger.witness import Refused, Witness
+from licet.ledger.cosigning.cosign import SIZE_TYPE
+from licet.ledger.cosigning.submission import MAX_SUBMISSION
+from licet.ledger.cosigning.witness import Refused, Witness
 from licet.server.access import AccessLog
 from licet.server.limits import Limiter, address_key
 

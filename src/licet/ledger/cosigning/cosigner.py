@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from licet.errors import LedgerError
-from licet.ledger.cosign import Asked, Misbehaved, WitnessAt, cosign
-from licet.ledger.cosignature import witness_key
+from licet.ledger.cosigning.cosign import Asked, Misbehaved, WitnessAt, cosign
+from licet.ledger.cosigning.cosignature import witness_key
 from licet.ledger.note import Checkpoint, NoteError, NoteKey, opened, parts
 from licet.ledger.reader import LedgerFiles
 from licet.ledger.sealer import take

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from licet.escape import visible
-from licet.ledger.shape import Shape, WrongShapeError
+from licet.ledger.evidence.shape import Shape, WrongShapeError
 from licet.pseudonym import is_content
 
 if TYPE_CHECKING:
-    from licet.ledger.accounts import Account
-    from licet.ledger.bundle_verdict import BundleVerdict
+    from licet.ledger.evidence.accounts import Account
+    from licet.ledger.evidence.verdict import BundleVerdict
 
 # The span attributes that say what a record says too (docs/telemetry.md). The ledger knows no telemetry; a test holds these against it.
 CALL, TASK, TOOL, OUTCOME, ARGS = (

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from licet.ledger.covered import About
+from licet.ledger.evidence.covered import About
 
 GapKind = Literal["begin", "end", "call", "intent", "outcome", "answer"]
 _SAID: Mapping[GapKind, str] = {

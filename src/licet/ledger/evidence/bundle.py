@@ -13,16 +13,16 @@ from typing import Any
 from licet.canonical import canonical
 from licet.clock import iso
 from licet.escape import counted, visible
-from licet.ledger.accounts import Gap, accounts_of, gaps_of
-from licet.ledger.beside import check_beside
-from licet.ledger.bundle_verdict import BundleVerdict, say
-from licet.ledger.covered import About
-from licet.ledger.dsse import EnvelopeError, once, opened
-from licet.ledger.evidence import PAYLOAD_TYPE, PREDICATE, STATEMENT, subject
+from licet.ledger.check.noted import Noted, noted
+from licet.ledger.evidence.accounts import Gap, accounts_of, gaps_of
+from licet.ledger.evidence.beside import check_beside
+from licet.ledger.evidence.covered import About
+from licet.ledger.evidence.dsse import EnvelopeError, once, opened
+from licet.ledger.evidence.shape import Shape, WrongShapeError
+from licet.ledger.evidence.statement import PAYLOAD_TYPE, PREDICATE, STATEMENT, subject
+from licet.ledger.evidence.verdict import BundleVerdict, say
 from licet.ledger.merkle import ProofError, check_consistency, check_inclusion, leaf_hash
 from licet.ledger.note import ED25519, Checkpoint, NoteKey
-from licet.ledger.noted import Noted, noted
-from licet.ledger.shape import Shape, WrongShapeError
 
 MAX_BYTES = 100_000_000
 """How much is read at once unless more is asked for."""

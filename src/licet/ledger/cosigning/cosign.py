@@ -11,16 +11,16 @@ from typing import Protocol
 from licet.clock import Clock, SystemClock
 from licet.errors import LedgerError
 from licet.ledger import layout
-from licet.ledger.cosignature import with_lines
+from licet.ledger.cosigning.cosignature import with_lines
+from licet.ledger.cosigning.state import WitnessState
+from licet.ledger.cosigning.submission import Submission
+from licet.ledger.cosigning.web import TIMEOUT, Answer, Web
+from licet.ledger.cosigning.witness import Refused, Witness
 from licet.ledger.merkle import consistency_proof
 from licet.ledger.note import MAX_NOTE, Checkpoint, Cosignature, NoteError, NoteKey, opened, parts, signature_of
 from licet.ledger.reader import LedgerFiles
 from licet.ledger.sealer import take
 from licet.ledger.signer import replace
-from licet.ledger.submission import Submission
-from licet.ledger.web import TIMEOUT, Answer, Web
-from licet.ledger.witness import Refused, Witness
-from licet.ledger.witness_state import WitnessState
 from licet.machine import open_own
 
 SIZE_TYPE = "text/x.tlog.size"

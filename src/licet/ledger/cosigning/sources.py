@@ -7,13 +7,13 @@ from typing import Protocol
 
 from licet.errors import LedgerError
 from licet.ledger import layout, tiles
+from licet.ledger.cosigning.submission import MAX_SUBMISSION, Submission
+from licet.ledger.cosigning.web import Web
+from licet.ledger.cosigning.witness import Refused, Witness
 from licet.ledger.layout import BUNDLE
 from licet.ledger.merkle import SIZE, Subtree, consistency_proof
 from licet.ledger.note import Checkpoint, NoteError, parts
 from licet.ledger.reader import LedgerFiles
-from licet.ledger.submission import MAX_SUBMISSION, Submission
-from licet.ledger.web import Web
-from licet.ledger.witness import Refused, Witness
 
 _TRIES = 3
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from licet.errors import LedgerError, UsageError
-from licet.ledger.cosignature import WitnessKey
+from licet.ledger.cosigning.cosignature import WitnessKey
 from licet.ledger.note import ED25519, MAX_NOTE, NoteError, NoteKey
 from licet.ledger.sealer import take
 from licet.ledger.signer import replace, sync_folder

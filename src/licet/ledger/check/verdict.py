@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from licet.escape import counted
-from licet.ledger.faults import Fault
+from licet.ledger.check.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from licet.escape import counted, visible
-from licet.ledger.accounts import Account, Gap
-from licet.ledger.covered import About
-from licet.ledger.faults import Fault
+from licet.ledger.check.faults import Fault
+from licet.ledger.evidence.accounts import Account, Gap
+from licet.ledger.evidence.covered import About
 
 MAX_FAULTS = 1_000
 _NOT_SHOWN = (

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
-from licet.ledger.faults import Fault, numbered
+from licet.ledger.check.faults import Fault, numbered
 
 
 @dataclass(slots=True)

@@ -12,16 +12,16 @@ from pathlib import Path
 
 from licet.escape import counted, visible
 from licet.ledger import layout
-from licet.ledger.damage import Damage, look
-from licet.ledger.faults import Fault
+from licet.ledger.check.damage import Damage, look
+from licet.ledger.check.faults import Fault
+from licet.ledger.check.links import by_links
+from licet.ledger.check.meaning import Meaning
+from licet.ledger.check.noted import Noted, noted
+from licet.ledger.check.scan import Live, Progress, Scan, scan
+from licet.ledger.check.stored import Stored, entries
+from licet.ledger.check.verdict import Verdict, holding
 from licet.ledger.layout import BUNDLE
-from licet.ledger.links import by_links
-from licet.ledger.meaning import Meaning
 from licet.ledger.note import Checkpoint, NoteError, NoteKey
-from licet.ledger.noted import Noted, noted
-from licet.ledger.scan import Live, Progress, Scan, scan
-from licet.ledger.stored import Stored, entries
-from licet.ledger.verdict import Verdict, holding
 
 _READS = 256  # records between two calls of `progress` in the semantic pass
 

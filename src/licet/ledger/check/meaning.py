@@ -10,8 +10,8 @@ from typing import Any
 
 from licet.canonical import canonical
 from licet.escape import counted, visible
-from licet.ledger.faults import Fault, numbered
-from licet.ledger.links import FIRST, link_of
+from licet.ledger.check.faults import Fault, numbered
+from licet.ledger.check.links import FIRST, link_of
 from licet.ledger.merkle import leaf_hash
 
 _MOST = 20  # faults of one kind that are listed one by one

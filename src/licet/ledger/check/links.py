@@ -10,9 +10,9 @@ import json
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from licet.ledger.faults import Fault
+from licet.ledger.check.faults import Fault
+from licet.ledger.check.naming import Difference, difference
 from licet.ledger.merkle import leaf_hash
-from licet.ledger.naming import Difference, difference
 
 FIRST = "sha256:" + "0" * 64
 """What the first record has in the place of a link."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from licet.escape import visible
-from licet.ledger.faults import Fault
+from licet.ledger.check.faults import Fault
 from licet.ledger.note import Checkpoint, Cosignature, NoteError, NoteKey, opened
 
 GET_KEY = "get the log's key from those who run it (`licet ledger key`), not from the folder itself"

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from licet.escape import visible
-from licet.ledger.faults import Fault
+from licet.ledger.check.faults import Fault
 from licet.ledger.note import NoteKey, Signs
 
 MAX_SIGNATURES = 16

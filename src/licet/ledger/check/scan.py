@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from licet.ledger.check.stored import Stored, entries
 from licet.ledger.layout import BUNDLE, partial_tiles, tile_name
 from licet.ledger.merkle import EMPTY, SIZE, Frontier, node_hash
-from licet.ledger.stored import Stored, entries
 from licet.ledger.tiles import fold
 
 Progress = Callable[[int, int], None]

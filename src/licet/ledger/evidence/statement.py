@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from licet.canonical import Plain, canonical
-from licet.ledger.accounts import gaps_of
-from licet.ledger.covered import About, Entry
-from licet.ledger.dsse import keyid, sealed
+from licet.ledger.evidence.accounts import gaps_of
+from licet.ledger.evidence.covered import About, Entry
+from licet.ledger.evidence.dsse import keyid, sealed
 from licet.ledger.merkle import Subtree, consistency_proof, inclusion_proof, leaf_hash
 from licet.ledger.note import Checkpoint, NoteKey, Signs
 

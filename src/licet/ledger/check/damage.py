@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from licet.ledger.faults import Fault
+from licet.ledger.check.faults import Fault
+from licet.ledger.check.links import by_links
+from licet.ledger.check.naming import difference
+from licet.ledger.check.scan import Live, Scan, root_over
+from licet.ledger.check.stored import Stored, entries, hashes
 from licet.ledger.layout import BUNDLE
-from licet.ledger.links import by_links
 from licet.ledger.merkle import SIZE, leaf_hash
-from licet.ledger.naming import difference
-from licet.ledger.scan import Live, Scan, root_over
-from licet.ledger.stored import Stored, entries, hashes
 from licet.ledger.tiles import fold
 
 _IN_BUNDLES, _IN_LIVE = " in the entry bundles", " in the live segments"

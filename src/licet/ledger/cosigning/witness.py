@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from licet.clock import Clock, iso
 from licet.errors import LedgerError
 from licet.escape import visible
-from licet.ledger.cosignature import WitnessKey, with_lines
+from licet.ledger.cosigning.cosignature import WitnessKey, with_lines
+from licet.ledger.cosigning.state import Refusal, WitnessState, digest_of
+from licet.ledger.cosigning.submission import Submission, SubmissionError
 from licet.ledger.merkle import EMPTY, ForkError, ProofError, check_consistency
 from licet.ledger.note import Checkpoint, NoteError, NoteKey, cosigned, opened, parts, signature_of
-from licet.ledger.submission import Submission, SubmissionError
-from licet.ledger.witness_state import Refusal, WitnessState, digest_of
 
 _log = logging.getLogger("licet")
 
