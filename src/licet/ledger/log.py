@@ -49,6 +49,7 @@ class Ledger:
         checkpoint_seconds: how long records may stand without a signature.
         lock_seconds: how long to wait for other writers before a record is refused.
         clock: handed in by tests; by default the machine's clock. It tells the time of records that nobody else asked for.
+        sealed: called after each checkpoint; it must return at once.
     """
 
     def __init__(
@@ -60,18 +61,20 @@ class Ledger:
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         lock_seconds: float = LOCK_SECONDS,
         clock: Clock | None = None,
+        sealed: Callable[[], None] | None = None,
     ) -> None:
         self.files = LedgerFiles(path)
         self._key, self._patience, self._clock = key, lock_seconds, clock or SystemClock()
         self._sealer = Sealer(self.files, key, lock_seconds)
         self._keeper = Keeper(self, flush_seconds, checkpoint_seconds)
+        self._sealed = sealed
         self._known = 0  # so many records stood there when the files were let go of
         self._lock_file = str(self.files.path / layout.LOCK)
         self._start()
         _ledgers.add(self)
 
     def _start(self) -> None:
-        self._lock, self._sync_lock = threading.Lock(), threading.Lock()
+        self._lock, self._disk, self._syncing = threading.Lock(), threading.Condition(threading.Lock()), False
         self._guarded = self._file = -1  # the descriptors of the lock, and of the live segment
         self._guard_id = (0, 0)  # which file the lock is
         self._first, self._size, self._seq, self._link = 0, -1, 0, FIRST
@@ -121,14 +124,33 @@ class Ledger:
         Raises:
             LedgerError: the disk failed. Then nothing more is written: what the system did with the pages is not known.
         """
-        with self._sync_lock:
-            if self._broken:
-                raise LedgerError(self._broken)
-            upto = self._seq
-            if self._file < 0 or (self._synced >= (seq or upto)):
-                return
-            self._sync_file(self._file)
-            self._synced = upto
+        disk = self._disk
+        with disk:
+            wanted = seq or self._seq
+            while True:
+                if self._broken:
+                    raise LedgerError(self._broken)
+                if self._file < 0 or self._synced >= wanted:
+                    return
+                if not self._syncing:
+                    break
+                disk.wait()  # for who syncs now; who wrote meanwhile is seen to by the next, all of them at once
+            self._syncing, file, upto, done = True, self._file, self._seq, 0
+        try:
+            self._sync_file(file)
+            done = upto
+        finally:
+            with disk:
+                self._syncing, self._synced = False, max(self._synced, done)
+                disk.notify_all()
+
+    @contextmanager
+    def _unsynced(self) -> Iterator[None]:
+        """While the file may be exchanged: nobody waits for the disk with it."""
+        with self._disk:
+            while self._syncing:
+                self._disk.wait()
+            yield
 
     def seal(self) -> str:
         """Put all records on the disk and under a signed checkpoint; its note.
@@ -144,6 +166,8 @@ class Ledger:
         with _Alone(self):
             if self._presence is not None:
                 self._presence.note(min(self._open.values(), default=end + 1))
+        if self._sealed is not None:
+            self._sealed()
         return note
 
     @contextmanager
@@ -261,7 +285,7 @@ class Ledger:
 
     def _let_go(self, *, guard: bool = False) -> None:
         """Close the segment, and the lock's file: the next record begins by finding out what stands there."""
-        with self._sync_lock:
+        with self._unsynced():
             self._known = max(self._known, self._seq)
             if self._file >= 0:
                 os.close(self._file)
@@ -277,7 +301,7 @@ class Ledger:
         if self._file >= 0:
             self._sync_file(self._file)  # before there is another: a process that dies here leaves nothing that nobody waits for
         opened = open_own(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, LedgerError)
-        with self._sync_lock:
+        with self._unsynced():
             if self._file >= 0:
                 self._synced = self._seq
                 os.close(self._file)
