@@ -101,8 +101,8 @@ def a_log(key: Key) -> MemoryLog:
     log.add("call.outcome", **asked, outcome="allow", status="suspended")
     log.add("call.intent", **asked, outcome="allow", resumed=True)
     log.add("call.outcome", **asked, outcome="allow", status="failed")
-    log.add("task.end", task=CHILD, txn=ROOT)
-    log.add("task.end", task=ROOT, txn=ROOT)
+    log.add("task.end", task=CHILD, txn=ROOT, calls=1, delegated=0)
+    log.add("task.end", task=ROOT, txn=ROOT, calls=2, delegated=1)
     log.add("task.end", task=OTHER, txn=OTHER)
     return log
 

@@ -213,14 +213,21 @@ def test_a_change_that_is_signed_anew_is_named(what: str):
     assert not found.holds[1:]  # nothing is said to hold beside what is wrong
 
 
-def test_the_last_calls_of_a_task_left_out_by_the_signer_are_beyond_what_is_shown():
-    """The limit that is said: whoever has the key, and leaves out a whole last call with all that speaks of it."""
-    log = a_log(MADE.key)
-    statement = log.statement(replace(beside(), findings=(), spans={"resourceSpans": []}, graph={"nodes": [], "edges": []}))
-    removed(statement, 7)
+@pytest.mark.parametrize("gone, said", [((7,), "call 2 of task"), ((9, 11, 12, 13, 14, 15, 16, 17), "had 1 more tasks below it")])
+def test_what_the_signer_left_out_is_missed_by_the_end_of_the_task(gone: tuple[int, ...], said: str):
+    """Whoever has the key, and leaves out a whole last call, or a task below, with all that speaks of it."""
+    statement = a_log(MADE.key).statement(replace(beside(), findings=(), spans={"resourceSpans": []}, graph={"nodes": [], "edges": []}))
+    removed(statement, *gone)
+    statement["predicate"]["about"]["tasks"] = [task for task in statement["predicate"]["about"]["tasks"] if 9 not in gone or task == ROOT]
     found = MADE.check(bundle(statement, MADE.key))
-    assert found.ok
-    assert any("that whoever signed the file left out would not" in sentence for sentence in found.not_shown)
+    assert [fault.code for fault in found.faults] == ["removed"]
+    assert said in found.faults[0].sentence
+
+
+def test_the_last_calls_of_a_task_without_an_end_are_beyond_what_is_shown():
+    """The limit that is said."""
+    found = MADE.check(bundle(a_log(MADE.key).statement(beside()), MADE.key))
+    assert any("of a task that has not ended, the last ones would not" in sentence for sentence in found.not_shown)
 
 
 def test_what_the_log_leaves_open_is_said_and_no_fault():

@@ -9,7 +9,7 @@ from licet.canonical import Plain
 from licet.clock import iso
 from licet.errors import UsageError
 from licet.escape import visible
-from licet.guard.account import ENDED, task_fields
+from licet.guard.account import end_fields
 from licet.guard.clean import clean
 from licet.guard.state import StateFolder, open_ledger
 from licet.machine import user_name
@@ -73,5 +73,5 @@ def end_task(folder: StateFolder, store: Store, task: TaskRecord, now: float) ->
     """End a task, and revoke what it and the tasks below it issued; False if it had ended before."""
     if task.ended is not None:
         return False
-    record(folder, "task.end", {**task_fields(task), "by": actor(), "why": "ended from the command line", "revokes": ENDED}, now)
+    record(folder, "task.end", end_fields(task, store, actor(), "ended from the command line"), now)
     return store.end_task(task.id, now, actor())

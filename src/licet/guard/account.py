@@ -7,6 +7,7 @@ from typing import Any
 
 from licet.canonical import Plain
 from licet.catalogue import CHECKS
+from licet.errors import StoreError
 from licet.guard.clean import Clean, clean
 from licet.guard.stated import reason_digest
 from licet.guard.task import GuardedTask
@@ -14,6 +15,7 @@ from licet.guard.ticket import Ticket
 from licet.ledger.fields import OUTCOME
 from licet.manifest import Manifest, Tool
 from licet.records import CallRecord, CallStatus, Decision, Reason, TaskRecord, Used
+from licet.store import Store
 from licet.telemetry import semconv
 
 MAX_SENTENCE = 500  # characters; a span has as many
@@ -62,6 +64,16 @@ def task_fields(task: TaskRecord) -> dict[str, Plain]:
 
 ENDED = "tokens of the task, and of those below it"
 """What the end of a task revokes."""
+
+
+def end_fields(task: TaskRecord, store: Store, by: str, why: str = "") -> dict[str, Plain]:
+    """What the record of a task's end says: also how many calls and delegated tasks there were, so that one left out later shows."""
+    fields: dict[str, Plain] = {**task_fields(task), "by": by, "why": why, "revokes": ENDED}
+    try:
+        calls, tasks = store.made(task.id)
+    except StoreError:
+        return fields  # the end must be recorded, and who reads it finds that it does not say so
+    return fields | {"calls": calls, "delegated": tasks}
 
 
 def reasons_of(decision: Decision) -> list[Plain]:

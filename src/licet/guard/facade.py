@@ -29,7 +29,7 @@ from licet.guard.own_files import OwnFiles
 from licet.guard.parts import Parts
 from licet.guard.proofs import Proofs
 from licet.guard.recorder import Recorder
-from licet.guard.state import key_source, open_ledger, open_state, secret
+from licet.guard.state import guarded_ledger, key_source, open_state, secret
 from licet.guard.task import GuardedTask
 from licet.guard.tasks import Tasks, Tools
 from licet.guard.ticket import Ticket, running
@@ -101,11 +101,7 @@ class Guard:
         self._compiled = CompiledManifest(manifest)
         folder = open_state(state)
         self._store = SqliteStore(folder.store)
-        evidence = manifest.ledger
-        self._ledger = open_ledger(
-            folder, origin=evidence.origin or "", clock=self._clock, flush_seconds=evidence.flush_seconds,
-            checkpoint_seconds=evidence.checkpoint_seconds,
-        )  # fmt: skip
+        self._ledger, self._cosigner = guarded_ledger(folder, manifest.ledger, self._clock)
         self._telemetry = Telemetry(
             tracer_provider, meter_provider, logger_provider, version=VERSION, environment=manifest.environment,
             declared={*manifest.tools, *manifest.agents, *manifest.tasks, *manifest.owners},
@@ -430,6 +426,7 @@ class Guard:
         self._store.close()
         self._contents.close()
         self._ledger.close()
+        self._cosigner.close()
 
     def __enter__(self) -> Guard:
         return self

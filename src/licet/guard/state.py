@@ -11,8 +11,10 @@ from typing import cast
 
 from licet.clock import Clock
 from licet.errors import KeyFileError, StateError
-from licet.ledger import Ledger, LedgerKey
+from licet.ledger import Ledger, LedgerFiles, LedgerKey
+from licet.ledger.cosigning.cosigner import Cosigner
 from licet.machine import check_own, open_own
+from licet.manifest.evidence import LedgerSettings
 from licet.tokens import FixedKeys, KeyRing, KeySource, Signer, key_of_environment
 from licet.tokens.algorithms import OURS
 
@@ -88,16 +90,31 @@ def key_source(given: Signer | KeySource | None, folder: StateFolder, now: float
     return cast(KeySource, given) if hasattr(given, "signer") else FixedKeys(given)
 
 
-def open_ledger(folder: StateFolder, *, origin: str = "", clock: Clock | None = None, **seconds: float) -> Ledger:
+def open_ledger(folder: StateFolder, *, origin: str = "", clock: Clock | None = None) -> Ledger:
     """The folder's ledger, to be written to, with the key that signs its checkpoints; a missing key is made.
 
-    `origin`: the log's name, if it has one of its own. `seconds`: those of `Ledger`.
+    `origin`: the log's name, if it has one of its own.
 
     Raises:
         KeyFileError: the key cannot be used.
         UsageError: the name is none.
     """
-    return Ledger(folder.ledger, LedgerKey.of(folder.keys, origin=origin), clock=clock, **seconds)
+    return Ledger(folder.ledger, LedgerKey.of(folder.keys, origin=origin), clock=clock)
+
+
+def guarded_ledger(folder: StateFolder, settings: LedgerSettings, clock: Clock) -> tuple[Ledger, Cosigner]:
+    """The ledger as the manifest wants it, and who has it cosigned after each checkpoint.
+
+    Raises:
+        KeyFileError: the key cannot be used.
+        UsageError: the log's name, or a witness's address or key, is none.
+    """
+    cosigner = Cosigner.of(LedgerFiles(folder.ledger), [(each.url, each.key) for each in settings.witnesses])
+    ledger = Ledger(
+        folder.ledger, LedgerKey.of(folder.keys, origin=settings.origin or ""), clock=clock, flush_seconds=settings.flush_seconds,
+        checkpoint_seconds=settings.checkpoint_seconds, sealed=cosigner.offer,
+    )  # fmt: skip
+    return ledger, cosigner
 
 
 def secret(folder: StateFolder) -> bytes:

@@ -20,7 +20,7 @@ from licet.canonical import Plain, fitting, recordable
 from licet.clock import Clock, lasting
 from licet.denial import explain
 from licet.errors import Denied, StoreError, UsageError
-from licet.guard.account import ENDED, reasons_of, remedies, task_fields
+from licet.guard.account import end_fields, reasons_of, remedies, task_fields
 from licet.guard.contents import Contents, digests
 from licet.guard.minter import Minter
 from licet.guard.origins import Origins
@@ -301,7 +301,7 @@ class Tasks:
             task._ended = True
             self._open.pop(task.id, None)
         why = f"its block was left by {failed}" if failed else ""
-        self._recorder.after("task.end", {**task_fields(task.record), "by": by, "why": why, "revokes": ENDED})
+        self._recorder.after("task.end", end_fields(task.record, self._store, by, why))
         now = self._clock.now()
         task.record = replace(task.record, ended=now, ended_by=by, paused=task._paused)
         try:
@@ -389,7 +389,7 @@ class Tasks:
         if record is None or record.ended is not None:
             return False
         # The ledger first: what it does not have has not happened.
-        self._recorder.before("task.end", {**task_fields(record), "by": by, "why": "", "revokes": ENDED})
+        self._recorder.before("task.end", end_fields(record, self._store, by))
         return self._store.end_task(task_id, self._clock.now(), by)
 
     def turned(self, task: GuardedTask, turn: Turn) -> None:

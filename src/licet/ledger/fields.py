@@ -112,6 +112,8 @@ _FIELDS = (
     Field("argument", "text", "resource", "which token was refused"),
     Field("check", "text", "decision", "the check that refused"),
     Field("why", "text", "remediation", "the cause, in words"),
+    Field("calls", "number", "time", "how many calls the task had made; missing if the store could not tell"),
+    Field("delegated", "number", "time", "how many tasks were delegated from it"),
     Field("revokes", "text", "remediation", "what is refused from now on"),
     Field("mark", "text", "remediation", "by what is revoked: `task`, `agent`, `key` or `jti`"),
     Field("value", "text", "remediation", "which one"),
@@ -169,7 +171,7 @@ _KINDS = (
         (*_TASK, "actors", "parent", "kind_of_task", "proofs", "intent", "tools"), ("contents",),
     ),
     Kind("task.turn", "text entered a task", (*_TASK, "as", "text")),
-    Kind("task.end", "a task ended, and with it all that it issued", (*_TASK, "by", "why", "revokes")),
+    Kind("task.end", "a task ended, and with it all that it issued", (*_TASK, "by", "why", "revokes"), ("calls", "delegated")),
     Kind("task.end.unstored", "the end of a task holds here, and could not be told other processes yet", (*_TASK, "why")),
     Kind("task.token", "before a task's token is handed out", (*_TASK, "jti", "exp", "kid", "holder")),
     Kind(

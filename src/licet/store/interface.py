@@ -135,6 +135,9 @@ class Store(Protocol):
     def issued(self, mark: Mark, since: float) -> int | None:
         """How many tokens calls were given since then that carry a mark; None if the records do not say, as for a key."""
 
+    def made(self, task_id: str) -> tuple[int, int]:
+        """How many calls a task has made, by the number of the last, and how many tasks were delegated from it."""
+
     def has_agent(self, name: str) -> bool:
         """Whether there is a task of this agent."""
 

@@ -246,6 +246,12 @@ class SqliteStore(SqliteFile):
         question = issued_query(mark)
         return self._read(question, (mark[1], since))[0][0] if question else None
 
+    def made(self, task_id: str) -> tuple[int, int]:
+        """See `Store`."""
+        query = "SELECT (SELECT coalesce(max(seq),0) FROM calls WHERE task_id=?), (SELECT count(*) FROM tasks WHERE parent=?)"
+        calls, tasks = self._read(query, (task_id, task_id))[0]
+        return calls, tasks
+
     def has_agent(self, name: str) -> bool:
         """See `Store`."""
         return bool(self._read("SELECT 1 FROM tasks WHERE agent=? LIMIT 1", (name,)))

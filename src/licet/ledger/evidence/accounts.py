@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from licet.ledger.evidence.covered import About
 
-GapKind = Literal["begin", "end", "call", "intent", "outcome", "answer"]
+GapKind = Literal["begin", "end", "call", "task", "intent", "outcome", "answer"]
 _SAID: Mapping[GapKind, str] = {
     "begin": "the beginning of task {task} is not here",
     "end": "task {task} has no end here: it had not ended yet",
     "call": "call {step} of task {task} has no record: its process died before it was written, and its tool did not run",
+    "task": "task {task} had {step} more tasks below it than are here",
     "intent": "an outcome of call {call} stands without its intent",
     "outcome": "call {call} has an intent and no outcome: its tool was still running",
     "answer": "call {call} was put to a person, and no answer is here: it was still waiting",
@@ -74,7 +76,7 @@ def accounts_of(records: Iterable[Mapping[str, Any]]) -> dict[str, Account]:
 def gaps_of(records: Sequence[Mapping[str, Any]], about: About) -> list[Gap]:
     """What records leave open of what they are about."""
     begun = {_text(record, "task") for record in records if record.get("kind") == "task.begin"}
-    ended = {_text(record, "task") for record in records if record.get("kind") == "task.end"}
+    ended = {_text(record, "task"): record for record in records if record.get("kind") == "task.end"}
     gaps = [Gap("begin", task) for task in (*about.above, *about.tasks) if task not in begun]
     gaps += [Gap("end", task) for task in about.tasks if task not in ended]
     accounts = accounts_of(records)
@@ -86,18 +88,27 @@ def gaps_of(records: Sequence[Mapping[str, Any]], about: About) -> list[Gap]:
             gaps.append(Gap("intent", own.task, own.call, own.step))
         if own.is_open is not None:
             gaps.append(Gap(own.is_open, own.task, own.call, own.step))
-    gaps += [Gap("call", task, "", step) for task, seen in steps.items() for step in _missing(seen)]
+    # The end says how many there were, so that the last cannot be left out either.
+    gaps += [Gap("call", task, "", step) for task, seen in steps.items() for step in _missing(seen, _count(ended.get(task), "calls"))]
+    below = Counter(_text(record, "parent") for record in records if record.get("kind") == "task.begin")
+    fewer = {task: _count(ended.get(task), "delegated") - below[task] for task in about.tasks}
+    gaps += [Gap("task", task, "", count) for task, count in fewer.items() if count > 0]
     return sorted(gaps)
 
 
-def _missing(seen: set[int]) -> list[int]:
-    """The numbers from 1 up to the largest that are not there; bounded, so that one huge number costs nothing."""
+def _count(end: Mapping[str, Any] | None, name: str) -> int:
+    value = end.get(name) if end is not None else None
+    return value if type(value) is int and value > 0 else 0
+
+
+def _missing(seen: set[int], last: int) -> list[int]:
+    """The numbers from 1 up to the largest, and to `last`, that are not there; bounded, so that one huge number costs nothing."""
     found: list[int] = []
     before = 0
     for step in sorted(seen):
         found += range(before + 1, min(step, before + 1_001))
         before = step
-    return found
+    return [*found, *range(before + 1, min(last, before + 1_000) + 1)]
 
 
 def _follow(own: Account, kind: str, record: Mapping[str, Any]) -> None:

@@ -13,8 +13,8 @@ from licet.ledger.evidence.covered import About
 MAX_FAULTS = 1_000
 _NOT_SHOWN = (
     (
-        "That the log has no further record of this. A gap in the numbers of a task's calls would show; the last calls of a task, or a "
-        "sub-task, that whoever signed the file left out would not. Whoever holds the whole log can make sure."
+        "That the log has no further record of this. A call or a task below that is left out would show, as each task's end "
+        "says how many there were; of a task that has not ended, the last ones would not. Whoever holds the whole log can make sure."
     ),
     (
         "That spans, graph and findings are as they were. They have the signature of whoever made the file, and agree with the records as "
