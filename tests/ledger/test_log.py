@@ -287,6 +287,14 @@ def test_a_disk_that_fails_is_believed_no_more(tmp_path: Path, monkeypatch: pyte
     assert ledger_in(tmp_path).append("d", {}, time="") == 4
 
 
+def test_a_record_whose_file_is_let_go_of_before_it_is_on_the_disk_is_not_said_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Another thread lets go where the folder was taken away in between."""
+    ledger = ledger_in(tmp_path)
+    monkeypatch.setattr(ledger._keeper, "wake", lambda: ledger._let_go(guard=True))
+    with pytest.raises(LedgerError, match="let go of before record 2"):
+        ledger.append("a", {}, time="", durable=True)
+
+
 def test_a_full_segment_is_on_the_disk_before_there_is_a_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Who dies in between leaves no segment that nobody waits for: a new process waits only for the newest."""
     monkeypatch.setattr("licet.ledger.log.SEGMENT", 256)

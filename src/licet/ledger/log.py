@@ -130,8 +130,13 @@ class Ledger:
             while True:
                 if self._broken:
                     raise LedgerError(self._broken)
-                if self._file < 0 or self._synced >= wanted:
+                if self._synced >= wanted:
                     return
+                if self._file < 0:
+                    if not seq:
+                        return
+                    # Another thread let go of the file, as the folder was taken away: nobody knows what became of this record.
+                    raise LedgerError(f"{self.path}: was let go of before record {seq} was on the disk")
                 if not self._syncing:
                     break
                 disk.wait()  # for who syncs now; who wrote meanwhile is seen to by the next, all of them at once
