@@ -16,6 +16,7 @@ from licet.report.layout import words
 from licet.report.sources import Sources
 from licet.report.story import Story, cited
 from licet.report.svg import picture_of
+from licet.report.tree import principal_of
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1f2937; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
@@ -80,7 +81,7 @@ def _task(body: Element, story: Story, task: TaskRecord) -> None:
     state = story.state(task) + (f", {iso(task.ended)}" if task.ended is not None else "")
     for name, value in (
         ("Intent", story.intent(task)),
-        ("Agent", f"{task.agent} ({task.agent_is}) for {task.principal or 'somebody'} ({task.principal_is})"),
+        ("Agent", f"{task.agent} ({task.agent_is}) for {principal_of(task)} ({task.principal_is})"),
         ("Task", task.id),
         ("Began", iso(task.started)),
         ("State", state),
