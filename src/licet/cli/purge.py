@@ -126,7 +126,7 @@ def _chosen(options: argparse.Namespace, place: _Place, now: float) -> Purge:
 def _tasks_named(prefix: str, place: _Place) -> Sequence[str]:
     """The task and those below it, the youngest first; or one of which only contents are left."""
     store, kept = place.store, place.kept
-    if not store.tasks_like(prefix, 1) and kept is not None and prefix.isascii() and prefix.isalnum():
+    if not store.tasks_like(prefix, 1) and kept is not None:
         left = kept.tasks_like(prefix, 2)
         if len(left) == 1:
             return left

@@ -115,7 +115,7 @@ def task_id(store: Store, prefix: str, where: str = "") -> str:
     Raises:
         UsageError: there is none, or there are several.
     """
-    found = store.tasks_like(prefix) if prefix.isascii() and prefix.isalnum() else []
+    found = store.tasks_like(prefix)
     if prefix in found:
         return prefix
     if not found:

@@ -129,6 +129,8 @@ class ContentsStore(SqliteFile):
 
     def tasks_like(self, prefix: str, limit: int = 10) -> Sequence[str]:
         """The ids of tasks with contents that begin with `prefix`, at most `limit` of them."""
+        if not (prefix.isascii() and prefix.isalnum()):
+            return []  # no id; and what cannot be encoded cannot be asked for
         query = "SELECT DISTINCT task FROM contents WHERE task>=? AND task<? ORDER BY task LIMIT ?"
         return [row[0] for row in self._read(query, (prefix, prefix + "\U0010ffff", limit))]
 

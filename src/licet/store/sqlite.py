@@ -163,6 +163,8 @@ class SqliteStore(SqliteFile):
 
     def tasks_like(self, prefix: str, limit: int = 10) -> Sequence[str]:
         """See `Store`."""
+        if not (prefix.isascii() and prefix.isalnum()):
+            return []  # no id; and what cannot be encoded cannot be asked for
         # A range, and no pattern: `%` and `_` in a prefix are only characters.
         query = "SELECT id FROM tasks WHERE id>=? AND id<? ORDER BY id LIMIT ?"
         return [row[0] for row in self._read(query, (prefix, prefix + "\U0010ffff", limit))]
