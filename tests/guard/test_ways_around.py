@@ -1847,7 +1847,7 @@ def test_a_store_that_cannot_be_used(world: World, trouble: str):
 @contextmanager
 def _full(ledger: Ledger) -> Iterator[None]:
     """The disk is full: the device that says so stands where the segment was. The thread that syncs waits meanwhile."""
-    with ledger._sync_lock:
+    with ledger._disk:
         kept, full = os.dup(ledger._file), os.open("/dev/full", os.O_RDWR)
         os.dup2(full, ledger._file)
         yield

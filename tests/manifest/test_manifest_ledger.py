@@ -8,10 +8,11 @@ import pytest
 
 from licet import Guard
 from licet.errors import ManifestError
+from licet.ledger.note import COSIGNATURE, NoteKey
 from licet.manifest import loads
 
 BASE = "licet: 1\nenvironment: dev\nagents: {bot: {tasks: [w]}}\ntools: {t: {access: read, egress: false}}\ntasks: {w: {intent: x, ttl: 1m, tools: {t: {}}}}\n"
-KEY = "witness.example+6ea91c7b+BF4iT0NGXuB5UhBSCQWx6ayDyQGeSyGF9nzEYKhSYgG9"
+KEY = str(NoteKey("witness.example", bytes(range(32)), COSIGNATURE))
 URL = "'https://w.example'"
 BAD = {
     "no unit": ("{flush_every: 50}", "ledger.flush_every", "50ms"),
