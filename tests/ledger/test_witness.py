@@ -189,11 +189,54 @@ def test_strangers_fill_neither_the_disk_nor_the_evidence(witness: Witness, stat
     line = file.read_text(encoding="utf-8")
     file.write_text("".join(line.replace('"size": 12', f'"size": {1_000 + at}') for at in range(MOST_REFUSALS)), encoding="utf-8")
     refuse(witness, Submission(0, (), note(13, key=STRANGER)))
-    assert len(state.refusals()) == MOST_REFUSALS
+    assert len(state.refusals()) == MOST_REFUSALS + 1  # the first, and the last
     refuse(witness, asking(13, 12))
     witness.add(asking(0, 10))
     refuse(witness, asking(10, 12, OTHERS))
     assert [log.refused for log in seen(state, WITNESS.note_key, [LOG.note_key])] == [{"fork": 1}]
+
+
+def test_old_checkpoints_that_anybody_sends_again_are_counted_and_are_no_evidence(witness: Witness, state: WitnessState):
+    """They are public: whoever replays them must not fill the room of what proves something, nor have a file written anew each time."""
+    witness.add(asking(0, 31))
+    refuse(witness, asking(0, 1))
+    [file] = (state.path / "seen").glob("*.refused.jsonl")
+    before = file.stat().st_ino, file.read_bytes()
+    for size in range(2, 31):
+        refuse(witness, asking(0, size))
+    assert (file.stat().st_ino, file.read_bytes()) == before
+    [log] = seen(state, WITNESS.note_key, [LOG.note_key])
+    assert log.refused == {"rollback": 30}
+    assert [each.size for each in log.refusals] == [1, 30]  # the first, and the last
+    refuse(witness, asking(31, 31, OTHERS))
+    [log] = seen(WitnessState(state.path), WITNESS.note_key, [LOG.note_key])
+    assert log.refused == {"rollback": 30, "fork": 1}
+    assert file.stat().st_ino == before[0]  # it was appended to
+
+
+def test_no_other_refusals_crowd_out_a_fork_and_the_first_and_the_last_of_each_kind_are_kept(witness: Witness, state: WitnessState):
+    witness.add(asking(0, 10))
+    refuse(witness, Submission(10, (), note(12)))  # as a stranger can, who has a checkpoint of the log
+    [file] = (state.path / "seen").glob("*.refused.jsonl")
+    line = file.read_text(encoding="utf-8")
+    file.write_text("".join(line.replace('"size": 12', f'"size": {1_000 + at}') for at in range(MOST_REFUSALS)), encoding="utf-8")
+    refuse(witness, Submission(10, (), note(13)))
+    refuse(witness, Submission(10, (), note(14)))
+    refuse(witness, asking(10, 12, OTHERS))
+    [log] = seen(state, WITNESS.note_key, [LOG.note_key])
+    assert log.refused == {"proof": MOST_REFUSALS + 2, "fork": 1}
+    assert [each.size for each in log.refusals if each.kind == "proof"][:1] == [1_000]
+    assert [(each.kind, each.size) for each in log.refusals[-2:]] == [("fork", 12), ("proof", 14)]
+
+
+def test_a_count_that_a_crash_took_begins_anew(witness: Witness, state: WitnessState):
+    witness.add(asking(0, 10))
+    for size in (7, 8, 9):
+        refuse(witness, asking(0, size))
+    [file] = (state.path / "seen").glob("*.refused.json")
+    file.write_text('{"rollback": ["', encoding="utf-8")
+    refuse(witness, asking(0, 6))
+    assert seen(state, WITNESS.note_key, [LOG.note_key])[0].refused == {"rollback": 2}
 
 
 def test_half_a_line_of_refusals_hides_no_other(witness: Witness, state: WitnessState):

@@ -4,8 +4,9 @@
     logs                     the verifier keys of the logs that it knows, one a line
     seen/<id>                the last cosigned note of a log; the id is the SHA-256 of its origin, in hex
     seen/<id>.lock           flock
-    seen/<id>.refused.jsonl  what it refused of that log, although the log had signed it: the evidence
-    refused.jsonl            what it refused of others
+    seen/<id>.refused.jsonl  what it refused of that log, although the log had signed it: the evidence. The first of each kind, appended
+    seen/<id>.refused.json   how many of each kind there were, and the last of each
+    refused.jsonl, .json     what it refused of others
 
 Whoever loses this folder, or puts an old copy back, has a witness that can be shown a fork: it belongs on another machine than the log.
 """
@@ -16,6 +17,7 @@ import fcntl
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -29,11 +31,15 @@ from licet.ledger.sealer import take
 from licet.ledger.signer import replace, sync_folder
 from licet.machine import check_own, open_own
 
-KEY, LOGS, SEEN, REFUSED = "key", "logs", "seen", "refused.jsonl"
+KEY, LOGS, SEEN, REFUSED, COUNTED = "key", "logs", "seen", "refused.jsonl", "refused.json"
 LOCK_SECONDS = 5.0
 MOST_REFUSALS = 1_000
-"""Of one log, and of all that are unknown; the first are kept. Further ones are refused all the same."""
+"""Of one log, and of all that are unknown, so many of each kind are kept: the first, and beside them the last. Kinds do not share their
+room, so that no other can crowd out a fork. Further ones are refused, and counted, all the same."""
+REPLAYABLE = "rollback"
+"""What anybody can make of a log's old checkpoints, which are public: it proves nothing, so that the first and the last are kept only."""
 _MAX_LOGS = 1_000_000  # bytes
+_MAX_REFUSED = 1 << 28  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,27 @@ class Refusal:
         return self.kind, self.origin, self.size, self.note
 
 
+@dataclass(frozen=True, slots=True)
+class Further:
+    """Refusals of one kind beyond those that are kept: how many more, and the last."""
+
+    more: int
+    last: Refusal
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"more": self.more, "last": asdict(self.last)}
+
+
+@dataclass(slots=True)
+class Kept:
+    """What is known to stand in a file of refusals, as long as it has this size."""
+
+    size: int
+    whats: set[tuple[str, str, int, str]]
+    kinds: Counter[str]
+
+
 class WitnessState:
     """The folder. Safe for threads and processes.
 
@@ -63,6 +90,7 @@ class WitnessState:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._kept: dict[Path, Kept] = {}  # by file; looked at under its lock
         try:
             for folder in (self.path, self.path / SEEN):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -138,33 +166,91 @@ class WitnessState:
             raise LedgerError(f"{self.path / SEEN}: cannot be read: {error.strerror}; check path and rights") from error
         return sorted(name for name in names if name)
 
-    def refuse(self, refusal: Refusal, *, signed: bool) -> bool:
-        """Record what was refused, once. `signed`: the log itself has signed it. Whether it stands there now.
+    def refuse(self, refusal: Refusal, *, signed: bool) -> None:
+        """Count what was refused, and keep it, once, where there is room. `signed`: the log itself has signed it.
 
         Raises:
             LedgerError: it cannot be written.
         """
         file = self._seen(refusal.origin, f".{REFUSED}") if signed else self.path / REFUSED
-        with self._held(self.path / f"{REFUSED}.lock"):
-            there = self._refusals(file)
-            if any(each.what == refusal.what for each in there):
-                return True
-            if len(there) >= MOST_REFUSALS:
-                return False
-            self._replace(file, "".join(f"{json.dumps(asdict(each))}\n" for each in [*there, refusal]))
-        return True
+        with self._held(file.with_suffix(".lock")):
+            known = self._kept_in(file)
+            if refusal.what in known.whats:
+                return
+            if known.kinds[refusal.kind] < (1 if refusal.kind == REPLAYABLE else MOST_REFUSALS):
+                self._append(file, refusal)
+            else:
+                counts = self._counts(file)
+                before = counts.get(refusal.kind)
+                if before is not None and before.last.what == refusal.what:
+                    return
+                more = before.more + 1 if before is not None else 1
+                told = {kind: each.plain() for kind, each in (counts | {refusal.kind: Further(more, refusal)}).items()}
+                self._replace(file.with_suffix(".json"), json.dumps(told), durable=False)
 
     def refusals(self, digest: str = "") -> list[Refusal]:
-        """What was refused of the log with this digest; without one, of all that are unknown.
+        """What is kept of what was refused of the log with this digest; without one, of all that are unknown.
 
         Raises:
             LedgerError: it cannot be read.
         """
-        return self._refusals(self.path / SEEN / f"{digest}.{REFUSED}" if digest else self.path / REFUSED)
+        file = self._refused(digest)
+        return [*self._refusals(file), *(each.last for each in self._counts(file).values())]
+
+    def refused(self, digest: str = "") -> dict[str, int]:
+        """How many were refused, by kind; those that are not kept are among them. The same twice in a row is one.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
+        file = self._refused(digest)
+        counts = Counter(each.kind for each in self._refusals(file))
+        counts.update({kind: each.more for kind, each in self._counts(file).items()})
+        return dict(counts)
+
+    def _refused(self, digest: str) -> Path:
+        return self.path / SEEN / f"{digest}.{REFUSED}" if digest else self.path / REFUSED
 
     def _refusals(self, file: Path) -> list[Refusal]:
-        text = self._read(file, 1 << 28) or ""
+        text = self._read(file, _MAX_REFUSED) or ""
         return [each for each in map(_refusal, text.split("\n")) if each is not None]
+
+    def _counts(self, file: Path) -> dict[str, Further]:
+        try:
+            found = json.loads(self._read(file.with_suffix(".json"), _MAX_REFUSED) or "{}")
+            return {str(kind): Further(int(each["more"]), Refusal(**each["last"])) for kind, each in found.items()}
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return {}  # a power cut took it: what it counted begins anew, and the evidence stands elsewhere
+
+    def _kept_in(self, file: Path) -> Kept:
+        """What stands in a file of refusals. It is read where another process has written to it, and not for each refusal."""
+        known = self._kept.get(file)
+        try:
+            size = file.lstat().st_size
+        except OSError:
+            size = 0
+        if known is None or known.size != size:
+            there = self._refusals(file)
+            known = self._kept[file] = Kept(size, {each.what for each in there}, Counter(each.kind for each in there))
+        return known
+
+    def _append(self, file: Path, refusal: Refusal) -> None:
+        known, line = self._kept[file], f"{json.dumps(asdict(refusal))}\n".encode()
+        descriptor = open_own(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, LedgerError)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                line = b"\n" + line  # half a line, of a crash
+            written = os.write(descriptor, line)
+            os.fsync(descriptor)
+            known.size = size + written
+        except OSError as error:
+            raise LedgerError(f"{file}: {error.strerror}; what was refused cannot be kept") from error
+        finally:
+            os.close(descriptor)
+        if written == len(line):
+            known.whats.add(refusal.what)
+            known.kinds[refusal.kind] += 1
 
     def _seen(self, origin: str, ending: str = "") -> Path:
         return self.path / SEEN / f"{digest_of(origin)}{ending}"
@@ -181,10 +267,11 @@ class WitnessState:
             except (OSError, UnicodeDecodeError) as error:
                 raise LedgerError(f"{file}: cannot be read; put back its copy") from error
 
-    def _replace(self, file: Path, text: str) -> None:
+    def _replace(self, file: Path, text: str, *, durable: bool = True) -> None:
         try:
-            replace(file, text.encode(), durable=True)
-            sync_folder(file.parent)
+            replace(file, text.encode(), durable=durable)
+            if durable:
+                sync_folder(file.parent)
         except OSError as error:
             raise LedgerError(f"{file}: {error.strerror}; nothing is cosigned that cannot be remembered") from error
 

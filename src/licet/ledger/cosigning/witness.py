@@ -6,7 +6,6 @@ The rules are those of C2SP tlog-witness v1.0.0. What it cosigned last is on the
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,7 +34,9 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A log as its witness saw it. `size`, `root`, `time`: of the last cosigned checkpoint. `refused`: how many, by kind."""
+    """A log as its witness saw it. `size`, `root`, `time`: of the last cosigned checkpoint. `refused`: how many, by kind; `refusals`: those
+    that are kept.
+    """
 
     origin: str
     size: int | None
@@ -174,8 +175,7 @@ class Witness:
         )
         if checkpoint and kind not in ("conflict", "malformed"):
             found = Refusal(iso(self._clock.now()), kind, sentence, origin, checkpoint.size, known, note)
-            if not self._state.refuse(found, signed=bool(note)):
-                _log.warning("licet: witness: there is no room for more refusals of this kind of asker; this one stands here only")
+            self._state.refuse(found, signed=bool(note))
         return Refused(kind, sentence, known)
 
 
@@ -190,7 +190,7 @@ def seen(state: WitnessState, key: NoteKey, logs: Sequence[NoteKey]) -> list[See
     for digest in sorted({*state.digests(), *origins}):
         note, refusals = state.last_of(digest), state.refusals(digest)
         origin = origins.get(digest) or (parts(note)[0].split("\n")[0] if note else refusals[0].origin if refusals else "")
-        counted = dict(Counter(each.kind for each in refusals))
+        counted = state.refused(digest)
         if note is None:
             if origin:
                 found.append(Seen(origin, None, b"", None, counted, refusals))
