@@ -2,11 +2,16 @@
 
 In this order, so that a death at any point leaves nothing that a hand must mend: the records are on the disk (the caller sees to that),
 then tiles and bundles are written, then the checkpoint is exchanged, then what is old goes. All but the records can be made again.
+
+Before any of it the records that are to be signed are held against what was written: each names the hash of the one before it, the first
+the last that was signed, and the last is the one that the process which seals wrote or saw itself. A chain of hashes commits to all before
+it, so that who can write the folder, and changes, adds or takes out a record, finds it unsigned and not signed with the rest.
 """
 
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import os
 import time
@@ -16,17 +21,29 @@ from pathlib import Path
 
 from licet.errors import LedgerError
 from licet.ledger import layout
-from licet.ledger.layout import BUNDLE, SEGMENT
-from licet.ledger.merkle import SIZE, leaf_hash
+from licet.ledger.layout import BUNDLE, MAX_ENTRY, SEGMENT
+from licet.ledger.merkle import SIZE, ProofError, check_inclusion, inclusion_proof, leaf_hash
 from licet.ledger.note import Checkpoint, NoteError, NoteKey, opened, signed
 from licet.ledger.reader import LedgerFiles
 from licet.ledger.signer import LedgerKey, replace, sync_folder
-from licet.ledger.tiles import Growing, Tiles
+from licet.ledger.tiles import Growing, Tiles, fold, subtree
 from licet.machine import open_own
 
 _log = logging.getLogger("licet")
+FIRST = "sha256:" + "0" * 64
+"""What the first record holds of the one before it."""
 _STEP_SECONDS = 0.002
 _NEW = ".new"  # what is being written, before it has its name
+
+
+class AlteredError(LedgerError):
+    """What stands in the ledger is not what was written or signed. It is not signed, and nothing more is to be written after it."""
+
+    def __init__(self, path: object, seq: int, why: str) -> None:
+        super().__init__(
+            f"{path}: what stands there is not what was written: record {seq} {why}. Nothing was signed. "
+            "`licet ledger verify` says what holds; move the folder away, keep it as evidence, and a new ledger begins"
+        )
 
 
 class Sealer:
@@ -35,18 +52,22 @@ class Sealer:
     def __init__(self, files: LedgerFiles, key: LedgerKey, patience: float) -> None:
         self._files, self._key, self._patience = files, key, patience
         self._tree: Growing | None = None
+        self._leaf = b""  # the hash of the last record in it
         self._whole_from = -1  # the live segment from which on all tiles were seen to be there
         self._held = -1  # the descriptor of the lock, while it is held
 
-    def seal(self, end: int) -> str:
+    def seal(self, end: int, link: str = "") -> str:
         """The note of a checkpoint over at least the first `end` records, which are on the disk.
 
+        `link`: what a record after the last of them holds of it, as the process that seals knows it from its own writing or reading.
+
         Raises:
+            AlteredError: what stands there is not what was written, or not what was signed. Then nothing is signed.
             LedgerError: the folder cannot be written, or what stands there is not what was signed.
         """
         try:
             with self._locked():
-                return self._seal(end)
+                return self._seal(end, link)
         except OSError as error:
             self._tree = None
             raise LedgerError(f"{error.filename or self._files.path}: {error.strerror}; no checkpoint can be written") from error
@@ -54,16 +75,19 @@ class Sealer:
             self._tree = None
             raise
 
-    def _seal(self, end: int) -> str:
+    def _seal(self, end: int, link: str) -> str:
         note, before = signed_state(self._files, self._key)
         size = before.size if before else 0
-        if before and size >= end:
-            return note
         tree = self._tree
         if tree is None or tree.size != size or (before and tree.root() != before.root):
-            tree = self._load(before)
+            tree, self._leaf = self._load(before)
+        if before and size >= end:
+            self._tree = tree
+            if link and _link(self._leaf if end == size else self._signed_leaf(end - 1, before)) != link:
+                raise AlteredError(self._files.path, end, "is another than was signed in its place")
+            return note
         self._tree = None  # until all is written
-        self._grow(tree, end)
+        self._leaf = self._grow(tree, end, link)
         now = Checkpoint(self._key.name, tree.size, tree.root())
         note = signed(now.text(), [self._key])
         replace(self._files.path / layout.CHECKPOINT, note.encode(), durable=True, by=self._files.path / _NEW)
@@ -72,19 +96,31 @@ class Sealer:
         self._tidy(size, tree.size)
         return note
 
-    def _load(self, before: Checkpoint | None) -> Growing:
-        """The tree under the checkpoint, from its tiles; where they do not lead to it, from the records."""
-        if before is None:
-            return Growing()
+    def _load(self, before: Checkpoint | None) -> tuple[Growing, bytes]:
+        """The tree under the checkpoint, from its tiles; where they do not lead to it, from the records. And its last leaf."""
+        if before is None or not before.size:
+            return Growing(), b""
         for tiles in (self._mended(before.size), self._files.leaves):
             tree = Growing.of(before.size, tiles)
             if tree.root() == before.root:
-                return tree
+                return tree, self._signed_leaf(before.size - 1, before)
             _log.warning("licet: %s: the tiles do not lead to the checkpoint; they are made again from the records", self._files.path)
-        raise LedgerError(
-            f"{self._files.path}: the first {before.size} records are not those that were signed; `licet ledger verify` says which. "
-            "Move the folder away, keep it as evidence, and a new ledger begins"
-        )
+        raise AlteredError(self._files.path, before.size, "or one before it is not what was signed")
+
+    def _signed_leaf(self, index: int, signed: Checkpoint) -> bytes:
+        """The leaf hash at this index, by what was signed: its path leads to the root."""
+        for tiles in (self._mended(signed.size), self._files.leaves):
+
+            def hashes(low: int, high: int, tiles: Tiles = tiles) -> bytes:
+                return subtree(low, high, tiles)
+
+            leaf = hashes(index, index + 1)
+            try:
+                check_inclusion(leaf, index, signed.size, inclusion_proof(index, signed.size, hashes), signed.root)
+            except ProofError:
+                continue
+            return leaf
+        raise AlteredError(self._files.path, index + 1, "or one beside it is not what was signed")
 
     def _mended(self, size: int) -> Tiles:
         read = self._files.tiles(size)
@@ -97,41 +133,86 @@ class Sealer:
 
         return tiles
 
-    def _grow(self, tree: Growing, end: int) -> None:
-        """Add the records up to `end`, and write the tiles and bundles that follow from them."""
+    def _grow(self, tree: Growing, end: int, link: str) -> bytes:
+        """Add the records up to `end`, and write the tiles and bundles that follow from them. The leaf hash of the last."""
+        hashes = self._held_together(tree, end, link)  # wholly, before anything is written
         segments = self._files.segments()
         if segments and segments[0] != self._whole_from:
             self._make_whole(segments[0], tree.size)
             self._whole_from = segments[0]
-        first = tree.size - tree.size % BUNDLE
+        first = at = tree.size - tree.size % BUNDLE
         bundle: list[bytes] = []
-        at = first
         for record in self._files.records(first, end):
+            leaf = leaf_hash(record)
+            if leaf != hashes[(at - first) * SIZE : (at - first + 1) * SIZE]:
+                raise AlteredError(self._files.path, at + 1, "was changed while it was read")
             bundle.append(record)
             if at >= tree.size:
-                for level, number, content in tree.append(leaf_hash(record)):
+                for level, number, content in tree.append(leaf):
                     self._write(layout.tile_name(level, number), content)
             at += 1
             if len(bundle) == BUNDLE:
-                self._write(layout.bundle_name(at // BUNDLE - 1), _bundled(bundle))
+                self._write(layout.bundle_name(at // BUNDLE - 1), self._bundled(bundle))
                 bundle.clear()
         if at != end:
-            raise LedgerError(f"{self._files.path}: {end} records were written, and {at} stand there")
+            raise self._cut(end, at)
         if bundle:
-            self._write(layout.bundle_name(end // BUNDLE, len(bundle)), _bundled(bundle))
+            self._write(layout.bundle_name(end // BUNDLE, len(bundle)), self._bundled(bundle))
         for level, number, content in tree.partials():
             self._write(layout.tile_name(level, number, len(content) // SIZE), content)
+        return bytes(hashes[-SIZE:])
+
+    def _held_together(self, tree: Growing, end: int, link: str) -> bytearray:
+        """The leaf hashes of the last, not full bundle's records and of those up to `end`, which is the record that `link` is of.
+
+        Raises:
+            AlteredError: those that are in the tree are others, or those behind it do not each name the one before.
+        """
+        at = tree.size - tree.size % BUNDLE
+        signed = b"".join(content for level, _, content in tree.partials() if not level)
+        hashes, last = bytearray(), self._leaf
+        for record in self._files.records(at, end):
+            leaf = leaf_hash(record)
+            if at < tree.size:
+                if leaf != signed[len(hashes) : len(hashes) + SIZE]:
+                    raise AlteredError(self._files.path, at + 1, "is not what was signed in its place")
+            elif (why := _no_next(record, at + 1, last)) is not None:
+                raise AlteredError(self._files.path, at + 1, why)
+            hashes += leaf
+            last = leaf
+            at += 1
+        if at != end:
+            raise self._cut(end, at)
+        if link and _link(last) != link:
+            raise AlteredError(self._files.path, end, "is not the one that was written last")
+        return hashes
+
+    def _cut(self, end: int, at: int) -> LedgerError:
+        return LedgerError(f"{self._files.path}: {end} records were written, and {at} stand there; put back what is missing")
 
     def _make_whole(self, start: int, size: int) -> None:
         """See to it that what was sealed of the live records is there in bundles and tiles too: it may never have reached the disk."""
         for number in range(start // BUNDLE, size // BUNDLE):
             tile, bundle = (self._files.path / name for name in (layout.tile_name(0, number), layout.bundle_name(number)))
-            if _length(tile) != BUNDLE * SIZE:
-                self._write(layout.tile_name(0, number), self._files.leaves(0, number, BUNDLE))
-            if _length(bundle) <= 2 * BUNDLE:
-                self._write(layout.bundle_name(number), _bundled(list(self._files.records(number * BUNDLE, (number + 1) * BUNDLE))))
+            if _length(tile) != BUNDLE * SIZE or _length(bundle) <= 2 * BUNDLE:
+                records = list(self._files.records(number * BUNDLE, (number + 1) * BUNDLE))
+                hashes = b"".join(map(leaf_hash, records))
+                above = self._mended(size)(1, number // BUNDLE, number % BUNDLE + 1)[-SIZE:]
+                if len(records) != BUNDLE or fold(hashes) != above:
+                    raise AlteredError(
+                        self._files.path, (number + 1) * BUNDLE, f"or one of the {BUNDLE - 1} before it is not what was signed"
+                    )
+                self._write(layout.tile_name(0, number), hashes)
+                self._write(layout.bundle_name(number), self._bundled(records))
             for file in (tile, bundle):
                 _drop_partials(file.with_name(f"{file.name}.p"))
+
+    def _bundled(self, records: list[bytes]) -> bytes:
+        if max(map(len, records)) > MAX_ENTRY:
+            raise LedgerError(
+                f"{self._files.path}: a record is longer than any can be ({MAX_ENTRY} bytes); `licet ledger verify` says which"
+            )
+        return b"".join([len(record).to_bytes(2, "big") + record for record in records])
 
     def _tidy(self, before: int, now: int) -> None:
         """Take away what only the checkpoint before needed, and live segments whose records are all in bundles, on the disk."""
@@ -255,8 +336,22 @@ def take(descriptor: int, patience: float, path: object) -> None:
             return
 
 
-def _bundled(records: list[bytes]) -> bytes:
-    return b"".join([len(record).to_bytes(2, "big") + record for record in records])
+def _link(leaf: bytes) -> str:
+    return f"sha256:{leaf.hex()}" if leaf else FIRST
+
+
+def _no_next(record: bytes, seq: int, before: bytes) -> str | None:
+    """Why this is not the record with that number after the one with that leaf hash (none before the first); None if it is."""
+    if len(record) > MAX_ENTRY:
+        return f"is longer than any can be ({MAX_ENTRY} bytes)"
+    try:
+        found = json.loads(record)
+        number, prev = found["seq"], found["prev"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "is no record"
+    if type(number) is not int or number != seq:
+        return "has another number"
+    return None if prev == _link(before) else "does not follow the record that was written before it"
 
 
 def _length(file: Path) -> int:
