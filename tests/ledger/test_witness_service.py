@@ -460,10 +460,68 @@ def test_a_witness_that_hangs_holds_up_nobody_and_no_other_witness(tmp_path: Pat
             one.grow(6)  # while it is asked
             cosigner.offer()
             until(lambda: cosigned_by(one, key) and cosigner.problems)
+        said = cosigner.problems["hung"]
         release.set()
         cosigner.close()
-    assert "Timeout" in cosigner.problems["hung"] or "no answer within" in cosigner.problems["hung"]
+    assert "Timeout" in said or "no answer within" in said
     assert any("witness hung" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize("when", ["at a checkpoint", "at the end"])
+def test_a_witness_that_hangs_does_not_delay_the_next_one_also_not_at_the_end(tmp_path: Path, one: Host, when: str):
+    """The one that hangs is the first in the list, and would hang for far longer than this may take."""
+    release = threading.Event()
+    state = WitnessState(tmp_path / "witness")
+    key = state.key().note_key
+    state.learn([one.key])
+    with answering(lambda _: (release.wait(60), None)[1]) as url:
+        hanging = WitnessAt(url, timeout=60), NoteKey("hung", bytes(32), b"\x04")
+        cosigner = Cosigner(one.files, [hanging, (WitnessIn(state.path), key)])
+        cosigner.offer()
+        if when == "at the end":
+            cosigner.close(5)
+            assert cosigned_by(one, key)
+        else:
+            until(lambda: cosigned_by(one, key))
+        assert not cosigner.problems  # the other has not even failed yet
+        release.set()
+        cosigner.close()
+
+
+def test_what_a_witness_breaks_in_our_thread_is_a_failure_and_it_is_asked_again(one: Host):
+    asked = threading.Event()
+
+    class Odd:
+        def ask(self, submission):
+            if asked.is_set():
+                raise LedgerError("again")
+            asked.set()
+            raise ZeroDivisionError
+
+    cosigner = Cosigner(one.files, [(Odd(), NoteKey("odd", bytes(32), b"\x04"))])
+    cosigner.offer()
+    until(lambda: cosigner.problems.get("odd") == "again")
+    cosigner.close()
+
+
+def test_that_a_witness_saw_another_ledger_is_an_alarm_and_is_raised_once(tmp_path: Path, one: Host):
+    state = WitnessState(tmp_path / "witness")
+    key = state.key().note_key
+    state.learn([one.key])
+    backup = copied(one, "backup")
+    one.grow(9)
+    cosign(one.files, one.note, WitnessIn(state.path), key=key)
+    alarms: list[tuple[str, str]] = []
+    reports: list[str] = []
+    twice = [(WitnessIn(state.path), key), (WitnessIn(state.path), key)]
+    cosigner = Cosigner(LedgerFiles(backup.files.path), twice, lambda _name, why: reports.append(why))
+    cosigner.alarm_by(lambda name, what: alarms.append((name, what)))
+    cosigner.offer()
+    until(lambda: len(reports) >= 2)
+    cosigner.close()
+    [(name, what)] = alarms
+    assert name == key.name
+    assert "a rollback" in what
 
 
 def test_a_witness_that_was_away_is_asked_again_without_a_new_checkpoint(tmp_path: Path, one: Host):
