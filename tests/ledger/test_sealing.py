@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +165,156 @@ def test_a_ledger_that_lost_its_end_is_not_signed(tmp_path: Path):
     put_live(tmp_path, lines[:3])
     with pytest.raises(LedgerError, match="5 records were written, and 3 stand there"):
         ledger._sealer.seal(5, link_of(lines[-1]))
+
+
+# It goes on ----------------------------------------------------------------------------------------------------------------
+
+QUICK = {"flush_seconds": 0.001, "checkpoint_seconds": 0.01}
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait for what comes soon; a minute is for machines that are busy."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.002)
+
+
+def signed_of(folder: Path) -> int:
+    """How many records the checkpoint is for."""
+    note = LedgerFiles(folder / "ledger").checkpoint()
+    return int(note.split("\n")[1]) if note else 0
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Somebody has the lock of who signs."""
+    with (folder / "ledger" / layout.CHECKPOINT_LOCK).open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.mark.parametrize(
+    "error", [OverflowError("too big"), StopIteration(), RuntimeError("can't start new thread"), MemoryError()], ids=repr
+)
+def test_nothing_that_goes_wrong_ends_signing_and_it_is_said_once_with_its_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+):
+    ledger = ledger_at(tmp_path, **QUICK)
+    seal, tried = Sealer.seal, []
+
+    def failing(*args: Any, **options: Any) -> str:
+        tried.append(1)
+        if len(tried) <= 3:
+            raise error
+        return seal(*args, **options)
+
+    monkeypatch.setattr(Sealer, "seal", failing)
+    ledger.append("note", {}, time="")
+    until(lambda: signed_of(tmp_path) == 2)
+    said = [record.message for record in caplog.records if type(error).__name__ in record.message]
+    assert len(said) == 1
+    until(lambda: not ledger._keeper.problem)
+    ledger.ready()
+    ledger.close()
+
+
+def test_a_thread_that_cannot_be_started_is_started_by_the_next_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """Until then whoever asks is told that nothing is signed; the record itself stands."""
+    ledger = ledger_at(tmp_path, **QUICK)
+
+    def none_left(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none_left)
+        assert ledger.append("note", {}, time="") == 2
+    assert "no thread can be started" in caplog.text
+    with pytest.raises(LedgerError, match="no thread can be started"):
+        ledger.ready()
+    ledger.append("note", {}, time="")
+    until(lambda: signed_of(tmp_path) == 3)
+    until(lambda: not ledger._keeper.problem)
+    ledger.close()
+
+
+def test_a_thread_that_is_gone_is_replaced_by_the_next_record(tmp_path: Path):
+    """Whatever took it away: here the one that signs is told to end, and the keeper is not."""
+    ledger = ledger_at(tmp_path, **QUICK)
+    ledger.append("note", {}, time="")
+    until(lambda: signed_of(tmp_path) == 2)
+    state = ledger._keeper._state
+    state.ended.set()
+    state.unsigned.set()
+    until(lambda: not all(thread.is_alive() for thread in state.threads))
+    state.ended.clear()
+    ledger.append("note", {}, time="")
+    until(lambda: signed_of(tmp_path) == 3)
+    ledger.close()
+
+
+def test_records_reach_the_disk_while_another_holds_up_signing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A stopped process that has the lock of who signs keeps nobody's records from it."""
+    ledger = ledger_at(tmp_path, **QUICK, lock_seconds=600)
+    ledger.append("note", {}, time="")
+    until(lambda: signed_of(tmp_path) == 2)
+    synced, real = [], os.fdatasync
+
+    def counted(file: int) -> None:
+        real(file)
+        synced.append(file)
+
+    monkeypatch.setattr(os, "fdatasync", counted)
+    with held(tmp_path):
+        for number in range(20):
+            before = len(synced)
+            ledger.append("note", {"n": number}, time="")
+            until(lambda before=before: len(synced) > before)
+            assert signed_of(tmp_path) == 2
+    until(lambda: signed_of(tmp_path) == 22)
+    ledger.close()
+
+
+def test_a_record_that_cannot_be_signed_for_long_is_said_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Who holds the lock of who signs must not make the time in which records have no signature as long as he likes."""
+    monkeypatch.setattr("licet.ledger.keeper.LATE_SECONDS", 0.2)
+    ledger = ledger_at(tmp_path, **QUICK, lock_seconds=0.02)
+    keeper = ledger._keeper
+    ledger.append("note", {}, time="")
+    until(lambda: signed_of(tmp_path) == 2)
+    assert keeper.late == ""
+    with held(tmp_path):
+        ledger.append("note", {}, time="")
+        assert keeper.late == "", "not at once"
+        until(lambda: keeper.late)
+        assert "waited for its signature" in keeper.late
+        assert "another writer has held the lock" in keeper.late
+        assert "checkpoint.lock" in keeper.late
+    until(lambda: not keeper.late)
+    assert signed_of(tmp_path) == 3
+    ledger.close()
+
+
+def test_an_attempt_to_sign_that_never_ends_is_late_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("licet.ledger.keeper.LATE_SECONDS", 0.2)
+    ledger = ledger_at(tmp_path, **QUICK)
+    hangs, seal = threading.Event(), Sealer.seal
+    monkeypatch.setattr(Sealer, "seal", lambda *args, **options: hangs.wait() and seal(*args, **options))
+    ledger.append("note", {}, time="")
+    until(lambda: "does not come to an end" in ledger._keeper.late)
+    hangs.set()
+    until(lambda: not ledger._keeper.late)
+    ledger.close()
+
+
+def test_a_process_that_was_stopped_is_not_late_before_it_could_sign(tmp_path: Path):
+    """The time in which it stood still is no attempt that failed."""
+    ledger = ledger_at(tmp_path)
+    ledger.append("note", {}, time="")
+    ledger._keeper._state.oldest = time.monotonic() - 10 * FOR_EVER - 1
+    assert ledger._keeper.late == ""
+    ledger._keeper._problems["seal"] = "the lock is held"
+    assert "the lock is held" in ledger._keeper.late
+    ledger.close()

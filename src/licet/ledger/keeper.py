@@ -1,4 +1,8 @@
-"""A thread of each process that brings records to the disk, and under a signature, soon after they were written."""
+"""Two threads of each process that see to what was written soon after: one brings it to the disk, the other under a signature.
+
+They are two, so that nothing that holds up a signature (another process that has the lock, a long way to catch up) keeps records off
+the disk. Nothing ends them but `stop`: whatever goes wrong is said, and tried again.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,13 @@ import logging
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from typing import Protocol
 
 from licet.errors import LedgerError
 
+LATE_SECONDS, LATE_CHECKPOINTS = 10.0, 10
+"""How old a record may get that cannot be signed, before calls are refused: so many seconds, or times of a checkpoint if that is more."""
 _log = logging.getLogger("licet")
 
 
@@ -24,87 +31,161 @@ class Kept(Protocol):
 
 
 class Keeper:
-    """Wakes up when something was written. `problem`: why the last attempt failed; empty if it did not."""
+    """Wakes up when something was written."""
 
     def __init__(self, ledger: Kept, flush_seconds: float, checkpoint_seconds: float) -> None:
         self._ledger = weakref.ref(ledger)
         self._flush, self._checkpoint = flush_seconds, checkpoint_seconds
-        weakref.finalize(ledger, _end, state := _State())
-        self._state = state
-        self.problem = ""
+        self._late_after = max(LATE_SECONDS, LATE_CHECKPOINTS * checkpoint_seconds)
+        self._problems: dict[str, str] = {}
+        self._state = self._fresh()
+
+    @property
+    def problem(self) -> str:
+        """Why the last attempt to reach the disk, or to sign, failed; empty if it did not."""
+        return "; ".join([*self._problems.values()]) if self._problems else ""
+
+    @property
+    def late(self) -> str:
+        """Why nothing more may be written, and what to do: a record waits too long for a signature. Empty while all is well.
+
+        What has no signature yet, somebody who can write the folder may exchange; so he must not be able to make that last.
+        """
+        state = self._state
+        oldest, begun = state.sealing or state.oldest, state.begun
+        if not oldest or (now := time.monotonic()) - oldest <= self._late_after:
+            return ""
+        why = self.problem
+        if not why and begun and now - begun > self._late_after:
+            why = "the attempt to sign it does not come to an end; look at the disk"
+        # Neither: the process itself was stopped, and it is about to be signed.
+        return (
+            f"a record has waited for its signature for {now - oldest:.0f} s, and until it has one no other is written: {why}. "
+            f"Mend that, or find who holds `checkpoint.lock` in the ledger's folder; it is tried again every {self._checkpoint:g} s"
+            if why
+            else ""
+        )
 
     def wake(self) -> None:
-        """Something was written. Costs next to nothing where the thread knows already."""
+        """Something was written. Costs next to nothing where the threads know already. It raises nothing."""
         state = self._state
-        if not state.dirty.is_set():
-            state.dirty.set()
-        if state.thread is None:
+        if not state.oldest:
+            state.oldest = time.monotonic()
+        for event in (state.dirty, state.unsigned):
+            if not event.is_set():
+                event.set()
+        if not state.lives():
             self._begin(state)
 
     def stop(self) -> None:
-        """End the thread; the next `wake` begins another."""
-        state, self._state = self._state, _State()
+        """End the threads; the next `wake` begins others."""
+        state, self._state = self._state, self._fresh()
         _end(state)
-        if state.thread is not None and state.thread is not threading.current_thread():
-            state.thread.join()
+        for thread in state.threads:
+            if thread is not threading.current_thread():
+                thread.join()
 
     def renew(self) -> None:
-        """In a forked child: the thread is not in it."""
-        self._state = _State()
-        self.problem = ""
+        """In a forked child: the threads are not in it."""
+        self._state = self._fresh()
+        self._problems = {}
+
+    def _fresh(self) -> _State:
+        state = _State()
+        if (ledger := self._ledger()) is not None:
+            weakref.finalize(ledger, _end, state)
+        return state
 
     def _begin(self, state: _State) -> None:
         with state.lock:
-            if state.thread is None:
-                state.thread = threading.Thread(target=_run, args=(weakref.ref(self), state), name="licet-ledger", daemon=True)
-                state.thread.start()
+            if state.lives() or state.ended.is_set():
+                return
+            for run, pause in ((_flushing, 0.0), (_sealing, self._checkpoint)):
+                name = f"licet-ledger-{run.__name__.strip('_')}"
+                if any(thread.name == name and thread.is_alive() for thread in state.threads):
+                    continue
+                thread = threading.Thread(target=run, args=(weakref.ref(self), state, self._flush, pause), name=name, daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:  # no more threads: what was written stands, and the next record tries again
+                    self._say("begin", f"no thread can be started to sign records: {error}; look at the limits of processes and memory")
+                    return
+                state.threads = (*(each for each in state.threads if each.is_alive()), thread)
+        self._problems.pop("begin", None)
 
-    def _round(self, *, due: bool) -> None:
-        ledger = self._ledger()
-        if ledger is None:
-            return
+    def _done(self, name: str, does: Callable[[Kept], object]) -> bool:
+        """Do it, and say if it went wrong. A thread that ended here would leave all later records unsigned, and nobody would know."""
+        if (ledger := self._ledger()) is None:
+            return True
         try:
-            if due:
-                ledger.seal()
-            else:
-                ledger.sync()
-            self.problem = ""
+            does(ledger)
         except LedgerError as error:
-            if str(error) != self.problem:
-                _log.warning("licet: the ledger is behind: %s", error)
-            self.problem = str(error)
+            self._say(name, str(error))
+        except Exception as error:  # noqa: BLE001 - see above; no decision hangs on it but `late`, which refuses
+            self._say(name, f"{type(error).__name__}: {error}; `licet ledger verify` says what holds")
+        else:
+            self._problems.pop(name, None)
+            return True
+        return False
+
+    def _say(self, name: str, problem: str) -> None:
+        if self._problems.get(name) != problem:
+            self._problems[name] = problem
+            _log.warning("licet: the ledger is behind: %s", problem)
 
 
 class _State:
+    """What the two threads of one time know. Times are of `time.monotonic`, in seconds; 0.0: none."""
+
     def __init__(self) -> None:
-        self.dirty, self.ended, self.lock = threading.Event(), threading.Event(), threading.Lock()
-        self.thread: threading.Thread | None = None
+        self.dirty, self.unsigned, self.ended, self.lock = threading.Event(), threading.Event(), threading.Event(), threading.Lock()
+        self.threads: tuple[threading.Thread, ...] = ()
+        self.oldest = 0.0  # since when a record waits that no attempt to sign has seen
+        self.sealing = 0.0  # the same, of what an attempt has seen that is under way, or failed
+        self.begun = 0.0  # when the attempt that is under way began
+
+    def lives(self) -> bool:
+        threads = self.threads
+        return len(threads) == 2 and threads[0].is_alive() and threads[1].is_alive()
 
 
 def _end(state: _State) -> None:
     state.ended.set()
     state.dirty.set()
+    state.unsigned.set()
 
 
-def _run(keeper_ref: weakref.ref[Keeper], state: _State) -> None:
-    """The thread. It holds neither keeper nor ledger while it waits, so that both can be let go of."""
-    unsigned, signed = False, 0.0
+# The threads hold neither keeper nor ledger while they wait, so that both can be let go of.
+
+
+def _flushing(keeper_ref: weakref.ref[Keeper], state: _State, flush: float, _pause: float) -> None:
     while True:
-        keeper = keeper_ref()
-        if keeper is None:
+        state.dirty.wait()
+        if state.ended.wait(flush):
             return
-        flush, every = keeper._flush, keeper._checkpoint
+        state.dirty.clear()  # before the sync: what is written during it wakes us again
+        if (keeper := keeper_ref()) is None:
+            return
+        keeper._done("sync", lambda ledger: ledger.sync())
         del keeper
-        woken = state.dirty.wait(max(0.0, signed + every - time.monotonic()) if unsigned else None)
-        if woken and not state.ended.wait(flush):
-            state.dirty.clear()  # before the sync: what is written during it wakes us again
-            unsigned = True
-        if state.ended.is_set() or (keeper := keeper_ref()) is None:
+
+
+def _sealing(keeper_ref: weakref.ref[Keeper], state: _State, flush: float, pause: float) -> None:
+    soonest = 0.0
+    while True:
+        state.unsigned.wait()
+        if state.ended.wait(max(flush, soonest - time.monotonic())):
             return
-        now = time.monotonic()
-        due = unsigned and now >= signed + every
-        keeper._round(due=due)
-        if due:
-            signed = now
-            unsigned = bool(keeper.problem)
+        state.unsigned.clear()
+        if (keeper := keeper_ref()) is None:
+            return
+        state.begun = time.monotonic()
+        soonest = state.begun + pause
+        # In this order: a record that is written now is in this attempt, or begins to wait anew.
+        state.sealing, state.oldest = state.sealing or state.oldest or state.begun, 0.0
+        if keeper._done("seal", lambda ledger: ledger.seal()):
+            state.sealing = 0.0
+        else:
+            state.unsigned.set()
+        state.begun = 0.0
         del keeper
