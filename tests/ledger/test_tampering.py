@@ -611,12 +611,36 @@ def _unsigned_rows() -> None:
         "removed at the beginning": (lambda rows: rows[1:], "removed"),
         "swapped": (lambda rows: _swapped(rows, 5), "reordered"),
         "doubled": (lambda rows: _doubled(rows, 5), "inserted"),
+        "followed by what is none": (lambda rows: [*rows, b"no record"], "malformed"),
+        "followed by JSON that is none": (lambda rows: [*rows, b"{}", b"[1]"], "malformed"),
     }
     for name, (change, code) in changes.items():
         deed(f"an unsigned record {name}", code)(lambda scene, change=change: _unsigned(scene, change))
 
 
 _unsigned_rows()
+
+
+def _behind(scene: Scene, at: int) -> list[bytes]:
+    """The rows with unsigned ones behind them, and without the one at this index."""
+    ledger = opened(scene.ledger, LedgerKey.of(scene.folder / "keys", create=False))
+    calls(ledger, CALLS, 10)
+    return _removed(scene.rows(), at)
+
+
+@deed("the last signed record removed, and unsigned ones follow", "removed")
+def _(scene: Scene) -> None:
+    stored_only(scene, _behind(scene, SIZE - 1))
+
+
+@deed("the last signed record removed in the live segment, and unsigned ones follow", "removed")
+def _(scene: Scene) -> None:
+    laid_out(scene.ledger, _behind(scene, SIZE - 1), bundles=False, tiles=False)
+
+
+@deed("a signed record removed in the middle, and unsigned ones follow", "removed")
+def _(scene: Scene) -> None:
+    stored_only(scene, _behind(scene, TARGET))
 
 
 def test_there_are_at_least_forty_kinds() -> None:

@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from licet.ledger.check.faults import Fault
-from licet.ledger.check.links import by_links
-from licet.ledger.check.naming import difference
+from licet.ledger.check.links import by_links, link_of, told
+from licet.ledger.check.naming import Difference, difference
 from licet.ledger.check.scan import Live, Scan, root_over
 from licet.ledger.check.stored import Stored, entries, hashes
-from licet.ledger.layout import BUNDLE
+from licet.ledger.layout import BUNDLE, live_name
 from licet.ledger.merkle import SIZE, leaf_hash
 from licet.ledger.tiles import fold
 
+_GAP = 1_000  # tiles of which nothing stands at all, neither records nor hashes
 _IN_BUNDLES, _IN_LIVE = " in the entry bundles", " in the live segments"
 
 
@@ -43,7 +44,8 @@ def look(stored: Stored, live: Live, seen: Scan, root: bytes) -> Damage:
     whole = seen.roots.get(seen.size) == root
     faults = [Fault("tiles", f"{name}: {why}") for name, why in seen.bad_tiles] if whole else []
     if whole and not seen.bad_bundles and not seen.bad_live:
-        return Damage(faults, _tail(stored, live, seen.size), last=seen.last or None)
+        tail, gap = _tail(stored, live, seen.size)
+        return Damage([*faults, *gap], tail, last=seen.last or None)
     copies = _Copies(stored, live, seen.size)
     true = copies.true(root)
     if true is None:
@@ -52,8 +54,8 @@ def look(stored: Stored, live: Live, seen: Scan, root: bytes) -> Damage:
     for number in unknown:
         faults += copies.within(number, leaves)
     faults += copies.missing()
-    bundled = difference(leaves, copies.bundled_leaves())
-    lived = difference(leaves[live.start :], copies.live_leaves(), live.start) if live.firsts else None
+    bundled = _signed(leaves, copies.bundled_leaves(), copies.bundled())
+    lived = _signed(leaves, copies.live_leaves(), live.all(), live.start) if live.firsts else None
     if lived is not None and lived.faults(0) == bundled.faults(0) and live.start == 0:
         faults += lived.faults(seen.size)  # both copies alike: no need to say it twice
     else:
@@ -65,7 +67,7 @@ def look(stored: Stored, live: Live, seen: Scan, root: bytes) -> Damage:
             for name in seen.bad_bundles
         ]
     if not faults and seen.bad_live:
-        faults.append(Fault("malformed", "live/: the segments do not join"))
+        faults.append(Fault("malformed", f"live/: {live.odd or 'the segments do not join'}"))
     beyond = lived.beyond if lived is not None else bundled.beyond
     records = live.all() if lived is not None else copies.bundled()
     if not whole:
@@ -81,15 +83,14 @@ class _Copies:
         self._full, self._rest = divmod(size, BUNDLE)
         self._rows: list[list[bytes]] = []
         self._absent: list[tuple[int, str]] = []
-        number = 0
-        while True:
+        number = nothing = 0
+        while nothing <= _GAP:  # a forged size must not make us look for more than stand there
             name, data = stored.bundle(number, self._rest if number == self._full and self._rest else BUNDLE)
             if data is None:
-                if number >= self._full + bool(self._rest) or number > self._full:
+                if number >= self._full + bool(self._rest):
                     break
                 self._absent.append((number, name))
-                if len(self._absent) > 1_000:
-                    break
+                nothing += not (live.get(number * BUNDLE, 1) or stored.tile(0, number, self._width(number))[1])
             self._rows.append(entries(data)[0] if data is not None else [])
             number += 1
         self._lived = live.all()
@@ -124,7 +125,7 @@ class _Copies:
             for way in ([bundled], [tiles], [live, bundled], [live, tiles], [bundled, tiles], [tiles, bundled])
         ]
         heads = [[fold(b"".join(row)) if row is not None else b"" for row in way[: self._full]] for way in ways]
-        heads.append(self._upper())
+        heads += [self._upper()] if self._count() >= self._full else []
         rests = [way[-1] if self._rest else [] for way in ways] if self._count() else [[]]
         for head in heads:
             if len(head) != self._full or b"" in head:
@@ -194,9 +195,8 @@ class _Copies:
         return BUNDLE if number < self._full else self._rest
 
     def _count(self) -> int:
-        """Of how many tiles there can be anything: a forged size must not make us look for more than stand there."""
-        most = max(len(self._rows), -(-self._live.end // BUNDLE)) + 1
-        return min(self._full + bool(self._rest), most)
+        """Of how many tiles there can be anything."""
+        return min(self._full + bool(self._rest), len(self._rows))
 
 
 def _unknown(copies: _Copies, live: Live, size: int) -> Damage:
@@ -215,8 +215,25 @@ def _unknown(copies: _Copies, live: Live, size: int) -> Damage:
     return Damage(faults, true=False)
 
 
-def _tail(stored: Stored, live: Live, size: int) -> list[bytes]:
-    """The records behind the signed ones: live, and before those in what bundles have more of."""
+def _signed(leaves: Sequence[bytes], stand: Sequence[bytes], records: Sequence[bytes], first: int = 0) -> Difference:
+    """What was done to those of the records that were signed. The first that is linked to the last signed one begins those that are not,
+    so that one of them is not taken for another in its place. `first`: the index of the first of them.
+    """
+    found = difference(leaves[first:], stand, first)
+    if not leaves or not found.altered or found.altered[-1] != len(leaves) or len(stand) != len(records):
+        return found
+    link = link_of(leaves[-1])
+    behind = next((at for at, record in enumerate(records) if link.encode() in record and told(record)[1] == link), len(records))
+    if behind == len(records):
+        return found
+    found = difference(leaves[first:], stand[:behind], first)
+    found.removed += range(len(leaves) - found.cut + 1, len(leaves) + 1)
+    found.cut, found.beyond = 0, found.beyond + len(records) - behind
+    return found
+
+
+def _tail(stored: Stored, live: Live, size: int) -> tuple[list[bytes], list[Fault]]:
+    """The records behind the signed ones: live, and before those in what bundles have more of; and what is wrong with where they stand."""
     found: list[bytes] = []
     end = live.start if live.firsts else None
     while end is None or size + len(found) < end:
@@ -226,4 +243,9 @@ def _tail(stored: Stored, live: Live, size: int) -> list[bytes]:
         if not row:
             break
         found += row if end is None else row[: end - size - len(found)]
-    return found + (live.get(max(size, live.start), max(0, live.end - size)) if live.firsts else [])
+    if not live.firsts:
+        return found, []
+    if live.start > size + len(found):
+        why = f"live/: {live_name(live.start)} begins at index {live.start}, and only {size + len(found)} records stand before it"
+        return found, [Fault("malformed", why)]
+    return found + live.get(max(size, live.start), max(0, live.end - size)), []

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from licet.ledger.check.stored import Stored, entries
-from licet.ledger.layout import BUNDLE, partial_tiles, tile_name
+from licet.ledger.layout import BUNDLE, live_name, partial_tiles, tile_name
 from licet.ledger.merkle import EMPTY, SIZE, Frontier, node_hash
 from licet.ledger.tiles import fold
 
@@ -26,17 +26,30 @@ class Live:
         self.firsts: list[int] = []
         self._lines: list[list[bytes]] = []
         self.torn = b""
-        self.odd = False  # segments that do not join, or a line torn before the last
+        self.odd = ""  # what is wrong with their form; what stands behind that was not looked at
         for first in stored.segments():
             found = stored.lines(first)
-            if found is None:  # sealed and taken away meanwhile
+            if found is None:  # sealed and taken away meanwhile, and so were those before it
+                self.firsts, self._lines, self.torn = [], [], b""
                 continue
-            lines, torn = found
             if self.firsts and (self.end != first or self.torn):
-                self.odd = True
+                self.odd = self._parted(first)
             self.firsts.append(first)
-            self._lines.append(lines)
-            self.torn = torn
+            self._lines.append(found[0])
+            self.torn = found[1]
+            if found[2]:
+                self.odd = found[2]
+                break
+
+    def _parted(self, first: int) -> str:
+        if self.torn:
+            return f"{live_name(self.firsts[-1])} ends inside a line, and another follows"
+        return f"{live_name(first)} does not begin where the one before it ends, at index {self.end}"
+
+    @property
+    def count(self) -> int:
+        """How many whole lines there are. Names of files say any numbers: what is counted is only this."""
+        return sum(map(len, self._lines))
 
     @property
     def start(self) -> int:
@@ -93,7 +106,7 @@ def scan(stored: Stored, live: Live, size: int, marks: Iterable[int], progress: 
     Raises:
         LedgerError: a file cannot be read.
     """
-    found = Scan(size, bad_live=live.odd)
+    found = Scan(size, bad_live=bool(live.odd))
     wanted: dict[int, list[int]] = {}
     for mark in {*marks, size}:
         if mark <= size:

@@ -5,46 +5,61 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
+from typing import BinaryIO
 
 from licet.errors import LedgerError
 from licet.ledger import layout
-from licet.ledger.layout import BUNDLE
+from licet.ledger.layout import BUNDLE, MAX_ENTRY, SEGMENT
 from licet.ledger.merkle import SIZE
+from licet.ledger.note import MAX_NOTE
 
-_MAX_FILE = 1 << 28  # bytes; more than any file of a ledger can have
+_MAX_TILE, _MAX_BUNDLE = BUNDLE * SIZE, BUNDLE * (2 + MAX_ENTRY)  # bytes
+_BLOCK = 1 << 22  # bytes of a live segment that are read at once
 
 
 class Stored:
-    """One folder. Every method says what it read; LedgerError only where the system does not let it read."""
+    """One folder. Every method says what it read; LedgerError only where the system does not let it read.
 
-    def __init__(self, path: str | Path) -> None:
+    `gone`: it may be missing, and then has nothing.
+    """
+
+    def __init__(self, path: str | Path, *, gone: bool = False) -> None:
         self.path = Path(path)
         self.bytes = 0
-        if not self.path.is_dir():
+        if not gone and not self.path.is_dir():
             raise LedgerError(f"{self.path}: is no folder of a ledger; check the path")
 
-    def read(self, name: str) -> bytes | None:
-        """The bytes of a file; None if there is none.
+    def read(self, name: str, limit: int = MAX_NOTE) -> bytes | None:
+        """The bytes of a file; None if there is none. Of one that is longer than `limit`, one byte more than that: it is not in its form.
 
         Raises:
             LedgerError: it cannot be read, or is no plain file.
         """
+        file = self._open(name)
+        if file is None:
+            return None
+        with file:
+            return self._some(file, name, limit + 1)
+
+    def _open(self, name: str) -> BinaryIO | None:
         try:
             descriptor = os.open(self.path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise self._unreadable(name, error) from error
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise LedgerError(f"{self.path / name}: is no plain file; put the ledger's own back")
-            try:
-                data = file.read(_MAX_FILE + 1)
-            except OSError as error:
-                raise self._unreadable(name, error) from error
-        if len(data) > _MAX_FILE:
-            raise LedgerError(f"{self.path / name}: is longer than any file of a ledger ({_MAX_FILE} bytes)")
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise LedgerError(f"{self.path / name}: is no plain file; put the ledger's own back")
+        return os.fdopen(descriptor, "rb")
+
+    def _some(self, file: BinaryIO, name: str, count: int) -> bytes:
+        try:
+            data = file.read(count)
+        except OSError as error:
+            raise self._unreadable(name, error) from error
         self.bytes += len(data)
         return data
 
@@ -63,38 +78,55 @@ class Stored:
 
     def bundle(self, number: int, width: int) -> tuple[str, bytes | None]:
         """The entry bundle that has at least `width` entries, or else the widest; by its name."""
-        return self._widest(layout.bundle_name(number), width)
+        return self._widest(layout.bundle_name(number), width, _MAX_BUNDLE)
 
     def tile(self, level: int, number: int, width: int) -> tuple[str, bytes | None]:
         """The hash tile that has at least `width` hashes, or else the widest; by its name."""
-        return self._widest(layout.tile_name(level, number), width)
+        return self._widest(layout.tile_name(level, number), width, _MAX_TILE)
 
     def segments(self) -> list[int]:
         """The indexes at which live segments begin, from 0."""
         found = (layout.live_first(name) for name in self.names(layout.LIVE))
         return [first for first in found if first is not None]
 
-    def lines(self, first: int) -> tuple[list[bytes], bytes] | None:
-        """The whole lines of a live segment, and what follows the last line feed. None if the segment is gone."""
-        data = self.read(layout.live_name(first))
-        if data is None:
-            return None
-        found = data.split(b"\n")
-        torn = found.pop()
-        return found, torn
+    def lines(self, first: int) -> tuple[list[bytes], bytes, str] | None:
+        """The whole lines of a live segment, what follows the last line feed, and why not all of it was read: a file of holes says that it
+        is any size, and costs nobody anything. None if the segment is gone.
 
-    def _widest(self, full: str, width: int) -> tuple[str, bytes | None]:
+        Raises:
+            LedgerError: it cannot be read, or is no plain file.
+        """
+        file = self._open(layout.live_name(first))
+        if file is None:
+            return None
+        found: list[bytes] = []
+        torn = b""
+        with file:
+            while block := self._some(file, layout.live_name(first), _BLOCK):
+                whole = (torn + block).split(b"\n")
+                torn = whole.pop()
+                if max(map(len, whole), default=0) > MAX_ENTRY or len(torn) > MAX_ENTRY:
+                    whole = list(takewhile(_fits, whole))
+                    found += whole
+                    where = f"line {len(found) + 1} of {layout.live_name(first)}"
+                    return found, b"", f"{where} is longer than a record can be ({MAX_ENTRY:,} bytes)"
+                found += whole
+                if len(found) > SEGMENT:
+                    return found[:SEGMENT], b"", f"{layout.live_name(first)} has more than {SEGMENT:,} lines"
+        return found, torn, ""
+
+    def _widest(self, full: str, width: int, limit: int) -> tuple[str, bytes | None]:
         """A reader of a log that grows meanwhile finds a wider one where the one of its checkpoint was."""
-        if width < BUNDLE and (data := self.read(exact := f"{full}.p/{width}")) is not None:
+        if width < BUNDLE and (data := self.read(exact := f"{full}.p/{width}", limit)) is not None:
             return exact, data
-        if (data := self.read(full)) is not None:
+        if (data := self.read(full, limit)) is not None:
             return full, data
         widths = sorted(
             (int(name) for name in self.names(f"{full}.p") if name.isascii() and name.isdigit() and len(name) < 4), reverse=True
         )
         for each in widths:
             name = f"{full}.p/{each}"
-            if (data := self.read(name)) is not None:
+            if (data := self.read(name, limit)) is not None:
                 return name, data
         return (f"{full}.p/{width}" if width < BUNDLE else full), None
 
@@ -102,11 +134,17 @@ class Stored:
         return LedgerError(f"{self.path / name}: cannot be read: {error.strerror}; check path and rights")
 
 
+def _fits(line: bytes) -> bool:
+    return len(line) <= MAX_ENTRY
+
+
 def entries(data: bytes) -> tuple[list[bytes], bool]:
-    """The entries of a bundle, and whether it ends where its last entry does."""
+    """The entries of a bundle, and whether it ends where its last entry does. No more are read than tell that there are too many."""
     found: list[bytes] = []
     add, at, end = found.append, 0, len(data)
-    while at + 2 <= end:
+    for _ in range(2 * BUNDLE):
+        if at + 2 > end:
+            break
         stop = at + 2 + (data[at] << 8 | data[at + 1])
         if stop > end:
             return found, False

@@ -79,10 +79,10 @@ class _Verification:
         damage = look(self._stored, live, seen, held.root if held else seen.roots[0])
         self._faults += damage.faults
         if damage.true:
-            self._faults += by_links(damage.tail, first=size, after=damage.last if size else None)
+            self._faults += by_links(damage.tail, first=size, after=damage.last if size else None, unsigned=True)
         self._consistent(own, newest, seen, whole=whole)
         self._tail(live, damage, size)
-        standing = seen.records + len(damage.tail) if damage.true else max(seen.records, live.end)
+        standing = seen.records + len(damage.tail) if damage.true else _standing(live, seen)
         middle, read_bytes = time.perf_counter(), self._stored.bytes
         read = semantic and whole
         if read:
@@ -208,3 +208,8 @@ class _Verification:
             data = self._stored.bundle(number, width)[1]
             row = entries(data)[0][:width] if data is not None else []
             yield from row if len(row) == width else live.get(number * BUNDLE, width)
+
+
+def _standing(live: Live, seen: Scan) -> int:
+    """How many records stand there, whatever number is in the name of a segment."""
+    return max(seen.records, live.end if live.start <= seen.records else live.count)
