@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from licet.approval import ApprovalRequest
-from licet.canonical import Plain, digest, digest_text, recordable
+from licet.canonical import Plain, digest, recordable
 from licet.denial import explain
 from licet.errors import Denied, LicetError, StoreError, TicketSpent, TokenRefused, UsageError, traced
 from licet.guard.account import ledger_fields, outcome_fields, owner_of, stored_attributes
@@ -19,7 +19,9 @@ from licet.guard.clean import clean
 from licet.guard.contents import digests
 from licet.guard.judge import Judge, Judged
 from licet.guard.minter import Minted
+from licet.guard.outputs import error_text, plain_output
 from licet.guard.parts import Parts
+from licet.guard.recorder import Then
 from licet.guard.shown import keep_output
 from licet.guard.stated import stated, without_reason
 from licet.guard.task import GuardedTask
@@ -30,12 +32,12 @@ from licet.manifest import Tool
 from licet.policy.engine import weigh
 from licet.policy.request import reason
 from licet.records import CallStatus, Decision, ToolCall
-from licet.snapshot import snapshot
+from licet.store import Content
 from licet.telemetry import NOWHERE
 
 _log = logging.getLogger("licet")
 _NOTHING = object()
-MAX_TEXT = 1_000_000  # characters of what an object shows of itself
+NOT_RUN = "refused after its intent was recorded: it did not run"
 
 
 class Gate:
@@ -137,34 +139,53 @@ class Gate:
 
     def _permit(self, ticket: Ticket, judged: Judged) -> None:
         """Mint the token, start the span, write down what is about to happen. What cannot be recorded is refused."""
-        task, call, decision = ticket.task, ticket.call, ticket.decision
+        try:
+            self._record_intent(ticket, judged)
+            ticket.message = ""  # that of the question, where a person was asked
+            ticket.move("open", "ended")
+            if ticket.decision.judged != "allow" or ticket.decision.reasons:
+                self._found(ticket)
+            self._telling.allowed(ticket)
+        # Whatever fails here, the call has not run yet: it is refused, and what it took from its budgets is given back. A signal that
+        # raises (an interrupt, a time limit) is no other case, but goes on.
+        except BaseException as error:
+            ticket.move("ended", "open")
+            try:
+                self._not_permitted(ticket, judged, error)
+            except Exception as failure:
+                if isinstance(error, Exception):
+                    raise
+                _log.error("licet: a call that was interrupted could not be recorded as refused: %s", traced(failure))
+            if not isinstance(error, Exception):
+                raise
+
+    def _record_intent(self, ticket: Ticket, judged: Judged) -> None:
+        task, call = ticket.task, ticket.call
         tool = self._p.manifest.tools.get(call.tool)
         span = self._telling.begin(ticket)
-        try:
-            if task is not None and tool is not None:  # in observe mode an undeclared tool runs, and nothing vouches for it
-                ticket._minted = self._mint(ticket, task, span.traceparent)
-            self._p.origins.wrote(ticket)
-            more = ticket.token_fields
-            if ticket.resumed:
-                more["resumed"] = True
-            if judged.endorsed:
-                more["endorsed"] = [list[Plain](each) for each in judged.endorsed]
-            contents = self._p.contents.arguments(ticket)
-            fields = ledger_fields(ticket, self._p.manifest, more | digests(contents))
-            ticket.recorded_at = self._p.recorder.before("call.intent", fields, durable=self._durable(tool))
-            self._p.contents.keep(contents, ticket.recorded_at, task)
-        # Whatever fails here, the call has not run yet: it is refused, and what it took from its budgets is given back.
-        except Exception as error:  # noqa: BLE001 - see above
+        ticket.recorded_at = 0  # that of its question
+        if task is not None and tool is not None:  # in observe mode an undeclared tool runs, and nothing vouches for it
+            ticket._minted = self._mint(ticket, task, span.traceparent)
+        self._p.origins.wrote(ticket)
+        more = ticket.token_fields
+        if ticket.resumed:
+            more["resumed"] = True
+        if judged.endorsed:
+            more["endorsed"] = [list[Plain](each) for each in judged.endorsed]
+        contents = self._p.contents.arguments(ticket)
+        fields = ledger_fields(ticket, self._p.manifest, more | digests(contents))
+        ticket.intent_begun = True
+        ticket.recorded_at = self._p.recorder.before("call.intent", fields, durable=self._durable(tool))
+        self._p.contents.keep(contents, ticket.recorded_at, task)
+
+    def _not_permitted(self, ticket: Ticket, judged: Judged, error: BaseException) -> None:
+        intent = (ticket.recorded_at or self._p.recorder.intent_of(ticket.id)) if ticket.intent_begun else 0
+        self._judge.give_back(judged)
+        what = "the call could not be begun" if intent else "the call cannot be recorded"
+        ticket.decision = weigh([*ticket.decision.reasons, reason("guard.undecided", f"{what}: {_outward(error)}")])
+        if not intent:
             ticket._minted = None
-            self._judge.give_back(judged)
-            ticket.decision = weigh([*decision.reasons, reason("guard.undecided", f"the call cannot be recorded: {_outward(error)}")])
-            self._refuse(ticket)
-            return
-        ticket.message = ""  # that of the question, where a person was asked
-        ticket.move("open", "ended")
-        if decision.judged != "allow" or decision.reasons:
-            self._found(ticket)
-        self._telling.allowed(ticket)
+        self._refuse(ticket, intent)
 
     def _found(self, ticket: Ticket) -> None:
         """Keep the findings to which the decision gives rise."""
@@ -189,17 +210,26 @@ class Gate:
         declared = self._p.manifest.ledger.durable
         return tool.writes and (declared == "write" if declared is not None else self._p.manifest.environment == "prod")
 
-    def _refuse(self, ticket: Ticket) -> None:
+    def _refuse(self, ticket: Ticket, intent: int = 0) -> None:
+        """Record that the call does not run. `intent`: where its intent stands, if it does: then this is what came of it."""
         ticket.message = explain(ticket.decision, ticket.call.tool, ticket.task.scope.tools if ticket.task else ()).text
         self._telling.begin(ticket)  # the record names its span
-        contents = self._p.contents.arguments(ticket)
-        ticket.recorded_at = self._p.recorder.after("call.denied", ledger_fields(ticket, self._p.manifest, digests(contents)))
-        self._p.contents.keep(contents, ticket.recorded_at, ticket.task)
+        if intent:
+            ticket.recorded_at = intent
+            self._p.recorder.after("call.outcome", outcome_fields(ticket, self._p.manifest, "failed", why=NOT_RUN))
+        else:
+            contents = self._p.contents.arguments(ticket)
+            fields = ledger_fields(ticket, self._p.manifest, digests(contents))
+            ticket.recorded_at = self._p.recorder.after("call.denied", fields, self._keeping(contents, ticket))
         self._found(ticket)
         self._tell(ticket, "origin.probing", self._p.origins.denied(ticket), "high")
         ended = self._p.clock.now()
         self._telling.denied(ticket, ended)
         self._update(ticket, "denied", ended=ended)
+
+    def _keeping(self, contents: Sequence[Content], ticket: Ticket) -> Then | None:
+        """What keeps the contents beside their record once that stands."""
+        return (lambda seq: self._p.contents.keep(contents, seq, ticket.task)) if contents else None
 
     def _tell(self, ticket: Ticket, check: str, sentence: str, severity: str) -> None:
         """Keep a finding about the task, if there is something to say."""
@@ -304,10 +334,6 @@ class Gate:
         """Record how a call ended. Idempotent; never raises."""
         if not ticket.move("ended", "running", "open") or ticket.joins is not None:
             return
-        if result is not _NOTHING:
-            self.output(ticket, result)
-        if error is not None and not isinstance(error, Denied):  # what a denial says is our own
-            self._shown(ticket, error if isinstance(error, str) else error_text(error), failed=True)
         status: CallStatus = "done"
         error_type = ""
         if suspended:
@@ -316,15 +342,32 @@ class Gate:
             # Cancelled or interrupted: the tool may or may not have had its effect.
             status = "failed" if isinstance(error, (Exception, str)) else "unknown"
             error_type = "tool_error" if isinstance(error, str) else recordable(type(error).__qualname__, 200)
-        contents = self._p.contents.output(ticket)
-        fields = outcome_fields(ticket, self._p.manifest, status, error_type)
-        seq = self._p.recorder.after("call.outcome", clean(digests(contents), fields) if contents else fields)
-        self._p.contents.keep(contents, seq, ticket.task)
-        if ticket.task is not None and ticket.task._ended:
-            self._tell(ticket, "scope.expired", f"`{ticket.call.tool}` was still running when its task ended", "medium")
-        ended = self._p.clock.now()
-        self._telling.ended(ticket, status, ended, error_type)
-        self._update(ticket, status, error_type, ended=ended)
+        # The tool has run, and what it gave must reach the agent, whatever is wrong with us.
+        try:
+            self._take(ticket, result, error)
+        except Exception as failure:  # noqa: BLE001 - see above
+            _log.error("licet: an output could not be looked at; no field of this task counts as trusted any more: %s", traced(failure))
+            self._p.origins.blind(ticket, f"an output of `{ticket.call.tool}` could not be looked at")
+        try:
+            contents = self._p.contents.output(ticket)
+            fields = outcome_fields(ticket, self._p.manifest, status, error_type)
+            self._p.recorder.after(
+                "call.outcome", clean(digests(contents), fields) if contents else fields, self._keeping(contents, ticket)
+            )
+            if ticket.task is not None and ticket.task._ended:
+                self._tell(ticket, "scope.expired", f"`{ticket.call.tool}` was still running when its task ended", "medium")
+            ended = self._p.clock.now()
+            self._telling.ended(ticket, status, ended, error_type)
+            self._update(ticket, status, error_type, ended=ended)
+        except Exception as failure:  # noqa: BLE001 - see above
+            _log.error("licet: what came of a call could not be told everywhere: %s", traced(failure))
+
+    def _take(self, ticket: Ticket, result: object, error: BaseException | str | None) -> None:
+        """Look at what a call gave: its result, or what its error says."""
+        if result is not _NOTHING:
+            self.output(ticket, result)
+        if error is not None and not isinstance(error, Denied):  # what a denial says is our own
+            self._shown(ticket, error if isinstance(error, str) else error_text(error), failed=True)
 
     def hand_over(self, ticket: Ticket) -> Minted | None:
         """What an allowed call was given, for it to run elsewhere: what becomes of it is not known here. None: it must not run."""
@@ -399,29 +442,6 @@ class Gate:
             _log.warning("licet: the outcome of a call could not be stored", exc_info=True)
 
 
-def plain_output(output: object) -> tuple[Plain, str, bool]:
-    """A tool's output as plain data, and its digest; of what cannot be frozen the text that it shows, the digest of its type, and False."""
-    try:
-        plain = snapshot({"output": output}).plain["output"]
-        return plain, digest(plain), True
-    # The output's own code may raise anything while it is read; the tool has run, and its result must reach the agent.
-    except Exception:  # noqa: BLE001
-        return _text_of(output), digest_text(f"unjudgeable {type(output).__qualname__}"), False
-
-
-def error_text(error: BaseException) -> str:
-    """What an exception says, as a framework would show it to the model."""
-    return f"{type(error).__name__}: {_text_of(error)}"
-
-
-def _text_of(thing: object) -> str:
-    try:
-        text = str(thing)
-        return text[:MAX_TEXT] if type(text) is str else ""
-    except Exception:  # noqa: BLE001 - code of the thing itself
-        return f"<{type(thing).__qualname__}>"
-
-
 def _recordable(call: ToolCall, declared: Collection[str]) -> ToolCall:
     """The call with names that can stand in a record: a model chooses tool names and call ids, and can choose any text.
 
@@ -451,7 +471,7 @@ def _pending_key(call: ToolCall, task: GuardedTask | None, args_digest: str) -> 
     return (call.framework, call.session or call.run or "", call.call_id, call.tool, args_digest, task.id)
 
 
-def _outward(error: Exception) -> str:
+def _outward(error: BaseException) -> str:
     """What may be said to the model of an error of ours: its kind; the log and the finding have the rest."""
     return {"StoreError": "the store cannot be used", "LedgerError": "the ledger cannot be written"}.get(
         type(error).__name__, type(error).__name__
