@@ -7,16 +7,18 @@ import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from licet.clock import Clock
 from licet.errors import KeyFileError, StateError
-from licet.ledger import Ledger, LedgerFiles, LedgerKey
+from licet.ledger import Ledger, LedgerFiles, LedgerKey, layout
 from licet.ledger.cosigning.cosigner import Cosigner
+from licet.ledger.signer import HEAD_FILE, KEY_FILE
 from licet.machine import check_own, open_own
-from licet.manifest.evidence import LedgerSettings
-from licet.tokens import FixedKeys, KeyRing, KeySource, Signer, key_of_environment
-from licet.tokens.algorithms import OURS
+
+if TYPE_CHECKING:
+    from licet.manifest.evidence import LedgerSettings
+    from licet.tokens import KeySource, Signer
 
 STORE, LEDGER, KEYS = "licet.db", "ledger", "keys"
 SECRET_FILE = "digests.key"  # noqa: S105 - the name of a file
@@ -82,12 +84,15 @@ def key_source(given: Signer | KeySource | None, folder: StateFolder, now: float
         KeyFileError: the keys cannot be used.
         UsageError: what was handed in is no signer.
     """
+    from licet.tokens import FixedKeys, KeyRing, key_of_environment  # commands that only look at the state need none of it
+    from licet.tokens.algorithms import OURS
+
     if given is None:
         named = key_of_environment(os.environ)
         if named is not None and named.algorithm not in OURS:
             raise KeyFileError(f"LICET_SIGNING_KEY: holds an {named.algorithm} key; call tokens are signed with Ed25519 or P-256")
         return FixedKeys(named) if named is not None else KeyRing(folder.keys, now=now)
-    return cast(KeySource, given) if hasattr(given, "signer") else FixedKeys(given)
+    return cast("KeySource", given) if hasattr(given, "signer") else FixedKeys(given)
 
 
 def open_ledger(folder: StateFolder, *, origin: str = "", clock: Clock | None = None) -> Ledger:
@@ -96,25 +101,46 @@ def open_ledger(folder: StateFolder, *, origin: str = "", clock: Clock | None = 
     `origin`: the log's name, if it has one of its own.
 
     Raises:
-        KeyFileError: the key cannot be used.
+        KeyFileError: the key cannot be used, or is missing although a ledger stands there.
         UsageError: the name is none.
     """
-    return Ledger(folder.ledger, LedgerKey.of(folder.keys, origin=origin), clock=clock)
+    return Ledger(folder.ledger, _ledger_key(folder, origin), clock=clock)
 
 
 def guarded_ledger(folder: StateFolder, settings: LedgerSettings, clock: Clock) -> tuple[Ledger, Cosigner]:
     """The ledger as the manifest wants it, and who has it cosigned after each checkpoint.
 
     Raises:
-        KeyFileError: the key cannot be used.
+        KeyFileError: the key cannot be used, or is missing although a ledger stands there.
         UsageError: the log's name, or a witness's address or key, is none.
     """
     cosigner = Cosigner.of(LedgerFiles(folder.ledger), [(each.url, each.key) for each in settings.witnesses])
     ledger = Ledger(
-        folder.ledger, LedgerKey.of(folder.keys, origin=settings.origin or ""), clock=clock, flush_seconds=settings.flush_seconds,
+        folder.ledger, _ledger_key(folder, settings.origin or ""), clock=clock, flush_seconds=settings.flush_seconds,
         checkpoint_seconds=settings.checkpoint_seconds, sealed=cosigner.offer,
     )  # fmt: skip
     return ledger, cosigner
+
+
+def key_is_gone(folder: StateFolder) -> str:
+    """Why a missing ledger key is one that was there, and not one that is still to be made; empty if it is there, or never was."""
+    files, why = LedgerFiles(folder.ledger), ""
+    if os.path.lexists(folder.keys / HEAD_FILE):
+        why = f"it has signed: its last checkpoint is {folder.keys / HEAD_FILE}"
+    elif any(os.path.lexists(files.path / name) for name in (layout.KEY, layout.CHECKPOINT)) or files.segments():
+        why = f"{folder.ledger} is a ledger that it signed"
+    # The key last: another process may be making all of it right now, the key first.
+    return "" if os.path.lexists(folder.keys / KEY_FILE) else why
+
+
+def _ledger_key(folder: StateFolder, origin: str) -> LedgerKey:
+    """The ledger's key; a new one only where no ledger can have had another."""
+    if gone := key_is_gone(folder):
+        raise KeyFileError(
+            f"{folder.keys / KEY_FILE}: is missing, and {gone}; put it back. No new key is made: it would not be the ledger's. Where it is "
+            f"lost, move {folder.ledger} and {folder.keys / HEAD_FILE} away together, keep them as evidence, and a new ledger begins"
+        )
+    return LedgerKey.of(folder.keys, origin=origin)
 
 
 def secret(folder: StateFolder) -> bytes:

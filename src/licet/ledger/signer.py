@@ -62,12 +62,13 @@ class LedgerKey:
                 raise LedgerError(f"{self._head}: cannot be read; it holds the last checkpoint that was signed") from error
 
     def remember(self, note: str) -> None:
-        """Keep a note as the last.
+        """Keep a note as the last, also after a power cut.
 
         Raises:
             OSError: it cannot be written.
         """
         replace(self._head, note.encode(), durable=True, by=self._head.with_name(f".{self._head.name}"))
+        sync_folder(self._head.parent)
 
     @classmethod
     def of(cls, folder: str | Path, *, origin: str = "", create: bool = True) -> LedgerKey:
@@ -76,12 +77,14 @@ class LedgerKey:
         `origin`: the log's name. It is given to the key when that is made, and stands in its file.
 
         Raises:
-            KeyFileError: the file cannot be read or written, others can read it, or it holds no Ed25519 key.
+            KeyFileError: the file cannot be read or written, others can read it, it holds no Ed25519 key; or it is missing, and has signed.
             UsageError: there is none, and none is to be made; or it has another name, or that is none.
         """
         file, head = Path(folder) / KEY_FILE, Path(folder) / HEAD_FILE
         if not os.path.lexists(file):
             if not create:
+                if os.path.lexists(head):
+                    raise KeyFileError(f"{file}: is missing, and has signed the checkpoint in {head.name}; put it back")
                 raise UsageError(f"{file}: there is no ledger key here; it is made when a guard first writes")
             _make(file, origin)
         with os.fdopen(open_own(file, os.O_RDONLY, KeyFileError), "rb") as opened:
