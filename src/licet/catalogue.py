@@ -210,6 +210,10 @@ _ROWS = (
         "look whether it took effect, and do or undo the rest by hand", ("ASI08",),
     ),
     CheckInfo(
+        "ledger.forked", "flag", "a witness has cosigned another ledger of this name, or more of this one: a fork, or a rollback",
+        "keep both ledgers as evidence, and find out who set the folder back or let a copy of it go on", ("ASI10",),
+    ),
+    CheckInfo(
         "guard.self", "deny", "an argument reaches Licet's own keys, manifest, store or ledger",
         "keep agents away from the guard's files", ("ASI05", "AML.T0081"),
     ),

@@ -110,6 +110,8 @@ class Guard:
         self.pseudonyms = pseudonyms = Pseudonyms(own_secret)
         """Whether a digest in this guard's records is of a value that you have: `pseudonyms.is_value(recorded, value)`."""
         recorder = Recorder(self._ledger, self._store, self._clock, self._telemetry, unsafe=unsafe_run_unrecorded, keyed=pseudonyms.digest)
+        self._recorder = recorder
+        self._cosigner.alarm_by(recorder.forked)
         origins = Origins(manifest, self._compiled, self._store, own_secret, values=origin_values, probes=origin_denials)
         keys = key_source(key, folder, self._clock.now())
         workload = f"urn:licet:guard:{os.urandom(8).hex()}"
@@ -422,11 +424,12 @@ class Guard:
     def close(self) -> None:
         """End open tasks that are not detached, send waiting spans, let go of files."""
         self._tasks.close()
+        self._recorder.close()
+        self._ledger.close()
+        self._cosigner.close()  # what the witnesses say of the last checkpoint may be a finding
         self._telemetry.close()
         self._store.close()
         self._contents.close()
-        self._ledger.close()
-        self._cosigner.close()
 
     def __enter__(self) -> Guard:
         return self
