@@ -13,14 +13,33 @@
 The words are explained in docs/architecture.md, the manifest in docs/manifest.md.
 """
 
-from licet.approval import ApprovalRequest, Approver, ConsoleApprover
-from licet.errors import Denied, LicetError, ManifestError, StateError, TokenRefused, UsageError
-from licet.guard import Guard, GuardedTask, Ticket, current_call
-from licet.records import Decision, Finding, Reason, ToolCall
-from licet.tokens import CallClaims, KeySet, MemoryState, Proof, TokenState, Verifier, verify
+from typing import TYPE_CHECKING, Any
+
+from licet.lazy import exports
 from licet.version import VERSION
 
+if TYPE_CHECKING:
+    from licet.approval import ApprovalRequest, Approver, ConsoleApprover
+    from licet.errors import Denied, LicetError, ManifestError, StateError, TokenRefused, UsageError
+    from licet.guard import Guard, GuardedTask, Ticket, current_call
+    from licet.records import Decision, Finding, Reason, ToolCall
+    from licet.tokens import CallClaims, KeySet, MemoryState, Proof, TokenState, Verifier, verify
+
 __version__ = VERSION
+
+# Imported when first asked for: the command line needs little of it, and starts at once.
+_HOME = {
+    "licet.approval": "ApprovalRequest Approver ConsoleApprover",
+    "licet.errors": "Denied LicetError ManifestError StateError TokenRefused UsageError",
+    "licet.guard": "Guard GuardedTask Ticket current_call",
+    "licet.records": "Decision Finding Reason ToolCall",
+    "licet.tokens": "CallClaims KeySet MemoryState Proof TokenState Verifier verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    return exports(__name__, _HOME, name)
+
 
 __all__ = [
     "ApprovalRequest",

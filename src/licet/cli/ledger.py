@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-from typing import TYPE_CHECKING, cast
 
-if TYPE_CHECKING:
-    from licet.cli.main import Command
+from licet.cli.verbs import add_verbs, run_verb
 
 # One line per verb. `verify` lives in `licet/cli/ledger_verify.py`, and offers what a command offers.
 VERBS = {
@@ -28,17 +25,7 @@ example: licet ledger verify
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    verbs = parser.add_subparsers(metavar="|".join(VERBS), required=True)
-    for verb, summary in VERBS.items():
-        part = cast("Command", importlib.import_module(f"licet.cli.ledger_{verb}"))
-        own = verbs.add_parser(
-            verb, help=summary, description=summary, epilog=part.EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        part.add(own)
-        own.set_defaults(run_verb=part.run)
+    add_verbs(parser, "ledger", VERBS)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Do what the second word says."""
-    code: int = options.run_verb(options)
-    return code
+run = run_verb

@@ -3,108 +3,184 @@
 from __future__ import annotations
 
 import argparse
-import json
+import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from licet.cli import output
+from licet.cli.ledger_records import Numbered, folder_of, forward, newest, of_evidence, parsed
+from licet.cli.ledger_told import told, whys
 from licet.cli.state import add_state, existing
+from licet.clock import iso
 from licet.errors import UsageError
-from licet.escape import visible
+from licet.escape import counted
 from licet.ledger import LedgerFiles
+from licet.ledger.fields import KINDS
 
 EXAMPLE = """\
-What stands there is shown, whether it was signed or not: `licet ledger verify` tells. With --json, records come as they stand, one a line.
+What stands there is shown, whether it was signed or not: `licet ledger verify` tells. With --json, records come as they stand, byte for
+byte, one a line (on a terminal, what could act on it is escaped). TIME is 2026-11-23, 2026-11-23T10:30, with or without a zone (else
+UTC), or how long ago: 30m, 2h, 7d.
 
-example: licet ledger show --from 1200
-         licet ledger show --task 3f2a --json | jq .reasons
+example: licet ledger show -n 20
+         licet ledger show --record 1200
+         licet ledger show --denied --since 2h
+         licet ledger show --task 3f2a --json | jq 'select(.reasons) | .reasons'
+         licet ledger show evidence.json
          licet ledger show --follow
 """
-_EVERY_SECONDS = 0.2  # between two looks at what has come
+_AGE = re.compile(r"[1-9][0-9]{0,8}(ms|s|m|h|d)", re.ASCII)
+_REFUSED = frozenset({"call.denied", "identity.refused"})
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("folder", metavar="DIR", nargs="?", help="a ledger's folder (default: the state folder's ledger)")
+    what = "a ledger's folder, or a file of evidence (default: the state folder's ledger)"
+    parser.add_argument("target", metavar="DIR|FILE", nargs="?", help=what)
+    parser.add_argument("--record", metavar="SEQ", type=_seq, help="only this record")
     parser.add_argument("--from", dest="first", metavar="SEQ", type=_seq, default=1, help="from this record on (default: 1)")
+    parser.add_argument("--to", dest="last", metavar="SEQ", type=_seq, help="up to this record (default: the last)")
+    parser.add_argument("-n", "--last", dest="number", metavar="N", type=_seq, help="of all that, only the last N")
     parser.add_argument("--task", metavar="ID", help="only those of one task (a beginning of its id is enough)")
     parser.add_argument("--call", metavar="ID", help="only those of one call (a beginning of its id is enough)")
+    parser.add_argument("--kind", metavar="KIND", action="append", default=[], help="only those of this kind; may be given again")
+    parser.add_argument("--denied", action="store_true", help="only what was refused: calls, delegations, tokens")
+    parser.add_argument("--principal", metavar="NAME", help="only what was done for one person, by the whole name")
+    parser.add_argument("--since", metavar="TIME", type=_time, help="only from this time on")
+    parser.add_argument("--until", metavar="TIME", type=_time, help="only before this time")
     parser.add_argument("--follow", action="store_true", help="go on with what comes, until interrupted")
     parser.add_argument("--json", action="store_true", help="print the records themselves, one a line")
     add_state(parser)
 
 
-def _seq(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text)):
+def _seq(given: str) -> int:
+    if not (given.isascii() and given.isdigit() and len(given) < 19 and int(given)):
         raise argparse.ArgumentTypeError("must be a whole number, from 1")
-    return int(text)
+    return int(given)
+
+
+def _time(given: str) -> str:
+    """A point in time as records have it."""
+    if _AGE.fullmatch(given):
+        from licet.cli.acts import seconds  # brings the manifest's words with it
+
+        return iso(time.time() - seconds(given))
+    try:
+        found = datetime.fromisoformat(given)
+        return iso((found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError, OSError) as error:
+        raise argparse.ArgumentTypeError("must be a time, such as 2026-11-23T10:30Z, or how long ago, such as 2h") from error
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print them as they are read."""
-    path = Path(options.folder) if options.folder is not None else existing(options, "ledger").ledger
-    if not path.is_dir():
-        raise UsageError(f"{path}: is no folder of a ledger; check the path")
-    for seq, raw in _records(LedgerFiles(path), options.first, follow=options.follow):
-        record = _parsed(raw)
-        if not _wanted(record, "task", options.task) or not _wanted(record, "call", options.call):
-            continue
-        if options.json:
-            output.write(json.dumps(record, ensure_ascii=True) + "\n")
-        else:
-            _say(seq, record)
+    """Print them as they are read; 2 if what was named is not there."""
+    if options.record is not None:
+        options.first = options.last = options.record
+    if options.follow and (options.number is not None or options.last is not None):
+        raise UsageError("--follow goes on with what comes: give --from, and neither --to nor --last nor --record")
+    wanted = _Wanted(options)
+    printed = 0
+    for seq, raw in _chosen(options, wanted):
+        printed += 1
+        _say(seq, raw, as_json=options.json)
         if options.follow:
             sys.stdout.flush()
+    if not printed:
+        wanted.explain()
     return 0
 
 
-def _records(files: LedgerFiles, first: int, *, follow: bool) -> Iterator[tuple[int, bytes]]:
-    at = first
-    while True:
-        for raw in files.records(at - 1):
-            yield at, raw
-            at += 1
-        if not follow:
-            return
-        time.sleep(_EVERY_SECONDS)
+class _Wanted:
+    """Which records are asked for; and, if there were none, why."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options, self._kinds, self._read = options, frozenset(options.kind), 0
+        self._seen: set[str] = set()  # of what was named, what some record has
+
+    def __call__(self, row: Numbered) -> bool:
+        self._read += 1
+        record = parsed(row[1])
+        named = {
+            "task": self._begins(record, "task"), "call": self._begins(record, "call"),
+            "kind": not self._kinds or record.get("kind") in self._kinds,
+            "principal": self._options.principal is None or record.get("sub") == self._options.principal,
+        }  # fmt: skip
+        self._seen.update(name for name, fits in named.items() if fits)
+        return all(named.values()) and self._in_time(record) and (not self._options.denied or _refused(record))
+
+    def _begins(self, record: Mapping[str, Any], name: str) -> bool:
+        beginning, value = getattr(self._options, name), record.get(name)
+        return beginning is None or (isinstance(value, str) and value.startswith(beginning))
+
+    def _in_time(self, record: Mapping[str, Any]) -> bool:
+        since, until, at = self._options.since, self._options.until, record.get("time")
+        if since is None and until is None:
+            return True
+        return isinstance(at, str) and (since is None or at >= since) and (until is None or at < until)
+
+    def explain(self) -> None:
+        """Say that nothing was found.
+
+        Raises:
+            UsageError: what was named is in no record.
+        """
+        options = self._options
+        if not self._read:
+            beyond = f" from {options.first} on" if options.first > 1 else ""
+            raise UsageError(f"there is no record{beyond}; `licet ledger show -n 1` shows the last")
+        among = f"of {counted(self._read, 'record')} looked at, none"
+        for name, what in (("task", "is of a task whose id begins with"), ("call", "is of a call whose id begins with")):
+            if name not in self._seen:
+                raise UsageError(f"{among} {what} {getattr(options, name)!r}")
+        if "principal" not in self._seen:
+            raise UsageError(f"{among} is for {options.principal!r}; the name is the whole one that the task was begun with")
+        if unknown := sorted(self._kinds - KINDS.keys()):
+            raise UsageError(f"{among} is of kind {', '.join(map(repr, unknown))}; kinds are {', '.join(KINDS)}")
+        output.error(f"{among} is what was asked for")
 
 
-def _parsed(raw: bytes) -> dict[str, Any]:
+def _refused(record: Mapping[str, Any]) -> bool:
+    return record.get("outcome") == "deny" or record.get("kind") in _REFUSED
+
+
+def _chosen(options: argparse.Namespace, wanted: _Wanted) -> Iterable[Numbered]:
+    path = Path(options.target) if options.target is not None else existing(options, "ledger").ledger
     try:
-        found = json.loads(raw)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        is_file, is_folder = path.is_file(), path.is_dir()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: is no path that can be looked at") from error
+    if is_file:
+        return _of_file(options, path, wanted)
+    if not is_folder:
+        raise UsageError(f"{path}: is no folder of a ledger, and no file of evidence; check the path")
+    files = LedgerFiles(folder_of(path))
+    if options.number is not None:
+        return newest(files, options.first, options.last, options.number, wanted)
+    return filter(wanted, forward(files, options.first, options.last, follow=options.follow))
 
 
-def _wanted(record: dict[str, Any], name: str, beginning: str | None) -> bool:
-    value = record.get(name)
-    return beginning is None or (isinstance(value, str) and value.startswith(beginning))
+def _of_file(options: argparse.Namespace, path: Path, wanted: _Wanted) -> list[Numbered]:
+    if options.follow:
+        raise UsageError(f"{path}: nothing comes into a file of evidence; leave --follow out")
+    rows = [row for row in of_evidence(path) if options.first <= row[0] and (options.last is None or row[0] <= options.last)]
+    found = [row for row in rows if wanted(row)]
+    output.error(f"{path}: not verified here; `licet ledger verify` does that")
+    return found if options.number is None else found[-options.number :]
 
 
-def _say(seq: int, record: dict[str, Any]) -> None:
-    """Number, time, kind, tool and what came of it; then why."""
+def _say(seq: int, raw: bytes, *, as_json: bool) -> None:
+    """Number, and what it says; then why."""
+    if as_json:
+        output.line(raw)
+        return
+    record = parsed(raw)
     if not record:
         output.say(f"{seq:>8}  ", output.paint("is not a record", "red"))
         return
-    outcome = _text(record, "status") or _text(record, "outcome")
-    ids = [f"{name} {_text(record, name)[:12]}" for name in ("task", "call") if _text(record, name)]
-    parts = [_text(record, "time"), _text(record, "kind"), _text(record, "tool"), outcome, _text(record, "error"), *ids]
-    output.say(f"{seq:>8}  ", "  ".join(part for part in parts if part))
-    for sentence in _why(record):
+    output.say(f"{seq:>8}  ", told(record))
+    for sentence in whys(record):
         output.say(f"{'':8}  ", output.paint(sentence, "dim"))
-
-
-def _why(record: dict[str, Any]) -> list[str]:
-    reasons = record.get("reasons")
-    rows = [reason for reason in reasons if isinstance(reason, dict)] if isinstance(reasons, list) else []
-    why = _text(record, "why")
-    return [f"{_text(reason, 'check')}: {_text(reason, 'sentence')}" for reason in rows] + ([why] if why else [])
-
-
-def _text(record: dict[str, Any], name: str) -> str:
-    value = record.get(name)
-    return visible(value, 400) if isinstance(value, str) else ""

@@ -52,6 +52,15 @@ def data(value: Any) -> None:
     write(json.dumps(value, indent=2, ensure_ascii=True, allow_nan=False) + "\n")
 
 
+def line(raw: bytes) -> None:
+    """Print one line of a file as it stands, byte for byte; on a terminal, with what could act on it escaped."""
+    if sys.stdout.isatty():
+        say(raw.decode("utf-8", "backslashreplace"))
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(raw + b"\n")
+
+
 def write(text: str, *, stream: TextIO | None = None) -> None:
     """Print text that is safe already, on streams of any encoding."""
     out = stream or sys.stdout

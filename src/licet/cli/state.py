@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from licet.cli import output
 from licet.errors import UsageError
 from licet.escape import visible
-from licet.guard.state import StateFolder, default_state, open_state
+from licet.guard.state import STORE, StateFolder, default_state, open_state
+from licet.ledger.signer import HEAD_FILE
 from licet.store import SqliteStore, Store
-from licet.tokens import KeyRing
 
 if TYPE_CHECKING:
+    from licet.tokens import KeyRing
     from licet.traces import Import
 
 
@@ -43,7 +44,7 @@ def records_of(options: argparse.Namespace) -> Iterator[tuple[Store, Import | No
         UsageError: there is none, a source cannot be read, or both are named.
     """
     if not options.sources:
-        with store_of(existing(options, "store")) as store:
+        with store_of(existing(options, "store"), reading=True) as store:
             yield store, None
         return
     if options.state is not None:
@@ -70,13 +71,13 @@ def said_source(options: argparse.Namespace) -> str:
 
 
 def existing(options: argparse.Namespace, *needed: str) -> StateFolder:
-    """The state folder, which must be there with the files in it that are `needed` (`store`, `ledger`, `key`).
+    """The state folder, named as it was given, which must be there with the files in it that are `needed` (`store`, `ledger`, `key`).
 
     Raises:
         UsageError: it is not.
         StateError: it belongs to another user, or others can write in it.
     """
-    folder = StateFolder((default_state() if options.state is None else Path(options.state)).absolute())
+    folder = StateFolder(default_state() if options.state is None else Path(options.state))
     for what in needed:
         file: Path = getattr(folder, what)
         try:
@@ -84,9 +85,25 @@ def existing(options: argparse.Namespace, *needed: str) -> StateFolder:
         except (OSError, ValueError):  # a folder that may not be entered, or no path at all
             found = False
         if not found:
-            why = "there is nothing here yet: no guard has ever used this folder"
-            raise UsageError(f"{file}: {why}; run one first, or name its folder with `--state` or LICET_STATE")
-    return open_state(folder.path)
+            raise UsageError(_missing(folder, what, file))
+    open_state(folder.path)
+    return folder
+
+
+def _missing(folder: StateFolder, what: str, file: Path) -> str:
+    try:
+        signed = what == "ledger" and (folder.keys / HEAD_FILE).exists()
+        used = folder.store.exists() or (folder.keys / HEAD_FILE).exists()
+    except (OSError, ValueError):
+        signed = used = False
+    if signed:
+        return f"{file}: is gone, and was written to before: {folder.keys / HEAD_FILE} has its last checkpoint; put it back"
+    if used:
+        return (
+            f"{file}: is not there, though a guard has used this folder; put it back, or name another folder with `--state` or LICET_STATE"
+        )
+    why = "there is nothing here yet: no guard has ever used this folder"
+    return f"{file}: {why}; run one first, or name its folder with `--state` or LICET_STATE"
 
 
 def ring_of(folder: StateFolder, now: float) -> KeyRing:
@@ -96,13 +113,18 @@ def ring_of(folder: StateFolder, now: float) -> KeyRing:
         UsageError: there are none.
         KeyFileError: they cannot be used.
     """
+    from licet.tokens import KeyRing
+
     return KeyRing(folder.keys, now=now, create=False)
 
 
 @contextmanager
-def store_of(folder: StateFolder) -> Iterator[Store]:
-    """The store, closed afterwards."""
-    store = SqliteStore(folder.store)
+def store_of(folder: StateFolder, *, reading: bool = False) -> Iterator[Store]:
+    """The store, closed afterwards. `reading`: nothing will be written, and so it may stand where nothing can be."""
+    store = SqliteStore(folder.store, reading=reading)
+    if store.without_log:
+        why = f"nothing can be written beside it, and what stands only in {STORE}-wal is missing here; read a copy of the folder"
+        output.error(f"{folder.store}: {why}")
     try:
         yield store
     finally:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 
 from licet.cli import output
-from licet.cli.acts import end_task
 from licet.cli.state import add_source, code_of, existing, records_of, said_source, store_of, task_id
 from licet.errors import UsageError
 from licet.escape import visible
@@ -78,6 +77,8 @@ def _say_gone(gone: Sequence[PurgedTask], *, as_json: bool) -> int:
 
 
 def _end(folder: StateFolder, store: Store, wanted: str, *, as_json: bool) -> int:
+    from licet.cli.acts import end_task  # brings the guard with it
+
     record = store.task(wanted)
     ended = record is not None and end_task(folder, store, record, time.time())
     if as_json:

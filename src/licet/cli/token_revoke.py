@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
 def run_list(options: argparse.Namespace) -> int:
     """Print the deny list, oldest first."""
     now = time.time()
-    with store_of(existing(options, "store")) as store:
+    with store_of(existing(options, "store"), reading=True) as store:
         known = [entry for entry in store.revocations(now) if options.kind in (None, entry.mark[0])]
     found = [entry for entry in known if options.all or (entry.mark[0], entry.reason) != ("task", ENDED)]
     hidden = len(known) - len(found)

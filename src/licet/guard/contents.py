@@ -110,14 +110,14 @@ def _content(name: str, value: Plain, *, shown: bool = False) -> Iterator[Conten
 # Reading ---------------------------------------------------------------------------------------------------------------
 
 
-def open_contents(folder: Path) -> ContentsStore | None:
-    """The contents of a state folder; None if there are none. Nothing is made.
+def open_contents(folder: Path, *, reading: bool = False) -> ContentsStore | None:
+    """The contents of a state folder; None if there are none. Nothing is made. `reading`: nothing will be written.
 
     Raises:
         StoreError: they cannot be read.
     """
     path = folder / FILE
-    return ContentsStore(path) if path.exists() else None
+    return ContentsStore(path, reading=reading) if path.exists() else None
 
 
 def contents_of(store: ContentsStore | None, record: Mapping[str, Any]) -> dict[str, KeptContent]:
@@ -139,7 +139,7 @@ def contents_beside(ledger: Path) -> ContentsCheck:
     if not (folder / FILE).exists() and not (folder / STORE).exists():
         return ContentsCheck()
     try:
-        store = open_contents(folder)
+        store = open_contents(folder, reading=True)
         with closing(store) if store is not None else nullcontext():
             return check_contents(LedgerFiles(ledger).records, store)
     except StoreError as error:

@@ -95,8 +95,8 @@ class ContentsStore(SqliteFile):
         StoreError: the file cannot be opened, is not ours alone, or is of another version.
     """
 
-    def __init__(self, path: str | Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
-        super().__init__(path, _SCHEMA, SCHEMA_VERSION, busy_seconds=busy_seconds)
+    def __init__(self, path: str | Path, *, busy_seconds: float = BUSY_SECONDS, reading: bool = False) -> None:
+        super().__init__(path, _SCHEMA, SCHEMA_VERSION, busy_seconds=busy_seconds, reading=reading)
 
     def keep(self, seq: int, contents: Sequence[Content], *, task: str, principal: str, time: float) -> None:
         """Keep the values of record `seq`, in one step. `time`: that of the record, in seconds since the epoch.

@@ -21,6 +21,15 @@ def make_own(path: str) -> None:
     """
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    check_files(path)
+
+
+def check_files(path: str) -> None:
+    """The file and what SQLite keeps beside it must be ours alone.
+
+    Raises:
+        StoreError: one is not.
+    """
     for name in (path, f"{path}-wal", f"{path}-shm", f"{path}-journal"):
         with suppress(FileNotFoundError):
             check_own(name, os.lstat(name), StoreError)
@@ -58,6 +67,8 @@ _HINTS = {
     "locked": "another process holds the store; try again",
     "readonly": "the store is read-only; check its rights",
     "full": "the disk is full; make room",
+    "disk I/O": "the disk may be full, or broken; make room",
+    "unable to open": "check path and rights: SQLite must be able to make files beside it",
     "malformed": "the store is damaged; move it away and start with a new one",
     "not a database": "this file is not a store; choose another state folder",
 }

@@ -6,27 +6,31 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from licet.errors import StoreError
-from licet.store.files import close_in, make_own, translated
+from licet.store.files import check_files, close_in, make_own, translated
 from licet.store.migrations import NONE, migrate
 
 
 class SqliteFile:
     """A file of ours at `path`, created with mode 0600 and with the tables of `schema`. Use it from any thread; a fork opens it anew.
 
+    `reading`: who opens it writes nothing, and so it can be read where nothing can be written: on a read-only mount, a full disk.
+    `without_log`: it had to be read without the log beside it, `-wal`, so that what stands in that alone is not seen.
+
     Raises:
         StoreError: the file cannot be opened, is not ours alone, or is of another version.
     """
 
     def __init__(
-        self, path: str | Path, schema: str, version: int, *, busy_seconds: float, migrations: Mapping[int, Sequence[str]] = NONE
-    ) -> None:
-        self._path = str(path)
+        self, path: str | Path, schema: str, version: int, *, busy_seconds: float, migrations: Mapping[int, Sequence[str]] = NONE,
+        reading: bool = False,
+    ) -> None:  # fmt: skip
+        self._path, self._reading, self.without_log = str(path), reading, False
         self._schema, self._version, self._busy, self._migrations = schema, version, busy_seconds, migrations
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
@@ -37,13 +41,30 @@ class SqliteFile:
             self._open()
 
     def _open(self) -> sqlite3.Connection:
-        if self._path != ":memory:":
-            make_own(self._path)
-        connection = sqlite3.connect(self._path, timeout=self._busy, isolation_level=None, check_same_thread=False)
+        try:
+            if self._path != ":memory:":
+                make_own(self._path)
+            return self._connect(self._path, self._prepare)
+        except (sqlite3.OperationalError, OSError) as error:
+            if not self._reading or "locked" in str(error):
+                raise
+        check_files(self._path)
+        where = Path(self._path).absolute().as_uri()
+        try:
+            return self._connect(f"{where}?mode=ro", self._look)
+        except sqlite3.OperationalError:
+            # The log's index (-shm) is not there and cannot be made (https://sqlite.org/wal.html#readonly).
+            found = self._connect(f"{where}?immutable=1", self._look)
+        log = Path(f"{self._path}-wal")
+        self.without_log = log.exists() and log.stat().st_size > 0
+        return found
+
+    def _connect(self, where: str, prepare: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
+        connection = sqlite3.connect(where, timeout=self._busy, isolation_level=None, check_same_thread=False, uri=where != self._path)
         # A guard may be left open until the process ends, or fail below; the connection is closed all the same.
         self._closing = weakref.finalize(self, close_in, os.getpid(), connection, self._lock)
         try:
-            self._prepare(connection)
+            prepare(connection)
         except BaseException:
             self._closing()
             raise
@@ -66,6 +87,17 @@ class SqliteFile:
             raise StoreError(f"{self._path}: written by another version of Licet (schema {version}); use a new state folder")
         if version == 0:
             connection.executescript(f"{self._schema} PRAGMA user_version={self._version};")
+
+    def _look(self, connection: sqlite3.Connection) -> None:
+        """What `_prepare` does, as far as it can be done without writing."""
+        connection.execute("PRAGMA temp_store=MEMORY")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            why = "it is empty, or all that it holds stands in the log beside it (-wal), which cannot be read where nothing can be written"
+            raise StoreError(f"{self._path}: {why}; read a copy of the folder")
+        if version != self._version:
+            why = f"written by another version of Licet (schema {version})"
+            raise StoreError(f"{self._path}: {why}, and it cannot be renewed where nothing can be written; copy the state folder elsewhere")
 
     def _db(self) -> sqlite3.Connection:
         if self._closed:

@@ -74,12 +74,14 @@ CREATE TABLE IF NOT EXISTS broken_glass (kind TEXT, until REAL, reason TEXT, by 
 class SqliteStore(SqliteFile):
     """A store in the file `path`, created with mode 0600. Use it from any thread; after a fork it opens the file anew.
 
+    `reading`: nothing will be written, and so it can be read where nothing can be.
+
     Raises:
         StoreError: the file cannot be opened, is not ours alone, or is of another version that cannot be taken up.
     """
 
-    def __init__(self, path: str | Path, *, busy_seconds: float = BUSY_SECONDS) -> None:
-        super().__init__(path, _SCHEMA, SCHEMA_VERSION, busy_seconds=busy_seconds, migrations=MIGRATIONS)
+    def __init__(self, path: str | Path, *, busy_seconds: float = BUSY_SECONDS, reading: bool = False) -> None:
+        super().__init__(path, _SCHEMA, SCHEMA_VERSION, busy_seconds=busy_seconds, migrations=MIGRATIONS, reading=reading)
 
     @contextmanager
     def transaction(self) -> Iterator[_SqliteTransaction]:
