@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from licet import Guard
-from licet.errors import UsageError
+from licet.errors import ManifestError
 from licet.ledger import LedgerKey
 from licet.ledger.check.verify import verify
 from licet.ledger.cosigning.cosignature import witness_key
@@ -63,5 +63,5 @@ def test_a_witness_that_is_not_there_stops_no_call(tmp_path: Path, caplog: pytes
 
 def test_a_witness_named_by_the_key_of_a_log_is_wrong_use(tmp_path: Path):
     (tmp_path / "keys").mkdir(mode=0o700)
-    with pytest.raises(UsageError, match="witness"):
+    with pytest.raises(ManifestError, match=r"licet\.yaml:7:.*ledger\.witnesses\.0\.key.*the key of a log"):
         work(tmp_path, "http://127.0.0.1:1", str(LedgerKey.of(tmp_path / "keys").note_key))

@@ -13,6 +13,7 @@ from licet.manifest import loads
 
 BASE = "licet: 1\nenvironment: dev\nagents: {bot: {tasks: [w]}}\ntools: {t: {access: read, egress: false}}\ntasks: {w: {intent: x, ttl: 1m, tools: {t: {}}}}\n"
 KEY = str(NoteKey("witness.example", bytes(range(32)), COSIGNATURE))
+OF_A_LOG = str(NoteKey("log.example", bytes(range(32))))
 URL = "'https://w.example'"
 BAD = {
     "no unit": ("{flush_every: 50}", "ledger.flush_every", "50ms"),
@@ -26,6 +27,10 @@ BAD = {
     "without TLS": (f"{{witnesses: [{{url: 'http://w.example', key: {KEY}}}]}}", "ledger.witnesses.0.url", "https"),
     "no key": (f"{{witnesses: [{{url: {URL}}}]}}", "ledger.witnesses.0.key", "missing"),
     "a key that is none": (f"{{witnesses: [{{url: {URL}, key: abc}}]}}", "ledger.witnesses.0.key", "must match"),
+    "the key of a log": (f"{{witnesses: [{{url: {URL}, key: {OF_A_LOG}}}]}}", "ledger.witnesses.0.key", "key of a log"),
+    "a key with another name": (f"{{witnesses: [{{url: {URL}, key: x{KEY}}}]}}", "ledger.witnesses.0.key", "id is not its own"),
+    "a short key": (f"{{witnesses: [{{url: {URL}, key: w+00000000+BAAA}}]}}", "ledger.witnesses.0.key", "Ed25519"),
+    "a key that is no base64": (f"{{witnesses: [{{url: {URL}, key: w+00000000+BAAAA}}]}}", "ledger.witnesses.0.key", "base64"),
     "twice": (f"{{witnesses: [{{url: {URL}, key: {KEY}}}, {{url: {URL}, key: {KEY}}}]}}", "ledger.witnesses.1.key", "stands here twice"),
     "itself": (f"{{origin: witness.example, witnesses: [{{url: {URL}, key: {KEY}}}]}}", "ledger.witnesses.0.key", "own name"),
     "null": ("null", "ledger", "nothing stands here"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -51,8 +53,31 @@ def _reachable(url: str) -> str:
 _SCHEMA = WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,8}(ms|s|m)$", "examples": ["50ms"]})
 _Flush = Annotated[timedelta, BeforeValidator(interval), _up_to(LONGEST_FLUSH, "a crash of the machine can take so much"), _SCHEMA]
 _Checkpoint = Annotated[timedelta, BeforeValidator(interval), _up_to(LONGEST_CHECKPOINT, "until then nothing is signed"), _SCHEMA]
-# C2SP signed-note: a name without spaces and `+`, the key's id, the key. What is in the key is for whoever uses it to check.
-_Key = Annotated[str, StringConstraints(pattern=r"^[!-*,-~]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{4,}={0,2}$", max_length=5_000)]
+
+
+def _witness_key(text: str) -> str:
+    """C2SP signed-note: `name+id+key`. What the ledger does with it this room does not know: here it is only read."""
+    name, told, encoded = text.split("+", 2)
+    says = "what `licet ledger witness --key` prints"
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except ValueError as error:
+        raise ValueError(f"the key is not base64; give {says}") from error
+    if key[:1] == _OF_A_LOG:
+        raise ValueError(f"this is the key of a log, and a witness's is needed: {says}")
+    if key[:1] != _OF_A_WITNESS or len(key) != 1 + 32:
+        raise ValueError(f"a witness's key is of Ed25519 (tlog-cosignature); give {says}")
+    if hashlib.sha256(name.encode() + b"\n" + key).hexdigest()[:8] != told:
+        raise ValueError(f"the key's id is not its own: a letter is wrong; give {says}")
+    return text
+
+
+_OF_A_LOG, _OF_A_WITNESS = b"\x01", b"\x04"
+_Key = Annotated[
+    str,
+    StringConstraints(pattern=r"^[!-*,-~]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{4,}={0,2}$", max_length=5_000),
+    AfterValidator(_witness_key),
+]
 _Origin = Annotated[str, StringConstraints(pattern=r"^[!-*,-~]{1,200}$")]
 
 
