@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, cast
 from licet.clock import Clock
 from licet.errors import KeyFileError, StateError
 from licet.ledger import Ledger, LedgerFiles, LedgerKey, layout
-from licet.ledger.cosigning.cosigner import Cosigner
 from licet.ledger.signer import HEAD_FILE, KEY_FILE
 from licet.machine import check_own, open_own
 
 if TYPE_CHECKING:
+    from licet.ledger.cosigning.cosigner import Cosigner
     from licet.manifest.evidence import LedgerSettings
     from licet.tokens import KeySource, Signer
 
@@ -114,6 +114,8 @@ def guarded_ledger(folder: StateFolder, settings: LedgerSettings, clock: Clock) 
         KeyFileError: the key cannot be used, or is missing although a ledger stands there.
         UsageError: the log's name, or a witness's address or key, is none.
     """
+    from licet.ledger.cosigning.cosigner import Cosigner
+
     cosigner = Cosigner.of(LedgerFiles(folder.ledger), [(each.url, each.key) for each in settings.witnesses])
     ledger = Ledger(
         folder.ledger, _ledger_key(folder, settings.origin or ""), clock=clock, flush_seconds=settings.flush_seconds,
