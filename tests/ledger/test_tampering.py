@@ -340,6 +340,12 @@ def _(scene: Scene) -> None:
     (scene.ledger / layout.bundle_name(2, SIZE - 512)).unlink()
 
 
+@deed("all live segments are missing, and the bundles have what was signed", "no-live")
+def _(scene: Scene) -> None:
+    shutil.rmtree(scene.ledger / "live")
+    (scene.ledger / "live").mkdir()
+
+
 # The checkpoint, its key, and those that were kept -------------------------------------------------------------------------------------
 
 
@@ -372,22 +378,22 @@ def _first_bit(text: str, at: int = 0) -> str:
     return text[:at] + chr(ord(text[at]) ^ 1) + text[at + 1 :]
 
 
-@deed("a bit of the checkpoint's origin", "bad-signature", "other-log")
+@deed("a bit of the checkpoint's origin", "bad-signature")
 def _(scene: Scene) -> None:
     _checkpoint(scene, _line(0, _first_bit))
 
 
-@deed("a bit of the checkpoint's size", "bad-signature", "truncated")
+@deed("a bit of the checkpoint's size", "bad-signature")
 def _(scene: Scene) -> None:
     _checkpoint(scene, _line(1, lambda size: str(int(size) + 1)))
 
 
-@deed("the checkpoint's size made smaller", "bad-signature", "altered")
+@deed("the checkpoint's size made smaller", "bad-signature")
 def _(scene: Scene) -> None:
     _checkpoint(scene, _line(1, lambda size: str(int(size) - 1)))
 
 
-@deed("a bit of the checkpoint's root", "bad-signature", "altered")
+@deed("a bit of the checkpoint's root", "bad-signature")
 def _(scene: Scene) -> None:
     _checkpoint(scene, _line(2, _told_bit))
 

@@ -12,6 +12,8 @@ SEGMENT = 64 * BUNDLE
 MAX_ENTRY = 65_535
 """Bytes of one record: what a bundle can say the length of."""
 HASHES, ENTRIES = "tile", "tile/entries"
+COSIGNED = "cosigned"
+"""The newest checkpoint that a witness has signed, with its line; `checkpoint` may be a newer one."""
 KEY, CHECKPOINT, LIVE, WRITERS, LOCK, CHECKPOINT_LOCK = "key", "checkpoint", "live", "writers", "lock", "checkpoint.lock"
 
 

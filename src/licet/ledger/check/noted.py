@@ -10,11 +10,16 @@ from licet.ledger.check.faults import Fault
 from licet.ledger.note import Checkpoint, Cosignature, NoteError, NoteKey, opened
 
 GET_KEY = "get the log's key from those who run it (`licet ledger key`), not from the folder itself"
+GIVE_KEY = f"{GET_KEY}, and give it by `--key`; of a state folder of your own, name that by `--state`"
+NOT_COSIGNED = "not-cosigned"
 
 
 @dataclass(slots=True)
 class Noted:
-    """A note, looked at. `checkpoint`: what it says, believed or not; None if it says nothing. `believed`: a known key signed it."""
+    """A note, looked at. `checkpoint`: what it says, believed or not; None if it says nothing. `believed`: a known key signed it.
+
+    `forged`: a signature of a known key of the log does not hold, so that nothing that it says counts.
+    """
 
     note: str
     checkpoint: Checkpoint | None = None
@@ -22,11 +27,14 @@ class Noted:
     cosigned: tuple[Cosignature, ...] = ()
     others: tuple[str, ...] = ()
     faults: list[Fault] = field(default_factory=list)
+    forged: bool = False
+    unsigned: tuple[NoteKey, ...] = ()  # the witnesses that have no line in it
+    sound: bool = False  # nothing was wrong before any witness was looked for
 
     @property
     def believed(self) -> bool:
-        """Whether it is the log's own word."""
-        return self.checkpoint is not None and bool(self.by) and not self.faults
+        """Whether it is the log's own word, whatever its witnesses say."""
+        return self.sound
 
 
 def noted(note: str, keys: Sequence[NoteKey], what: str, witnesses: Sequence[NoteKey] = ()) -> Noted:
@@ -44,22 +52,14 @@ def noted(note: str, keys: Sequence[NoteKey], what: str, witnesses: Sequence[Not
         held = opened(note, keys)
     except NoteError as error:
         found.faults.append(Fault("bad-signature", f"{what}: {error}"))
+        found.forged = True
         return found
     found.by = held.by
-    for witness in witnesses:
-        try:
-            seen = opened(note, [witness]).cosigned
-        except NoteError as error:
-            found.faults.append(Fault("bad-signature", f"{what}: {error}"))
-            continue
-        found.cosigned += seen
-        if not seen:
-            found.faults.append(Fault("not-cosigned", f"{what}: the witness {visible(witness.name, 300)} has not signed it"))
     known = {key.name for key in [*held.by, *witnesses]}
     found.others = tuple(name for name in held.others if name not in known)
     if not keys:
         found.faults.append(
-            Fault("key-unknown", f"{what}: signed by {_names(held.others)}, and no key is known to check that with; {GET_KEY}")
+            Fault("key-unknown", f"{what}: signed by {_names(held.others)}, and no key is known to check that with; {GIVE_KEY}")
         )
     elif not held.by:
         same = any(key.name == origin for key in keys)
@@ -69,6 +69,17 @@ def noted(note: str, keys: Sequence[NoteKey], what: str, witnesses: Sequence[Not
         found.faults.append(
             Fault("other-log", f"{what}: it is of the log {origin}, not of {_names(tuple(key.name for key in held.by or keys))}")
         )
+    found.sound = bool(found.by) and not found.faults
+    for witness in witnesses:
+        try:
+            seen = opened(note, [witness]).cosigned
+        except NoteError as error:
+            found.faults.append(Fault("bad-signature", f"{what}: {error}"))
+            continue
+        found.cosigned += seen
+        if not seen:
+            found.unsigned += (witness,)
+            found.faults.append(Fault(NOT_COSIGNED, f"{what}: the witness {visible(witness.name, 300)} has not signed it"))
     return found
 
 

@@ -24,7 +24,7 @@ from licet.ledger.signer import replace
 from licet.machine import open_own
 
 SIZE_TYPE = "text/x.tlog.size"
-COSIGNED = "cosigned"
+COSIGNED = layout.COSIGNED
 """The file of the newest note that has a cosignature: `checkpoint` may have been followed by a newer one already."""
 _MOST_LINES = 16
 _PATIENCE = 5.0  # seconds for the lock of the checkpoint
