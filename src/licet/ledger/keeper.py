@@ -164,7 +164,8 @@ def _flushing(keeper_ref: weakref.ref[Keeper], state: _State, flush: float, _pau
         if state.ended.wait(flush):
             return
         state.dirty.clear()  # before the sync: what is written during it wakes us again
-        if (keeper := keeper_ref()) is None:
+        # `stop` may have come before the clearing, which took its call to wake up with it.
+        if state.ended.is_set() or (keeper := keeper_ref()) is None:
             return
         keeper._done("sync", lambda ledger: ledger.sync())
         del keeper
@@ -177,7 +178,7 @@ def _sealing(keeper_ref: weakref.ref[Keeper], state: _State, flush: float, pause
         if state.ended.wait(max(flush, soonest - time.monotonic())):
             return
         state.unsigned.clear()
-        if (keeper := keeper_ref()) is None:
+        if state.ended.is_set() or (keeper := keeper_ref()) is None:
             return
         state.begun = time.monotonic()
         soonest = state.begun + pause
