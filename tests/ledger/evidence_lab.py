@@ -94,7 +94,7 @@ def a_log(key: Key) -> MemoryLog:
     log.add("delegation", task=ROOT, txn=ROOT, outcome="allow")
     log.add("task.begin", task=CHILD, txn=ROOT, parent=ROOT)
     log.add("ledger.repaired", lost="sha256:00")
-    asked = log.call("3" * 32, task=CHILD, step=1)
+    asked = log.call("3" * 32, task=CHILD, step=1, reasons=[{"check": "flow.leak", "effect": "ask", "sentence": "it leaves our control"}])
     log.add("call.asked", **asked, outcome="ask")
     log.add("approval", **asked, outcome="ask", approved=True)
     log.add("call.intent", **asked, outcome="allow")

@@ -120,6 +120,8 @@ def test_the_signature_is_over_the_type_too():
         pytest.param(with_fields(payload="+-__"), id="two-alphabets"),
         pytest.param(with_fields(payload="\ud800"), id="lone-surrogate"),
         pytest.param(with_fields(payload=None), id="no-payload"),
+        pytest.param(with_fields(verdict="approved by the board"), id="a-field-that-nobody-signed"),
+        pytest.param(with_fields(signatures=[json.loads(TEXT)["signatures"][0] | {"cert": "x"}]), id="a-field-of-a-signature"),
     ],
 )
 def test_what_is_no_envelope_is_refused_with_a_sentence(data: bytes):

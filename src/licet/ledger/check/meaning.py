@@ -35,6 +35,7 @@ class Meaning:
     _time: str = ""
     _back: list[int] = field(default_factory=list)
     _open: dict[str, int] = field(default_factory=dict)
+    _refused: set[str] = field(default_factory=set)  # calls with an intent that were refused before their tool ran
     _unknown: int = 0
     _writers: set[str] = field(default_factory=set)
     _told: dict[str, int] = field(default_factory=dict)
@@ -70,6 +71,8 @@ class Meaning:
             self._clock(time, seq)
         if kind == "call.intent":
             self._intent(record, seq)
+        elif kind == "call.denied":
+            self._denied(record)
         elif kind == "call.outcome":
             self._outcome(record, seq)
         elif kind == "ledger.begin" and seq == 1:
@@ -117,14 +120,22 @@ class Meaning:
             self._fault("malformed", f"record {seq} is an intent without a call", seq)
         else:
             self._open[call] = seq
+            self._refused.discard(call)
+
+    def _denied(self, record: dict[str, Any]) -> None:
+        """Behind an intent it says that the tool did not run: no outcome is to come; one that comes all the same has its intent."""
+        call = record.get("call")
+        if type(call) is str and self._open.pop(call, None) is not None:
+            self._refused.add(call)
 
     def _outcome(self, record: dict[str, Any], seq: int) -> None:
         call, status = record.get("call"), record.get("status")
         if type(call) is not str or status not in _ENDS:
             self._fault("malformed", f"record {seq} is an outcome without a call, or without a status that there is", seq)
             return
-        if self._open.pop(call, None) is None:
+        if self._open.pop(call, None) is None and call not in self._refused:
             self._fault("unmatched", f"record {seq} is an outcome of call {visible(call, 60)}, which has no intent before it", seq)
+        self._refused.discard(call)
         self._unknown += status == "unknown"
 
     def _begin(self, record: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from licet.ledger.evidence.covered import About
 
-GapKind = Literal["begin", "end", "call", "task", "intent", "outcome", "answer"]
+GapKind = Literal["begin", "end", "call", "task", "intent", "outcome", "answer", "approval"]
 _SAID: Mapping[GapKind, str] = {
     "begin": "the beginning of task {task} is not here",
     "end": "task {task} has no end here: it had not ended yet",
@@ -18,7 +18,10 @@ _SAID: Mapping[GapKind, str] = {
     "intent": "an outcome of call {call} stands without its intent",
     "outcome": "call {call} has an intent and no outcome: its tool was still running",
     "answer": "call {call} was put to a person, and no answer is here: it was still waiting",
+    "approval": "call {call} was allowed after a person was asked, and no record here says who said yes",
 }
+OF_TASKS: frozenset[GapKind] = frozenset({"begin", "end", "call", "task"})
+"""Those after which it cannot be said that every task is here with all of its calls."""
 _TAKEN: Mapping[GapKind, str] = {"end": "truncated", "intent": "unmatched"}
 
 
@@ -55,6 +58,9 @@ class Account:
     seqs: list[int] = field(default_factory=list)
     is_open: GapKind | None = None
     unmatched: bool = False
+    approved: bool = False
+    unapproved: bool = False  # allowed after a question, and no yes is on record
+    due: bool = False  # an intent has no outcome yet, though what was recorded since may say that none is to come
 
 
 def accounts_of(records: Iterable[Mapping[str, Any]]) -> dict[str, Account]:
@@ -86,6 +92,8 @@ def gaps_of(records: Sequence[Mapping[str, Any]], about: About) -> list[Gap]:
             steps[own.task].add(own.step)
         if own.unmatched:
             gaps.append(Gap("intent", own.task, own.call, own.step))
+        if own.unapproved:
+            gaps.append(Gap("approval", own.task, own.call, own.step))
         if own.is_open is not None:
             gaps.append(Gap(own.is_open, own.task, own.call, own.step))
     # The end says how many there were, so that the last cannot be left out either.
@@ -113,16 +121,25 @@ def _missing(seen: set[int], last: int) -> list[int]:
 
 def _follow(own: Account, kind: str, record: Mapping[str, Any]) -> None:
     if kind == "call.outcome":
-        own.unmatched |= own.is_open != "outcome"
-        own.status, own.is_open = _text(record, "status"), None
+        own.unmatched |= not own.due
+        own.status, own.is_open, own.due = _text(record, "status"), None, False
         return
     own.outcome = _text(record, "outcome")
     if kind == "call.intent":
-        own.is_open = "outcome"
+        own.is_open, own.due = "outcome", True
+        own.unapproved |= _was_asked(record) and not own.approved
     elif kind == "call.denied":
         own.is_open, own.status, own.reasons = None, "denied", _reasons(record)
     else:
         own.is_open = "answer"
+        own.approved |= kind == "approval" and record.get("approved") is True
+
+
+def _was_asked(record: Mapping[str, Any]) -> bool:
+    """Whether a check that was enforced asked for a person. The reasons of a call that goes on after a yes are those of the question."""
+    rows = record.get("reasons")
+    asked = (row for row in (rows if isinstance(rows, list) else ()) if isinstance(row, dict) and row.get("effect") == "ask")
+    return any(row.get("observed") is not True for row in asked)
 
 
 def _reasons(record: Mapping[str, Any]) -> list[str]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from licet.canonical import canonical
 from licet.clock import iso
 from licet.escape import counted, visible
 from licet.ledger.check.noted import Noted, noted
-from licet.ledger.evidence.accounts import Gap, accounts_of, gaps_of
+from licet.ledger.evidence.accounts import Gap, GapKind, accounts_of, gaps_of
 from licet.ledger.evidence.beside import check_beside
+from licet.ledger.evidence.claims import check_about
 from licet.ledger.evidence.covered import About
 from licet.ledger.evidence.dsse import EnvelopeError, once, opened
 from licet.ledger.evidence.shape import Shape, WrongShapeError
@@ -63,7 +64,13 @@ def verify_bundle(
         found.faults.append(error.fault)
         return found
     found.signed_by = envelope.by.name
-    found.holds.append(f"The signature of {envelope.by} holds over the whole file.")
+    found.holds.append(f"The signature of {envelope.by} holds over the payload: over all that is said here.")
+    if envelope.others:
+        whose = ", ".join(visible(other, 200) or "somebody unnamed" for other in envelope.others)
+        found.holds.append(
+            f"There {'is' if len(envelope.others) == 1 else 'are'} {counted(len(envelope.others), 'further signature')} "
+            f"that nobody has checked, as no key was given for it: of {whose}."
+        )
     try:
         _statement(found, Shape(_parsed(envelope.payload), "the payload"), keys, kept, witnesses)
     except WrongShapeError as error:
@@ -107,6 +114,7 @@ def _statement(found: BundleVerdict, statement: Shape, keys: Sequence[NoteKey], 
     _compare(found, checkpoint, predicate["consistency"], hashes, keys, kept)
     records = _records(found, predicate["records"], checkpoint, hashes, statement["subject"])
     found.records = len(records)
+    check_about(found, [record for _, record in records])
     _complete(found, [record for _, record in records], predicate["open"])
     check_beside(found, predicate, {index + 1: record for index, record in records})
     say(found)
@@ -226,7 +234,7 @@ def _about(shape: Shape) -> About:
 
 
 def _gap(row: Shape) -> Gap:
-    what = row["what"].word("begin", "end", "call", "intent", "outcome", "answer")
+    what = row["what"].word(*get_args(GapKind))
     return Gap(what, row["task"].text(), row["call"].text(), row["step"].number())  # type: ignore[arg-type]
 
 

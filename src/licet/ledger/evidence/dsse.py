@@ -109,7 +109,15 @@ def _fields(data: bytes) -> dict[str, Any]:
         raise EnvelopeError("malformed", f"it is no envelope: {_why(error)}") from error
     if not isinstance(found, dict) or not all(isinstance(found.get(name), str) for name in ("payloadType", "payload")):
         raise EnvelopeError("malformed", "it is no envelope: an object with `payloadType`, `payload` and `signatures` is one")
+    _only(found, "the envelope", "payloadType", "payload", "signatures")
     return found | {"signatures": found.get("signatures")}
+
+
+def _only(given: dict[str, Any], what: str, *names: str) -> None:
+    """A further field is under no signature. The specification lets readers pass over such; who reads the file by eye would believe it."""
+    if more := sorted(given.keys() - {*names}):
+        said = f"{what} has a field that nobody signed: {_shown(', '.join(more))}; it was put in after the file was made, or is no evidence"
+        raise EnvelopeError("malformed", said)
 
 
 def _signatures(given: Any) -> list[dict[str, str]]:
@@ -119,6 +127,7 @@ def _signatures(given: Any) -> list[dict[str, str]]:
     for item in given:
         if not isinstance(item, dict) or not isinstance(item.get("sig"), str) or not isinstance(item.get("keyid", ""), str):
             raise EnvelopeError("malformed", "a signature is an object with `keyid` and `sig`")
+        _only(item, "a signature", "keyid", "sig")
         found.append({"keyid": item.get("keyid", ""), "sig": item["sig"]})
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from licet.escape import counted, visible
 from licet.ledger.check.faults import Fault
-from licet.ledger.evidence.accounts import Account, Gap
+from licet.ledger.evidence.accounts import OF_TASKS, Account, Gap
 from licet.ledger.evidence.covered import About
 
 MAX_FAULTS = 1_000
@@ -15,6 +15,10 @@ _NOT_SHOWN = (
     (
         "That the log has no further record of this. A call or a task below that is left out would show, as each task's end "
         "says how many there were; of a task that has not ended, the last ones would not. Whoever holds the whole log can make sure."
+    ),
+    (
+        "That whoever has the ledger's key left out nothing that has no number: questions to a person that were not answered with yes, "
+        "texts that entered a task, delegations that were refused, calls that were refused before they had a number, tokens, revocations."
     ),
     (
         "That spans, graph and findings are as they were. They have the signature of whoever made the file, and agree with the records as "
@@ -80,7 +84,7 @@ def say(found: BundleVerdict) -> None:
     found.holds.append(f"Each of the {many} is {place}, unaltered and in order, under its checkpoint of {found.size:,}.")
     found.holds.append(f"{counted(len(found.accounts), 'call')}: {_outcomes(found)}")
     found.holds += [gap.sentence()[0].upper() + gap.sentence()[1:] + "." for gap in found.open]
-    if about.tasks and not any(gap.what in ("begin", "end", "call") for gap in found.open):
+    if about.tasks and not any(gap.what in OF_TASKS for gap in found.open):
         found.holds.append("Every task is here from its beginning to its end, and its calls are numbered without a gap.")
     found.not_shown += _NOT_SHOWN
 
