@@ -80,7 +80,6 @@ FORGED = {
     "one is no record": lambda lines: [*lines[:6], b"7", *lines[7:]],
     "one is not even JSON": lambda lines: [*lines[:6], b"{", *lines[7:]],
     "one has no number": lambda lines: [*lines[:6], b"{}", *lines[7:]],
-    "one is longer than a bundle can say": lambda lines: [*lines[:6], b'{"n":"' + b"n" * MAX_ENTRY + b'"}', *lines[7:]],
 }
 
 
@@ -165,6 +164,126 @@ def test_a_ledger_that_lost_its_end_is_not_signed(tmp_path: Path):
     put_live(tmp_path, lines[:3])
     with pytest.raises(LedgerError, match="5 records were written, and 3 stand there"):
         ledger._sealer.seal(5, link_of(lines[-1]))
+
+
+@pytest.mark.parametrize("where", ["bundle", "live"])
+def test_a_file_that_pretends_to_hold_more_than_there_is_memory_is_an_error_that_names_it(tmp_path: Path, where: str):
+    """A file with a hole of a terabyte takes no room, and must not be read whole: also not by who only looks."""
+    ledger = ledger_at(tmp_path)
+    for number in range(300):
+        ledger.append("note", {"n": number}, time="")
+    ledger.close()
+    name = layout.bundle_name(0) if where == "bundle" else layout.live_name(0)
+    file = tmp_path / "ledger" / name
+    if where == "bundle":
+        (tmp_path / "ledger" / layout.live_name(0)).unlink()
+    os.truncate(file, 1 << 40)
+    with pytest.raises(LedgerError, match=f"{name}: .*(longer|line 302)"):
+        lines_of(tmp_path)
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_the_longest_record_is_read_and_no_longer_one(tmp_path: Path, over: int):
+    """So that no bundle is ever asked to say a length that it cannot; the error says file and line."""
+    ledger = ledger_at(tmp_path)
+    ledger.append("note", {}, time="")
+    begun = lines_of(tmp_path)
+    frame = len(canonical({"prev": link_of(begun[-1]), "seq": 3, "text": ""}))
+    line = canonical({"prev": link_of(begun[-1]), "seq": 3, "text": "x" * (MAX_ENTRY - frame + over)})
+    put_live(tmp_path, [*begun, line])
+    sealer = Sealer(LedgerFiles(tmp_path / "ledger"), LedgerKey.of(tmp_path / "keys"), 1)
+    if over:
+        with pytest.raises(LedgerError, match=r"jsonl: line 3 is longer than any record can be \(65535 bytes\)"):
+            sealer.seal(3, link_of(line))
+        assert tree_of(tmp_path) == {}
+    else:
+        sealer.seal(3, link_of(line))
+        (tmp_path / "ledger" / layout.live_name(0)).unlink()
+        assert lines_of(tmp_path) == [*begun, line], "out of the bundle"
+
+
+# Only in its own folder ----------------------------------------------------------------------------------------------------
+
+LINKED = ["tile/entries/000.p", "tile/0/000.p", "tile/entries", "tile/0", "tile", "live", ""]
+
+
+@pytest.mark.parametrize("name", LINKED, ids=[name or "the folder itself" for name in LINKED])
+def test_nothing_is_written_or_taken_away_behind_a_link(tmp_path: Path, name: str):
+    """Who can write the ledger's folder gets no files of others written, or taken away, by the guard."""
+    ledger = ledger_at(tmp_path)
+    for number in range(200):
+        ledger.append("note", {"n": number}, time="")
+    ledger.seal()
+    for number in range(100):
+        ledger.append("note", {"n": number}, time="")
+    lines, stands = lines_of(tmp_path), tmp_path / "ledger" / name
+    elsewhere = tmp_path / "elsewhere"
+    stands.rename(elsewhere)
+    for own in ("thesis.doc", "7"):
+        (elsewhere / own).write_text("mine")
+    stands.symlink_to(elsewhere)
+    stood = {file: file.read_bytes() for file in elsewhere.rglob("*") if file.is_file()}
+    sealer = Sealer(LedgerFiles(tmp_path / "ledger"), LedgerKey.of(tmp_path / "keys"), 1)
+    with pytest.raises(LedgerError, match="move it away"):
+        sealer.seal(301, link_of(lines[-1]))
+    assert {file: file.read_bytes() for file in elsewhere.rglob("*") if file.is_file()} == stood
+    stands.unlink()
+    (elsewhere / "7").unlink()
+    elsewhere.rename(stands)
+    assert "\n301\n" in sealer.seal(301, link_of(lines[-1]))
+
+
+def test_of_a_tile_that_is_full_only_what_is_a_part_of_it_is_taken_away(tmp_path: Path):
+    ledger = ledger_at(tmp_path)
+    for number in range(200):
+        ledger.append("note", {"n": number}, time="")
+    ledger.seal()
+    partials = tmp_path / "ledger" / "tile" / "entries" / "000.p"
+    for name in ("notes.txt", "7", "0", "256", "07"):
+        (partials / name).write_text("")
+    for number in range(100):
+        ledger.append("note", {"n": number}, time="")
+    ledger.seal()
+    assert {each.name for each in partials.iterdir()} == {"notes.txt", "0", "256", "07"}
+    assert not (tmp_path / "ledger" / "tile" / "0" / "000.p").exists()
+    ledger.close()
+
+
+@pytest.mark.parametrize("name", ["live", "tile", ""], ids=["live", "tile", "the folder itself"])
+def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path, name: str):
+    ledger = ledger_at(tmp_path)
+    ledger.append("note", {}, time="")
+    (tmp_path / "ledger" / name).chmod(0o777)
+    with pytest.raises(LedgerError, match="chmod 700"):
+        ledger._sealer.seal(2, link_of(lines_of(tmp_path)[-1]))
+    (tmp_path / "ledger" / name).chmod(0o700)
+    ledger.close()
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_is_remembered_as_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A power cut that left the newer note with the key and the older one here would look as if the ledger had been set back."""
+    ledger = ledger_at(tmp_path)
+    ledger.append("note", {}, time="")
+    done: list[str] = []
+    real_sync, real_replace = os.fsync, os.replace
+
+    def sync(file: int) -> None:
+        real_sync(file)
+        done.append("sync " + os.path.realpath(f"/proc/self/fd/{file}").removeprefix(str(tmp_path)))
+
+    def replace(source: Any, target: Any, **folders: Any) -> None:
+        real_replace(source, target, **folders)
+        done.append(f"name {Path(target).name}")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(os, "replace", replace)
+    ledger.seal()
+    last = done[done.index("name checkpoint") - 1 :]
+    assert last == [
+        "sync /ledger/.new", "name checkpoint", "sync /ledger",
+        "sync /keys/.ledger.head", "name ledger.head", "sync /keys",
+    ]  # fmt: skip
+    ledger.close()
 
 
 # It goes on ----------------------------------------------------------------------------------------------------------------

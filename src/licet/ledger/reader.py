@@ -8,9 +8,12 @@ from pathlib import Path
 
 from licet.errors import LedgerError
 from licet.ledger import layout, tiles
-from licet.ledger.layout import BUNDLE
+from licet.ledger.layout import BUNDLE, MAX_ENTRY
 from licet.ledger.merkle import SIZE, Subtree, leaf_hash
 from licet.ledger.note import MAX_NOTE
+
+_MAX_BUNDLE = BUNDLE * (MAX_ENTRY + 2)  # bytes
+_WIDTHS = frozenset(map(str, range(1, BUNDLE)))  # of what is not full
 
 
 class LedgerFiles:
@@ -123,11 +126,15 @@ class LedgerFiles:
         name = self.path / layout.live_name(first)
         try:
             with open(name, "rb", opener=_plainly) as file:
-                for number, line in enumerate(file):
+                number = 0
+                while line := file.readline(MAX_ENTRY + 2):
+                    if len(line) > MAX_ENTRY + 1:
+                        raise LedgerError(f"{name}: line {number + 1} is longer than any record can be ({MAX_ENTRY} bytes)")
                     if not line.endswith(b"\n"):
                         return  # being written, or torn: it does not count
                     if number >= skip:
                         yield line[:-1]
+                    number += 1
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -136,12 +143,12 @@ class LedgerFiles:
     def _bundled(self, at: int) -> Iterator[bytes]:
         """The records of the bundle that index `at` stands in, from there on."""
         number, skip = divmod(at, BUNDLE)
-        data = self._bytes(layout.bundle_name(number), 1 << 25)
+        data = self._bytes(layout.bundle_name(number), _MAX_BUNDLE)
         if data is None:
             data, name = self._partial(number)
         else:
             name = layout.bundle_name(number)
-        yield from entries(data or b"", str(self.path / name))[skip:]
+        yield from entries(data or b"", str(self.path / name))[skip:BUNDLE]
 
     def _partial(self, number: int) -> tuple[bytes | None, str]:
         folder = layout.bundle_name(number) + ".p"
@@ -149,9 +156,9 @@ class LedgerFiles:
             names = [each.name for each in (self.path / folder).iterdir()]
         except OSError:
             names = []
-        for width in sorted((int(each) for each in names if each.isascii() and each.isdigit()), reverse=True):
+        for width in sorted((int(each) for each in names if each in _WIDTHS), reverse=True):
             name = layout.bundle_name(number, width)
-            if (data := self._bytes(name, 1 << 25)) is not None:
+            if (data := self._bytes(name, _MAX_BUNDLE)) is not None:
                 return data, name
         return None, folder
 

@@ -17,15 +17,15 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from licet.errors import LedgerError
 from licet.ledger import layout
-from licet.ledger.layout import BUNDLE, MAX_ENTRY, SEGMENT
+from licet.ledger.inside import Inside
+from licet.ledger.layout import BUNDLE, SEGMENT
 from licet.ledger.merkle import SIZE, ProofError, check_inclusion, inclusion_proof, leaf_hash
 from licet.ledger.note import Checkpoint, NoteError, NoteKey, opened, signed
 from licet.ledger.reader import LedgerFiles
-from licet.ledger.signer import LedgerKey, replace, sync_folder
+from licet.ledger.signer import LedgerKey
 from licet.ledger.tiles import Growing, Tiles, fold, subtree
 from licet.machine import open_own
 
@@ -33,7 +33,6 @@ _log = logging.getLogger("licet")
 FIRST = "sha256:" + "0" * 64
 """What the first record holds of the one before it."""
 _STEP_SECONDS = 0.002
-_NEW = ".new"  # what is being written, before it has its name
 
 
 class AlteredError(LedgerError):
@@ -54,7 +53,8 @@ class Sealer:
         self._tree: Growing | None = None
         self._leaf = b""  # the hash of the last record in it
         self._whole_from = -1  # the live segment from which on all tiles were seen to be there
-        self._held = -1  # the descriptor of the lock, while it is held
+        self._held: set[int] = set()  # the descriptors of the lock, while it is held or waited for
+        self._inside = Inside(files.path)  # while it is held
 
     def seal(self, end: int, link: str = "") -> str:
         """The note of a checkpoint over at least the first `end` records, which are on the disk.
@@ -90,7 +90,7 @@ class Sealer:
         self._leaf = self._grow(tree, end, link)
         now = Checkpoint(self._key.name, tree.size, tree.root())
         note = signed(now.text(), [self._key])
-        replace(self._files.path / layout.CHECKPOINT, note.encode(), durable=True, by=self._files.path / _NEW)
+        self._inside.write(layout.CHECKPOINT, note.encode(), durable=True)  # before it is remembered: the other order is a setting back
         self._key.remember(note)
         self._tree = tree
         self._tidy(size, tree.size)
@@ -149,17 +149,17 @@ class Sealer:
             bundle.append(record)
             if at >= tree.size:
                 for level, number, content in tree.append(leaf):
-                    self._write(layout.tile_name(level, number), content)
+                    self._inside.write(layout.tile_name(level, number), content)
             at += 1
             if len(bundle) == BUNDLE:
-                self._write(layout.bundle_name(at // BUNDLE - 1), self._bundled(bundle))
+                self._inside.write(layout.bundle_name(at // BUNDLE - 1), _bundled(bundle))
                 bundle.clear()
         if at != end:
             raise self._cut(end, at)
         if bundle:
-            self._write(layout.bundle_name(end // BUNDLE, len(bundle)), self._bundled(bundle))
+            self._inside.write(layout.bundle_name(end // BUNDLE, len(bundle)), _bundled(bundle))
         for level, number, content in tree.partials():
-            self._write(layout.tile_name(level, number, len(content) // SIZE), content)
+            self._inside.write(layout.tile_name(level, number, len(content) // SIZE), content)
         return bytes(hashes[-SIZE:])
 
     def _held_together(self, tree: Growing, end: int, link: str) -> bytearray:
@@ -193,8 +193,8 @@ class Sealer:
     def _make_whole(self, start: int, size: int) -> None:
         """See to it that what was sealed of the live records is there in bundles and tiles too: it may never have reached the disk."""
         for number in range(start // BUNDLE, size // BUNDLE):
-            tile, bundle = (self._files.path / name for name in (layout.tile_name(0, number), layout.bundle_name(number)))
-            if _length(tile) != BUNDLE * SIZE or _length(bundle) <= 2 * BUNDLE:
+            tile, bundle = layout.tile_name(0, number), layout.bundle_name(number)
+            if self._inside.length(tile) != BUNDLE * SIZE or self._inside.length(bundle) <= 2 * BUNDLE:
                 records = list(self._files.records(number * BUNDLE, (number + 1) * BUNDLE))
                 hashes = b"".join(map(leaf_hash, records))
                 above = self._mended(size)(1, number // BUNDLE, number % BUNDLE + 1)[-SIZE:]
@@ -202,34 +202,28 @@ class Sealer:
                     raise AlteredError(
                         self._files.path, (number + 1) * BUNDLE, f"or one of the {BUNDLE - 1} before it is not what was signed"
                     )
-                self._write(layout.tile_name(0, number), hashes)
-                self._write(layout.bundle_name(number), self._bundled(records))
-            for file in (tile, bundle):
-                _drop_partials(file.with_name(f"{file.name}.p"))
-
-    def _bundled(self, records: list[bytes]) -> bytes:
-        if max(map(len, records)) > MAX_ENTRY:
-            raise LedgerError(
-                f"{self._files.path}: a record is longer than any can be ({MAX_ENTRY} bytes); `licet ledger verify` says which"
-            )
-        return b"".join([len(record).to_bytes(2, "big") + record for record in records])
+                self._inside.write(tile, hashes)
+                self._inside.write(bundle, _bundled(records))
+            for name in (tile, bundle):
+                self._inside.drop_partials(name)
 
     def _tidy(self, before: int, now: int) -> None:
         """Take away what only the checkpoint before needed, and live segments whose records are all in bundles, on the disk."""
         old = {*layout.partial_tiles(before)} - {*layout.partial_tiles(now)}
         for level, number, width in old:
-            names = [layout.tile_name(level, number, width)] + ([layout.bundle_name(number, width)] if level == 0 else [])
-            for name in names:
-                file = self._files.path / name
-                file.unlink(missing_ok=True)
+            for name, partial in (
+                (layout.tile_name(level, number), layout.tile_name(level, number, width)),
+                (layout.bundle_name(number), layout.bundle_name(number, width)),
+            )[: 1 if level else 2]:
+                self._inside.remove(partial)
                 if now >= (number + 1) * BUNDLE ** (level + 1):
-                    _drop_partials(file.parent)
+                    self._inside.drop_partials(name)
         segments = self._files.segments()
         # The newest is appended to; the one before it is kept as long as the newest may be empty.
         for first in segments[:-2]:
             if first + SEGMENT <= now:
                 self._on_disk(first)
-                (self._files.path / layout.live_name(first)).unlink(missing_ok=True)
+                self._inside.remove(layout.live_name(first))
 
     def _on_disk(self, first: int) -> None:
         numbers = range(first // BUNDLE, (first + SEGMENT) // BUNDLE)
@@ -240,42 +234,27 @@ class Sealer:
             number //= BUNDLE
             names.append(layout.tile_name(level, number - 1))
             level += 1
-        folders = set()
-        for name in names:
-            file = self._files.path / name
-            descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            folders |= {file.parent, file.parent.parent}
-        for folder in folders:
-            sync_folder(folder)
-
-    def _write(self, name: str, data: bytes) -> None:
-        file, new = self._files.path / name, self._files.path / _NEW
-        try:
-            replace(file, data, by=new)
-        except FileNotFoundError:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace(file, data, by=new)
+        self._inside.sync(names)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        descriptor = open_own(self._files.path / layout.CHECKPOINT_LOCK, os.O_RDWR | os.O_CREAT, LedgerError)
-        self._held = descriptor
-        try:
-            take(descriptor, self._patience, self._files.path)
-            yield
-        finally:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child that was forked meanwhile has the descriptor too
-            self._held = -1
-            os.close(descriptor)
+        with Inside(self._files.path) as inside:
+            descriptor = open_own(self._files.path / layout.CHECKPOINT_LOCK, os.O_RDWR | os.O_CREAT, LedgerError)
+            self._held.add(descriptor)
+            try:
+                take(descriptor, self._patience, self._files.path)
+                self._inside = inside
+                yield
+            finally:
+                fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child that was forked meanwhile has the descriptor too
+                self._held.discard(descriptor)
+                os.close(descriptor)
 
     def forget(self) -> None:
         """Let go of a lock that a forked child has from its parent's thread."""
-        if self._held >= 0:
-            os.close(self._held)
+        for descriptor in self._held:
+            os.close(descriptor)
+        self._held.clear()
 
 
 def signed_state(files: LedgerFiles, key: LedgerKey) -> tuple[str, Checkpoint | None]:
@@ -342,8 +321,6 @@ def _link(leaf: bytes) -> str:
 
 def _no_next(record: bytes, seq: int, before: bytes) -> str | None:
     """Why this is not the record with that number after the one with that leaf hash (none before the first); None if it is."""
-    if len(record) > MAX_ENTRY:
-        return f"is longer than any can be ({MAX_ENTRY} bytes)"
     try:
         found = json.loads(record)
         number, prev = found["seq"], found["prev"]
@@ -354,18 +331,5 @@ def _no_next(record: bytes, seq: int, before: bytes) -> str | None:
     return None if prev == _link(before) else "does not follow the record that was written before it"
 
 
-def _length(file: Path) -> int:
-    try:
-        return file.lstat().st_size
-    except FileNotFoundError:
-        return -1
-
-
-def _drop_partials(folder: Path) -> None:
-    """Take away what was written of a tile before it was full, also by those who died before they could."""
-    try:
-        for file in folder.iterdir():
-            file.unlink(missing_ok=True)
-        folder.rmdir()
-    except OSError:  # not there, or somebody has put something else there; it harms nobody
-        return
+def _bundled(records: list[bytes]) -> bytes:
+    return b"".join([len(record).to_bytes(2, "big") + record for record in records])  # no reader gives one that is longer
