@@ -179,14 +179,17 @@ def test_a_store_of_contents_that_cannot_be_written_is_a_warning_and_calls_go_on
         assert not (place.state / "elsewhere.db").exists()
 
 
+MISSING = "{} of {} {} not in contents.db, and no purge is on record: they could not be kept, or somebody deleted them"
+
+
 def test_a_store_that_another_holds_costs_a_call_its_contents_and_no_more(place: Place, monkeypatch: pytest.MonkeyPatch):
     """The row that is missing is said."""
-    monkeypatch.setattr("licet.guard.contents.ContentsStore", lambda path: ContentsStore(path, busy_seconds=0.05))
+    monkeypatch.setattr("licet.guard.contents.ContentsStore", lambda path, **more: ContentsStore(path, busy_seconds=0.05, **more))
     place.work("firstword")
     with closing(sqlite3.connect(place.state / FILE, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         place.work("secondword")
-    assert checked(place.state).sentences() == ["5 contents are there and match", "5 are not there, and no record says why"]
+    assert checked(place.state).sentences() == ["5 contents are there and match", MISSING.format("5 contents", "records 9 to 12", "are")]
 
 
 # What is altered ---------------------------------------------------------------------------------------------------------
@@ -203,9 +206,9 @@ ONE = "(SELECT min(seq) FROM contents WHERE name='argument.value')"
         ("UPDATE contents SET value=x'00ff' WHERE name='output'", ["4 contents are there and match"]),
         ("UPDATE contents SET key='text' WHERE name='output'", ["4 contents are there and match"]),
         ("UPDATE contents SET value=NULL, key=NULL WHERE name='output'", ["4 contents are there and match"]),
-        ("UPDATE contents SET name='argument.other' WHERE name='argument.value'", ["4 contents are there and match", "1 is not there, and no record says why"]),
-        ("UPDATE contents SET seq=1 WHERE name='intent'", ["4 contents are there and match", "1 is not there, and no record says why"]),
-        ("UPDATE contents SET seq=0 WHERE name='intent'", ["4 contents are there and match", "1 is not there, and no record says why"]),
+        ("UPDATE contents SET name='argument.other' WHERE name='argument.value'", ["4 contents are there and match", MISSING.format("1 content", "record 3", "is")]),
+        ("UPDATE contents SET seq=1 WHERE name='intent'", ["4 contents are there and match", MISSING.format("1 content", "record 2", "is")]),
+        ("UPDATE contents SET seq=0 WHERE name='intent'", ["4 contents are there and match", MISSING.format("1 content", "record 2", "is")]),
         (f"INSERT INTO contents SELECT {ONE}+3, 'planted', key, value, task, principal, time FROM contents WHERE name='output'", ["5 contents are there and match"]),
     ],
     ids=["value", "key", "space", "bytes", "key-text", "nothing", "name", "record", "no-record", "planted"],

@@ -16,7 +16,10 @@ import pytest
 from evidence_lab import payload_of
 from licet import Denied, Guard
 from licet.cli import main
+from licet.cli.ledger_verify import say_denied
 from licet.ledger import LedgerFiles
+from licet.ledger.evidence.accounts import Account
+from licet.ledger.evidence.verdict import BundleVerdict
 from licet.telemetry.reader import BadSpan, spans_of
 
 MANIFEST = """\
@@ -260,3 +263,41 @@ def test_a_folder_without_a_ledger_is_left_as_it_is(tmp_path: Path, capsys: pyte
 def test_the_file_can_be_read_by_its_owner_only(run: Run, tmp_path: Path):
     run.export("--task", run.task, to=tmp_path / "t.json")
     assert stat.S_IMODE((tmp_path / "t.json").stat().st_mode) == 0o600
+
+
+def test_what_failed_leaves_no_file_and_a_file_that_was_there_stands(run: Run, tmp_path: Path):
+    there = tmp_path / "there.json"
+    there.write_text("mine")
+    for name in ("t.json", "there.json"):
+        assert main(["ledger", "export", "--task", "0" * 32, "--state", str(run.state), "-o", str(tmp_path / name)]) == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["there.json"]
+    assert there.read_text() == "mine"
+
+
+def test_an_altered_content_is_left_out_and_said_and_the_export_exits_1(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    changed = tmp_path / "state"
+    shutil.copytree(run.state, changed)
+    with sqlite3.connect(changed / "contents.db") as db:
+        db.execute("UPDATE contents SET value='99' WHERE name='argument.number'")
+    code, statement = Run(changed, run.task, run.key, run.early).export("--task", run.task, to=tmp_path / "t.json")
+    assert code == 1
+    assert "altered-content: the content `argument.number` that is kept of record" in capsys.readouterr().err
+    told = [row["why"] for row in statement["predicate"]["left_out"] if row["what"] == "content"]
+    assert set(told) == {"what is kept of it is not what was recorded: it was altered"}
+
+
+def test_who_verifies_reads_which_calls_were_denied_for_whom_and_why(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    run.export("--task", run.task, to=tmp_path / "t.json")
+    capsys.readouterr()
+    assert main(["ledger", "verify", str(tmp_path / "t.json"), "--key", run.key]) == 0
+    denied = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  denied: ")]
+    assert len(denied) == 3
+    assert "send_email by bot for user:grace: scope.argument: " in denied[0]
+    assert denied[0].startswith("  denied: record ")
+
+
+def test_at_most_twenty_denials_are_listed_and_the_others_counted(capsys: pytest.CaptureFixture[str]):
+    found = BundleVerdict(accounts=[Account(f"c{number}", tool="pay", status="denied", agent="bot") for number in range(23)])
+    say_denied(found)
+    lines = capsys.readouterr().out.splitlines()
+    assert (len(lines), lines[-1].startswith("  … and 3 more")) == (21, True)

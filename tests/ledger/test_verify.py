@@ -362,9 +362,12 @@ def test_ones_own_ledger_is_checked_by_ones_own_key(state: Path, capsys: Out) ->
     out, err = capsys.readouterr()
     assert out.splitlines()[0] == f"{state}/ledger: whole (11 records, 11 of them signed)"
     assert f"note: the key is that of {state}; a stranger needs it from elsewhere" in out
+    assert err == ""
+    assert main(["ledger", "verify", "-v"]) == 0
+    err = capsys.readouterr().err
     assert err.startswith("byte pass: ")
     assert "semantic pass: left out" not in err
-    assert main(["ledger", "verify", "--no-semantic"]) == 0
+    assert main(["ledger", "verify", "--no-semantic", "-v"]) == 0
     assert "semantic pass: left out" in capsys.readouterr().err
 
 
@@ -377,6 +380,7 @@ def test_a_strangers_ledger_needs_a_key(
     out = capsys.readouterr().out
     assert "key-unknown: checkpoint: signed by" in out
     assert "get the log's key from those who run it (`licet ledger key`)" in out
+    assert "by `--key`; of a state folder of your own, name that by `--state`" in out
     assert main(["ledger", "verify", folder, "--key", key]) == 0
     file = tmp_path_factory.mktemp("keys") / "guard.vkey"
     file.write_text(f"\n{key}\n", encoding="utf-8")

@@ -6,7 +6,8 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
@@ -70,30 +71,58 @@ def run(options: argparse.Namespace) -> int:
     if options.json and options.output is None:
         raise UsageError("--json says what was written to a file: give -o FILE")
     folder = existing(options, "ledger")
+    with _written(options.output) as write:
+        key, note = _sealed(folder)
+        text, altered = _made(options, folder, key, note)
+        found = verify_bundle(text, [key.note_key], max_bytes=len(text))
+        write(text)
     if options.output is not None:
-        _owners_only(options.output)
-    key, note = _sealed(folder)
-    text = _made(options, folder, key, note)
-    found = verify_bundle(text, [key.note_key], max_bytes=len(text))
-    if options.output is None:
-        output.write(text)
-    else:
-        output.file(options.output, text)
-    _tell(options, text, found)
-    return 0 if found.ok else 1
+        output.say("wrote ", options.output, stream=sys.stderr)
+    _tell(options, text, found, altered)
+    return 0 if found.ok and not altered else 1
 
 
-def _owners_only(name: str) -> None:
-    """Find out before long work begins that the file cannot be written; a new one is its owner's alone, whatever is in it.
+@contextmanager
+def _written(name: str | None) -> Iterator[Callable[[str], None]]:
+    """What takes the text, which then stands in the file whole, its owner's alone; where nothing comes of it, there is no file, and one
+    that was there before stands. That it cannot be written is found out first, before long work.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: it cannot be written.
     """
+    if name is None:
+        yield output.write
+        return
     try:
-        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600))
+        target = Path(name)
+        whole = target.is_file() or not os.path.lexists(name)  # else a device or a pipe, which is written to as it is
+        beside = target.with_name(f".{target.name}.{os.urandom(4).hex()}") if whole else target
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if whole else os.O_NONBLOCK), 0o600)
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not a path"
-        raise UsageError(f"{name}: cannot be written: {why}; check path and rights") from error
+        raise _unwritten(name, error) from error
+
+    def write(text: str) -> None:
+        try:
+            left = memoryview(text.encode())
+            while left:
+                left = left[file.write(left) :]
+            if whole:
+                beside.replace(target)
+        except OSError as error:
+            raise _unwritten(name, error) from error
+
+    try:
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            yield write
+    finally:
+        if whole:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+
+def _unwritten(name: str, error: Exception) -> UsageError:
+    why = error.strerror if isinstance(error, OSError) else "not a path"
+    return UsageError(f"{name}: cannot be written: {why}; check path and rights")
 
 
 def _sealed(folder: StateFolder) -> tuple[LedgerKey, str]:
@@ -112,7 +141,8 @@ def _origin(note: str) -> str:
     return note.partition("\n")[0]
 
 
-def _made(options: argparse.Namespace, folder: StateFolder, key: LedgerKey, note: str) -> str:
+def _made(options: argparse.Namespace, folder: StateFolder, key: LedgerKey, note: str) -> tuple[str, Sequence[str]]:
+    """The file, and sentences on what beside the ledger is not what it says."""
     files = LedgerFiles(folder.ledger)
     checkpoint = Checkpoint.parse(opened(note, [key.note_key]).text)
 
@@ -125,14 +155,14 @@ def _made(options: argparse.Namespace, folder: StateFolder, key: LedgerKey, note
     else:
         with store as there:
             about, entries, beside = _gathered(options, log, there)
-    entries, beside = _with_contents(folder, log, entries, beside)
+    entries, beside, altered = _with_contents(folder, log, entries, beside)
     read = lru_cache(_TILES)(files.tiles(checkpoint.size))
     statement = evidence(
         about, entries, note=note, checkpoint=checkpoint, keys=[key.note_key],
         subtree=lambda low, high: tiles.subtree(low, high, read),
         made=iso(time.time()), by=f"licet {VERSION}", beside=beside, kept=[_kept(name, key.note_key, checkpoint) for name in options.kept],
     )  # fmt: skip
-    return bundle(statement, key)
+    return bundle(statement, key), altered
 
 
 def _gathered(options: argparse.Namespace, log: Any, store: Store | None) -> tuple[About, Sequence[Entry], Beside]:
@@ -194,37 +224,45 @@ def _beside(story: Story | None, graph: CallGraph | None, finding: Finding | Non
     return Beside(spans=otlp(story), graph=drawn, findings=told, left_out=left)
 
 
-def _with_contents(folder: StateFolder, log: Any, entries: Sequence[Entry], beside: Beside) -> tuple[Sequence[Entry], Beside]:
-    """The contents that are there and are what the records say; of the others, which record took them away."""
+def _with_contents(
+    folder: StateFolder, log: Any, entries: Sequence[Entry], beside: Beside
+) -> tuple[Sequence[Entry], Beside, Sequence[str]]:
+    """The contents that are there and are what the records say; of the others, which record took them away, and which were altered."""
     wanted = [record for _, record in entries if named_contents(record)]
     if not wanted:
-        return entries, beside
+        return entries, beside, ()
+    altered = list[str]()
     known, values, left, by = purges(log), list[dict[str, Plain]](), list[dict[str, Plain]](), set[int]()
     store = open_contents(folder.path)
     try:
         for record in wanted:
             kept = contents_of(store, record)
+            others = {each.name for each in store.of(int(record["seq"]))} - kept.keys() if store is not None else set()
             for name in named_contents(record):
                 there = kept.get(name)
                 if there is not None:
                     values.append({"record": record["seq"], "name": name, "key": there.key.hex(), "value": there.value})
                     continue
-                row, seq = _gone(record, name, known)
+                row, seq = _gone(record, name, known, altered=name in others)
+                if name in others:
+                    altered.append(f"the content `{name}` that is kept of record {record['seq']} is not the one that the record speaks of")
                 left.append(row)
                 by |= {seq} - {0}
     finally:
         if store is not None:
             store.close()
-    return with_records(log, entries, by), replace(beside, contents=values, left_out=[*beside.left_out, *left])
+    return with_records(log, entries, by), replace(beside, contents=values, left_out=[*beside.left_out, *left]), altered
 
 
-def _gone(record: dict[str, Any], name: str, known: Sequence[Purged]) -> tuple[dict[str, Plain], int]:
+def _gone(record: dict[str, Any], name: str, known: Sequence[Purged], *, altered: bool) -> tuple[dict[str, Plain], int]:
     """Why a content is not there, and the record that says so; 0: none does."""
     task, at, seq = str(record.get("task", "")), str(record.get("time", "")), int(record["seq"])
-    purged = next((each for each in known if each.covers("contents", task, at, seq)), None)
     row: dict[str, Plain] = {"what": "content", "record": seq, "name": name}
+    if altered:
+        return row | {"why": "what is kept of it is not what was recorded: it was altered"}, 0
+    purged = next((each for each in known if each.covers("contents", task, at, seq)), None)
     if purged is None:
-        return row | {"why": "it is not there as it was recorded, and no record says why"}, 0
+        return row | {"why": "it is not there, and no purge is on record"}, 0
     return row | {"why": f"it was purged at {purged.time}", "by": purged.seq}, purged.seq
 
 
@@ -248,15 +286,19 @@ def _kept(name: str, key: NoteKey, checkpoint: Checkpoint) -> int:
     return seen.checkpoint.size
 
 
-def _tell(options: argparse.Namespace, text: str, found: BundleVerdict) -> None:
+def _tell(options: argparse.Namespace, text: str, found: BundleVerdict, altered: Sequence[str]) -> None:
     """What was made, to standard error, or as JSON."""
     if options.json:
-        output.data({"file": options.output, "bytes": len(text)} | found.as_dict())
+        told = found.as_dict()
+        told |= {"ok": found.ok and not altered, "altered_contents": list(altered)}
+        output.data({"file": options.output, "bytes": len(text)} | told)
         return
     output.say(f"{counted(found.records, 'record')} under the checkpoint of {found.size:,}, {len(text):,} bytes", stream=sys.stderr)
     for gap in found.open:
         output.say(f"open: {gap.sentence()}", stream=sys.stderr)
     for fault in found.faults:
         output.error(f"{fault.code}: {fault.sentence}")
+    for sentence in altered:
+        output.error(f"altered-content: {sentence}; it is left out")
     if len(text) > MAX_BYTES:
         output.error(f"larger than what is read at once by default: `licet ledger verify FILE --max-size {len(text)}`")

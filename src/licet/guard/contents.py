@@ -24,7 +24,7 @@ from licet.guard.state import STORE
 from licet.guard.task import GuardedTask
 from licet.guard.ticket import Ticket
 from licet.ledger import LedgerFiles
-from licet.ledger.check.faults import Fault
+from licet.ledger.check.faults import Fault, numbered
 from licet.locks import Lock
 from licet.manifest import Manifest
 from licet.secretlike import scrub
@@ -34,6 +34,7 @@ FILE = "contents.db"
 FIELD = "contents"
 ALTERED = "altered-content"
 MOST_FAULTS = 100
+_MOST_NAMED = 7  # records whose contents are missing
 _log = logging.getLogger("licet")
 
 
@@ -153,6 +154,8 @@ class ContentsCheck:
     matching: int = 0
     purged: Counter[int] = field(default_factory=Counter)  # by the number of the record that says so
     missing: int = 0  # and nobody purged them: they could not be kept, or somebody deleted them
+    missing_of: list[int] = field(default_factory=list)  # the first records that have such
+    gone: bool = False  # the whole file
     left: Counter[int] = field(default_factory=Counter)  # that a record says to purge, and that are there still
     altered: int = 0
     faults: list[Fault] = field(default_factory=list)  # the first of those
@@ -163,7 +166,10 @@ class ContentsCheck:
         told = [there] if self.matching else []
         told += [f"{number:,} {_were(number)} purged by record {by}" for by, number in sorted(self.purged.items())]
         if self.missing:
-            told.append(f"{self.missing:,} {_are(self.missing)} not there, and no record says why")
+            why = f"{FILE} is missing" if self.gone else "they could not be kept, or somebody deleted them"
+            of = numbered(self.missing_of) + (" and others" if len(self.missing_of) == _MOST_NAMED else "")
+            what = f"{counted(self.missing, 'content')} of {of} {_are(self.missing)} not in {FILE}"
+            told.append(f"{what}, and no purge is on record: {why}")
         told += [
             f"{number:,} that record {by} was to purge {_are(number)} there still: run the same `licet purge` again"
             for by, number in sorted(self.left.items())
@@ -180,7 +186,7 @@ class ContentsCheck:
 
 def check_contents(records: Records, store: ContentsStore | None) -> ContentsCheck:
     """Hold what is kept against what the records say. The records are read twice, and are to be verified by themselves."""
-    check, known = ContentsCheck(), purges(records)
+    check, known = ContentsCheck(gone=store is None), purges(records)
     kept = iter(store.all() if store is not None else ())
     row, seq = next(kept, None), 0
     for seq, line in enumerate(records(), 1):
@@ -199,6 +205,8 @@ def check_contents(records: Records, store: ContentsStore | None) -> ContentsChe
                 check.purged[by] += 1
             else:
                 check.missing += 1
+                if len(check.missing_of) < _MOST_NAMED and seq not in check.missing_of[-1:]:
+                    check.missing_of.append(seq)
     return check
 
 

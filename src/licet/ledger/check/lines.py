@@ -29,6 +29,11 @@ class LineCheck:
     broken: str = ""
 
 
+def looks_like_lines(head: bytes) -> bool:
+    """Whether the beginning of a file is that of such a ledger: a record, which names the one before it."""
+    return head.startswith(b"{") and b'"prev":' in head.partition(b"\n")[0]
+
+
 def check_lines(path: str | Path) -> LineCheck:
     """Read the whole file and check form, numbering and every link. Never raises for bad content.
 

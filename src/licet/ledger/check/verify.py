@@ -147,7 +147,7 @@ class _Verification:
         return f"{what}; {counted(max(sizes), 'record')} were signed" if sizes else what
 
     def _beside(self) -> Noted | None:
-        """The newest checkpoint that a witness has signed, where witnesses are asked for. It is one of this log's, and known from before."""
+        """The newest checkpoint that a witness has signed, if witnesses are asked for: one of this log's, known from before."""
         data = self._stored.read(layout.COSIGNED) if self._witnesses else None
         if data is None:
             return None

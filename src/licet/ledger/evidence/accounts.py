@@ -45,7 +45,9 @@ class Gap(NamedTuple):
 
 @dataclass(slots=True)
 class Account:
-    """One call. `outcome` is the last decision, `status` what came of it; `seqs` are the numbers of its records."""
+    """One call. `outcome` is the last decision, `status` what came of it; `seqs` are the numbers of its records, `time` that of the last.
+    `principal`: for whom the agent acted.
+    """
 
     call: str
     task: str = ""
@@ -56,6 +58,9 @@ class Account:
     status: str = ""
     reasons: list[str] = field(default_factory=list)
     seqs: list[int] = field(default_factory=list)
+    agent: str = ""
+    principal: str = ""
+    time: str = ""
     is_open: GapKind | None = None
     unmatched: bool = False
     approved: bool = False
@@ -72,6 +77,8 @@ def accounts_of(records: Iterable[Mapping[str, Any]]) -> dict[str, Account]:
             continue
         own = found.setdefault(call, Account(call))
         own.task, own.tool = _text(record, "task") or own.task, _text(record, "tool") or own.tool
+        own.agent, own.principal = _text(record, "agent") or own.agent, _text(record, "sub") or own.principal
+        own.time = _text(record, "time") or own.time
         own.args, step, seq = _text(record, "args") or own.args, record.get("step"), record.get("seq")
         own.step = step if type(step) is int else own.step
         own.seqs += [seq] if type(seq) is int else []

@@ -67,7 +67,7 @@ class BundleVerdict:
             "more_faults": self.more_faults, "open": [gap._asdict() | {"sentence": gap.sentence()} for gap in self.open],
             "calls": [
                 {"call": own.call, "task": own.task, "step": own.step, "tool": own.tool, "outcome": own.outcome, "status": own.status,
-                 "reasons": own.reasons, "records": own.seqs}
+                 "reasons": own.reasons, "records": own.seqs, "agent": own.agent, "principal": own.principal, "time": own.time}
                 for own in self.accounts
             ],
             "holds": self.holds, "not_shown": self.not_shown,
