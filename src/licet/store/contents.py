@@ -9,12 +9,14 @@ from __future__ import annotations
 import hmac
 import json
 import os
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from licet.canonical import Plain, canonical
+from licet.errors import StoreError
 from licet.pseudonym import content_digest
 from licet.store.opened import SqliteFile
 from licet.store.purge import STEP_ROWS, STEP_SECONDS, Purge, give_back, shrink
@@ -157,6 +159,26 @@ class ContentsStore(SqliteFile):
     def shrink(self, *, compact: bool = False) -> Iterator[str]:
         """See `Store.shrink`."""
         return shrink(self, compact=compact)
+
+
+class ContentsCopy(ContentsStore):
+    """The contents in a copy that is evidence: not a byte of it changes, and no file is made beside it, whatever state it was copied in.
+
+    `without_log`: a log, `-wal`, was copied with it; to read that is to write, so that what stands in it alone is not seen.
+
+    Raises:
+        StoreError: the file cannot be opened, or is of another version.
+    """
+
+    def _open(self) -> sqlite3.Connection:
+        path = Path(self._path).absolute()
+        if not path.is_file():  # a pipe would hold us up
+            raise StoreError(f"{path}: is no plain file")
+        # Nobody writes a copy. What somebody may be writing must not be opened so (https://sqlite.org/uri.html#uriimmutable).
+        found = self._connect(f"{path.as_uri()}?mode=ro&immutable=1", self._look)
+        log = Path(f"{path}-wal")
+        self.without_log = log.is_file() and log.stat().st_size > 0
+        return found
 
 
 def _chosen(purge: Purge) -> Iterator[tuple[str, tuple[Any, ...]]]:
