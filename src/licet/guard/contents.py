@@ -28,7 +28,7 @@ from licet.ledger.check.faults import Fault, numbered
 from licet.locks import Lock
 from licet.manifest import Manifest
 from licet.secretlike import scrub
-from licet.store import Content, ContentsStore, KeptContent, content
+from licet.store import Content, ContentsCopy, ContentsStore, KeptContent, content
 
 FILE = "contents.db"
 FIELD = "contents"
@@ -111,14 +111,17 @@ def _content(name: str, value: Plain, *, shown: bool = False) -> Iterator[Conten
 # Reading ---------------------------------------------------------------------------------------------------------------
 
 
-def open_contents(folder: Path, *, reading: bool = False) -> ContentsStore | None:
-    """The contents of a state folder; None if there are none. Nothing is made. `reading`: nothing will be written.
+def open_contents(folder: Path, *, reading: bool = False, copy: bool = False) -> ContentsStore | None:
+    """The contents of a state folder; None if there are none. Nothing is made. `reading`: nothing will be written; `copy`: see
+    `ContentsCopy`.
 
     Raises:
         StoreError: they cannot be read.
     """
     path = folder / FILE
-    return ContentsStore(path, reading=reading) if path.exists() else None
+    if not path.exists():
+        return None
+    return ContentsCopy(path) if copy else ContentsStore(path, reading=reading)
 
 
 def contents_of(store: ContentsStore | None, record: Mapping[str, Any]) -> dict[str, KeptContent]:
@@ -129,9 +132,9 @@ def contents_of(store: ContentsStore | None, record: Mapping[str, Any]) -> dict[
     return {kept.name: kept for kept in store.of(seq) if kept.matches(record)}
 
 
-def contents_beside(ledger: Path) -> ContentsCheck:
-    """The contents of the state folder that a ledger's folder stands in, held against it. A copy elsewhere has none. Never raises for
-    what is wrong with them.
+def contents_beside(ledger: Path, *, copy: bool = False) -> ContentsCheck:
+    """The contents of the state folder that a ledger's folder stands in, held against it. Never raises for what is wrong with them.
+    `copy`: nobody writes there, and neither do we.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -140,9 +143,11 @@ def contents_beside(ledger: Path) -> ContentsCheck:
     if not (folder / FILE).exists() and not (folder / STORE).exists():
         return ContentsCheck()
     try:
-        store = open_contents(folder, reading=True)
+        store = open_contents(folder, reading=True, copy=copy)
         with closing(store) if store is not None else nullcontext():
-            return check_contents(LedgerFiles(ledger).records, store)
+            check = check_contents(LedgerFiles(ledger).records, store)
+            check.without_log = store is not None and store.without_log
+            return check
     except StoreError as error:
         return ContentsCheck(faults=[Fault(ALTERED, f"the contents cannot be held against the records: {error}")])
 
@@ -158,6 +163,7 @@ class ContentsCheck:
     gone: bool = False  # the whole file
     left: Counter[int] = field(default_factory=Counter)  # that a record says to purge, and that are there still
     altered: int = 0
+    without_log: bool = False  # what stands in the file's own log alone was not read
     faults: list[Fault] = field(default_factory=list)  # the first of those
 
     def sentences(self) -> list[str]:
@@ -170,6 +176,8 @@ class ContentsCheck:
             of = numbered(self.missing_of) + (" and others" if len(self.missing_of) == _MOST_NAMED else "")
             what = f"{counted(self.missing, 'content')} of {of} {_are(self.missing)} not in {FILE}"
             told.append(f"{what}, and no purge is on record: {why}")
+        if self.without_log:
+            told.append(f"{FILE}-wal was not read, as that would change it: what stands in it alone counts as missing")
         told += [
             f"{number:,} that record {by} was to purge {_are(number)} there still: run the same `licet purge` again"
             for by, number in sorted(self.left.items())
