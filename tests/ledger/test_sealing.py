@@ -338,6 +338,26 @@ def test_nothing_that_goes_wrong_ends_signing_and_it_is_said_once_with_its_kind(
     ledger.close()
 
 
+def test_who_is_told_of_a_checkpoint_and_fails_hurts_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """Neither who asked for it, nor the thread: it stands, and the log says what failed."""
+
+    def fails() -> None:
+        raise RuntimeError("no more threads for witnesses")
+
+    ledger = ledger_at(tmp_path, sealed=fails)
+    ledger.append("note", {}, time="")
+    assert "\n2\n" in ledger.seal()
+    assert "RuntimeError: no more threads for witnesses" in caplog.text
+    quick = ledger_at(tmp_path, sealed=fails, **QUICK)
+    quick.append("note", {}, time="")
+    until(lambda: signed_of(tmp_path) == 3)
+    quick.append("note", {}, time="")
+    until(lambda: signed_of(tmp_path) == 4)
+    assert quick._keeper.problem == ""
+    ledger.close()
+    quick.close()
+
+
 def test_a_thread_that_cannot_be_started_is_started_by_the_next_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):

@@ -43,7 +43,7 @@ class Keeper:
     @property
     def problem(self) -> str:
         """Why the last attempt to reach the disk, or to sign, failed; empty if it did not."""
-        return "; ".join([*self._problems.values()]) if self._problems else ""
+        return "; ".join(dict.fromkeys(self._problems.values())) if self._problems else ""
 
     @property
     def late(self) -> str:
@@ -129,9 +129,18 @@ class Keeper:
         return False
 
     def _say(self, name: str, problem: str) -> None:
-        if self._problems.get(name) != problem:
-            self._problems[name] = problem
+        known = problem in self._problems.values()
+        self._problems[name] = problem
+        if not known:
             _log.warning("licet: the ledger is behind: %s", problem)
+
+
+def quietly(does: Callable[[], None]) -> None:
+    """Tell somebody of a checkpoint. It stands, whatever becomes of that."""
+    try:
+        does()
+    except Exception as error:  # noqa: BLE001 - what others do with a checkpoint decides nothing here
+        _log.warning("licet: a checkpoint was signed, and who was to be told of it failed: %s: %s", type(error).__name__, error)
 
 
 class _State:
