@@ -137,6 +137,23 @@ def test_a_record_that_another_process_signed_otherwise_is_found(tmp_path: Path)
             sealer.seal(seq, link_of(b"another"))
 
 
+def test_a_record_may_hold_the_names_of_number_and_link_in_its_own_fields(tmp_path: Path):
+    """Inside another object they are not the record's; and what a string holds is none at all."""
+    ledger = ledger_at(tmp_path)
+    for fields in ({"a": {"prev": "sha256:x", "seq": 1}}, {"text": '"prev":"sha256:x","seq":1,'}, {"z": {"seq": 3}}):
+        ledger.append("note", fields, time="")
+    assert "\n4\n" in ledger.seal()
+    ledger.append("note", {}, time="")
+    *lines, last = lines_of(tmp_path)
+    true = json.loads(last)
+    forged = canonical({**true, "prev": "sha256:" + "1" * 64, "inner": {"prev": true["prev"]}})
+    put_live(tmp_path, [*lines, forged])
+    with pytest.raises(AlteredError, match="record 5 does not follow"):
+        ledger._sealer.seal(5, link_of(forged))
+    put_live(tmp_path, [*lines, last])
+    ledger.close()
+
+
 def test_a_bundle_that_is_missing_is_not_made_from_records_that_were_changed(tmp_path: Path):
     """The live segment is written to bundles again, where a power cut took those, only if it is what was signed."""
     ledger = ledger_at(tmp_path)
