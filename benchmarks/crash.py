@@ -341,7 +341,7 @@ class Rounds:
             self.seen["effects"] += 1
             if call not in self._recorded:
                 self.problems.append(f"{what}: the effect of {call} has no intent before it")
-        left = [file.name for file in (self.state / "ledger" / "writers").iterdir()]
+        left = [file.name for file in (self.state / "keys" / "ledger.writers").iterdir()]
         if left:
             self.problems.append(f"{what}: writers that died are still there: {left}")
         running = sqlite3.connect(self.state / "licet.db").execute("SELECT count(*) FROM calls WHERE status='running'").fetchone()[0]

@@ -9,6 +9,8 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +79,7 @@ def test_many_processes_and_threads_write_one_chain(tmp_path: Path):
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert [record["seq"] for record in records_of(tmp_path)] == list(range(1, 1202))
     assert faults_of(tmp_path) == []
-    assert list((tmp_path / "ledger" / "writers").iterdir()) == []
+    assert list((tmp_path / "keys" / "ledger.writers").iterdir()) == []
 
 
 def test_segments_rotate_and_what_stands_in_bundles_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -131,9 +133,26 @@ def test_a_writer_that_never_lets_go_refuses_the_record_and_does_not_hold_us(tmp
         with pytest.raises(LedgerError, match="another writer"):
             ledger.append("b", {}, time="")
     assert ledger.append("c", {}, time="") == 3
-    with ledger._lock, pytest.raises(LedgerError, match="another writer"):
+    with _held_by_another_thread(ledger), pytest.raises(LedgerError, match="another writer"):
         ledger.append("d", {}, time="")
     assert ledger.append("e", {}, time="") == 4
+
+
+@contextmanager
+def _held_by_another_thread(ledger: Ledger) -> Iterator[None]:
+    held, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with ledger._lock:
+            held.set()
+            over.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    yield
+    over.set()
+    thread.join()
 
 
 # Torn and broken tails -----------------------------------------------------------------------------------------------------
@@ -342,7 +361,7 @@ def test_sealing_that_died_leaves_one_file_at_most(tmp_path: Path, monkeypatch: 
             ledger = ledger_in(tmp_path)
             for _ in range(40):
                 ledger.append("note", {}, time="")
-            monkeypatch.setattr(Path, "replace", lambda *_: os._exit(0))
+            monkeypatch.setattr(os, "replace", lambda *_, **__: os._exit(0))
             ledger.seal()
             os._exit(1)
         assert os.waitpid(child, 0)[1] == 0
@@ -403,7 +422,7 @@ def test_the_open_calls_of_who_died_come_until_they_are_settled(tmp_path: Path):
         ledger.append("call.outcome", {"call": "two", "status": "unknown"}, time="")
     with ledger.abandoned() as found:
         assert found.intents == []
-    assert [file.name for file in (tmp_path / "ledger" / "writers").iterdir()] == [ledger.writer]
+    assert [file.name for file in (tmp_path / "keys" / "ledger.writers").iterdir()] == [ledger.writer]
 
 
 def test_calls_that_somebody_thinks_run_are_ended_by_what_the_ledger_says(tmp_path: Path):
@@ -431,7 +450,7 @@ def test_who_died_before_a_first_record_is_let_go_of_without_reading_the_ledger(
     ledger_in(tmp_path).append("a", {}, time="")
     ledger = ledger_in(tmp_path)
     ledger.append("a", {}, time="")
-    file = tmp_path / "ledger" / "writers" / "0123456789abcdef"
+    file = tmp_path / "keys" / "ledger.writers" / "0123456789abcdef"
     file.touch(mode=0o600)
     ledger.files.records = lambda *_: pytest.fail("it was read")  # type: ignore[method-assign,assignment]
     with ledger.abandoned() as found:
@@ -446,7 +465,7 @@ def test_who_closed_in_the_middle_of_a_call_can_still_write_its_outcome(tmp_path
     ledger.close()
     ledger.append("call.outcome", {"call": "running", "status": "done"}, time="")
     ledger.close()
-    assert list((tmp_path / "ledger" / "writers").iterdir()) == []
+    assert list((tmp_path / "keys" / "ledger.writers").iterdir()) == []
     with ledger_in(tmp_path).abandoned() as found:
         assert found.intents == []
 
@@ -454,7 +473,7 @@ def test_who_closed_in_the_middle_of_a_call_can_still_write_its_outcome(tmp_path
 def test_a_checkpoint_lets_the_next_start_read_less(tmp_path: Path):
     """A writer's file says from where on its calls may be open."""
     ledger = ledger_in(tmp_path)
-    file = tmp_path / "ledger" / "writers" / ledger.writer
+    file = tmp_path / "keys" / "ledger.writers" / ledger.writer
     ledger.append("call.intent", {"call": "a"}, time="")
     assert int(file.read_text()) == 1
     ledger.append("note", {}, time="")

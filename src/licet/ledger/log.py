@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import fcntl
 import hashlib
-import json
 import logging
 import os
 import threading
@@ -17,26 +16,27 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from licet.canonical import Plain, canonical
 from licet.clock import Clock, SystemClock, iso
 from licet.errors import LedgerError
 from licet.ledger import layout
-from licet.ledger.keeper import Keeper
+from licet.ledger.chained import Place, bytes_of, led_on, link, read_on
+from licet.ledger.keeper import Keeper, quietly
 from licet.ledger.layout import MAX_ENTRY, SEGMENT
-from licet.ledger.merkle import leaf_hash
-from licet.ledger.note import Checkpoint
 from licet.ledger.reader import LedgerFiles
-from licet.ledger.sealer import Sealer, signed_state, take
+from licet.ledger.sealer import FIRST, AlteredError, Sealer, signed_state, take
 from licet.ledger.signer import LedgerKey, replace, sync_folder
-from licet.ledger.writers import INTENT, OUTCOME, Abandoned, Presence, dead, left_by
+from licet.ledger.writers import INTENT, OUTCOME, Abandoned, Dead, Presence, dead, left_by
 from licet.machine import open_own
 
-FIRST = "sha256:" + "0" * 64
+T = TypeVar("T")
 FLUSH_SECONDS, CHECKPOINT_SECONDS = 0.05, 1.0
 LOCK_SECONDS = 5.0  # how long to wait for another writer before the record, and so the call, is refused
 _log = logging.getLogger("licet")
-_FOLDERS = (layout.LIVE, layout.WRITERS, layout.HASHES, layout.ENTRIES)
+_FOLDERS = ("", layout.LIVE, layout.HASHES, layout.ENTRIES)
+_AFTER = frozenset({OUTCOME, "call.denied", "task.end"})  # what has happened, and is recorded however late signatures are
 
 
 class Ledger:
@@ -68,16 +68,19 @@ class Ledger:
         self._sealer = Sealer(self.files, key, lock_seconds)
         self._keeper = Keeper(self, flush_seconds, checkpoint_seconds)
         self._sealed = sealed
-        self._known = 0  # so many records stood there when the files were let go of
         self._lock_file = str(self.files.path / layout.LOCK)
+        # The last record that this process knows; its first item is -1 where the files are not open, or not gone through yet.
+        self._at: Place = -1, 0, FIRST
         self._start()
         _ledgers.add(self)
 
     def _start(self) -> None:
-        self._lock, self._disk, self._syncing = threading.Lock(), threading.Condition(threading.Lock()), False
+        # Locks whose owner is known, or that are taken by `with` alone: what a signal's handler raises can then leave none of them held.
+        self._lock, self._inside = threading.RLock(), False
+        self._disk, self._syncing = threading.Lock(), threading.Lock()
         self._guarded = self._file = -1  # the descriptors of the lock, and of the live segment
         self._guard_id = (0, 0)  # which file the lock is
-        self._first, self._size, self._seq, self._link = 0, -1, 0, FIRST
+        self._first, self._at = 0, (-1, *self._at[1:])
         self._synced = 0  # the last record that this process knows to be on the disk
         self._broken = ""  # why nothing can be written any more
         self._presence: Presence | None = None
@@ -95,10 +98,14 @@ class Ledger:
         Raises:
             LedgerError: the record is not (wholly) in the ledger; or, if `durable`, may not be on the disk.
         """
-        with _Alone(self):
+        if kind not in _AFTER and (late := self._keeper.late) and not kind.startswith("ledger."):
+            raise LedgerError(f"{self.path}: {late}")
+
+        def work() -> int:
             self._go_on()
-            seq = self._write(kind, fields, time)
-            self._count(kind, fields, seq)
+            return self._write(kind, fields, time)
+
+        seq = self._alone(work)
         self._keeper.wake()
         if durable:
             self.sync(seq)
@@ -110,11 +117,14 @@ class Ledger:
         Raises:
             LedgerError: it could not, and why.
         """
-        with _Alone(self):
+
+        def work() -> None:
             if self.files.segments():
                 self._go_on()
             elif self.files.path.exists():
                 signed_state(self.files, self._key)
+
+        self._alone(work)
         if self._keeper.problem:
             raise LedgerError(self._keeper.problem)
 
@@ -124,38 +134,33 @@ class Ledger:
         Raises:
             LedgerError: the disk failed. Then nothing more is written: what the system did with the pages is not known.
         """
-        disk = self._disk
-        with disk:
-            wanted = seq or self._seq
-            while True:
-                if self._broken:
-                    raise LedgerError(self._broken)
-                if self._synced >= wanted:
+        wanted = seq or self._seq
+        while True:
+            if self._broken:
+                raise LedgerError(self._broken)
+            if self._synced >= wanted:
+                return
+            if self._file < 0:
+                if not seq:
                     return
-                if self._file < 0:
-                    if not seq:
-                        return
-                    # Another thread let go of the file, as the folder was taken away: nobody knows what became of this record.
-                    raise LedgerError(f"{self.path}: was let go of before record {seq} was on the disk")
-                if not self._syncing:
-                    break
-                disk.wait()  # for who syncs now; who wrote meanwhile is seen to by the next, all of them at once
-            self._syncing, file, upto, done = True, self._file, self._seq, 0
-        try:
-            self._sync_file(file)
-            done = upto
-        finally:
-            with disk:
-                self._syncing, self._synced = False, max(self._synced, done)
-                disk.notify_all()
-
-    @contextmanager
-    def _unsynced(self) -> Iterator[None]:
-        """While the file may be exchanged: nobody waits for the disk with it."""
-        with self._disk:
-            while self._syncing:
-                self._disk.wait()
-            yield
+                # Another thread let go of the file, as the folder was taken away: nobody knows what became of this record.
+                raise LedgerError(f"{self.path}: was let go of before record {seq} was on the disk")
+            before, own = self._syncing, threading.Lock()
+            with before:  # who syncs now has it
+                pass
+            # Of those who have waited, the first syncs; who wrote meanwhile is seen to by the next, all of them at once.
+            with own:
+                with self._disk:
+                    if self._syncing is not before or self._file < 0 or self._synced >= wanted:
+                        continue
+                    # A copy: nobody who goes to another segment has to wait for us.
+                    self._syncing, file, upto = own, os.dup(self._file), self._seq
+                try:
+                    self._sync_file(file)
+                finally:
+                    os.close(file)
+                with self._disk:
+                    self._synced = max(self._synced, upto)
 
     def seal(self) -> str:
         """Put all records on the disk and under a signed checkpoint; its note.
@@ -163,16 +168,25 @@ class Ledger:
         Raises:
             LedgerError: it cannot be done, and why.
         """
-        with _Alone(self):
+
+        def work() -> tuple[int, str]:
             self._go_on()
-            end = self._seq
-        self.sync(end)
-        note = self._sealer.seal(end)
-        with _Alone(self):
-            if self._presence is not None:
+            return self._at[1:]
+
+        def settled() -> None:
+            if self._presence is not None and self._presence.held:
                 self._presence.note(min(self._open.values(), default=end + 1))
+
+        end, last = self._alone(work)
+        self.sync(end)
+        try:
+            note = self._sealer.seal(end, last)
+        except AlteredError as error:
+            self._broken = str(error)
+            raise
+        self._alone(settled)
         if self._sealed is not None:
-            self._sealed()
+            quietly(self._sealed)
         return note
 
     @contextmanager
@@ -184,10 +198,13 @@ class Ledger:
         Raises:
             LedgerError: the ledger cannot be read.
         """
-        with _Alone(self):
+
+        def work() -> tuple[list[Dead], bool, Sequence[str]]:
             self._go_on()
-            found, others = dead(self.files.path / layout.WRITERS, self.writer)
-            run = running() if found else ()  # while nobody can begin to write: the calls of who begins later are not among them
+            found, others = dead(self._key.writers, self.writer)
+            return found, others, running() if found else ()  # while nobody can begin to write
+
+        found, others, run = self._alone(work)
         settled = False
         try:
             wrote = [each for each in found if each.since]
@@ -203,26 +220,32 @@ class Ledger:
     def close(self) -> None:
         """Sign what stands, and let go of the files. A later record opens them again."""
         self._keeper.stop()
-        if self._file < 0:
+        if self._file < 0 and self._guarded < 0 and self._presence is None:
             return
         try:
-            self.seal()
+            if self._file >= 0:
+                self.seal()
         except LedgerError as error:
             _log.warning("licet: the ledger is closed without a checkpoint over its last records: %s", error)
-        with self._lock:
+
+        def work() -> None:
             if self._presence is not None:
                 self._presence.leave(settled=not self._open)
                 self._presence = None
             self._let_go(guard=True)
+
+        try:
+            self._alone(work, shared=False)
+        except LedgerError as error:  # a thread that never lets go; what it holds ends with the process
+            _log.warning("licet: the ledger's files stay open: %s", error)
 
     def renew(self) -> None:
         """What a forked child does first: a thread that held a lock is not in it, and so never lets go.
 
         Its copies of the descriptors would keep the ledger locked, and its parent's presence alive, after that has died.
         """
-        self._known = max(self._known, self._seq)
         if self._presence is not None:
-            self._presence.forget()
+            self._presence.leave(settled=False)
         for descriptor in (self._file, self._guarded):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -230,6 +253,51 @@ class Ledger:
         self._keeper.renew()
         self._sealer.forget()
         self._sealer = Sealer(self.files, self._key, self._patience)
+
+    @property
+    def _seq(self) -> int:
+        return self._at[1]
+
+    def _alone(self, work: Callable[[], T], *, shared: bool = True) -> T:
+        """Do something as the ledger's only writer of all (`shared`: also among processes). What goes wrong is an error of the ledger.
+
+        What a signal's handler raises may come before or after any call that is made here, and must not leave a lock behind: hence no
+        `with`, whose ends would be functions of our own, and the question to the lock itself whose it is.
+        """
+        lock, got = self._lock, False
+        if lock._is_owned():  # type: ignore[attr-defined]
+            if self._inside:
+                raise LedgerError(f"{self.path}: is in the middle of a record, which a signal's handler came into; write it later")
+            lock.release()  # two signals at once have left it
+        try:
+            try:
+                got = lock.acquire(timeout=self._patience)
+                if not got:
+                    raise LedgerError(f"{self.path}: another writer has held the lock for {self._patience:g} s; try again")
+                self._inside = True
+                if shared:
+                    self._enter()
+                return work()
+            finally:
+                if got and self._guarded >= 0:
+                    fcntl.flock(self._guarded, fcntl.LOCK_UN)
+        except Exception as error:
+            told = self._told(error)
+            if told is error:
+                raise
+            raise told from error
+        finally:
+            if got or lock._is_owned():  # type: ignore[attr-defined]
+                self._inside = False
+                lock.release()
+
+    def _told(self, error: Exception) -> LedgerError:
+        if isinstance(error, AlteredError) and self._seq:
+            self._broken = str(error)  # what this process has seen is not there any more; else the next attempt may find all put back
+        if isinstance(error, LedgerError):
+            return error
+        why = error.strerror if isinstance(error, OSError) else None
+        return LedgerError(f"{self.path}: {why or f'{type(error).__name__}: {error}'}")
 
     # Under the lock ------------------------------------------------------------------------------------------------------
 
@@ -250,54 +318,73 @@ class Ledger:
 
     def _open_lock(self) -> None:
         path = self.files.path
-        if not path.exists() and (self._known or self._key.last() is not None):
+        if not path.exists() and (self._seq or self._key.last() is not None):
             raise LedgerError(f"{path}: is gone, and was written to before; put it back")
-        for name in ("", *_FOLDERS):
-            (path / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        folders = [*map(path.joinpath, _FOLDERS), self._key.writers]
+        for parent in {folder.parent for folder in folders if _made(folder)}:
+            sync_folder(parent)  # else a power cut takes them with all that was put on the disk in them
         self._guarded = open_own(self._lock_file, os.O_RDWR | os.O_CREAT, LedgerError)
         found = os.fstat(self._guarded)
         self._guard_id = found.st_dev, found.st_ino
 
     def _go_on(self) -> None:
         """Have the segment open that the next record belongs to, and know the record before it."""
-        if self._file < 0:
+        if self._at[0] < 0:
             segments = self.files.segments()
-            before = signed_state(self.files, self._key)[1]
-            if not segments and before:
-                raise LedgerError(f"{self.path}: {before.size} records were signed, and the live segment is missing; put it back")
-            self._take_up(segments[-1] if segments else 0)
-            self._look()
-            self._check_whole(before)
+            seq, before = self._surest()
+            if not segments and seq:
+                raise LedgerError(f"{self.path}: {seq} records were signed, and the live segment is missing; put it back")
+            self._go_to(segments[-1] if segments else 0, seq, before)
         self._look()
-        while self._seq - self._first >= SEGMENT:
+        while self._at[1] - self._first >= SEGMENT:
             newest = max(self.files.segments(), default=self._first)
-            self._take_up(newest if newest > self._first else self._first + SEGMENT)
+            self._go_to(newest if newest > self._first else self._first + SEGMENT, *self._at[1:])
             self._look()
-        if self._presence is None:
-            since = min(self._open.values(), default=self._seq + 1)
-            self._presence = Presence(self.files.path / layout.WRITERS, self.writer, since)
-        if self._seq == 0:
+        if self._presence is None or not self._presence.held:
+            self._presence = self._presence or Presence(self._key.writers, self.writer)
+            self._presence.hold(min(self._open.values(), default=self._seq + 1))
+        if self._at[1] == 0:
             self._begin()
 
-    def _check_whole(self, signed: Checkpoint | None) -> None:
-        """Whether all is there that was, by what was signed, and by what this process has seen."""
+    def _surest(self) -> tuple[int, str]:
+        """Number and link of the last record that is sure, as it stands there: this process knew it, or it was signed."""
+        _, known, last = self._at
+        signed = signed_state(self.files, self._key)[1]
         told = signed.size if signed else 0
-        if self._seq < max(told, self._known):
-            missing = f"{told} records were signed" if told >= self._known else f"{self._known} records were written"
-            missing += f", and {self._seq} stand there: the ledger was cut"
-            self._let_go()
-            raise LedgerError(f"{self.path}: {missing}. Put back what is missing, or move folder and `keys/ledger.*` away as evidence")
+        for at in sorted({known, told} - {0}):
+            line = next(self.files.records(at - 1, at), None)
+            if line is None:
+                self._let_go()
+                missing = f"{told} records were signed" if told >= known else f"{known} records were written"
+                missing += f", and {self.files.size()} stand there: the ledger was cut"
+                raise LedgerError(f"{self.path}: {missing}. Put back what is missing, or move folder and `keys/ledger.*` away as evidence")
+            if at == known and link(line) != last:
+                raise AlteredError(self.path, at, "is another than was written")
+            if at > known:
+                known, last = at, link(line)
+        return known, last
+
+    def _go_to(self, first: int, seq: int, last: str) -> None:
+        """Go to another segment, from record `seq`: through those in between, if there are any."""
+        if seq < first:
+            seq, last = led_on(self.files.records(seq, first), seq, last, self.path)
+        if seq < first:
+            raise AlteredError(self.path, seq + 1, f"is missing, and {layout.live_name(first)} is there")
+        self._take_up(first)
+        size = bytes_of(self._file, seq - first)
+        if size is None:
+            raise AlteredError(self.path, seq, f"is not in {layout.live_name(first)}")
+        self._at = size, seq, last
 
     def _let_go(self, *, guard: bool = False) -> None:
         """Close the segment, and the lock's file: the next record begins by finding out what stands there."""
-        with self._unsynced():
-            self._known = max(self._known, self._seq)
-            if self._file >= 0:
-                os.close(self._file)
-            if guard and self._guarded >= 0:
-                os.close(self._guarded)
-                self._guarded = -1
-            self._file, self._size = -1, -1
+        with self._disk:
+            file, self._file, self._at = self._file, -1, (-1, *self._at[1:])
+        if file >= 0:
+            os.close(file)
+        if guard and self._guarded >= 0:
+            guarded, self._guarded = self._guarded, -1
+            os.close(guarded)
 
     def _take_up(self, first: int) -> None:
         """Go to another segment. Nobody writes to the one before it any more, and so this is the last time that it can be waited for."""
@@ -306,11 +393,12 @@ class Ledger:
         if self._file >= 0:
             self._sync_file(self._file)  # before there is another: a process that dies here leaves nothing that nobody waits for
         opened = open_own(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, LedgerError)
-        with self._unsynced():
-            if self._file >= 0:
+        with self._disk:
+            old, self._file, self._first, self._at = self._file, opened, first, (-1, *self._at[1:])
+            if old >= 0:
                 self._synced = self._seq
-                os.close(self._file)
-            self._file, self._first, self._size = opened, first, -1
+        if old >= 0:
+            os.close(old)
         if fresh:
             sync_folder(file.parent)
 
@@ -323,31 +411,22 @@ class Ledger:
             raise LedgerError(self._broken) from error
 
     def _look(self) -> None:
-        """Know the last record, whoever wrote it."""
+        """Know the last record, whoever wrote it. What does not lead on from what this process knows is nobody's record."""
         found = os.fstat(self._file)
         size = found.st_size
         if not found.st_nlink:
             self._follow()
-            return
-        if size == self._size:
-            return
-        start = max(0, size - 2 * (MAX_ENTRY + 1))  # the last record, and a torn one after it
-        tail = os.pread(self._file, size - start, start)
-        whole = tail.rfind(b"\n") + 1
-        if whole:
-            self._seq, self._link = self._read_last(tail[:whole])
-        elif start:
-            raise self._no_record()  # longer than any record, torn or not
-        else:
-            self._seq, self._link = self._first, self._link_before(self._first)
-        self._size = start + whole
-        if whole < len(tail):
-            self._repair(tail[whole:])
+        elif size > self._at[0]:
+            self._at, torn = read_on(self._file, self._at, size, self.path)
+            if torn:
+                self._repair(torn)
+        elif size < self._at[0]:
+            raise AlteredError(self.path, self._seq, "or one before it was taken away while it was written to")
 
     def _repair(self, torn: bytes) -> None:
         """The last writer died inside a line. What it wrote never counted; it is taken away, and said in a record."""
-        self._check_whole(signed_state(self.files, self._key)[1])  # before anything stands where something that was signed is missing
-        os.ftruncate(self._file, self._size)
+        self._surest()  # before anything stands where something that was signed is missing
+        os.ftruncate(self._file, self._at[0])
         lost = f"sha256:{hashlib.sha256(torn).hexdigest()}"
         self._write("ledger.repaired", {"lost": lost, "bytes": len(torn)}, iso(self._clock.now()))
 
@@ -357,25 +436,8 @@ class Ledger:
         if newest <= self._first:
             name = self.files.path / layout.live_name(self._first)
             raise LedgerError(f"{name}: was taken away while it was written to; verify the ledger, and start again")
-        self._take_up(newest)
+        self._go_to(newest, *self._surest())
         self._look()
-
-    def _link_before(self, first: int) -> str:
-        return link(next(self.files.records(first - 1, first))) if first else FIRST
-
-    def _read_last(self, tail: bytes) -> tuple[int, str]:
-        last = tail[:-1].rpartition(b"\n")[2]
-        try:
-            seq = json.loads(last)["seq"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise self._no_record() from error
-        if type(seq) is not int or not self._first < seq <= self._first + SEGMENT:
-            raise self._no_record()
-        return seq, link(last)
-
-    def _no_record(self) -> LedgerError:
-        name = self.files.path / layout.live_name(self._first)
-        return LedgerError(f"{name}: the last line is not a record; `licet ledger verify` says what holds")
 
     def _begin(self) -> None:
         """The first record says whose ledger this is, and what came before it."""
@@ -388,65 +450,41 @@ class Ledger:
         self._write("ledger.begin", fields, iso(self._clock.now()))
 
     def _write(self, kind: str, fields: Mapping[str, Plain], time: str) -> int:
-        record: dict[str, Plain] = {
-            **fields, "kind": kind, "prev": self._link, "seq": self._seq + 1, "time": time, "writer": self.writer,
-        }  # fmt: skip
+        size, seq, before = self._at
+        seq += 1
+        record: dict[str, Plain] = {**fields, "kind": kind, "prev": before, "seq": seq, "time": time, "writer": self.writer}
         line = canonical(record)
         if len(line) > MAX_ENTRY:
             raise LedgerError(f"{self.path}: a record of {len(line)} bytes is too long")
+        if kind == INTENT:  # before it stands there: whatever comes in between, nobody forgets to ask what became of it
+            self._open[str(fields.get("call"))] = seq
         try:
             written = os.write(self._file, line + b"\n")
+            if whole := written == len(line) + 1:
+                self._at = size + written, seq, link(line)
+            else:
+                os.ftruncate(self._file, size)
         except OSError:
-            self._size = -1
+            self._not_written(kind, fields, size)
             raise
-        if written != len(line) + 1:
-            os.ftruncate(self._file, self._size)
-            self._size = -1
+        if not whole:
+            self._not_written(kind, fields, size)
             raise LedgerError(f"{self.path}: the disk is full")
-        self._size, self._seq, self._link = self._size + written, self._seq + 1, link(line)
-        return self._seq
+        if kind == OUTCOME:
+            self._open.pop(str(fields.get("call")), None)
+        return seq
 
-    def _count(self, kind: str, fields: Mapping[str, Plain], seq: int) -> None:
-        if kind == INTENT:
-            self._open[str(fields.get("call"))] = seq
-        elif kind == OUTCOME:
+    def _not_written(self, kind: str, fields: Mapping[str, Plain], size: int) -> None:
+        """Forget an intent again, if it surely does not stand there."""
+        if kind == INTENT and os.fstat(self._file).st_size == size:
             self._open.pop(str(fields.get("call")), None)
 
 
-def link(line: bytes) -> str:
-    """What the next record holds of this one: its leaf hash."""
-    return "sha256:" + leaf_hash(line).hex()
-
-
-class _Alone:
-    """The ledger's only writer of all, as long as the block lasts. What goes wrong with a file in it is an error of the ledger."""
-
-    __slots__ = ("_ledger",)
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def __enter__(self) -> None:
-        ledger = self._ledger
-        if not ledger._lock.acquire(timeout=ledger._patience):
-            raise LedgerError(f"{ledger.path}: another writer has held the lock for {ledger._patience:g} s; try again")
-        try:
-            ledger._enter()
-        except BaseException as error:
-            self.__exit__(type(error), error, None)
-            raise
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        ledger = self._ledger
-        try:
-            if ledger._guarded >= 0:
-                fcntl.flock(ledger._guarded, fcntl.LOCK_UN)
-        finally:
-            if error is not None:
-                ledger._size = -1  # read the tail again before the next record
-            ledger._lock.release()
-        if isinstance(error, OSError):
-            raise LedgerError(f"{ledger.path}: {error.strerror}") from error
+def _made(folder: Path) -> bool:
+    if folder.is_dir():
+        return False
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return True
 
 
 _ledgers: weakref.WeakSet[Ledger] = weakref.WeakSet()

@@ -17,7 +17,7 @@ from licet.errors import KeyFileError, LedgerError, UsageError
 from licet.ledger.note import MAX_NOTE, NoteError, NoteKey
 from licet.machine import open_own
 
-KEY_FILE, HEAD_FILE = "ledger.key", "ledger.head"
+KEY_FILE, HEAD_FILE, WRITERS_FOLDER = "ledger.key", "ledger.head", "ledger.writers"
 _MAX_PEM = 10_000  # bytes
 _NAMED = b"origin: "
 
@@ -34,6 +34,11 @@ class LedgerKey:
     def name(self) -> str:
         """The log's origin."""
         return self.note_key.name
+
+    @property
+    def writers(self) -> Path:
+        """The folder of those who write the ledger that this key signs: see `writers.py`."""
+        return self._head.with_name(WRITERS_FOLDER)
 
     def public(self) -> bytes:
         """The 32 bytes of the public key."""

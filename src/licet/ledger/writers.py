@@ -1,6 +1,7 @@
 """Who writes: one file for each living writer, held by a lock that the system lets go when its process dies, however it dies.
 
 A writer's file says from which record on its calls may be without an outcome, so that whoever comes after need not read the whole ledger.
+The files stand in the folder of keys: who can only write the ledger's cannot make us forget who died.
 """
 
 from __future__ import annotations
@@ -22,20 +23,30 @@ _WIDTH = 20  # digits
 
 
 class Presence:
-    """A writer's own file, held as long as this is."""
+    """A writer's own file, held from `hold` on as long as this is."""
 
-    def __init__(self, folder: Path, writer: str, since: int) -> None:
-        self._file = folder / writer
-        self._descriptor = _held(self._file)
-        self._since = -1
-        try:
-            self.note(since)
-            # On the disk before the first record: a power cut must not leave that without its writer.
-            os.fsync(self._descriptor)
-            sync_folder(folder)
-        except OSError:
-            self.leave(settled=True)
-            raise
+    def __init__(self, folder: Path, writer: str) -> None:
+        self._file, self._descriptor, self._since = folder / writer, -1, -1
+        self.held = False
+
+    def hold(self, since: int) -> None:
+        """Take the file, and note `since`. It may be there: its writer has closed the ledger, and goes on. May be tried again.
+
+        Raises:
+            LedgerError: it cannot be opened.
+            OSError: it cannot be written; or somebody settles just now what was left.
+        """
+        while True:
+            self._close()  # of an attempt before, which was interrupted
+            self._descriptor = open_own(self._file, os.O_RDWR | os.O_CREAT, LedgerError)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(self._descriptor).st_nlink:
+                break  # else settled and taken away just now
+        self.note(since)
+        # On the disk before the first record: a power cut must not leave that without its writer.
+        os.fsync(self._descriptor)
+        sync_folder(self._file.parent)
+        self.held = True
 
     def note(self, since: int) -> None:
         """Every call of this writer whose intent stands before this record (its `seq`) has its outcome.
@@ -48,28 +59,16 @@ class Presence:
             self._since = since
 
     def leave(self, *, settled: bool) -> None:
-        """Go. What is not settled is left for whoever comes after."""
+        """Go. What is not settled is left for whoever comes after; so is the file of a forked child's parent."""
         if settled:
             self._file.unlink(missing_ok=True)
-        os.close(self._descriptor)
+        self._close()
 
-    def forget(self) -> None:
-        """Let go of a copy that a forked child has; the parent's stands."""
-        os.close(self._descriptor)
-
-
-def _held(file: Path) -> int:
-    """The descriptor of a writer's file, locked. The file may be there: its writer has closed the ledger, and goes on."""
-    while True:
-        descriptor = open_own(file, os.O_RDWR | os.O_CREAT, LedgerError)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while somebody settles what was left
-            if os.fstat(descriptor).st_nlink:
-                return descriptor
-        except OSError:
+    def _close(self) -> None:
+        self.held, self._since = False, -1
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
-            raise
-        os.close(descriptor)  # settled and taken away just now
 
 
 @dataclass(frozen=True, slots=True)
