@@ -18,7 +18,8 @@ from licet import Denied, Guard
 from licet.cli import main
 from licet.cli.ledger_verify import say_denied
 from licet.ledger import LedgerFiles
-from licet.ledger.evidence.accounts import Account
+from licet.ledger.evidence.accounts import Account, gaps_of
+from licet.ledger.evidence.covered import About
 from licet.ledger.evidence.verdict import BundleVerdict
 from licet.telemetry.reader import BadSpan, spans_of
 
@@ -128,6 +129,19 @@ def test_a_task_with_its_sub_task_denials_and_answers_comes_back_whole(run: Run,
     kinds = [entry["record"]["kind"] for entry in statement["predicate"]["records"]]
     assert {"task.begin", "task.end", "call.asked", "approval", "delegation"} <= set(kinds)
     assert kinds.count("task.begin") == 2
+
+
+def test_a_call_that_a_person_allowed_shows_that_it_was_asked(run: Run, tmp_path: Path):
+    """What a guard writes: without the record of the yes, its intent alone tells that one is missing."""
+    run.export("--task", run.task, to=tmp_path / "e.json")
+    predicate = json.loads(payload_of((tmp_path / "e.json").read_text(encoding="utf-8")))["predicate"]
+    about = About("task", run.task, predicate["about"]["txn"], tuple(predicate["about"]["tasks"]))
+    records = [row["record"] for row in predicate["records"]]
+    assert gaps_of(records, about) == []
+    yes = [record for record in records if record["kind"] == "approval" and record["approved"]]
+    assert yes
+    left = [record for record in records if record not in yes]
+    assert [gap.what for gap in gaps_of(left, about)] == ["approval"] * len(yes)
 
 
 def test_the_tasks_of_others_are_not_in_it(run: Run, tmp_path: Path):

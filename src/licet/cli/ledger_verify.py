@@ -143,7 +143,7 @@ def _folder(options: argparse.Namespace, target: Path, state: StateFolder | None
     )
     # Of a ledger that is not whole, nobody knows what its records say of contents and tasks.
     look = found.whole and not options.no_semantic
-    beside = contents_beside(target) if look else ContentsCheck()
+    beside = contents_beside(target, copy=known.folder is None) if look else ContentsCheck()
     stored = stored_beside(target) if look else StoredCheck()
     whole, faults = found.whole and not beside.faults, (*found.faults, *beside.faults)
     steps = next_steps(faults, _steps(found, known, target))

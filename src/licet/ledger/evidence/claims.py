@@ -42,7 +42,7 @@ def check_about(found: BundleVerdict, records: Sequence[Mapping[str, Any]]) -> N
 def _family(found: BundleVerdict, about: About, records: Sequence[Mapping[str, Any]]) -> None:
     """The first task is the one that was asked for, the others were delegated below it, and `above` are those that delegated."""
     parents = {_text(record, "task"): _text(record, "parent") for record in records if record.get("kind") == "task.begin"}
-    if about.kind == "task" and about.tasks and about.tasks[0] != about.id:
+    if about.kind == "task" and about.id in about.tasks[1:]:
         why = f"it says that it is about task {visible(about.id, 40)}, and task {visible(about.tasks[0], 40)} stands above that"
         found.fault("contradicted", why)
     family = set(about.tasks[:1])
