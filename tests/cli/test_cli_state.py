@@ -260,3 +260,35 @@ def test_a_folder_that_others_can_write_in_exits_2(worked: tuple[Path, str], cap
     worked[0].chmod(0o777)
     assert main(["tasks"]) == 2
     assert "others can write here" in capsys.readouterr().err
+
+
+def test_where_all_was_purged_the_lists_say_by_which_record(worked: tuple[Path, str], capsys: Out) -> None:
+    assert main(["purge", "--principal", "user:grace", "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert "of user:grace, on record as 14" in said
+    assert main(["tasks"]) == 0
+    assert capsys.readouterr().out == "no tasks: they were purged, on record as 14\n"
+    assert main(["findings"]) == 0
+    assert capsys.readouterr().out == "no findings; some may have been purged, on record as 14\n"
+
+
+def test_a_finding_is_named_as_export_and_show_take_it(worked: tuple[Path, str], tmp_path: Path, capsys: Out) -> None:
+    assert main(["findings", "--state", str(worked[0])]) == 0
+    first, *_, last = capsys.readouterr().out.splitlines()
+    record, finding = first.split("ledger ")[1].split("  finding ")
+    assert last.startswith(
+        f"`ledger N`: `licet ledger show --record N --state {worked[0]}`; evidence of one: `licet ledger export --finding ID"
+    )
+    assert main(["ledger", "show", "--record", record]) == 0
+    assert "scope.argument" in capsys.readouterr().out
+    assert main(["ledger", "export", "--finding", finding, "-o", str(tmp_path / "e.json")]) == 0
+
+
+def test_a_folder_is_named_as_it_was_given(worked: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:
+    monkeypatch.chdir(worked[0].parent)
+    assert main(["ledger", "verify", "--state", "state"]) == 0
+    assert capsys.readouterr().out.startswith("state/ledger: whole")
+    assert main(["purge", "--principal", "user:grace", "--yes", "--state", "state"]) == 0
+    capsys.readouterr()
+    assert main(["task", worked[1], "--state", "state"]) == 1
+    assert f"`licet ledger export --task {worked[1][:12]} --state state`" in capsys.readouterr().out

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 
 from licet.cli import output
 from licet.cli.output import Style
-from licet.cli.state import add_source, code_of, records_of, said_source, task_id
+from licet.cli.purged import by_records, said
+from licet.cli.state import add_source, code_of, existing, records_of, said_source, task_id
 from licet.clock import iso
 from licet.escape import visible
 from licet.report import cited
 
+SHORT_ID = 12
 _STYLES: Mapping[str, Style] = {"critical": "red", "high": "red", "medium": "yellow"}
 
 EXAMPLE = """\
@@ -47,10 +49,20 @@ def run(options: argparse.Namespace) -> int:
         severity = output.paint(f"{visible(finding.severity, 10):8}", _STYLES.get(finding.severity, "dim"))
         nobody = "not known here" if finding.task_id in elsewhere else "nobody"
         owner = f"  owner: {visible(finding.owner, 80) if finding.owner else nobody}"
-        task = f"  task: {finding.task_id[:12]}" if finding.task_id else ""
+        task = f"  task: {finding.task_id[:SHORT_ID]}" if finding.task_id else ""
         record = f"  {cited(finding.ledger)}" if finding.ledger else ""
-        output.say(f"{iso(finding.time)}  ", severity, f"  {visible(finding.check, 80)}{owner}{task}{record}")
+        named = f"  finding {visible(finding.id, 40)[:SHORT_ID]}" if read is None else ""
+        output.say(f"{iso(finding.time)}  ", severity, f"  {visible(finding.check, 80)}{owner}{task}{record}{named}")
         output.say(f"    {visible(finding.sentence, 1_000)}")
     if not found:
-        output.say("no findings")
+        output.say(_none(options) if read is None else "no findings")
+    elif read is None:
+        where = said_source(options)
+        show, export = f"licet ledger show --record N{where}", f"licet ledger export --finding ID -o FILE{where}"
+        output.say(output.paint(f"`ledger N`: `{show}`; evidence of one: `{export}`", "dim"))
     return code_of(read)
+
+
+def _none(options: argparse.Namespace) -> str:
+    gone = said(by_records(existing(options).ledger, "rows"))
+    return f"no findings; some may have been purged, {gone}" if gone else "no findings"

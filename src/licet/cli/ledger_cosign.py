@@ -6,12 +6,12 @@ import argparse
 import logging
 
 from licet.cli import output
+from licet.cli.ledger_keys import witness_key
 from licet.cli.state import add_state, existing
 from licet.clock import iso
 from licet.errors import LedgerError
 from licet.escape import counted
 from licet.ledger.cosigning.cosign import Asked, Cosigned, Misbehaved, WitnessAt, WitnessIn, cosign
-from licet.ledger.cosigning.cosignature import witness_key
 from licet.ledger.reader import LedgerFiles
 
 EXAMPLE = """\
@@ -28,14 +28,18 @@ example: licet ledger cosign --witness https://witness.acme.example --witness-ke
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--witness", metavar="URL|DIR", required=True, help="the witness: its address, or its state folder on this machine")
-    parser.add_argument("--witness-key", metavar="KEY", help="its verifier key, from elsewhere; without it, who signed is not checked")
+    parser.add_argument(
+        "--witness-key",
+        metavar="VKEY|FILE",
+        help="its verifier key, from elsewhere, or a file with it; without it, who signed is not checked",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_state(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Ask; 1 if the witness has seen another ledger."""
-    key = witness_key(options.witness_key, "--witness-key") if options.witness_key is not None else None
+    key = witness_key(options.witness_key) if options.witness_key is not None else None
     logging.getLogger("licet").addHandler(logging.NullHandler())  # what a witness in a folder refuses is printed
     asked: Asked = WitnessAt(options.witness) if "://" in options.witness else WitnessIn(options.witness)
     files = LedgerFiles(existing(options, "ledger").ledger)

@@ -42,6 +42,18 @@ def witnesses_of(options: argparse.Namespace) -> Sequence[NoteKey]:
     return _keys("--witness", options.witness, COSIGNATURE, "a log's key; give it as --key")
 
 
+def witness_key(text: str) -> NoteKey:
+    """The key of `--witness-key`: itself, or the file that it stands in alone.
+
+    Raises:
+        UsageError: it is none, a log's, or one of several.
+    """
+    found = _keys("--witness-key", [text], COSIGNATURE, "a log's key, and no witness's")
+    if len(found) != 1:
+        raise UsageError(f"--witness-key: {visible(text, 300)}: holds {len(found)} keys; name the witness's own")
+    return found[0]
+
+
 def kept_notes(options: argparse.Namespace) -> Sequence[str]:
     """The notes of `--kept`.
 

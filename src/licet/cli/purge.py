@@ -14,10 +14,11 @@ from typing import cast, get_args
 
 from licet.cli import output
 from licet.cli.acts import actor, record, seconds
-from licet.cli.state import add_state, existing, store_of, task_id
+from licet.cli.purged import by_records, said
+from licet.cli.state import add_state, existing, said_source, store_of, task_id
 from licet.clock import iso
 from licet.errors import UsageError
-from licet.escape import counted
+from licet.escape import counted, visible
 from licet.guard.contents import open_contents
 from licet.guard.purges import DONE, KIND, fields_of
 from licet.guard.state import StateFolder, secret
@@ -37,7 +38,7 @@ their calls, findings, budgets and questions. What a decision still needs stays:
 without trust, what is revoked or used up and still binds, and the broken glass. The ledger stays whole, and the purge is on record in it
 first; `licet ledger verify` says what was purged, and by which record.
 
-Exit codes: 0 done, 1 something must stay or could not be done yet (it says what), 2 nothing was purged.
+Exit codes: 0 done, 1 something must stay or could not be done yet (it says what), 2 it cannot be read, or you did not agree.
 
 example: licet purge --older-than 90d --dry-run
          licet purge --older-than 30d --only contents,spans --yes
@@ -94,14 +95,15 @@ def run(options: argparse.Namespace) -> int:
             done.stays += store.living(purge.tasks, now)
         if options.task is not None and done.stays:
             raise UsageError(
-                f"task {done.stays[0]} is open, or a task of its transaction is: end it first (`licet task end {done.stays[0][:8]}`); "
+                f"task {done.stays[0]} is open, or a task of its transaction is: end it first (`{_end(done.stays[0], options)}`); "
                 "`--only contents,spans` can go now"
             )
         if not options.dry_run:
-            if done.counts and not options.yes and not _confirmed(purge, done.counts):
+            if done.counts and not options.yes and not _confirmed(purge, done.counts, options):
                 raise UsageError("nothing was purged")
             _purge(place, purge, done, options)
-    _say(options, purge, done)
+        before = [] if done.counts or options.principal is None else by_records(folder.ledger, "", _pseudonym(folder, options.principal))
+    _say(options, purge, done, before)
     return 1 if done.problems or done.stays else 0
 
 
@@ -112,25 +114,23 @@ def _chosen(options: argparse.Namespace, place: _Place, now: float) -> Purge:
         # Whole seconds: the store's times and the ledger's, which are rounded, are then on the same side of it.
         return Purge(what, float(math.floor(now - options.older_than)))
     if options.task is not None:
-        ids = _tasks_named(options.task, place)
+        ids = _tasks_named(options.task, place, said_source(options))
     else:
         if not options.principal.strip():
             raise UsageError("--principal names nobody")
         names = dict.fromkeys((options.principal, scrub(options.principal)))
         ids = [task for name in names for task in (*store.tasks_of(name), *(kept.tasks_of(name) if kept is not None else ()))]
-        if not ids:
-            raise UsageError("nothing of this principal is kept here; the name must be as the task was begun with (`licet tasks` shows it)")
     return Purge(what, now, tuple(dict.fromkeys(ids)))
 
 
-def _tasks_named(prefix: str, place: _Place) -> Sequence[str]:
+def _tasks_named(prefix: str, place: _Place, where: str) -> Sequence[str]:
     """The task and those below it, the youngest first; or one of which only contents are left."""
     store, kept = place.store, place.kept
     if not store.tasks_like(prefix, 1) and kept is not None:
         left = kept.tasks_like(prefix, 2)
         if len(left) == 1:
             return left
-    return [task.id for task in reversed(store.family(task_id(store, prefix)))]
+    return [task.id for task in reversed(store.family(task_id(store, prefix, where)))]
 
 
 def _counted(purge: Purge, place: _Place) -> Counter[str]:
@@ -140,10 +140,10 @@ def _counted(purge: Purge, place: _Place) -> Counter[str]:
     return +found
 
 
-def _confirmed(purge: Purge, counts: Counter[str]) -> bool:
+def _confirmed(purge: Purge, counts: Counter[str], options: argparse.Namespace) -> bool:
     if not sys.stdin.isatty():
         raise UsageError(f"this would purge {_in_words(counts)}: look with `--dry-run`, and give `--yes`")
-    output.write(f"purge {_in_words(counts)} {_whose(purge)}? It cannot be undone. [y/N] ", stream=sys.stderr)
+    output.write(f"purge {_in_words(counts)} {_whose(purge, options)}? It cannot be undone. [y/N] ", stream=sys.stderr)
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -152,7 +152,7 @@ def _purge(place: _Place, purge: Purge, done: _Done, options: argparse.Namespace
     folder, store, kept = place.folder, place.store, place.kept
     expected, done.counts = done.counts, Counter()
     if expected:
-        name = Pseudonyms(secret(folder)).principal(options.principal) if options.principal else ""
+        name = _pseudonym(folder, options.principal) if options.principal else ""
         # The ledger first: what it does not have has not happened. Killed behind it, the same command does the rest.
         for fields in fields_of(purge, expected, actor(), name):
             seq = record(folder, KIND, fields, time.time())
@@ -171,6 +171,10 @@ def _purge(place: _Place, purge: Purge, done: _Done, options: argparse.Namespace
         done.problems += each.shrink(compact=options.compact) if each is not None else ()
     if expected:
         record(folder, DONE, {"purge": done.record, "counts": {**done.counts}, "problems": len(done.problems), "by": actor()}, time.time())
+
+
+def _pseudonym(folder: StateFolder, principal: str) -> str:
+    return Pseudonyms(secret(folder)).principal(principal)
 
 
 class _Progress:
@@ -208,26 +212,42 @@ def _number(name: str, number: int) -> str:
     return counted(number, mass.get(name, name.removesuffix("s")))
 
 
-def _whose(purge: Purge) -> str:
+def _whose(purge: Purge, options: argparse.Namespace) -> str:
     if purge.tasks is None:
         return f"older than {iso(purge.before)}"
-    return f"of {counted(len(purge.tasks), 'task')}"
+    if options.principal is not None:
+        return f"of {visible(options.principal, 100)}"
+    below = f" and {counted(len(purge.tasks) - 1, 'task')} below it" if len(purge.tasks) > 1 else ""
+    return f"of task {purge.tasks[-1][:12]}{below}"
 
 
-def _say(options: argparse.Namespace, purge: Purge, done: _Done) -> None:
+def _end(task: str, options: argparse.Namespace) -> str:
+    return f"licet task end {task[:8]}{said_source(options)}"
+
+
+def _say(options: argparse.Namespace, purge: Purge, done: _Done, before: list[int]) -> None:
+    """`before`: where there is nothing of a person, the records that say that it was purged."""
     if options.json:
         told: dict[str, object] = {"dry_run": options.dry_run, "counts": {name: done.counts[name] for name in _ORDER if done.counts[name]}}
         told |= {"record": done.record or None, "what": sorted(purge.what)}
         told |= {"before": iso(purge.before)} if purge.tasks is None else {"tasks": list(purge.tasks)}
+        told |= {"purged_before": before} if before else {}
         output.data(told | {"stays": done.stays, "problems": done.problems})
         return
     if options.dry_run:
-        output.say(f"would purge {_in_words(done.counts)} {_whose(purge)}")
+        output.say(f"would purge {_in_words(done.counts)} {_whose(purge, options)}")
     elif done.record:
-        output.say(output.paint("purged", "green"), f" {_in_words(done.counts)} {_whose(purge)}, on record as {done.record}")
+        output.say(output.paint("purged", "green"), f" {_in_words(done.counts)} {_whose(purge, options)}, on record as {done.record}")
+    elif before:
+        output.say(f"nothing to purge {_whose(purge, options)}: it was purged already, {said(before)}")
+    elif options.principal is not None:
+        where = said_source(options)
+        output.say(
+            f"nothing to purge {_whose(purge, options)}; the name must be as the task was begun with (`licet tasks{where}` shows it)"
+        )
     else:
-        output.say(f"nothing to purge {_whose(purge)}")
+        output.say(f"nothing to purge {_whose(purge, options)}")
     for task in done.stays:
-        output.error(f"task {task} is open, or a task of its transaction is: its rows stay until it ends (`licet task end {task[:8]}`)")
+        output.error(f"task {task} is open, or a task of its transaction is: its rows stay until it ends (`{_end(task, options)}`)")
     for sentence in done.problems:
         output.error(sentence)

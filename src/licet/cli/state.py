@@ -67,7 +67,8 @@ def code_of(read: Import | None) -> int:
 def said_source(options: argparse.Namespace) -> str:
     """The options by which the same is found again, to be shown; empty where `licet` looks there by itself."""
     words = [f"--state {shlex.quote(options.state)}"] if options.state is not None else []
-    return "".join(f" {visible(word)}" for word in [*words, *(f"--from {shlex.quote(source)}" for source in options.sources)])
+    sources = getattr(options, "sources", ())  # not every command has `--from`
+    return "".join(f" {visible(word)}" for word in [*words, *(f"--from {shlex.quote(source)}" for source in sources)])
 
 
 def existing(options: argparse.Namespace, *needed: str) -> StateFolder:

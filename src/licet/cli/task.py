@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
             and not store.tasks_like(prefix, 1)
             and (gone := purged_tasks(LedgerFiles(existing(options).ledger).records, prefix))
         ):
-            return _say_gone(gone, as_json=options.json)
+            return _say_gone(gone, options)
         story = collect(store, task_id(store, prefix, said_source(options)))
     if options.json:
         output.data(story.as_dict() | ({} if read is None else {"read": read.as_dict()}))
@@ -63,16 +63,16 @@ def run(options: argparse.Namespace) -> int:
     return code_of(read)
 
 
-def _say_gone(gone: Sequence[PurgedTask], *, as_json: bool) -> int:
+def _say_gone(gone: Sequence[PurgedTask], options: argparse.Namespace) -> int:
     """The store knows nothing of it any more; the ledger does."""
-    if as_json:
+    if options.json:
         output.data({"purged": [dataclasses.asdict(task) for task in gone]})
         return 1
     for task in gone:
         why = f"was purged, on record as {task.by} ({task.when})" if task.by else "is not in the store, and no record says why"
         ended = f", ended {task.ended}" if task.ended else ""
         output.say(f"task {task.id} ({visible(task.kind, 40)}, begun {task.began}{ended}) {why}")
-        output.say(f"its records are still in the ledger: `licet ledger export --task {task.id[:12]}`")
+        output.say(f"its records are still in the ledger: `licet ledger export --task {task.id[:12]}{said_source(options)}`")
     return 1
 
 

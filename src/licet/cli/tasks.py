@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from licet.cli import output
 from licet.cli.output import Style
-from licet.cli.state import add_source, code_of, records_of
+from licet.cli.purged import by_records, said
+from licet.cli.state import add_source, code_of, existing, records_of
 from licet.clock import iso
 from licet.escape import counted, visible
 from licet.records import CallRecord
@@ -61,8 +62,13 @@ def run(options: argparse.Namespace) -> int:
         output.say(place, output.paint(visible(task.kind, 40), "bold"), *said)
         output.say("              ", output.paint(visible(task.intent or NO_WORDS, 100), "dim"))
     if not rows:
-        output.say("no tasks yet" if read is None else "no tasks there")
+        output.say(_none(options) if read is None else "no tasks there")
     return code_of(read)
+
+
+def _none(options: argparse.Namespace) -> str:
+    gone = said(by_records(existing(options).ledger, "rows"))
+    return f"no tasks: they were purged, {gone}" if gone else "no tasks yet"
 
 
 def _counts(calls: Sequence[CallRecord]) -> dict[str, int]:

@@ -10,19 +10,20 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
+from licet.clock import lasting
 from licet.manifest.arguments import listed
 from licet.manifest.identities import why_unsafe
 from licet.manifest.words import Closed
 
-_INTERVAL = re.compile(r"([1-9][0-9]{0,8})(ms|s|m)", re.ASCII)
-_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes"}
+_INTERVAL = re.compile(r"([1-9][0-9]{0,8})(ms|s|m|h)", re.ASCII)
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours"}
 FLUSH, CHECKPOINT = timedelta(milliseconds=50), timedelta(seconds=1)
 LONGEST_FLUSH, LONGEST_CHECKPOINT = timedelta(seconds=10), timedelta(hours=1)
 MAX_WITNESSES = 20
 
 
 def interval(value: object) -> timedelta:
-    """`50ms`, `1s` or `5m` as a time span.
+    """`50ms`, `1s`, `5m` or `1h` as a time span.
 
     Raises:
         ValueError: anything else.
@@ -31,14 +32,14 @@ def interval(value: object) -> timedelta:
         return value
     match = _INTERVAL.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError("an interval is a whole number and a unit: 50ms, 1s or 5m")
+        raise ValueError("an interval is a whole number and a unit: 50ms, 1s, 5m or 1h")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def _up_to(longest: timedelta, what: str) -> AfterValidator:
     def check(value: timedelta) -> timedelta:
         if value > longest:
-            raise ValueError(f"at most {longest.total_seconds():g} s: {what}")
+            raise ValueError(f"at most {lasting(longest.total_seconds())}: {what}")
         return value
 
     return AfterValidator(check)
@@ -50,7 +51,7 @@ def _reachable(url: str) -> str:
     return url
 
 
-_SCHEMA = WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,8}(ms|s|m)$", "examples": ["50ms"]})
+_SCHEMA = WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,8}(ms|s|m|h)$", "examples": ["50ms"]})
 _Flush = Annotated[timedelta, BeforeValidator(interval), _up_to(LONGEST_FLUSH, "a crash of the machine can take so much"), _SCHEMA]
 _Checkpoint = Annotated[timedelta, BeforeValidator(interval), _up_to(LONGEST_CHECKPOINT, "until then nothing is signed"), _SCHEMA]
 
@@ -78,7 +79,19 @@ _Key = Annotated[
     StringConstraints(pattern=r"^[!-*,-~]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{4,}={0,2}$", max_length=5_000),
     AfterValidator(_witness_key),
 ]
-_Origin = Annotated[str, StringConstraints(pattern=r"^[!-*,-~]{1,200}$")]
+_NAME = re.compile(r"[!-*,-~]{1,200}", re.ASCII)
+
+
+def _name(value: str) -> str:
+    """C2SP tlog-checkpoint: the origin is a schema-less URL; signed-note: a key's name has no space and no `+`."""
+    if "://" in value:
+        raise ValueError("a log's name is an address without scheme, such as acme.example/support")
+    if _NAME.fullmatch(value) is None:
+        raise ValueError("a log's name is 1 to 200 printable ASCII characters without spaces and without `+`, such as acme.example/support")
+    return value
+
+
+_Origin = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": "^(?!.*://)[!-*,-~]{1,200}$"})]
 
 
 class Witness(Closed):
