@@ -19,6 +19,7 @@ from licet.cli.acts import seconds
 from licet.clock import Clock, SystemClock, iso
 from licet.errors import LedgerError, UsageError
 from licet.escape import counted
+from licet.ledger import layout
 from licet.ledger.cosigning.sources import pull, source_of
 from licet.ledger.cosigning.state import WitnessState, log_keys
 from licet.ledger.cosigning.witness import Refused, Seen, Witness, seen
@@ -34,7 +35,7 @@ another machine than the logs: whoever can set both back can show it a fork. A l
 
 Exit codes: 0 all were cosigned, or stopped by a signal; 1 one was refused: a fork, a rollback, a stranger; 2 one cannot be read.
 
-example: licet ledger witness --state /var/lib/witness --key
+example: licet ledger witness --state /var/lib/witness --key --name witness.acme.example
          licet ledger witness --state /var/lib/witness --log acme.example/host-1+4f0c5f0b+AY... --listen 127.0.0.1:8471
          licet ledger witness --state /var/lib/witness --log keys.txt https://host-1.acme.example/ledger /mnt/host-2/ledger --every 60s
          licet ledger witness --state /var/lib/witness --list
@@ -155,7 +156,7 @@ def _look(witness: Witness, options: argparse.Namespace) -> int:
 
 def _pulled(witness: Witness, where: str) -> dict[str, Any]:
     try:
-        found = pull(witness, source_of(where), where)
+        found = pull(witness, source_of(_ledger_in(where)), where)
     except Refused as refused:
         return {"source": where, "refused": refused.kind, "why": str(refused), "code": 1}
     except LedgerError as error:
@@ -167,6 +168,16 @@ def _pulled(witness: Witness, where: str) -> dict[str, Any]:
         "cosignature": found.line.rstrip("\n"),
         "code": 0,
     }
+
+
+def _ledger_in(where: str) -> str:
+    """The ledger's folder, where somebody named the state folder that it stands in; anything else as it is."""
+    folder = Path(where)
+    try:
+        inner = not (folder / layout.CHECKPOINT).exists() and (folder / "ledger" / layout.CHECKPOINT).exists()
+    except (OSError, ValueError):
+        return where
+    return str(folder / "ledger") if inner else where
 
 
 def _show(results: Sequence[dict[str, Any]], options: argparse.Namespace) -> None:

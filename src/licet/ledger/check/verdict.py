@@ -64,7 +64,7 @@ _OF_MEANING = {"malformed", "unmatched"}
 
 
 def holding(
-    *, signed: int, whole: bool, by: tuple[str, ...], cosigned: list[Witnessed], kept: int, faults: list[Fault], read: bool
+    *, signed: int, records: int, whole: bool, by: tuple[str, ...], cosigned: list[Witnessed], kept: int, faults: list[Fault], read: bool
 ) -> list[str]:
     """What was shown. `signed`: how many records are under the checkpoint; `kept`: from how many kept ones it was seen to go on."""
     codes = {fault.code for fault in faults}
@@ -83,6 +83,6 @@ def holding(
     if whole and signed and not codes & _OF_RECORDS:
         what = "what was signed" if by else "what the checkpoint says, whoever signed that"
         said.append(f"Each of these records is {what}, at its place, and none is missing.")
-    if read and not codes & _OF_MEANING:
+    if read and records and not codes & _OF_MEANING:
         said.append("Each record is in canonical form, with its number and its link, and each outcome of a call has its intent before it.")
     return said

@@ -108,7 +108,14 @@ class _Verification:
             observations=tuple(self._said),
             holds=tuple(
                 holding(
-                    signed=size, whole=whole and held is not None, by=by, cosigned=witnessed, kept=before, faults=self._faults, read=read
+                    signed=size,
+                    records=standing,
+                    whole=whole and held is not None,
+                    by=by,
+                    cosigned=witnessed,
+                    kept=before,
+                    faults=self._faults,
+                    read=read,
                 )
             ),
             signed_by=by,
