@@ -67,3 +67,41 @@ def test_dropping_lifts_no_limit_on_the_arguments_that_are_known(tmp_path, calls
         with pytest.raises(Denied):
             tool(to="eve", sender="x")
     assert calls == []
+
+
+MADE_UP = "PATIENT John Doe has HIV"
+
+
+@pytest.mark.parametrize("form", ["kwargs", "signature", "adapter", "drop", "long"])
+def test_a_name_that_the_model_made_up_stands_in_no_record(form, tmp_path, calls):
+    """No record is ever purged. The model is told the name; the record has a keyed digest, by which two of one name can be told."""
+    name = f"{MADE_UP} {'x' * 200}" if form == "long" else MADE_UP
+    with guard_that("unknown_arguments: drop, " if form == "drop" else "", tmp_path) as guard:
+        with guard.task("work", intent=f"Work for {name}", agent="bot", principal="u") as task:
+            if form == "signature":
+
+                def pay(to, note="n"):
+                    raise AssertionError
+
+                with pytest.raises(Denied) as denial:
+                    guard.wrap(pay)(to="ada", **{name: "1"})
+                said = str(denial.value)
+            elif form == "kwargs":
+                with pytest.raises(Denied) as denial:
+                    guard.wrap(lambda **given: calls.append(given), name="pay")(to="ada", **{name: "1"})
+                said = str(denial.value)
+            else:
+                ticket = guard.begin(ToolCall("pay", {"to": "ada", name: "ada", "more": "1"}, framework="other"))
+                said = " ".join(found.sentence for found in ticket.decision.reasons)
+                if ticket.allowed:
+                    ticket.redeem()
+                    guard.end(ticket, result=None)
+            assert MADE_UP in said or form == "signature"
+        guard._ledger.seal()
+        kept = [line.decode() for line in guard._ledger.files.records()]
+    of_calls = [line for line in kept if '"call":' in line]
+    assert of_calls
+    assert "scope.argument" in "".join(of_calls)
+    assert "undeclared-" in "".join(of_calls) or form == "signature"
+    assert [line for line in kept if "John" in line] == []
+    assert task.id in "".join(of_calls)

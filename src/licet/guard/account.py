@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from licet.canonical import Plain
+from licet.canonical import Plain, digest_text, recordable
 from licet.catalogue import CHECKS
 from licet.errors import StoreError
 from licet.guard.clean import Clean, clean
@@ -15,19 +16,23 @@ from licet.guard.ticket import Ticket
 from licet.ledger.fields import OUTCOME
 from licet.manifest import Manifest, Tool
 from licet.records import CallRecord, CallStatus, Decision, Reason, TaskRecord, Used
+from licet.secretlike import scrub
 from licet.store import Store
 from licet.telemetry import semconv
 
 MAX_SENTENCE = 500  # characters; a span has as many
+MAX_NAME = 80  # characters of an argument's name in a sentence
+NO_FIT = "the arguments do not fit the tool: got an unexpected keyword argument"
 
 
 def ledger_fields(ticket: Ticket, manifest: Manifest, more: Mapping[str, Plain] | None = None) -> Clean:
     """The ledger's account of a call when it is judged (`licet.ledger.fields`), and `more`: names, digests, places, never contents."""
     seen, told = ticket.seen, dict[str, Plain]()
+    hidden = _made_up(ticket)
     if ticket.decision.reasons:
-        told["reasons"] = reasons_of(ticket.decision)
+        told["reasons"] = reasons_of(ticket.decision, hidden)
     if ticket.used:
-        told["origins"] = [_origin(used) for used in ticket.used]
+        told["origins"] = [_origin(used, hidden) for used in ticket.used]
     if seen is not None:
         if seen.exposures:
             told["exposure"] = [*sorted(each.label for each in seen.exposures)]
@@ -44,7 +49,7 @@ def outcome_fields(ticket: Ticket, manifest: Manifest, status: CallStatus, error
     known = _fields_of(ticket, manifest)
     told: dict[str, Plain] = {"status": status, "result": ticket.result_recorded, "error": error, "jti": ticket.jti}
     if ticket.decision.outcome != "allow":  # refused after its intent was written: the ticket was used too late
-        told |= {"reasons": reasons_of(ticket.decision), "remedy": remedies(ticket.decision)}
+        told |= {"reasons": reasons_of(ticket.decision, _made_up(ticket)), "remedy": remedies(ticket.decision)}
     if "reason" in known:
         told["reason"] = known["reason"]
     if why:
@@ -76,17 +81,35 @@ def end_fields(task: TaskRecord, store: Store, by: str, why: str = "") -> dict[s
     return fields | {"calls": calls, "delegated": tasks}
 
 
-def reasons_of(decision: Decision) -> list[Plain]:
-    """The reasons as records hold them. `hint` and `value`, which can hold what a person said, stay out."""
-    return [_reason(found) for found in decision.reasons]
+def reasons_of(decision: Decision, hidden: Mapping[str, str] = MappingProxyType({})) -> list[Plain]:
+    """The reasons as records hold them. `hint` and `value`, which can hold what a person said, stay out, as do names in `hidden`."""
+    return [_reason(found, hidden) for found in decision.reasons]
 
 
-def _reason(found: Reason) -> dict[str, Plain]:
+def _reason(found: Reason, hidden: Mapping[str, str]) -> dict[str, Plain]:
+    sentence = found.sentence
+    if sentence.startswith(NO_FIT):
+        sentence = sentence.partition(" '")[0]  # behind it Python says which name it is
+    if hidden:
+        for name, instead in hidden.items():
+            sentence = sentence.replace(f"`{name}`", f"`{instead}`").replace(f"'{name}'", f"'{instead}'")
     told: dict[str, Plain] = {
-        "check": found.check, "effect": found.effect, "sentence": found.sentence[:MAX_SENTENCE], "path": [*found.path],
-        "references": [*found.references],
+        "check": found.check, "effect": found.effect, "sentence": sentence[:MAX_SENTENCE],
+        "path": [hidden.get(part, part) for part in found.path], "references": [*found.references],
     }  # fmt: skip
     return told | {"observed": True} if found.observed else told
+
+
+def _made_up(ticket: Ticket) -> dict[str, str]:
+    """The names of arguments that the tool is not known to take, each with a short keyed digest in its place.
+
+    A model can make up any name, so that one can hold what nobody may keep; and no record is ever purged.
+    """
+    return {
+        shown: f"undeclared-{ticket.recorded(digest_text(name)).rpartition(':')[2][:16]}"
+        for name in ticket.made_up
+        for shown in {name, scrub(name), recordable(name, MAX_NAME)}
+    }
 
 
 def remedies(decision: Decision) -> list[Plain]:
@@ -132,8 +155,8 @@ _NO_TASK: dict[str, Plain] = {
 }  # fmt: skip
 
 
-def _origin(used: Used) -> dict[str, Plain]:
-    told: dict[str, Plain] = {"argument": used.argument, "origin": used.kind}
+def _origin(used: Used, hidden: Mapping[str, str]) -> dict[str, Plain]:
+    told: dict[str, Plain] = {"argument": hidden.get(used.argument, used.argument), "origin": used.kind}
     if used.tool:
         told |= {"call": used.call_id, "tool": used.tool, "field": used.field}
     if used.way:

@@ -30,7 +30,7 @@ from licet.guard.ticket import Ticket, running_ticket
 from licet.locks import Lock
 from licet.manifest import Tool
 from licet.policy.engine import weigh
-from licet.policy.request import reason
+from licet.policy.request import Request, reason
 from licet.records import CallStatus, Decision, ToolCall
 from licet.store import Content
 from licet.telemetry import NOWHERE
@@ -111,7 +111,7 @@ class Gate:
         ticket = Ticket(
             os.urandom(16).hex(), call, Decision("deny"), task=task, bound=bound, digest=args_digest, pseudonyms=self._p.pseudonyms
         )
-        ticket.started, ticket.holder = request.time, holder
+        ticket.started, ticket.holder, ticket.made_up = request.time, holder, _made_up(call, request)
         ticket.planned_jti = self._p.minter.plan(call.tool, holder)
         ticket.within = outer if outer is not None and outer.is_running else None
         judged = self._judge.judge(ticket, request)
@@ -453,6 +453,13 @@ def _recordable(call: ToolCall, declared: Collection[str]) -> ToolCall:
     cleaned: dict[str, Any] = {name: recordable(text) for name, text in fields.items() if text is not None or name == "tool"}
     same = all(type(fields[name]) is str and fields[name] == text for name, text in cleaned.items())
     return call if same else replace(call, **cleaned)
+
+
+def _made_up(call: ToolCall, request: Request) -> tuple[str, ...]:
+    """The names of arguments that the tool is not known to take; also where they could not be bound, so that no others are known."""
+    named = call.arguments if request.unjudgeable and isinstance(call.arguments, dict) else request.plain
+    known = request.known or frozenset()
+    return tuple(name for name in (*named, *request.dropped) if type(name) is str and name not in known)
 
 
 def _same_call(outer: Ticket, call: ToolCall, args_digest: str) -> bool:

@@ -94,6 +94,7 @@ class Ticket:
         self.joins: Ticket | None = None
         self.asking = threading.Lock()  # held by whoever asks a person about this ticket
         self.recorded_at = 0  # the number of its record in the ledger: of its intent, its question or its denial
+        self.made_up: tuple[str, ...] = ()  # names of its arguments that the tool is not known to take
         self.intent_begun = False  # its intent may stand in the ledger
         self.account: tuple[Decision, CallSpan | None, Clean] | None = None  # what its records share, and for which decision and span
         self.resumed = False  # the tool was suspended in this call before: its budgets are paid
