@@ -143,7 +143,7 @@ def test_store_findings_and_commands_cite_the_record(
     assert f"record  ledger {root.ledger}\n" in told
     assert f"BLOCKED  ledger {denied.ledger}\n" in told
     main(["findings", "--task", root.id])
-    assert f"  ledger {denied.ledger}\n" in capsys.readouterr().out
+    assert f"  ledger {denied.ledger}  finding " in capsys.readouterr().out
     store.close()
 
 

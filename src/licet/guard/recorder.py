@@ -223,8 +223,8 @@ class Recorder:
                 self.settle_unknown(left.intents)
                 for call, status in left.ended.items():  # died before the intent, or after the outcome and before the store knew of it
                     self._settled(call, cast(CallStatus, status))
-        except LedgerError:
-            _log.warning("licet: calls of processes that died could not be given their outcome yet", exc_info=True)
+        except LedgerError as error:  # one line: what is wrong with the ledger is what somebody must see to
+            _log.warning("licet: %s (until then, calls of processes that died have no outcome)", error)
 
     def _running(self) -> Sequence[str]:
         try:
@@ -267,7 +267,7 @@ class Recorder:
             sentence = f"{named} had begun when the process ended: whether it took effect is not known"
             at = (str(first.get("trace_id", "")), str(first.get("span_id", "")))
             found = Reason(UNKNOWN, "flag", sentence, references=CHECKS[UNKNOWN].references)
-            self.finding(found, "low", task_id=task_id, call_id=first["call"], at=at, ledger=seq, once=f"{UNKNOWN} {task_id}")
+            self.finding(found, "medium", task_id=task_id, call_id=first["call"], at=at, ledger=seq, once=f"{UNKNOWN} {task_id}")
         return count
 
     def forget(self, task_id: str) -> None:
