@@ -201,7 +201,7 @@ def test_a_call_whose_process_died_has_an_outcome_and_its_owner_a_finding_once(t
     assert [call.status for call in calls] == ["unknown"] * 3
     assert [call.ledger for call in calls] == [each["intent_seq"] for each in outcomes]
     (finding,) = [each for each in found if each.check == "call.unknown"]
-    assert (finding.severity, finding.owner, finding.ledger) == ("low", "o", outcomes[1]["seq"])
+    assert (finding.severity, finding.owner, finding.ledger) == ("medium", "o", outcomes[1]["seq"])
     assert "`send` had begun" in finding.sentence
     assert "look" not in finding.sentence
 
