@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from licet.clock import Clock
-from licet.errors import KeyFileError, StateError
+from licet.errors import KeyFileError, LedgerError, StateError
 from licet.ledger import Ledger, LedgerFiles, LedgerKey, layout
 from licet.ledger.signer import HEAD_FILE, KEY_FILE
 from licet.machine import check_own, open_own
@@ -129,10 +129,18 @@ def key_is_gone(folder: StateFolder) -> str:
     files, why = LedgerFiles(folder.ledger), ""
     if os.path.lexists(folder.keys / HEAD_FILE):
         why = f"it has signed: its last checkpoint is {folder.keys / HEAD_FILE}"
-    elif any(os.path.lexists(files.path / name) for name in (layout.KEY, layout.CHECKPOINT)) or files.segments():
+    elif any(os.path.lexists(files.path / name) for name in (layout.KEY, layout.CHECKPOINT)) or _has_records(files):
         why = f"{folder.ledger} is a ledger that it signed"
     # The key last: another process may be making all of it right now, the key first.
     return "" if os.path.lexists(folder.keys / KEY_FILE) else why
+
+
+def _has_records(files: LedgerFiles) -> bool:
+    """Whether there are segments; where that cannot be looked at, there may be."""
+    try:
+        return bool(files.segments())
+    except LedgerError:
+        return True
 
 
 def _ledger_key(folder: StateFolder, origin: str) -> LedgerKey:
