@@ -83,8 +83,5 @@ def bytes_of(file: int, lines: int) -> int | None:
             lines -= found
             at += len(chunk)
             continue
-        end = -1
-        for _ in range(lines):
-            end = chunk.index(b"\n", end + 1)
-        return at + end + 1
+        return at + len(chunk) - len(chunk.split(b"\n", lines)[lines])
     return at

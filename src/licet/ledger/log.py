@@ -323,9 +323,9 @@ class Ledger:
         folders = [*map(path.joinpath, _FOLDERS), self._key.writers]
         for parent in {folder.parent for folder in folders if _made(folder)}:
             sync_folder(parent)  # else a power cut takes them with all that was put on the disk in them
-        self._guarded = open_own(self._lock_file, os.O_RDWR | os.O_CREAT, LedgerError)
-        found = os.fstat(self._guarded)
-        self._guard_id = found.st_dev, found.st_ino
+        guarded = open_own(self._lock_file, os.O_RDWR | os.O_CREAT, LedgerError)
+        found = os.fstat(guarded)
+        self._guard_id, self._guarded = (found.st_dev, found.st_ino), guarded
 
     def _go_on(self) -> None:
         """Have the segment open that the next record belongs to, and know the record before it."""
