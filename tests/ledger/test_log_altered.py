@@ -248,10 +248,10 @@ def test_an_intent_that_surely_does_not_stand_there_is_not_waited_for(tmp_path: 
     def fails(_file: int, _data: bytes) -> int:
         raise OSError(5, "Input/output error")
 
-    for wrong in (fails, lambda file, data: real(file, data[:10])):
+    for call, wrong in (("one", fails), ("two", lambda file, data: real(file, data[:10]))):
         monkeypatch.setattr(os, "write", wrong)
         with pytest.raises(LedgerError, match=r"Input/output error|disk is full"):
-            ledger.append("call.intent", {"call": "one"}, time="")
+            ledger.append("call.intent", {"call": call}, time="")
         monkeypatch.undo()
     ledger.close()
     assert list((tmp_path / "keys" / "ledger.writers").iterdir()) == []
@@ -318,6 +318,18 @@ def test_no_signal_leaves_a_lock_held(tmp_path: Path, monkeypatch: pytest.Monkey
     assert point > 20
     ledger.close()
     other.close()
+
+
+def test_a_lock_that_two_signals_at_once_left_is_taken_back_by_the_next_record(tmp_path: Path):
+    """The second comes while the first is being answered."""
+    ledger = opened(tmp_path)
+    ledger.append("a", {}, time="")
+    ledger._lock.acquire()
+    assert ledger.append("b", {}, time="") == 3
+    thread = threading.Thread(target=ledger.append, args=("c", {}), kwargs={"time": ""})
+    thread.start()
+    thread.join()
+    assert kinds(tmp_path)[-1] == "c"
 
 
 def test_a_signal_in_the_middle_of_a_record_cannot_write_another_into_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

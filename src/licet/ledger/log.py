@@ -282,8 +282,7 @@ class Ledger:
                 if got and self._guarded >= 0:
                     fcntl.flock(self._guarded, fcntl.LOCK_UN)
         except Exception as error:
-            told = self._told(error)
-            if told is error:
+            if (told := self._told(error)) is error:
                 raise
             raise told from error
         finally:
@@ -323,8 +322,7 @@ class Ledger:
         folders = [*map(path.joinpath, _FOLDERS), self._key.writers]
         for parent in {folder.parent for folder in folders if _made(folder)}:
             sync_folder(parent)  # else a power cut takes them with all that was put on the disk in them
-        guarded = open_own(self._lock_file, os.O_RDWR | os.O_CREAT, LedgerError)
-        found = os.fstat(guarded)
+        found = os.fstat(guarded := open_own(self._lock_file, os.O_RDWR | os.O_CREAT, LedgerError))
         self._guard_id, self._guarded = (found.st_dev, found.st_ino), guarded
 
     def _go_on(self) -> None:
@@ -337,8 +335,7 @@ class Ledger:
             self._go_to(segments[-1] if segments else 0, seq, before)
         self._look()
         while self._at[1] - self._first >= SEGMENT:
-            newest = max(self.files.segments(), default=self._first)
-            self._go_to(newest if newest > self._first else self._first + SEGMENT, *self._at[1:])
+            self._go_to(max([self._first + SEGMENT, *self.files.segments()]), *self._at[1:])
             self._look()
         if self._presence is None or not self._presence.held:
             self._presence = self._presence or Presence(self._key.writers, self.writer)
@@ -349,8 +346,7 @@ class Ledger:
     def _surest(self) -> tuple[int, str]:
         """Number and link of the last record that is sure, as it stands there: this process knew it, or it was signed."""
         _, known, last = self._at
-        signed = signed_state(self.files, self._key)[1]
-        told = signed.size if signed else 0
+        told = signed.size if (signed := signed_state(self.files, self._key)[1]) else 0
         for at in sorted({known, told} - {0}):
             line = next(self.files.records(at - 1, at), None)
             if line is None:
@@ -413,10 +409,9 @@ class Ledger:
     def _look(self) -> None:
         """Know the last record, whoever wrote it. What does not lead on from what this process knows is nobody's record."""
         found = os.fstat(self._file)
-        size = found.st_size
         if not found.st_nlink:
             self._follow()
-        elif size > self._at[0]:
+        elif (size := found.st_size) > self._at[0]:
             self._at, torn = read_on(self._file, self._at, size, self.path)
             if torn:
                 self._repair(torn)
