@@ -17,6 +17,8 @@ from licet.errors import LedgerError
 
 LATE_SECONDS, LATE_CHECKPOINTS = 10.0, 10
 """How old a record may get that cannot be signed, before calls are refused: so many seconds, or times of a checkpoint if that is more."""
+STOP_SECONDS = 60.0
+"""How long the end waits for a thread: a disk that never answers holds it, and must not hold the process."""
 _log = logging.getLogger("licet")
 
 
@@ -71,10 +73,9 @@ class Keeper:
         state = self._state
         if not state.oldest:
             state.oldest = time.monotonic()
-        for event in (state.dirty, state.unsigned):
-            if not event.is_set():
-                event.set()
-        if not state.lives():
+        state.dirty.ring()
+        state.unsigned.ring()
+        if not (state.flushes and state.seals):
             self._begin(state)
 
     def stop(self) -> None:
@@ -83,7 +84,7 @@ class Keeper:
         _end(state)
         for thread in state.threads:
             if thread is not threading.current_thread():
-                thread.join()
+                thread.join(STOP_SECONDS)
 
     def renew(self) -> None:
         """In a forked child: the threads are not in it."""
@@ -97,21 +98,24 @@ class Keeper:
         return state
 
     def _begin(self, state: _State) -> None:
-        with state.lock:
-            if state.lives() or state.ended.is_set():
-                return
+        try:
+            if not state.lock.acquire(blocking=False):
+                return  # another thread is at it
             for run, pause in ((_flushing, 0.0), (_sealing, self._checkpoint)):
                 name = f"licet-ledger-{run.__name__.strip('_')}"
-                if any(thread.name == name and thread.is_alive() for thread in state.threads):
+                alive = tuple(thread for thread in state.threads if thread.is_alive())
+                if state.ended or any(thread.name == name for thread in alive):
                     continue
                 thread = threading.Thread(target=run, args=(weakref.ref(self), state, self._flush, pause), name=name, daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError as error:  # no more threads: what was written stands, and the next record tries again
-                    self._say("begin", f"no thread can be started to sign records: {error}; look at the limits of processes and memory")
-                    return
-                state.threads = (*(each for each in state.threads if each.is_alive()), thread)
-        self._problems.pop("begin", None)
+                state.threads = (*alive, thread)  # before it starts: a signal can come in between, and it must not be begun twice
+                thread.start()
+        except RuntimeError as error:  # no more threads: what was written stands, and the next record tries again
+            self._say("begin", f"no thread can be started to sign records: {error}; look at the limits of processes and memory")
+        else:
+            self._problems.pop("begin", None)
+        finally:
+            while state.lock._is_owned():  # type: ignore[attr-defined]  # asked, as a signal can come between taking it and knowing so
+                state.lock.release()
 
     def _done(self, name: str, does: Callable[[Kept], object]) -> bool:
         """Do it, and say if it went wrong. A thread that ended here would leave all later records unsigned, and nobody would know."""
@@ -143,59 +147,82 @@ def quietly(does: Callable[[], None]) -> None:
         _log.warning("licet: a checkpoint was signed, and who was to be told of it failed: %s: %s", type(error).__name__, error)
 
 
+class _Bell:
+    """Rung by who writes, and heard once by the thread that waits for it.
+
+    An Event would do, but for a signal whose handler raises inside one: that leaves the Event's own lock held for good.
+    """
+
+    def __init__(self) -> None:
+        self._silent = threading.Lock()
+        self._silent.acquire()
+
+    def ring(self) -> None:
+        if self._silent.locked():
+            try:
+                self._silent.release()
+            except RuntimeError:  # somebody else rang it just now
+                return
+
+    def heard(self, seconds: float = -1) -> bool:
+        """Wait for it; for ever, unless `seconds` says how long."""
+        return self._silent.acquire(timeout=seconds)
+
+
 class _State:
     """What the two threads of one time know. Times are of `time.monotonic`, in seconds; 0.0: none."""
 
     def __init__(self) -> None:
-        self.dirty, self.unsigned, self.ended, self.lock = threading.Event(), threading.Event(), threading.Event(), threading.Lock()
+        self.dirty, self.unsigned = _Bell(), _Bell()
+        self.over = _Bell(), _Bell()  # for each of the threads, while it pauses
+        self.ended = self.flushes = self.seals = False
+        self.lock = threading.RLock()
         self.threads: tuple[threading.Thread, ...] = ()
         self.oldest = 0.0  # since when a record waits that no attempt to sign has seen
         self.sealing = 0.0  # the same, of what an attempt has seen that is under way, or failed
         self.begun = 0.0  # when the attempt that is under way began
 
-    def lives(self) -> bool:
-        threads = self.threads
-        return len(threads) == 2 and threads[0].is_alive() and threads[1].is_alive()
-
 
 def _end(state: _State) -> None:
-    state.ended.set()
-    state.dirty.set()
-    state.unsigned.set()
+    state.ended = True
+    for bell in (*state.over, state.dirty, state.unsigned):
+        bell.ring()
 
 
 # The threads hold neither keeper nor ledger while they wait, so that both can be let go of.
 
 
 def _flushing(keeper_ref: weakref.ref[Keeper], state: _State, flush: float, _pause: float) -> None:
-    while True:
-        state.dirty.wait()
-        if state.ended.wait(flush):
-            return
-        state.dirty.clear()  # before the sync: what is written during it wakes us again
-        # `stop` may have come before the clearing, which took its call to wake up with it.
-        if state.ended.is_set() or (keeper := keeper_ref()) is None:
-            return
-        keeper._done("sync", lambda ledger: ledger.sync())
-        del keeper
+    state.flushes = True
+    try:
+        while state.dirty.heard():
+            paused = not state.over[0].heard(flush)
+            state.dirty.heard(0)  # before the sync: what is written during it wakes us again
+            if not paused or state.ended or (keeper := keeper_ref()) is None:
+                return
+            keeper._done("sync", lambda ledger: ledger.sync())
+            del keeper
+    finally:
+        state.flushes = False
 
 
 def _sealing(keeper_ref: weakref.ref[Keeper], state: _State, flush: float, pause: float) -> None:
-    soonest = 0.0
-    while True:
-        state.unsigned.wait()
-        if state.ended.wait(max(flush, soonest - time.monotonic())):
-            return
-        state.unsigned.clear()
-        if state.ended.is_set() or (keeper := keeper_ref()) is None:
-            return
-        state.begun = time.monotonic()
-        soonest = state.begun + pause
-        # In this order: a record that is written now is in this attempt, or begins to wait anew.
-        state.sealing, state.oldest = state.sealing or state.oldest or state.begun, 0.0
-        if keeper._done("seal", lambda ledger: ledger.seal()):
-            state.sealing = 0.0
-        else:
-            state.unsigned.set()
-        state.begun = 0.0
-        del keeper
+    state.seals, soonest = True, 0.0
+    try:
+        while state.unsigned.heard():
+            paused = not state.over[1].heard(max(flush, soonest - time.monotonic()))
+            state.unsigned.heard(0)
+            if not paused or state.ended or (keeper := keeper_ref()) is None:
+                return
+            state.begun = time.monotonic()
+            soonest = state.begun + pause
+            # In this order: a record that is written now is in this attempt, or begins to wait anew.
+            state.sealing, state.oldest = state.sealing or state.oldest or state.begun, 0.0
+            if keeper._done("seal", lambda ledger: ledger.seal()):
+                state.sealing = 0.0
+            else:
+                state.unsigned.ring()
+            state.begun = 0.0
+            del keeper
+    finally:
+        state.seals = False
