@@ -48,7 +48,7 @@ def records(state: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def ring_bytes(state: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (state / "keys").iterdir()}
+    return {path.name: path.read_bytes() for path in (state / "keys").iterdir() if path.is_file()}
 
 
 def test_list_names_the_key_that_signs(state: Path, capsys: Out) -> None:

@@ -9,6 +9,7 @@ import contextvars
 import copy
 import dataclasses
 import enum
+import errno
 import functools
 import inspect
 import multiprocessing
@@ -1846,14 +1847,17 @@ def test_a_store_that_cannot_be_used(world: World, trouble: str):
 
 @contextmanager
 def _full(ledger: Ledger) -> Iterator[None]:
-    """The disk is full: the device that says so stands where the segment was. The thread that syncs waits meanwhile."""
-    with ledger._disk:
-        kept, full = os.dup(ledger._file), os.open("/dev/full", os.O_RDWR)
-        os.dup2(full, ledger._file)
+    """The system says that the disk is full, of the segment alone; a real disk that is full is in tests/ledger/test_faults.py."""
+    write = os.write
+
+    def refused(file: int, data: bytes) -> int:
+        if file == ledger._file:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(file, data)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "write", refused)
         yield
-        os.dup2(kept, ledger._file)
-        os.close(kept)
-        os.close(full)
 
 
 @contextmanager
