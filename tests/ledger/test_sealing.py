@@ -421,6 +421,10 @@ folder = pathlib.Path(sys.argv[1])
 (folder / "keys").mkdir(mode=0o700, parents=True)
 ledger = Ledger(folder / "ledger", LedgerKey.of(folder / "keys"), flush_seconds=0.001, checkpoint_seconds=0.01)
 
+ledger.append("note", {}, time="")
+while not (ledger._keeper._state.flushes and ledger._keeper._state.seals):
+    time.sleep(0.01)
+
 class Stop(Exception):
     pass
 
@@ -447,17 +451,17 @@ time.sleep(0.01)
 written = ledger.append("note", {}, time="")
 threads = sum(thread.name.startswith("licet-ledger") for thread in threading.enumerate())
 ledger.close()
-print(seen > 100, written, threads < 8)
+print(seen > 100, written, threads)
 """
 
 
-def test_a_signal_in_the_middle_of_waking_leaves_nothing_held_and_no_crowd_of_threads(tmp_path: Path):
+def test_a_signal_in_the_middle_of_waking_leaves_nothing_held(tmp_path: Path):
     """A handler may raise anywhere; the Event of the standard library then keeps its lock for good, and the next record hangs.
 
-    Where it comes inside `Thread.start`, CPython itself may lose sight of one that runs.
+    The threads run before the signals come: inside `Thread.start` CPython itself is not safe from them.
     """
     ran = subprocess.run([sys.executable, "-c", SIGNALLED, str(tmp_path)], check=False, capture_output=True, text=True, timeout=60)
-    assert ran.stdout.split() == ["True", "2", "True"], ran.stderr
+    assert ran.stdout.split() == ["True", "3", "2"], ran.stderr
 
 
 def test_records_reach_the_disk_while_another_holds_up_signing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
