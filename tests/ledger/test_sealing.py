@@ -460,7 +460,7 @@ def test_a_signal_in_the_middle_of_waking_leaves_nothing_held(tmp_path: Path):
 
     The threads run before the signals come: inside `Thread.start` CPython itself is not safe from them.
     """
-    ran = subprocess.run([sys.executable, "-c", SIGNALLED, str(tmp_path)], check=False, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run([sys.executable, "-c", SIGNALLED, str(tmp_path)], check=False, capture_output=True, text=True, timeout=200)
     assert ran.stdout.split() == ["True", "3", "2"], ran.stderr
 
 
