@@ -83,7 +83,7 @@ def session(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         assert main(command) == 0, command
     with Guard.from_file(folder / "licet.yaml", state=state) as guard:
         retired = guard.jwks()["keys"][-1]["kid"]
-    assert main(["keys", "retire", retired, "--compromised", "--reason", "lost"]) == 0
+    assert main(["keys", "retire", "--compromised", "--reason", "lost", "--", retired]) == 0
     return state
 
 
