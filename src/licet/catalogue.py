@@ -83,6 +83,17 @@ _ROWS = (
         "follow the chain, or add the edge if this work needs it", ("ASI02", "ASI08"),
     ),
     CheckInfo(
+        "chain.novel", "flag",
+        "a call that writes or leaves uses a tool, or takes a value from a source, that the baseline of the task kind has not seen",
+        "look at the call; if it is work, learn from its session too and ratify: `licet learn`, `licet ratify`",
+        ("ASI01", "ASI02", "ASI10", "AML.T0053"),
+    ),
+    CheckInfo(
+        "chain.escalation", "ask",
+        "after untrusted content entered, a call has more access than the ratified baseline of the task kind has ever used",
+        "let a person confirm; if it is work, learn from its session too and ratify", ("ASI01", "ASI03", "AML.T0053"),
+    ),
+    CheckInfo(
         "origin.argument", "deny", "a value that must come from the intent or a trusted source came from elsewhere, or from nowhere",
         "let it come from where the rule says, or endorse the source by name under the argument's `origin:`",
         ("ASI01", "ASI02", "AML.T0051.001"),
@@ -229,3 +240,6 @@ CHECKS: Mapping[str, CheckInfo] = {row.id: row for row in _ROWS}
 
 ALWAYS_ENFORCED = frozenset({"guard.self", "guard.undecided", *(check for check in CHECKS if check.startswith("token."))})
 """Never only observed, not under broken glass either: a trial must not cost the guard its keys, and what is undecided did not pass."""
+
+LEARNED = frozenset({"chain.novel", "chain.escalation"})
+"""What is held against a baseline: without a person who ratified it, it flags and nothing more; a baseline never denies."""

@@ -23,6 +23,7 @@ from licet.guard.contents import FILE, Contents
 from licet.guard.context import teach_threads
 from licet.guard.gate import _NOTHING, Gate
 from licet.guard.health import health
+from licet.guard.learned import Learned
 from licet.guard.minter import Minter
 from licet.guard.origins import Origins
 from licet.guard.own_files import OwnFiles
@@ -126,8 +127,8 @@ class Guard:
         )  # fmt: skip
         own = OwnFiles(folder, manifest.source, _key_files(manifest))
         parts = Parts(
-            manifest, self._compiled, self._store, recorder, self._telemetry, minter, self._clock, self._tasks, own, origins,
-            pseudonyms, self._contents, approval_seconds,
+            manifest, self._compiled, Learned(manifest), self._store, self._clock, own, origins, pseudonyms, approval_seconds,
+            recorder, self._telemetry, minter, self._tasks, self._contents,
         )  # fmt: skip
         self._gate = Gate(parts)
         self._asking = asking = Asking(self._gate, self._tasks, self._clock, approver=approver, seconds=approval_seconds)

@@ -422,11 +422,11 @@ class Gate:
     def peek(self, call: ToolCall, *, task: GuardedTask | str | None = None) -> str:
         """See `Judge.peek`."""
         try:
-            call = self._stated(call)
+            call, found = self._stated(call), self._p.tasks.find(task)
         # As for `begin`: what cannot be decided is a denial.
         except Exception:  # noqa: BLE001 - see above
             return "deny"
-        return self._judge.peek(call, task=task)
+        return self._judge.peek(call, found)
 
     def _update(self, ticket: Ticket, status: CallStatus, error_type: str = "", *, ended: float) -> None:
         span = ticket._span

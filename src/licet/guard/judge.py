@@ -11,11 +11,11 @@ from typing import Any
 from licet.approval import MAX_QUESTIONS
 from licet.budgets import BudgetRefusal, claims
 from licet.canonical import recordable
-from licet.catalogue import ALWAYS_ENFORCED, CHECKS
+from licet.catalogue import ALWAYS_ENFORCED, CHECKS, LEARNED
 from licet.errors import SnapshotError, StoreError, traced
 from licet.guard.binding import Bound, ToolSignature, bind, bind_names
 from licet.guard.origins import Seen
-from licet.guard.parts import Parts
+from licet.guard.parts import Ground
 from licet.guard.task import GuardedTask, lineage
 from licet.guard.ticket import Ticket, asks_of
 from licet.policy import CHECKS_OF_A_CALL, Facts, Measure, Request, decide
@@ -44,7 +44,7 @@ class Judged:
 class Judge:
     """From a call to a decision. `signatures` tells how wrapped tools are called: (signature, digest of the definition) by tool."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Ground) -> None:
         self._p = parts
         self.signatures: dict[str, tuple[ToolSignature, str]] = {}
 
@@ -86,7 +86,7 @@ class Judge:
         nulls = signature.defaults_to_null if signature is not None else frozenset()
         plain, dropped = (bound.plain, bound.dropped) if bound else ({}, ())
         # Paths are resolved here, before anything is locked.
-        reaches = self._p.own_files.reaches(plain)
+        reaches = self._p.own_files.reaches(plain) if self._p.own_files is not None else ()
         return Request(call.tool, plain, self._p.clock.now(), known, nulls, problem, dropped, reaches, call.reason or "", call.definition)
 
     def judge(self, ticket: Ticket, request: Request, *, approved: bool = False) -> Judged:
@@ -192,10 +192,12 @@ class Judge:
             for each in lineage(task)
             if self._p.manifest.tasks[each.record.kind].chain is not None
         )
+        learned = self._p.learned
         facts = Facts(
             self._p.manifest, task.record, expired, task.scope, measures, uncountable, tx.last_tool(task.id), chains,
             seen.traces, seen.entered, seen.exposures, seen.carried, seen.full, seen.probed,
             request.definition or self.signatures.get(request.tool, (None, ""))[1], _revoked(tx, task, request.time),
+            learned.of(task.record.kind, task.record.agent), learned.ratified,
         )  # fmt: skip
         return facts, wanted
 
@@ -214,6 +216,8 @@ class Judge:
 
     def _effect(self, found: Reason, kinds: list[str]) -> Effect:
         """The effect of a reason: what the task kind, else the manifest, sets for its check; of several tasks the strictest."""
+        if found.check in LEARNED and not self._p.learned.ratified:
+            return "flag"
         default = CHECKS[found.check].effect
         effects: list[Effect] = []
         for kind in kinds:
@@ -242,13 +246,12 @@ class Judge:
             jti=ticket.planned_jti if decision.outcome == "allow" else "",
         )  # fmt: skip
 
-    def peek(self, call: ToolCall, *, task: GuardedTask | str | None = None) -> str:
+    def peek(self, call: ToolCall, found: GuardedTask | None) -> str:
         """What `begin` would say now, without any effect: `allow`, `ask` or `deny`. Never raises."""
         try:
             signature = self.signatures.get(call.tool, (None, ""))[0]
             bound, problem = self.bind(call, signature)
             request = self.request(call, signature, bound, problem)
-            found = self._p.tasks.find(task)
             seen = self._p.origins.look(found, request.tool, request.plain)
             with self._p.store.transaction() as tx:
                 decision, _, _ = self._decide(tx, found, request, seen)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from licet.clock import Clock
 from licet.guard.contents import Contents
+from licet.guard.learned import Learned
 from licet.guard.minter import Minter
 from licet.guard.origins import Origins
 from licet.guard.own_files import OwnFiles
@@ -19,19 +20,26 @@ from licet.telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """Everything below the guard that judging, permitting and recording need."""
+class Ground:
+    """What judging needs: all of it can be had without a disk."""
 
     manifest: Manifest
     compiled: CompiledManifest
+    learned: Learned
     store: Store
+    clock: Clock
+    own_files: OwnFiles | None
+    origins: Origins
+    pseudonyms: Pseudonyms
+    approval_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parts(Ground):
+    """And what permitting and recording need beside it."""
+
     recorder: Recorder
     telemetry: Telemetry
     minter: Minter
-    clock: Clock
     tasks: Tasks
-    own_files: OwnFiles
-    origins: Origins
-    pseudonyms: Pseudonyms
     contents: Contents
-    approval_seconds: float

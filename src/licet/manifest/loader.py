@@ -15,6 +15,7 @@ from licet.canonical import digest
 from licet.errors import ManifestError, Problem
 from licet.manifest.arguments import Argument
 from licet.manifest.authority import Authority, AuthorityClient
+from licet.manifest.baseline import Baseline, Minimum
 from licet.manifest.evidence import LedgerSettings, Witness
 from licet.manifest.identities import TrustedIssuer
 from licet.manifest.models import (
@@ -245,6 +246,8 @@ def _model_at(path: Path) -> type[BaseModel] | None:
             return Budget if len(rest) == 2 else None
         if rest[0] == "checks":
             return CheckSettings if len(rest) == 2 else None
+        if rest[0] == "baseline":
+            return Baseline if len(rest) == 1 else Minimum if rest == ("baseline", "minimum") else None
         if rest[0] != "tools" or len(rest) < 2:
             return None
         model, rest = Grant, rest[2:]

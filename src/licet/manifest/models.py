@@ -6,7 +6,6 @@ everything is checked by `licet.manifest.rules`; places in the file are found by
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -19,26 +18,16 @@ from pydantic.config import JsonDict
 
 from licet.manifest.arguments import Argument, listed
 from licet.manifest.authority import Authority
+from licet.manifest.baseline import Baseline
 from licet.manifest.evidence import LedgerSettings
 from licet.manifest.identities import IssuerName, ProvedBy, TrustedIssuer
 from licet.manifest.labels import Fields, Label, OriginWord
-from licet.manifest.words import Closed, Duration, Edges, Name, Names, Text
+from licet.manifest.words import Closed, Day, Duration, Edges, Name, Names, Text
 
 Access = Literal["read", "write", "admin"]
 START = "start"
 NO_FILE = ("", "<text>", "<model>")
 """The sources of a manifest that was not read from a file."""
-
-
-# Dates are text in YAML 1.2's core schema; strict mode would refuse them, so that they are parsed here.
-def _date(value: object) -> date:
-    if isinstance(value, datetime) or not isinstance(value, (str, date)):
-        raise ValueError("a date is written YYYY-MM-DD")
-    if isinstance(value, date):
-        return value
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII) is None:
-        raise ValueError("a date is written YYYY-MM-DD")
-    return date.fromisoformat(value)
 
 
 # What no single field can say: the schema's counterparts of `_observe_is_bounded` and `_one_kind` below.
@@ -55,8 +44,6 @@ _ONE_KIND: JsonDict = {
     ],
     "not": {"properties": {"sum": {"not": _NULL}, "distinct": {"not": _NULL}}, "required": ["sum", "distinct"]},
 }
-
-Day = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 
 
 class Moded(Closed):
@@ -100,11 +87,15 @@ class Owner(Closed):
 
 
 class Agent(Closed):
-    """An agent: for which task kinds it may be used, to whom it may delegate, and which proved subjects it is (`proved_by`)."""
+    """An agent: for which task kinds it may be used, to whom it may delegate, and which proved subjects it is (`proved_by`).
+
+    `model` is the language model that it runs on: a baseline that was learned from others does not speak of it.
+    """
 
     owner: str | None = None
     purpose: Text | None = None
     environment: Name | None = None
+    model: Text | None = None
     tasks: Names = ()
     may_delegate_to: Names = ()
     proved_by: ProvedBy = Field(default_factory=dict)
@@ -246,6 +237,7 @@ class TaskKind(Moded):
     chain: Edges | None = None
     checks: Mapping[str, CheckSettings] = Field(default_factory=dict)
     record: Annotated[tuple[Literal["intent"], ...], BeforeValidator(listed)] = ()
+    baseline: Baseline | None = None
 
     @field_validator("tools", mode="before")
     @classmethod

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from licet.catalogue import ALWAYS_ENFORCED, CHECKS
+from licet.catalogue import ALWAYS_ENFORCED, CHECKS, LEARNED
 from licet.manifest.arguments import Argument
 from licet.manifest.identities import misfit
 from licet.manifest.labels import OriginRule
@@ -147,6 +147,8 @@ def _effect(path: Path, check: str, then: str) -> Iterator[Rule]:
     own = CHECKS[check].effect
     if check.startswith(_NO_EFFECT) or check == "scope.approval":
         yield Rule(path, "the effect of this check is not for choosing", "take `then` out")
+    elif check in LEARNED and then == "deny":
+        yield Rule(path, "a baseline knows what was done, and not what may be done: it asks at most", "write `ask` or `flag`")
     elif is_lowered(check, then) and not (check.startswith(_LOWERED) or check in _LOWERED_TOO):
         where = " (a declared flow has a `then:` of its own)" if check == "flow.declared" else ""
         yield Rule(

@@ -1,9 +1,9 @@
-"""The words that models of a manifest are made of: names, texts, durations, edges. Closed (an unknown key is an error) and frozen."""
+"""The words that models of a manifest are made of: names, texts, days, durations, edges. Closed (an unknown key is an error) and frozen."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
@@ -47,6 +47,17 @@ def edge(value: object) -> tuple[str, str]:
     return match[1], match[2]
 
 
+# Dates are text in YAML 1.2's core schema; strict mode would refuse them, so that they are parsed here.
+def _date(value: object) -> date:
+    if isinstance(value, datetime) or not isinstance(value, (str, date)):
+        raise ValueError("a date is written YYYY-MM-DD")
+    if isinstance(value, date):
+        return value
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII) is None:
+        raise ValueError("a date is written YYYY-MM-DD")
+    return date.fromisoformat(value)
+
+
 Name = Annotated[str, StringConstraints(pattern=_NAME_PATTERN)]
 Text = Annotated[
     str,
@@ -58,6 +69,7 @@ Duration = Annotated[
 ]
 Edge = Annotated[tuple[str, str], BeforeValidator(edge), WithJsonSchema({"type": "string", "pattern": r"^\s*\S+\s*->\s*\S+\s*$"})]
 
+Day = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 Edges = Annotated[tuple[Edge, ...], BeforeValidator(listed)]
 Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
 

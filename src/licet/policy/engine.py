@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from licet.policy.checks import chain, credential, environment, flow, guard_self, identity, intent, origin, scope, tool
+from licet.policy.checks import chain, credential, environment, flow, guard_self, identity, intent, novel, origin, scope, tool
 from licet.policy.request import Facts, Request, reason
 from licet.records import Decision, Effect, Outcome, Reason
 
@@ -26,6 +26,8 @@ CHECKS_OF_A_CALL: tuple[Callable[[Request, Facts], Iterable[Reason]], ...] = (
     scope.budget,
     scope.expired,
     chain.order,
+    novel.novel,
+    novel.escalation,
     environment.crossing,
     credential.expired,
     credential.revoked,

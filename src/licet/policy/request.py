@@ -10,6 +10,7 @@ from licet.canonical import Plain
 from licet.catalogue import CHECKS
 from licet.chain.origin import Exposure, Place, Trace
 from licet.manifest import Agent, Credential, Manifest, TaskKind, Tool
+from licet.manifest.baseline import Baseline
 from licet.records import Claim, Effect, Reason, TaskRecord
 from licet.scope import Scope
 from licet.secretlike import scrub
@@ -70,6 +71,8 @@ class Facts:
     probed: bool = False  # so many calls of this task were denied for origin or flow that a person must look
     definition: str = ""  # the digest of the tool's definition as it is now; empty where nobody knows it
     revoked: str = ""  # the agent, of those that act, that stands on the deny list
+    baseline: Baseline | None = None  # what the task kind has been seen to do, if that is in force for this agent
+    ratified: bool = False  # a person took responsibility for it
 
     @property
     def kind(self) -> TaskKind | None:

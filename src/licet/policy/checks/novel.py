@@ -1,0 +1,104 @@
+"""Whether a call does what its task kind has been seen to do: held against the baseline that a person ratified.
+
+Names of tools and their order alone do not tell an attack from honest work; which tool changes something, and whose choice its arguments
+are, does (measured: benchmarks/README.md). So only calls that write or leave our control are held against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from licet.chain.origin import Place, Trace
+from licet.chain.sources import novel_sources, sources
+from licet.manifest import START
+from licet.manifest.baseline import Baseline, tool_of
+from licet.policy.request import MAX_NAMED, Facts, Request, reason
+from licet.records import Reason
+
+_ACCESS = {"read": 0, None: 1, "write": 1, "admin": 2}  # what is not declared is judged as a write
+_SHOWN = 4  # sources that a sentence names
+
+
+def novel(request: Request, facts: Facts) -> Iterator[Reason]:
+    """A tool that this task kind never used, or a value from where it never took one; and, beside these, a transition never seen."""
+    tool, base = facts.tool(request.tool), facts.baseline
+    if tool is None or base is None or not (tool.writes or tool.leaves):
+        return
+    found = [_tool(request.tool, base, facts)] if not base.knows_tool(request.tool) else list(_origins(request.tool, base, facts))
+    yield from found
+    before = facts.last_tool or START
+    if (found or base.transitions) and not base.knows_edge(before, request.tool):
+        times = _times(base.edges.get(f"{before} -> {request.tool}", 0), base)
+        yield reason("chain.novel", f"`{request.tool}` followed `{before}` {times} of `{_kind(facts)}`", (before, request.tool))
+
+
+def escalation(request: Request, facts: Facts) -> Iterator[Reason]:
+    """After untrusted content entered, access above all that this task kind has used."""
+    tool, base = facts.tool(request.tool), facts.baseline
+    if tool is None or base is None or not facts.ratified or facts.entered is None:
+        return
+    used = [facts.manifest.tools[name].access for name in base.tools if name in facts.manifest.tools and base.knows_tool(name)]
+    most = max(used, key=_ACCESS.__getitem__, default="read")
+    if _ACCESS[tool.access] > _ACCESS[most]:
+        sessions = f"{base.sessions} sessions of `{_kind(facts)}` used {most or 'write'} access at most"
+        sentence = f"`{request.tool}` has {tool.access or 'write'} access, and {sessions}; before it {facts.entered} was shown"
+        yield reason("chain.escalation", sentence, (request.tool, *_path(facts.entered)))
+
+
+def _tool(name: str, base: Baseline, facts: Facts) -> Reason:
+    return reason("chain.novel", f"`{name}` was used {_times(base.tools.get(name, 0), base)} of `{_kind(facts)}`", (name,))
+
+
+def _origins(name: str, base: Baseline, facts: Facts) -> Iterator[Reason]:
+    told = 0
+    for trace in facts.traces:
+        known = base.sources_of(name, trace.argument)
+        enough = frozenset(source for source, count in known.items() if count >= base.minimum.support)
+        strange = novel_sources(sources(trace), enough)
+        if not strange:
+            continue
+        told += 1
+        if told > MAX_NAMED:
+            return
+        place, part = _place(trace, strange)
+        count = max(known.get(source, 0) for source in strange)
+        said = f"{part} in `{trace.leaf}`" if part else f"`{trace.leaf}`"
+        came = f"{said} of `{name}` came from {place}" if place is not None else f"{said} of `{name}` came from model input (unseen)"
+        sentence = f"{came}, as {_times(count, base)} of `{_kind(facts)}`; there it came from {_in_words(known)}"
+        yield reason("chain.novel", sentence, (trace.leaf, *(_path(place) if place is not None else ("unseen",))))
+
+
+def _times(count: int, base: Baseline) -> str:
+    return f"in {count} of {base.sessions} sessions" if count else f"in none of {base.sessions} sessions"
+
+
+def _in_words(known: Mapping[str, int]) -> str:
+    most = sorted(known.items(), key=lambda each: (-each[1], each[0]))
+    words = [f"{_word(source)} ({count})" for source, count in most[:_SHOWN]]
+    return (", ".join(words) + (", …" if len(most) > _SHOWN else "")) or "nowhere, since it was never given"
+
+
+def _word(source: str) -> str:
+    if source == "intent":
+        return "the intent"
+    tool = tool_of(source)
+    return source.replace(tool, f"`{tool}`", 1) if tool else {"nowhere": "the model"}.get(source, source)
+
+
+def _place(trace: Trace, strange: frozenset[str]) -> tuple[Place | None, str]:
+    """Where a new source held the value, and, of a part, what that is."""
+    for place in trace.places:
+        if f"{place.label} {place.tool}" in strange:
+            return place, ""
+    for part in trace.parts:
+        if f"{part.place.label} {part.place.tool} ({part.what})" in strange or (not part.place.tool and f"unseen ({part.what})" in strange):
+            return part.place, part.what
+    return None, ""
+
+
+def _path(place: Place) -> tuple[str, ...]:
+    return (f"call {place.seq}", place.tool or "model input", place.shown, place.kind)
+
+
+def _kind(facts: Facts) -> str:
+    return facts.task.kind if facts.task is not None else ""
