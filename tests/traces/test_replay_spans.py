@@ -15,6 +15,7 @@ from back import jaegers
 from exported import of_sdk
 from licet.cli import main
 from licet.records import ToolCall
+from licet.replay import sessions_from
 from licet.testing import guard_for
 
 Out = pytest.CaptureFixture[str]
@@ -165,3 +166,39 @@ def test_a_line_that_is_no_span_is_named_with_its_number(place: Path, capsys: Ou
         file.write("\n[]\n")
     result = replayed(capsys, name, code=1)
     assert (result["calls"], result["bad"]["first"][0]["line"]) == (1, 2)
+
+
+CHATS = [span(number, gen_ai__request__model=model) for number, model in ((1, "router-1"), (2, "main-2"), (6, "main-2"))]
+
+
+def test_a_session_has_the_model_that_most_of_its_spans_name_and_the_time_of_the_first(place: Path) -> None:
+    [session] = sessions_from(written(READ, *reversed(CHATS), *MAILS)).sessions
+    assert (session.model, session.time) == ("main-2", (10**18 + 1) / 1e9)
+    assert [call.time for call in session.calls] == [(10**18 + number) / 1e9 for number in (3, 4, 5)]
+    assert {call.decided for call in session.calls} == {""}
+
+
+def test_the_model_that_answered_counts_where_none_was_asked_for(place: Path) -> None:
+    [session] = sessions_from(written(span(1, gen_ai__response__model="m-1-long"), READ)).sessions
+    assert session.model == "m-1-long"
+
+
+@pytest.mark.parametrize("outcome, answer, decided", [("allow", "", "allow"), ("allow", "approved", "ask"), ("ask", "", "ask"),
+    ("deny", "refused", "deny"), ("maybe", "", "deny")])  # fmt: skip
+def test_what_was_decided_is_kept_as_recorded(outcome: str, answer: str, decided: str, place: Path) -> None:
+    more = {"licet__decision__outcome": outcome} | ({"licet__approval__answer": answer} if answer else {})
+    [session] = sessions_from(written(tool(1, "read", {"number": 7}, "x", **more))).sessions
+    assert (session.calls[0].decided, session.calls[0].executed) == (decided, outcome == "allow")
+
+
+def test_the_findings_on_a_sessions_own_spans_are_kept(place: Path) -> None:
+    """The guard's own spans tell what it had found, in the record of a call."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    guard = guard_for(RECORDING.replace("NAMES", "to, body"), place / "state", tracer_provider=provider)
+    with guard, guard.task("tickets", intent="Write to ada@acme.example", agent="bot", principal="user:grace"):
+        guard.begin(ToolCall("mail", {"to": "eve@evil.example", "body": "x"}))
+    (place / "spans.jsonl").write_text(json.dumps(of_sdk(exporter.get_finished_spans())), encoding="utf-8")
+    [session] = sessions_from("spans.jsonl").sessions
+    assert (session.findings, session.calls[0].decided) == (("origin.argument",), "deny")

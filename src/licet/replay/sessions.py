@@ -9,10 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from licet.lines import lines_of, opened
+
+LAST_SECOND = 253_402_300_799.0
+"""Of the year 9999; no calendar goes further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,8 @@ class RecordedCall:
     """One call as it was recorded. `executed` is false where the record has no output: the tool never ran.
 
     `label` is what the data says of the call (`goal`: it carries out an attacker's goal); `turn`: calls with the same number were issued
-    in one turn of the model.
+    in one turn of the model. `time`: when it began, in seconds since the epoch. `decided` is what a guard had said, as recorded (`allow`,
+    `ask`: a person was asked, who said yes if it was executed, `deny`); empty: not recorded.
     """
 
     tool: str
@@ -30,6 +35,8 @@ class RecordedCall:
     executed: bool
     label: str = ""
     turn: int | None = None
+    time: float | None = None
+    decided: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,8 @@ class Session:
     """One recorded session. `turns` are the user's own words, in order.
 
     Where the data says so: `attacked`, whether somebody attacked it; `reached`, whether the attacker's goal was; `solved`, whether the
-    task was.
+    task was; `model`, which the agent ran on; `time`, when it began, in seconds since the epoch; `findings`, the checks of what a guard
+    had found in it.
     """
 
     id: str
@@ -48,6 +56,9 @@ class Session:
     attacked: bool = False
     reached: bool | None = None
     solved: bool | None = None
+    model: str = ""
+    time: float | None = None
+    findings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +130,28 @@ def _checked(record: Any, place: str) -> Session:
         record.get("attack") is not None or reached is not None,
         reached,
         _get({"utility": None} | record, "utility", bool, type(None)),
+        _get({"model": None} | record, "model", str, type(None)) or "",
+        _time(record.get("time"), "time"),
     )
+
+
+def _time(given: Any, where: str) -> float | None:
+    """Seconds since the epoch; a text is ISO 8601, and without an offset it is UTC."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        try:
+            said = datetime.fromisoformat(given)
+            seconds = (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError) as error:
+            raise _WrongError(where, "is no time: give seconds since the epoch, or ISO 8601 as 2026-11-23T08:00:00Z") from error
+    elif isinstance(given, (int, float)) and not isinstance(given, bool):
+        seconds = given
+    else:
+        raise _WrongError(where, f"must be a number or a text, not {_kind(given)}")
+    if not 0 <= seconds <= LAST_SECOND:
+        raise _WrongError(where, "is not between the years 1970 and 9999: give seconds since the epoch, not milliseconds")
+    return float(seconds)
 
 
 def _each(meta: dict[str, Any], key: str, number: int, kind: type) -> list[Any]:
@@ -152,7 +184,8 @@ def _call(call: Any, where: str, label: str, turn: int | None) -> RecordedCall:
     if "output" not in call:
         raise _WrongError(f"{where}.output", "is missing (null: never executed)")
     error = _get(call, "error", str, type(None), at=where)
-    return RecordedCall(tool, arguments, call["output"], error, executed=call["output"] is not None, label=label, turn=turn)
+    time = _time(call.get("time"), f"{where}.time")
+    return RecordedCall(tool, arguments, call["output"], error, executed=call["output"] is not None, label=label, turn=turn, time=time)
 
 
 _KINDS = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null", int: "a number", float: "a number"}

@@ -15,10 +15,11 @@ from typing import Any
 
 from licet.escape import visible
 from licet.guard.shown import MORE
-from licet.replay.sessions import Bad, RecordedCall, Session
+from licet.replay.sessions import LAST_SECOND, Bad, RecordedCall, Session
 from licet.telemetry import semconv
 from licet.telemetry.otlp import BadSpan
 from licet.telemetry.reader import ReadSpan
+from licet.telemetry.record import BadRecord, call_of, task_of
 from licet.traces import spans_from
 
 MESSAGES = "gen_ai.input.messages"
@@ -48,6 +49,9 @@ class _Group:
     suites: list[tuple[int, str]] = field(default_factory=list)
     calls: list[tuple[int, str, RecordedCall]] = field(default_factory=list)
     words: list[tuple[int, str]] = field(default_factory=list)
+    first: int = 0
+    models: Counter[str] = field(default_factory=Counter)
+    findings: set[str] = field(default_factory=set)
 
 
 def sessions_from(source: str) -> SpanSessions:
@@ -65,6 +69,7 @@ def sessions_in(items: Iterable[ReadSpan | BadSpan], source: str) -> SpanSession
     above: dict[Place, tuple[str, str]] = {}  # by span, its parent and the conversation that it names
     tools: dict[Place, tuple[str, str, int, RecordedCall]] = {}
     words: list[tuple[Place, int, str]] = []
+    told: list[tuple[Place, int, str, tuple[str, ...]]] = []  # of each span, when it began, and what it says of model and findings
     for item in items:
         if isinstance(item, BadSpan):
             found.bad.append(_bad(item, source))
@@ -74,6 +79,7 @@ def sessions_in(items: Iterable[ReadSpan | BadSpan], source: str) -> SpanSession
             continue  # delivered at least once
         above[place] = (item.parent_id, _text(item, semconv.CONVERSATION_ID))
         words += [(place, item.start, said) for said in _words(item)]
+        told.append((place, item.start, _model(item), _findings(item)))
         if _is_tool(item) and (call := _call(item, found)) is not None:
             tools[place] = (item.place, _suite(item), item.start, call)
     groups: dict[str, _Group] = {}
@@ -84,6 +90,11 @@ def sessions_in(items: Iterable[ReadSpan | BadSpan], source: str) -> SpanSession
     for place, start, said in words:
         if (group_of := groups.get(_session_of(place, above))) is not None:
             group_of.words.append((start, said))
+    for place, start, model, findings in told:
+        if (group_of := groups.get(_session_of(place, above))) is not None:
+            group_of.first = min(filter(None, (group_of.first, start)), default=0)
+            group_of.models.update({model} - {""})
+            group_of.findings.update(findings)
     ordered = sorted(groups.items(), key=lambda each: (min(start for start, *_ in each[1].calls), each[0]))
     found.sessions += [_session(name, group) for name, group in ordered]
     return found
@@ -92,7 +103,11 @@ def sessions_in(items: Iterable[ReadSpan | BadSpan], source: str) -> SpanSession
 def _session(name: str, group: _Group) -> Session:
     calls = tuple(call for *_, call in sorted(group.calls, key=lambda each: each[:2]))
     turns = tuple(dict.fromkeys(said for _, said in sorted(group.words)))
-    return Session(name, min(group.suites)[1], turns, calls, group.place)
+    model = min(group.models, key=lambda name: (-group.models[name], name), default="")  # the one that most of its spans name
+    return Session(
+        name, min(group.suites)[1], turns, calls, group.place, model=model, time=_seconds(group.first),
+        findings=tuple(sorted(group.findings)),
+    )  # fmt: skip
 
 
 def _session_of(place: Place, above: dict[Place, tuple[str, str]]) -> str:
@@ -122,11 +137,35 @@ def _call(span: ReadSpan, found: SpanSessions) -> RecordedCall | None:
         return None
     result = span.attributes.get(semconv.TOOL_RESULT, span.attributes.get(OUTPUT))
     error = (_text(span, semconv.ERROR_TYPE) or "an error") if span.status == 2 else None
-    ran = _text(span, semconv.DECISION_OUTCOME) in ("", "allow")
+    outcome = _text(span, semconv.DECISION_OUTCOME)
+    ran = outcome in ("", "allow")
     if ran and result is None and error is None:
         found.unanswered += 1
     output = _plain(result) if result is not None else error or ""
-    return RecordedCall(tool, arguments, ("" if output is None else output) if ran else None, error if ran else None, executed=ran)
+    asked = outcome == "allow" and semconv.APPROVAL_ANSWER in span.attributes
+    return RecordedCall(
+        tool, arguments, ("" if output is None else output) if ran else None, error if ran else None, executed=ran,
+        time=_seconds(span.start), decided="ask" if asked else outcome if outcome in ("", "allow", "ask") else "deny",
+    )  # fmt: skip
+
+
+def _seconds(nanoseconds: int) -> float | None:
+    return min(nanoseconds / 1e9, LAST_SECOND) if nanoseconds > 0 else None
+
+
+def _model(span: ReadSpan) -> str:
+    """The model that was asked for, as an agent declares it; what answered can have a longer name."""
+    return _text(span, "gen_ai.request.model") or _text(span, "gen_ai.response.model")
+
+
+def _findings(span: ReadSpan) -> tuple[str, ...]:
+    """The checks of what a guard of ours had found, by the record on its span."""
+    record, operation = _text(span, semconv.RECORD), _text(span, semconv.OPERATION_NAME)
+    try:
+        read = (task_of if operation == semconv.INVOKE_AGENT else call_of)(record).findings if record else ()
+    except BadRecord:
+        return ()
+    return tuple(found.check for found in read)
 
 
 def _count(by_tool: Counter[str], tool: str) -> None:
