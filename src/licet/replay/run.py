@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
-from licet.errors import UsageError
 from licet.guard import Guard, Ticket
 from licet.policy import Facts
 from licet.policy.rules import rules_of
 from licet.records import ToolCall
 from licet.replay.kept import Kept
+from licet.replay.recorded import agent_of, kind_of, sound, together, words_of
 from licet.replay.sessions import RecordedCall, Session
 from licet.replay.statistics import Group, SessionTrace, Statistics
 
 FRAMEWORK = "replay"
 PRINCIPAL = "user:recorded"
 NOT_EXECUTED = "never executed in the recording"
-_MAX_TURN = 20_000  # characters; the guard takes no longer text as intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +42,16 @@ class Replay:
         """
         kind = self.kind_of(session)
         agent = self.agent_of(kind)
-        intent, *turns = list(_turns(session)) or [self.guard.manifest.tasks[kind].intent]
+        intent, *turns = list(words_of(session)) or [self.guard.manifest.tasks[kind].intent]
         trace, number = SessionTrace(), 0
         with self.guard.task(kind, intent=intent, agent=agent, principal=PRINCIPAL) as task:
             for turn in turns:
                 task.say(turn)
-            for some in _together(session.calls):
+            for some in together(session.calls):
                 begun: list[tuple[RecordedCall, Ticket]] = []
                 for call in some:
                     number += 1
-                    begun.append((call, self._begin(session, kind, call, _text(f"{session.id}/{number}"), trace)))
-                # Calls of one turn were all issued before any of their outputs was seen.
+                    begun.append((call, self._begin(session, kind, call, sound(f"{session.id}/{number}"), trace)))
                 for call, ticket in begun:
                     self._end(kind, call, ticket)
         self.statistics.of(kind).end(trace, group_of(session))
@@ -106,18 +102,7 @@ class Replay:
         Raises:
             UsageError: it cannot be told.
         """
-        kinds = self.guard.manifest.tasks
-        if self.kind is not None:
-            if self.kind not in kinds:
-                raise UsageError(f"task kind {self.kind!r} is not in the manifest; declared: {', '.join(kinds)}")
-            return self.kind
-        if session.suite in kinds:
-            return session.suite
-        if len(kinds) == 1:
-            return next(iter(kinds))
-        raise UsageError(
-            f"{session.place}: no task kind is named like the suite {session.suite!r}; say which one with --task: {', '.join(kinds)}"
-        )
+        return kind_of(self.guard.manifest, session, self.kind)
 
     def agent_of(self, kind: str) -> str:
         """The agent that acts in tasks of this kind.
@@ -125,16 +110,7 @@ class Replay:
         Raises:
             UsageError: it cannot be told.
         """
-        agents = self.guard.manifest.agents
-        if self.agent is not None:
-            if self.agent not in agents:
-                raise UsageError(f"agent {self.agent!r} is not in the manifest; declared: {', '.join(agents)}")
-            return self.agent
-        able = [name for name, agent in agents.items() if kind in agent.tasks]
-        if len(able) != 1:
-            who = f"{len(able)} agents may run it: {', '.join(able)}" if able else "no agent may run it"
-            raise UsageError(f"task kind {kind!r}: {who}; say who acts with --agent")
-        return able[0]
+        return agent_of(self.guard.manifest, kind, self.agent)
 
     def _undeclared(self, kind: str, call: RecordedCall) -> list[str]:
         """Arguments that the manifest does not name. A replay has no signatures, so that only the manifest can."""
@@ -151,22 +127,3 @@ def group_of(session: Session) -> Group:
     if session.attacked:
         return "attack_reached" if session.reached else "attack_not_reached"
     return "benign_solved" if session.solved else "benign"
-
-
-def _together(calls: tuple[RecordedCall, ...]) -> Iterator[list[RecordedCall]]:
-    """The calls, in order, by the turn of the model that issued them; where no turn is known, each alone."""
-    for _, some in groupby(enumerate(calls), key=lambda each: (each[1].turn, each[0] if each[1].turn is None else -1)):
-        yield [call for _, call in some]
-
-
-def _text(given: str) -> str:
-    """A lone surrogate is JSON and no text; the guard takes text only. Tools and arguments are left as they were recorded."""
-    return given.encode("utf-8", "backslashreplace").decode()
-
-
-def _turns(session: Session) -> Iterator[str]:
-    for given in session.turns:
-        turn = _text(given)
-        for start in range(0, len(turn), _MAX_TURN):
-            if (piece := turn[start : start + _MAX_TURN]).strip():
-                yield piece
