@@ -29,11 +29,13 @@ from licet.guard.origins import Origins
 from licet.guard.own_files import OwnFiles
 from licet.guard.parts import Parts
 from licet.guard.proofs import Proofs
+from licet.guard.ratified import Ratified, file_of
 from licet.guard.recorder import Recorder
 from licet.guard.state import guarded_ledger, key_source, open_state, secret
 from licet.guard.task import GuardedTask
 from licet.guard.tasks import Tasks, Tools
 from licet.guard.ticket import Ticket, running
+from licet.guard.unratified import at_start, say
 from licet.guard.wrap import wrap
 from licet.manifest import Manifest, adopt, load
 from licet.pseudonym import Pseudonyms
@@ -126,8 +128,10 @@ class Guard:
             minter=minter, proofs=Proofs(manifest, recorder, self._clock), pseudonyms=pseudonyms, contents=self._contents,
         )  # fmt: skip
         own = OwnFiles(folder, manifest.source, _key_files(manifest))
+        ratified = at_start(manifest, folder)
+        learned = Learned(manifest, ratified=isinstance(ratified, Ratified))
         parts = Parts(
-            manifest, self._compiled, Learned(manifest), self._store, self._clock, own, origins, pseudonyms, approval_seconds,
+            manifest, self._compiled, learned, self._store, self._clock, own, origins, pseudonyms, approval_seconds,
             recorder, self._telemetry, minter, self._tasks, self._contents,
         )  # fmt: skip
         self._gate = Gate(parts)
@@ -136,6 +140,7 @@ class Guard:
         self.authority = Authority(self._gate, asking, parts, self._issuer, frozenset(declared.federation if declared else ()))
         """Tasks that other processes hold, and the tokens for their calls."""
         recorder.settle()
+        say(manifest, learned, ratified, recorder, self._clock.now())
         teach_threads()
 
     @classmethod

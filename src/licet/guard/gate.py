@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from licet.guard.outputs import error_text, plain_output
 from licet.guard.parts import Parts
 from licet.guard.recorder import Then
 from licet.guard.shown import keep_output
-from licet.guard.stated import stated, without_reason
+from licet.guard.stated import recordable_call, stated, without_reason
 from licet.guard.task import GuardedTask
 from licet.guard.telling import Telling
 from licet.guard.ticket import Ticket, running_ticket
@@ -90,7 +90,7 @@ class Gate:
             return self._undecided(call, error)
 
     def _begin(self, call: ToolCall, named: GuardedTask | str | None, bound: Bound | None, problem: str, holder: str) -> Ticket:
-        call = _recordable(self._stated(call), self._p.manifest.tools)
+        call = recordable_call(self._stated(call), self._p.manifest.tools)
         if call.definition:
             self.definitions[call.tool] = call.definition
         signature = self._judge.signatures.get(call.tool, (None, ""))[0]
@@ -260,7 +260,7 @@ class Gate:
         given: object = call
         known, call = (
             isinstance(error, LicetError),
-            _recordable(call, self._p.manifest.tools) if isinstance(given, ToolCall) else ToolCall("<no call>", {}),
+            recordable_call(call, self._p.manifest.tools) if isinstance(given, ToolCall) else ToolCall("<no call>", {}),
         )
         if not known:
             _log.error("licet: a call was denied because of an error in the guard: %s", traced(error))
@@ -440,19 +440,6 @@ class Gate:
         except StoreError:
             # The tool has run, and the ledger has its outcome; its result must reach the agent.
             _log.warning("licet: the outcome of a call could not be stored", exc_info=True)
-
-
-def _recordable(call: ToolCall, declared: Collection[str]) -> ToolCall:
-    """The call with names that can stand in a record: a model chooses tool names and call ids, and can choose any text.
-
-    Only the name of a declared tool stays as it is, whatever it looks like.
-    """
-    fields = {name: getattr(call, name) for name in ("tool", "call_id", "framework", "agent", "run", "session", "definition")}
-    if type(call.tool) is str and call.tool in declared:
-        del fields["tool"]
-    cleaned: dict[str, Any] = {name: recordable(text) for name, text in fields.items() if text is not None or name == "tool"}
-    same = all(type(fields[name]) is str and fields[name] == text for name, text in cleaned.items())
-    return call if same else replace(call, **cleaned)
 
 
 def _made_up(call: ToolCall, request: Request) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from licet.manifest.labels import OutputLabels
 from licet.records import Used
 from licet.scope import CompiledManifest
 from licet.secretlike import scrub
-from licet.store import Store
+from licet.store import JudgingStore
 
 MAX_USED = 50  # value flows that are kept of one call
 _UNKNOWN = Tool()
@@ -69,7 +69,9 @@ class _Held:
 class Origins:
     """One index per task tree. `secret` keys the digests by which a store's memory outlives the task."""
 
-    def __init__(self, manifest: Manifest, compiled: CompiledManifest, store: Store, secret: bytes, *, values: int, probes: int) -> None:
+    def __init__(
+        self, manifest: Manifest, compiled: CompiledManifest, store: JudgingStore, secret: bytes, *, values: int, probes: int
+    ) -> None:
         self._manifest, self._compiled, self._store, self._secret = manifest, compiled, store, secret
         self._max_atoms, self._probes = values, probes
         self._fitting: set[str] = set()  # tools of which a declared field was found, or of which it was told that none is

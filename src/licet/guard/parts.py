@@ -15,7 +15,7 @@ from licet.guard.tasks import Tasks
 from licet.manifest import Manifest
 from licet.pseudonym import Pseudonyms
 from licet.scope import CompiledManifest
-from licet.store import Store
+from licet.store import JudgingStore, Store
 from licet.telemetry import Telemetry
 
 
@@ -26,7 +26,7 @@ class Ground:
     manifest: Manifest
     compiled: CompiledManifest
     learned: Learned
-    store: Store
+    store: JudgingStore
     clock: Clock
     own_files: OwnFiles | None
     origins: Origins
@@ -38,6 +38,7 @@ class Ground:
 class Parts(Ground):
     """And what permitting and recording need beside it."""
 
+    store: Store
     recorder: Recorder
     telemetry: Telemetry
     minter: Minter

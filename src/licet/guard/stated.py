@@ -62,3 +62,16 @@ def reason_digest(call: ToolCall) -> str:
     """The digest of the stated reason; empty where none was stated."""
     said: object = call.reason  # a call that could not be judged may hold anything
     return digest_text(said) if isinstance(said, str) and said else ""
+
+
+def recordable_call(call: ToolCall, declared: Collection[str]) -> ToolCall:
+    """The call with names that can stand in a record: a model chooses tool names and call ids, and can choose any text.
+
+    Only the name of a declared tool stays as it is, whatever it looks like.
+    """
+    fields = {name: getattr(call, name) for name in ("tool", "call_id", "framework", "agent", "run", "session", "definition")}
+    if type(call.tool) is str and call.tool in declared:
+        del fields["tool"]
+    cleaned: dict[str, Any] = {name: recordable(text) for name, text in fields.items() if text is not None or name == "tool"}
+    same = all(type(fields[name]) is str and fields[name] == text for name, text in cleaned.items())
+    return call if same else replace(call, **cleaned)

@@ -61,11 +61,24 @@ class Transaction(Protocol):
         """How often a person was asked in this task, and for which tools the answer was no."""
 
 
-class Store(Protocol):
-    """All failures are raised as `StoreError`."""
+class JudgingStore(Protocol):
+    """What judging needs of a store. All failures are raised as `StoreError`."""
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Begin an atomic step; it is undone if the block raises."""
+
+    def refuse(self, task_id: str, tool: str) -> None:
+        """Remember that a person refused a call of `tool` in this task."""
+
+    def taint(self, store: str, values: Sequence[str], task_id: str, call_id: str) -> None:
+        """Remember, for good, that a call wrote these values (keyed digests) into `store` without having them from the intent or trust."""
+
+    def tainted(self, store: str, values: Sequence[str]) -> Sequence[str]:
+        """Which of the values are remembered so."""
+
+
+class Store(JudgingStore, Protocol):
+    """All failures are raised as `StoreError`."""
 
     def begin_task(self, task: TaskRecord) -> None:
         """Keep a new task."""
@@ -75,9 +88,6 @@ class Store(Protocol):
 
     def pause_task(self, task_id: str, seconds: float) -> None:
         """Add waiting time that does not count against the time to live."""
-
-    def refuse(self, task_id: str, tool: str) -> None:
-        """Remember that a person refused a call of `tool` in this task."""
 
     def update_call(
         self,
@@ -104,12 +114,6 @@ class Store(Protocol):
 
     def add_finding(self, finding: Finding) -> None:
         """Keep a finding, once: one of the same id is kept already. Without an owner it is for the owner of its task's agent."""
-
-    def taint(self, store: str, values: Sequence[str], task_id: str, call_id: str) -> None:
-        """Remember, for good, that a call wrote these values (keyed digests) into `store` without having them from the intent or trust."""
-
-    def tainted(self, store: str, values: Sequence[str]) -> Sequence[str]:
-        """Which of the values are remembered so."""
 
     def break_glass(self, kind: str, until: float, reason: str, by: str, now: float) -> None:
         """Let tasks of this kind run in observe mode until `until`."""

@@ -1,0 +1,177 @@
+"""The guard's own judge without disk, tokens, spans and ledger: what it would say to recorded calls, as fast as it can be said.
+
+Judge, origins, checks, budgets and refusals are the guard's, so that its decisions are the guard's. What is missing is what nobody
+rehearses: whether a path leads to the guard's own files (`guard.self`), sub-tasks, other processes, broken glass and revocations.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from licet.approval import TIMEOUT_SECONDS
+from licet.budgets import owned
+from licet.canonical import digest
+from licet.chain.index import MAX_ATOMS
+from licet.clock import Clock, SystemClock, lasting
+from licet.errors import UsageError
+from licet.guard.judge import Judge
+from licet.guard.learned import Learned
+from licet.guard.origins import Origins
+from licet.guard.outputs import plain_output
+from licet.guard.parts import Ground
+from licet.guard.stated import recordable_call
+from licet.guard.task import GuardedTask, Turn
+from licet.guard.ticket import Ticket
+from licet.manifest import Manifest
+from licet.policy.engine import weigh
+from licet.policy.request import reason
+from licet.pseudonym import Pseudonyms
+from licet.records import Decision, TaskRecord, ToolCall
+from licet.scope import CompiledManifest
+from licet.store import MemoryStore
+
+PRINCIPAL = "user:recorded"
+_NOTHING = object()
+
+
+class Rehearsal:
+    """Judges sessions one after the other. Keep one for all: what their calls write into a store stays tainted there, as it does live.
+
+    Args:
+        manifest: what is judged by.
+        clock: by default the machine's; hand in one that follows the recording to have `rate` budgets, dates and `ttl` judged as then.
+        ratified: whether baselines count as ratified.
+        values, probes: as `origin_values` and `origin_denials` of `Guard`.
+
+    Not for use from several threads.
+    """
+
+    def __init__(
+        self, manifest: Manifest, *, clock: Clock | None = None, ratified: bool = True, values: int = MAX_ATOMS, probes: int = 5
+    ) -> None:
+        self.manifest = manifest
+        self._clock = clock or SystemClock()
+        self._compiled = CompiledManifest(manifest)
+        self._store = MemoryStore()
+        secret = os.urandom(32)
+        self._pseudonyms = Pseudonyms(secret)
+        self._origins = Origins(manifest, self._compiled, self._store, secret, values=values, probes=probes)
+        self._life = _Life(self._origins, self._store, self._clock)
+        learned = Learned(manifest, ratified=ratified)
+        self._judge = Judge(
+            Ground(
+                manifest, self._compiled, learned, self._store, self._clock, None, self._origins, self._pseudonyms, TIMEOUT_SECONDS
+            )
+        )  # fmt: skip
+
+    def begin(self, kind: str, *, intent: str, agent: str, principal: str = PRINCIPAL) -> GuardedTask:
+        """A task that has begun. Later turns of the user enter it by `task.say`, other model input by `task.observe`.
+
+        Raises:
+            UsageError: the kind is not declared.
+        """
+        if kind not in self.manifest.tasks:
+            raise UsageError(f"task kind {kind!r} is not in the manifest; declared: {', '.join(self.manifest.tasks)}")
+        declared, scope, task_id = self.manifest.tasks[kind], self._compiled.scopes[kind], os.urandom(16).hex()
+        record = TaskRecord(
+            task_id, kind, agent, principal, intent, self.manifest.digest, self._clock.now(), declared.ttl.total_seconds(), root=task_id
+        )
+        budgets = owned(task_id, (layer.grants for layer in scope.layers[-1:]), declared.budgets)
+        task = GuardedTask(self._life, record, scope, (budgets,), None)
+        self._life.begin(task)
+        return task
+
+    def end(self, task: GuardedTask) -> None:
+        """End a task, and forget it."""
+        self._life.end(task, "rehearsed")
+
+    def judge(self, task: GuardedTask, call: ToolCall) -> Ticket:
+        """The guard's answer to a call, as `Guard.begin` gives it."""
+        call = recordable_call(call, self.manifest.tools)
+        bound, problem = self._judge.bind(call, None)
+        args = digest(dict(bound.plain)) if bound is not None else f"unjudgeable:{os.urandom(16).hex()}"
+        request = self._judge.request(call, None, bound, problem)
+        ticket = Ticket(os.urandom(16).hex(), call, Decision("deny"), task=task, bound=bound, digest=args, pseudonyms=self._pseudonyms)
+        ticket.started = request.time
+        judged = self._judge.judge(ticket, request)
+        ticket.decision, ticket.seq = judged.decision, judged.seq
+        if ticket.decision.outcome == "ask":
+            ticket.asked_until = request.time + TIMEOUT_SECONDS
+            ticket.move("asked", "ended")
+        else:
+            self._decided(ticket)
+        return ticket
+
+    def answer(self, ticket: Ticket, approved: bool) -> Ticket:  # noqa: FBT001 - the answer to a question
+        """What a person answers to a ticket whose action is `ask`, as `Guard.resolve` takes it."""
+        if ticket.task is None or not ticket.move("ended", "asked"):
+            return ticket
+        if approved:
+            request = self._judge.request(ticket.call, None, ticket._bound, "")
+            ticket.decision = self._judge.judge(ticket, request, approved=True).decision
+        else:
+            self._store.refuse(ticket.task.record.root, ticket.call.tool)
+            refused = reason("approval.refused", "a person refused this call")
+            ticket.decision = weigh([refused, *ticket.decision.reasons])
+        self._decided(ticket)
+        return ticket
+
+    def _decided(self, ticket: Ticket) -> None:
+        if ticket.allowed:
+            self._origins.wrote(ticket)
+            ticket.move("open", "ended")
+        else:
+            self._origins.denied(ticket)
+
+    def done(self, ticket: Ticket, *, output: object = _NOTHING, error: str | None = None, anyway: bool = False) -> None:
+        """What the tool gave, as `Guard.end` takes it. `anyway`: also for a call that this guard would not have let run, since it ran."""
+        if ticket.task is None or not (ticket.allowed or anyway):
+            return
+        if output is not _NOTHING:
+            plain, _, whole = plain_output(output)
+            self._origins.saw(ticket, plain)
+            if not whole:
+                self._origins.blind(ticket, f"the output of `{ticket.call.tool}` is of a kind that cannot be looked into")
+        if error is not None:
+            self._origins.saw(ticket, error, failed=True)
+        else:
+            self._store.completed(ticket.task.id, ticket.call.tool)
+
+    def close(self) -> None:
+        """Let go of the temporary file."""
+        self._store.close()
+
+
+class _Life:
+    """What a task asks of whoever keeps it: see `TaskLife`."""
+
+    def __init__(self, origins: Origins, store: MemoryStore, clock: Clock) -> None:
+        self._origins, self._store, self._clock = origins, store, clock
+
+    def begin(self, task: GuardedTask) -> None:
+        task._begun, task._monotonic = True, self._clock.monotonic()
+        self._store.begin_task(task.record)
+        self._origins.begin(task)
+
+    def end(self, task: GuardedTask, by: str, failed: str = "") -> None:  # noqa: ARG002 - the signature of `TaskLife`
+        if not task._ended:
+            task._ended = True
+            task.record = replace(task.record, ended=self._clock.now(), ended_by=by)
+            self._origins.end(task)
+            self._store.forget(task.id)
+
+    def left(self, task: GuardedTask) -> None:
+        """Nothing is detached here."""
+
+    def turned(self, task: GuardedTask, turn: Turn) -> None:
+        self._origins.turned(task, turn)
+
+    def over(self, task: GuardedTask) -> str:
+        if task._ended:
+            return f"task {task.id[:8]} has ended"
+        elapsed = max(self._clock.now() - task.record.started, self._clock.monotonic() - task._monotonic)
+        return f"the time of task {task.id[:8]} is over ({lasting(task.record.ttl)})" if elapsed >= task.record.ttl else ""
+
+    def now(self) -> float:
+        return self._clock.now()
