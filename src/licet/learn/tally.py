@@ -1,0 +1,229 @@
+"""What many runs have in common, by task kind: which tools, in what order, with which arguments from where, and in how many of them.
+
+One run at a time, memory bounded whatever their number. The order of the runs changes nothing, and two tallies over two halves make the
+tally over both, so that runs can be counted anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from licet.canonical import Plain
+from licet.learn.bounded import Bounded, Counts, K
+from licet.learn.values import Support, ValueTally
+
+if TYPE_CHECKING:
+    from licet.learn.runs import Run, Step
+
+MAX_KINDS, MAX_TOOLS, MAX_ARGUMENTS = 20, 50, 20  # beside those that are declared
+MAX_EDGES = 1_000
+MAX_SOURCES, MAX_MODELS, MAX_DOUBTS = 100, 30, 100
+MOST = 1_000  # of calls and of different values in one session, as far as they are told apart
+PART = " ("  # behind a source of which only a part of the leaf came
+
+WORDS = ("intent", "trusted", "counterpart", "nowhere", "untrusted", "unseen")
+"""What can be said of where a whole leaf came from; the first four are words of an `origin:` (design § 3)."""
+
+
+@dataclass(slots=True)
+class ArgumentTally:
+    """One argument of a tool: in how many sessions it was given, how many leaves with an origin it had, where they came from.
+
+    `grounds`: in how many sessions a leaf had just these origins at once (`intent`, or `intent` and `trusted`, ...). `distinct`: the
+    greatest number of different values in one session.
+    """
+
+    support: Support = field(default_factory=Support)
+    leaves: int = 0
+    sources: Bounded[str, Support] = field(default_factory=lambda: Bounded(MAX_SOURCES))
+    grounds: dict[frozenset[str], Support] = field(default_factory=dict)
+    distinct: int = 0
+    values: ValueTally = field(default_factory=ValueTally)
+
+    def add(self, given: Given, time: float | None) -> None:
+        """What one session gave."""
+        self.support.add(time)
+        self.leaves += len(given.leaves)
+        for source in dict.fromkeys(source for leaf in given.leaves for source in leaf):
+            if (found := self.sources.at(source, Support)) is not None:
+                found.add(time)
+        for ground in {words_of(leaf) for leaf in given.leaves} - {frozenset()}:
+            self.grounds.setdefault(ground, Support()).add(time)
+        if given.values:
+            self.distinct = max(self.distinct, _different(given.values))
+            self.values.add(given.values, time)
+
+    def merge(self, other: ArgumentTally) -> None:
+        """What another has counted."""
+        self.support.merge(other.support)
+        self.leaves += other.leaves
+        _merge_supports(self.sources, other.sources)
+        for ground, support in other.grounds.items():
+            self.grounds.setdefault(ground, Support()).merge(support)
+        self.distinct = max(self.distinct, other.distinct)
+        self.values.merge(other.values)
+
+
+@dataclass(slots=True)
+class Given:
+    """What the calls of one tool in one session gave for one argument: values, and the sources of each leaf."""
+
+    values: list[Plain] = field(default_factory=list)
+    leaves: list[frozenset[str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ToolTally:
+    """One tool: in how many sessions, how many calls, and how many at most in one session."""
+
+    known: Collection[str] = field(default=(), compare=False, repr=False)
+    support: Support = field(default_factory=Support)
+    calls: int = 0
+    most: int = 0
+    arguments: Bounded[str, ArgumentTally] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.arguments = Bounded(MAX_ARGUMENTS + len(self.known), self.known)
+
+    def add(self, steps: list[Step], time: float | None) -> None:
+        """The calls of this tool in one session."""
+        self.support.add(time)
+        self.calls += len(steps)
+        self.most = max(self.most, min(len(steps), MOST))
+        for argument, given in _given(steps).items():
+            if (found := self.arguments.at(argument, ArgumentTally)) is not None:
+                found.add(given, time)
+
+    def merge(self, other: ToolTally) -> None:
+        """What another has counted."""
+        self.support.merge(other.support)
+        self.calls += other.calls
+        self.most = max(self.most, other.most)
+        for argument, tally in other.arguments.items():
+            if (found := self.arguments.at(argument, ArgumentTally)) is not None:
+                found.merge(tally)
+        self.arguments.left_out = self.arguments.left_out or other.arguments.left_out
+
+
+@dataclass(slots=True)
+class KindTally:
+    """One task kind. `support`, `calls`, `models`, `tools` and `edges` are of the sessions that teach; `doubted` counts, by reason, those
+    that do not (`doubtful`: how many sessions these are). Models and reasons are counted in sessions.
+    """
+
+    kind: str
+    known: Mapping[str, Collection[str]] = field(default_factory=dict, compare=False, repr=False)
+    support: Support = field(default_factory=Support)
+    calls: int = 0
+    doubtful: int = 0
+    models: Counts = field(default_factory=lambda: Counts(MAX_MODELS))
+    doubted: Counts = field(default_factory=lambda: Counts(MAX_DOUBTS))
+    tools: Bounded[str, ToolTally] = field(init=False)
+    edges: Bounded[tuple[str, str], Support] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tools = Bounded(MAX_TOOLS + len(self.known), self.known)
+        self.edges = Bounded(MAX_EDGES, {"start", *self.known})
+
+    def add(self, run: Run) -> None:
+        """One run of this kind. A run that is doubted is counted, and teaches nothing."""
+        if run.doubts:
+            self.doubtful += 1
+            for doubt in dict.fromkeys(run.doubts):
+                self.doubted.count(doubt)
+            return
+        self.support.add(run.time)
+        if run.model:
+            self.models.count(run.model)
+        steps: dict[str, list[Step]] = {}
+        for step in run.steps:
+            if step.ran:
+                steps.setdefault(step.tool, []).append(step)
+                self.calls += 1
+        for tool, calls in steps.items():
+            if (found := self.tools.at(tool, lambda tool=tool: self._tool(tool))) is not None:  # type: ignore[misc]
+                found.add(calls, run.time)
+        for edge in dict.fromkeys((step.before, step.tool) for step in run.steps if step.ran):
+            if (support := self.edges.at(edge, Support)) is not None:
+                support.add(run.time)
+
+    def merge(self, other: KindTally) -> None:
+        """What another has counted of the same kind."""
+        self.support.merge(other.support)
+        self.calls += other.calls
+        self.doubtful += other.doubtful
+        self.models.merge(other.models)
+        self.doubted.merge(other.doubted)
+        for tool, tally in other.tools.items():
+            if (found := self.tools.at(tool, lambda tool=tool: self._tool(tool))) is not None:  # type: ignore[misc]
+                found.merge(tally)
+        self.tools.left_out = self.tools.left_out or other.tools.left_out
+        _merge_supports(self.edges, other.edges)
+
+    @property
+    def uncounted(self) -> int:
+        """How many calls were of tools that found no room."""
+        return self.calls - sum(tool.calls for tool in self.tools.values())
+
+    def _tool(self, name: str) -> ToolTally:
+        return ToolTally(self.known.get(name, ()))
+
+
+class Tally:
+    """All kinds. `known`: the tools that are declared, each with its arguments, and `kinds` those that are: they never lack room."""
+
+    def __init__(self, known: Mapping[str, Collection[str]] | None = None, kinds: Collection[str] = ()) -> None:
+        self._known = {} if known is None else known
+        self.kinds: Bounded[str, KindTally] = Bounded(MAX_KINDS + len(kinds), frozenset(kinds))
+
+    def add(self, run: Run) -> None:
+        """One run, of whatever kind."""
+        if (found := self.kinds.at(run.kind, lambda: self._kind(run.kind))) is not None:
+            found.add(run)
+
+    def merge(self, other: Tally) -> None:
+        """What another tally has counted is counted here too."""
+        for kind, tally in other.kinds.items():
+            if (found := self.kinds.at(kind, lambda kind=kind: self._kind(kind))) is not None:  # type: ignore[misc]
+                found.merge(tally)
+        self.kinds.left_out = self.kinds.left_out or other.kinds.left_out
+
+    def _kind(self, name: str) -> KindTally:
+        return KindTally(name, self._known)
+
+
+def words_of(leaf: frozenset[str]) -> frozenset[str]:
+    """The origins of a whole leaf: the words of its sources, without those of which only a part came."""
+    return frozenset(word for source in leaf if PART not in source and (word := source.partition(" ")[0]) in WORDS)
+
+
+def _given(steps: list[Step]) -> dict[str, Given]:
+    out: dict[str, Given] = {}
+    for step in steps:
+        for argument, value in (step.arguments or {}).items():
+            out.setdefault(argument, Given()).values.append(value)
+        for argument, leaves in step.leaves.items():
+            out.setdefault(argument, Given()).leaves += leaves
+    return out
+
+
+def _different(values: list[Plain]) -> int:
+    """How many different values these are; those of a list count each for itself, as a budget counts them."""
+    seen: set[str] = set()
+    for value in values:
+        for item in value if isinstance(value, list) else [value]:
+            if item is not None:
+                seen.add(json.dumps(item, sort_keys=True))
+            if len(seen) >= MOST:
+                return MOST
+    return len(seen)
+
+
+def _merge_supports(into: Bounded[K, Support], other: Bounded[K, Support]) -> None:
+    for key, support in other.items():
+        if (found := into.at(key, Support)) is not None:
+            found.merge(support)
+    into.left_out = into.left_out or other.left_out
