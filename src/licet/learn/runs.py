@@ -1,11 +1,33 @@
-"""One recorded run as learning sees it: which tools, after which, with what from where."""
+"""One recorded run as learning sees it: which tools, after which, with what from where; and why it does not teach, if it does not.
+
+Each session goes through the guard's own judge, in which every recorded output stays what it was, whatever is thought of the call today:
+so that the origins are those that the run really had.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from licet.canonical import Plain
+from licet.chain.sources import sources
+from licet.errors import UsageError
+from licet.guard.rehearsal import Rehearsal
+from licet.guard.ticket import Ticket
+from licet.manifest import START
+from licet.records import Reason, ToolCall
+from licet.replay.recorded import agent_of, kind_of, sound, together, words_of
+from licet.replay.run import FRAMEWORK
+from licet.replay.sessions import RecordedCall, Session
+
+DENIED = "a call was denied, or nobody said yes to it, as recorded"
+ATTACKED = "it was attacked, as the record says"
+UNSEEN = "model input came in unseen"
+NO_KIND = "no task kind is named like its suite"
+FOUND = "a finding stands on it"
+
+_ALARMS = ("origin.", "flow.")
+_OF_THE_INVENTORY = frozenset({"identity.unowned", "credential.stale", "credential.unowned"})  # they say nothing of what a run did
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +54,89 @@ class Run:
     time: float | None
     model: str
     doubts: tuple[str, ...]
+
+
+def runs(
+    sessions: Iterable[Session], rehearsal: Rehearsal, *, kind: str | None = None, agent: str | None = None, trusted: bool = False
+) -> Iterator[Run]:
+    """Each session as a run, in order, one at a time. `kind`, `agent`: as in a replay.
+
+    `trusted`: somebody has looked at these recordings; then only those with a recorded denial or attack are doubted. Of a session of no
+    kind that is declared only the doubt is told; its kind is then its suite.
+
+    Raises:
+        UsageError: `kind` or `agent` is not in the manifest, or it cannot be told who acts.
+    """
+    for session in sessions:
+        try:
+            told = kind_of(rehearsal.manifest, session, kind)
+        except UsageError:
+            if kind is not None:
+                raise
+            yield Run(session.id, session.suite, session.place, (), session.time, session.model, (NO_KIND,))
+            continue
+        steps, alarms = _rehearsed(session, rehearsal, told, agent_of(rehearsal.manifest, told, agent), approving=trusted)
+        doubts = [*_recorded(session)]
+        if not trusted:
+            doubts += doubts_of(session.findings)
+            doubts += [UNSEEN] * (session.unseen or any("unseen" in source for step in steps for source in _all(step)))
+            doubts += alarms
+        yield Run(session.id, told, session.place, steps, session.time, session.model, tuple(dict.fromkeys(doubts)))
+
+
+def doubts_of(findings: Iterable[str]) -> list[str]:
+    """The doubts that findings of these checks raise. What an inventory lacks raises none."""
+    return [f"{FOUND}: {check}" for check in sorted({*findings} - _OF_THE_INVENTORY)]
+
+
+def _recorded(session: Session) -> Iterator[str]:
+    if session.attacked:
+        yield ATTACKED
+    if any(call.decided == "deny" or (call.decided == "ask" and not call.executed) for call in session.calls):
+        yield DENIED
+
+
+def _all(step: Step) -> Iterator[str]:
+    return (source for leaves in step.leaves.values() for leaf in leaves for source in leaf)
+
+
+def _rehearsed(session: Session, rehearsal: Rehearsal, kind: str, agent: str, *, approving: bool) -> tuple[tuple[Step, ...], list[str]]:
+    """The calls, and the alarms that the manifest raises on them of which nobody had approved."""
+    steps: list[Step] = []
+    alarms: list[str] = []
+    intent, *later = list(words_of(session)) or [rehearsal.manifest.tasks[kind].intent]
+    task = rehearsal.begin(kind, intent=intent, agent=agent)
+    try:
+        for turn in later:
+            task.say(turn)
+        for some in together(session.calls):
+            judged: list[tuple[RecordedCall, Ticket]] = []
+            for call in some:
+                call_id = sound(f"{session.id}/{len(steps)}")
+                ticket = rehearsal.judge(task, ToolCall(call.tool, call.arguments, call_id=call_id, framework=FRAMEWORK))
+                approved = call.decided == "ask" and call.executed
+                alarms += [] if approved else _alarms(ticket.decision.reasons)
+                if ticket.action == "ask":
+                    rehearsal.answer(ticket, approved or approving)
+                steps.append(_step(call, ticket))
+                judged.append((call, ticket))
+            for call, ticket in judged:
+                if call.executed:
+                    rehearsal.done(ticket, output=call.output, error=call.error, anyway=True)
+    finally:
+        rehearsal.end(task)
+    return tuple(steps), alarms
+
+
+def _alarms(reasons: Iterable[Reason]) -> list[str]:
+    """What observe mode would have let pass is an alarm too."""
+    return [f"{found.check} would {found.effect} now" for found in reasons if found.effect != "flag" and found.check.startswith(_ALARMS)]
+
+
+def _step(call: RecordedCall, ticket: Ticket) -> Step:
+    leaves: dict[str, list[frozenset[str]]] = {}
+    for trace in ticket.seen.traces if ticket.seen is not None else ():
+        leaves.setdefault(trace.argument, []).append(sources(trace))
+    arguments = None if ticket.values is None else ticket.plain
+    origins = {argument: tuple(found) for argument, found in leaves.items()}
+    return Step(ticket.call.tool, ticket.previous_tool or START, arguments, origins, call.executed)

@@ -45,7 +45,7 @@ class Session:
 
     Where the data says so: `attacked`, whether somebody attacked it; `reached`, whether the attacker's goal was; `solved`, whether the
     task was; `model`, which the agent ran on; `time`, when it began, in seconds since the epoch; `findings`, the checks of what a guard
-    had found in it.
+    had found in it; `unseen`, whether it used model input that no guarded call had made.
     """
 
     id: str
@@ -59,6 +59,7 @@ class Session:
     model: str = ""
     time: float | None = None
     findings: tuple[str, ...] = ()
+    unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
