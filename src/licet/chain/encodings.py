@@ -5,18 +5,19 @@ from __future__ import annotations
 import base64
 import binascii
 import codecs
+import functools
 import html
 import re
 import struct
 import urllib.parse
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 
 from licet.chain.text import loose
 
 MAX_DECODED = 4_096  # characters of a text that is decoded as a whole; of a longer one only the words that look encoded are
 MAX_FORMS = 200
+_REMEMBERED = 1_000  # characters; the forms of a longer text are not worth keeping
 DEPTH = 2  # how many encodings on top of each other are undone
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
@@ -89,7 +90,7 @@ def _base64_word(word: str) -> str | None:
 
 def _base85(text: str) -> Iterator[str]:
     for decode in (base64.b85decode, base64.a85decode):
-        yield from _each(_BASE85, partial(_base85_word, decode), text)
+        yield from _each(_BASE85, functools.partial(_base85_word, decode), text)
 
 
 def _base85_word(decode: Callable[[str], bytes], word: str) -> str | None:
@@ -206,8 +207,18 @@ UNDO: Mapping[str, Callable[[str], Iterator[str]]] = {
 """What is undone, by its name. Each yields the whole text with it undone wherever it stands, so that what stands beside it stays."""
 
 
-def forms(text: str) -> Iterator[tuple[str, str]]:
+def forms(text: str) -> tuple[tuple[str, str], ...]:
     """The text and all that it may stand for: (text, by what it was found), the text itself first, at most `MAX_FORMS`."""
+    return _forms(text) if len(text) <= _REMEMBERED else tuple(_undone(text))
+
+
+@functools.lru_cache(maxsize=256)
+def _forms(text: str) -> tuple[tuple[str, str], ...]:
+    # One argument is looked at when it is judged, when it is written, and when the tool hands it back.
+    return tuple(_undone(text))
+
+
+def _undone(text: str) -> Iterator[tuple[str, str]]:
     yield text, ""
     seen = {text}
     wave = [(text, "")] if len(text) <= MAX_DECODED else [(part, "") for part in _look_encoded(text)]

@@ -371,14 +371,17 @@ class OriginIndex:
                 yield Part(name_of(form.strip()), place, way, form, whole=True)
             for piece in worth_finding(form, encoded=bool(way)):
                 own = loose(piece)
-                if own in told or self.vouched(piece):
+                if own in told:
                     continue
-                inner = [form for form in atoms([own]) if form != atom(own)]
-                place = None if own == text.strip() else self._find_atom(atom(own), ())
-                place = place or next(filter(None, (self._find_atom(form, ()) for form in inner if len(form) >= 6)), None)
+                form_of = atom(own)
+                place = None if own == text.strip() else self._find_atom(form_of, ())
+                if place is None:
+                    inner = (found for found in atoms([own]) if found != form_of and len(found) >= 6)
+                    place = next(filter(None, (self._find_atom(found, ()) for found in inner)), None)
                 if place is None and not way and party(piece) and len(piece) <= 200:
                     place = self._place_of(piece)
-                if place is not None:
+                # Most pieces are found nowhere: whether the user vouches for one is asked last.
+                if place is not None and not self.vouched(piece):
                     told.add(own)
                     yield Part(name_of(piece), place, way, piece)
             if not way and (passage := self._passage(pieces(text))) is not None:
