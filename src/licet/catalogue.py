@@ -225,6 +225,11 @@ _ROWS = (
         "keep both ledgers as evidence, and find out who set the folder back or let a copy of it go on", ("ASI10",),
     ),
     CheckInfo(
+        "manifest.unratified", "flag",
+        "the manifest has a baseline and nobody has ratified it, or its ratification is gone, forged, set back, or of another manifest",
+        "look at what was changed and by whom (`licet diff`), and ratify it (`licet ratify`)", ("ASI10", "AML.T0081"),
+    ),
+    CheckInfo(
         "guard.self", "deny", "an argument reaches Licet's own keys, manifest, store or ledger",
         "keep agents away from the guard's files", ("ASI05", "AML.T0081"),
     ),

@@ -29,7 +29,7 @@ from licet.guard.origins import Origins
 from licet.guard.own_files import OwnFiles
 from licet.guard.parts import Parts
 from licet.guard.proofs import Proofs
-from licet.guard.ratified import Ratified, file_of
+from licet.guard.ratified import Ratified
 from licet.guard.recorder import Recorder
 from licet.guard.state import guarded_ledger, key_source, open_state, secret
 from licet.guard.task import GuardedTask
@@ -123,13 +123,14 @@ class Guard:
         self._issuer = Issuer(keys, name, workload, token_seconds)
         self._contents = Contents(folder.path / FILE, manifest, self._clock)
         minter = Minter(manifest, self._issuer, self._clock, pseudonyms)
+        ratified = at_start(manifest, folder)
+        learned = Learned(manifest, ratified=isinstance(ratified, Ratified))
         self._tasks = Tasks(
             manifest, self._compiled, store=self._store, recorder=recorder, telemetry=self._telemetry, clock=self._clock, origins=origins,
             minter=minter, proofs=Proofs(manifest, recorder, self._clock), pseudonyms=pseudonyms, contents=self._contents,
+            ratified=ratified.ratification.version if isinstance(ratified, Ratified) else 0,
         )  # fmt: skip
         own = OwnFiles(folder, manifest.source, _key_files(manifest))
-        ratified = at_start(manifest, folder)
-        learned = Learned(manifest, ratified=isinstance(ratified, Ratified))
         parts = Parts(
             manifest, self._compiled, learned, self._store, self._clock, own, origins, pseudonyms, approval_seconds,
             recorder, self._telemetry, minter, self._tasks, self._contents,

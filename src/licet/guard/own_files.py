@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from licet.canonical import Plain
+from licet.guard.ratified import file_of
 from licet.guard.state import StateFolder
 from licet.snapshot import BYTES
 
@@ -31,6 +32,7 @@ class OwnFiles:
         own = {os.path.realpath(folder.path): "state folder"}
         if manifest and Path(manifest).exists():
             own[os.path.realpath(manifest)] = "manifest"
+            own[os.path.realpath(file_of(manifest))] = "ratification"
         own |= {os.path.realpath(path): "file of keys" for path in keys}
         self._own: Mapping[str, str] = own
         home = str(Path.home())

@@ -56,10 +56,12 @@ class Tasks:
     def __init__(
         self, manifest: Manifest, compiled: CompiledManifest, *, store: Store, recorder: Recorder, telemetry: Telemetry, clock: Clock,
         origins: Origins, minter: Minter, proofs: Proofs, pseudonyms: Pseudonyms, contents: Contents,
+        ratified: int = 0,
     ) -> None:  # fmt: skip
         self._manifest, self._compiled, self._store = manifest, compiled, store
         self._recorder, self._telemetry, self._clock, self._origins, self._minter = recorder, telemetry, clock, origins, minter
         self._proofs, self._pseudonyms, self._contents = proofs, pseudonyms, contents
+        self._ratified = ratified  # the version of the manifest's ratification
         self._open: dict[str, GuardedTask] = {}
         self._unstored: dict[str, tuple[float, str]] = {}  # ends that the store could not take yet
         self._sweep = -math.inf
@@ -261,7 +263,7 @@ class Tasks:
         told: dict[str, Plain] = {
             **task_fields(task.record), "parent": task.record.parent, "kind_of_task": task.record.kind, "actors": list[Plain](task.agents),
             "proofs": task.names.recorded() if task.names else [], "intent": self._pseudonyms.text(task.record.intent),
-            "tools": list[Plain](sorted(task.scope.tools)),
+            "tools": list[Plain](sorted(task.scope.tools)), **({"ratified": self._ratified} if self._ratified else {}),
         }  # fmt: skip
         words = self._contents.intent(task)
         task.record = replace(task.record, ledger=self._recorder.before("task.begin", told | digests(words)))
@@ -283,6 +285,7 @@ class Tasks:
             semconv.ACTOR_CHAIN: list(task.agents), semconv.POLICY_VERSION: self._manifest.digest,
             semconv.PRINCIPAL_ID: task.principal_id, semconv.PRINCIPAL_STANDING: record.principal_is,
             semconv.ACTOR_STANDING: record.agent_is, **shown_intent(task, self._manifest),
+            **({semconv.POLICY_RATIFIED: self._ratified} if self._ratified else {}),
         }  # fmt: skip
 
     def left(self, task: GuardedTask) -> None:

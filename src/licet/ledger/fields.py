@@ -147,6 +147,9 @@ _FIELDS = (
     Field("counts", "named", "remediation", "how many, by kind"),
     Field("purge", "number", "time", "the record of the purge"),
     Field("problems", "number", "remediation", "how many things could not be done"),
+    Field("ratified", "number", "decision", "the version of the manifest's ratification; missing if nobody has ratified it"),
+    Field("version", "number", "decision", "the number of a ratification; each is higher than the one before"),
+    Field("replaces", "text", "decision", "the digest of the ratification before; empty: it is the first"),
     Field("cut", "text", "", "the keyed digest of the record as it was before it was cut to fit"),
 )
 
@@ -168,7 +171,7 @@ _OF_A_CALL = ("call_id", "credential", "reason")
 _KINDS = (
     Kind(
         "task.begin", "before a task begins",
-        (*_TASK, "actors", "parent", "kind_of_task", "proofs", "intent", "tools"), ("contents",),
+        (*_TASK, "actors", "parent", "kind_of_task", "proofs", "intent", "tools"), ("contents", "ratified"),
     ),
     Kind("task.turn", "text entered a task", (*_TASK, "as", "text")),
     Kind("task.end", "a task ended, and with it all that it issued", (*_TASK, "by", "why", "revokes"), ("calls", "delegated")),
@@ -199,6 +202,10 @@ _KINDS = (
     Kind("key.rotate", "before a new key is published", ("key", "alg", "signs", "by", "by_is")),
     Kind("key.retire", "before a key is retired", ("key", "compromised", "published_until", "why", "by", "by_is")),
     Kind("break-glass", "before a task kind runs unenforced", ("kind_of_task", "until", "why", "by", "by_is", "manifest")),
+    Kind(
+        "ratification", "before a person takes responsibility for a manifest",
+        ("manifest", "version", "by", "by_is", "digest", "replaces", "key"),
+    ),
     Kind(
         "break-glass.told", "whether an owner was told of it",
         ("kind_of_task", "until", "why", "by", "by_is", "manifest", "owner", "told", "failure"),

@@ -44,6 +44,7 @@ ABOUT: Mapping[str, str] = {
     "licet.intent.text": "what the user asked for, where that is opted in",
     semconv.INTENT_SCOPE: "the tools that the task grants",
     semconv.POLICY_VERSION: "the digest of the manifest",
+    semconv.POLICY_RATIFIED: "the version of the manifest's ratification; absent where it is not ratified",
     semconv.PRINCIPAL_ID: "a pseudonym of the person for whom it is done",
     semconv.PRINCIPAL_STANDING: "whether that name was proved",
     semconv.ACTOR_ID: "the agent of the manifest",

@@ -53,6 +53,7 @@ APPROVAL_BY = "licet.approval.by"
 APPROVAL_HOW = "licet.approval.how"  # how the approver was authenticated
 APPROVAL_WAITED = "licet.approval.waited"  # seconds
 POLICY_VERSION = "licet.policy.version"
+POLICY_RATIFIED = "licet.policy.ratified"  # the version of its ratification
 PRINCIPAL_ID = "licet.principal.id"
 PRINCIPAL_STANDING = "licet.principal.standing"  # `asserted` or `proved`
 ACTOR_ID = "licet.actor.id"
@@ -157,6 +158,7 @@ _ROWS = (
     Attribute(INTENT_TEXT, "string", _OWN, "opt-in"),
     Attribute(INTENT_SCOPE, "string[]", _OWN, "when"),
     Attribute(POLICY_VERSION, "string", _OWN, "required", "required", pattern=_DIGEST),
+    Attribute(POLICY_RATIFIED, "int", _OWN, "when"),
     Attribute(PRINCIPAL_ID, "string", _OWN, "recommended", "recommended", pattern=_KEYED),
     Attribute(PRINCIPAL_STANDING, "string", _OWN, "required", "when", _STANDINGS),
     Attribute(ACTOR_ID, "string", _OWN, "recommended", "when"),
