@@ -7,6 +7,7 @@ rehearses: whether a path leads to the guard's own files (`guard.self`), sub-tas
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from licet.approval import TIMEOUT_SECONDS
@@ -43,18 +44,21 @@ class Rehearsal:
         clock: by default the machine's; hand in one that follows the recording to have `rate` budgets, dates and `ttl` judged as then.
         ratified: whether baselines count as ratified.
         values, probes: as `origin_values` and `origin_denials` of `Guard`.
+        secret: keys what is remembered of stores; by default a new one. One that goes on where another stopped (`remembered`, `remember`)
+            has its secret.
 
     Not for use from several threads.
     """
 
     def __init__(
-        self, manifest: Manifest, *, clock: Clock | None = None, ratified: bool = True, values: int = MAX_ATOMS, probes: int = 5
-    ) -> None:
+        self, manifest: Manifest, *, clock: Clock | None = None, ratified: bool = True, values: int = MAX_ATOMS, probes: int = 5,
+        secret: bytes | None = None,
+    ) -> None:  # fmt: skip
         self.manifest = manifest
         self._clock = clock or SystemClock()
         self._compiled = CompiledManifest(manifest)
         self._store = MemoryStore()
-        secret = os.urandom(32)
+        secret = secret or os.urandom(32)
         self._pseudonyms = Pseudonyms(secret)
         self._origins = Origins(manifest, self._compiled, self._store, secret, values=values, probes=probes)
         self._life = _Life(self._origins, self._store, self._clock)
@@ -137,6 +141,15 @@ class Rehearsal:
             self._origins.saw(ticket, error, failed=True)
         else:
             self._store.completed(ticket.task.id, ticket.call.tool)
+
+    def remembered(self) -> Iterator[tuple[str, str]]:
+        """What the sessions so far wrote tainted into stores: the store, and a keyed digest."""
+        return self._store.written()
+
+    def remember(self, written: Iterable[tuple[str, str]]) -> None:
+        """Go on from there."""
+        for store, value in written:
+            self._store.taint(store, [value], "", "")
 
     def close(self) -> None:
         """Let go of the temporary file."""

@@ -78,6 +78,10 @@ class MemoryStore:
         ask = "SELECT value FROM written WHERE store=? AND value=?"
         return [value for value in values if self._written.execute(ask, (store, value)).fetchone() is not None]
 
+    def written(self) -> Iterator[tuple[str, str]]:
+        """All that `taint` was told: the store, and the value."""
+        yield from self._written.execute("SELECT store, value FROM written")
+
     def close(self) -> None:
         """Let go of the temporary file."""
         self._written.close()
