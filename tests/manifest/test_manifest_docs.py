@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from licet.manifest import Agent, Argument, Budget, Credential, Grant, Manifest, Owner, TaskKind, Tool, TrustedIssuer
 from licet.manifest.authority import Authority, AuthorityClient
+from licet.manifest.baseline import Baseline, Minimum
 from licet.manifest.lint import check
 from licet.manifest.models import UNENFORCED, CheckSettings, Flow, Unless
 from licet.manifest.yaml_reader import read
@@ -45,7 +46,7 @@ def test_parts_are_what_the_models_take(text: str) -> None:
     "model",
     [
         Manifest, Owner, Agent, Credential, TrustedIssuer, Tool, TaskKind, Grant, Budget, Argument, Flow, Unless, CheckSettings, Authority,
-        AuthorityClient,
+        AuthorityClient, Baseline, Minimum,
     ],
 )  # fmt: skip
 def test_every_key_is_taught(model: type[BaseModel]) -> None:
@@ -56,4 +57,4 @@ def test_every_key_is_taught(model: type[BaseModel]) -> None:
 
 def test_there_is_something_to_test() -> None:
     """Else a changed fence would empty the tests above."""
-    assert (len(WHOLE), len(PARTS)) == (3, 10)
+    assert (len(WHOLE), len(PARTS)) == (3, 11)
