@@ -1,0 +1,1 @@
+"""What one manifest allows more or less than another, section by section; `licet.learn.difference` puts it together."""
