@@ -33,6 +33,15 @@ def keys_of(options: argparse.Namespace) -> Sequence[NoteKey]:
     return _keys("--key", options.key, ED25519, "a witness's key, which signs no checkpoint of its own; give it as --witness")
 
 
+def ratifiers_in(option: str, given: Sequence[str]) -> Sequence[NoteKey]:
+    """The keys of people who ratify, each as it is or in a file.
+
+    Raises:
+        UsageError: one is none, or a witness's.
+    """
+    return _keys(option, given, ED25519, "a witness's key, which ratifies nothing")
+
+
 def witnesses_of(options: argparse.Namespace) -> Sequence[NoteKey]:
     """The keys of `--witness`.
 

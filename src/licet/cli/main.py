@@ -27,6 +27,7 @@ COMMANDS = {
     "graph": "draw a task's calls",
     "findings": "list what an owner must look at",
     "replay": "hold recorded runs against a manifest",
+    "ratify": "take responsibility for a manifest, by a signature",
     "break-glass": "let one task kind run unenforced for some minutes",
     "ledger": "verify the ledger",
     "purge": "delete contents, spans and rows that are old, or one task's or person's",
