@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import time
+from typing import TYPE_CHECKING
 
-from licet.cli import check_ratified, output
-from licet.cli.state import add_state
+from licet.cli import output
 from licet.escape import counted
-from licet.guard.ratified import Ratified
 from licet.manifest.lint import check
 from licet.manifest.loader import read_file
+
+if TYPE_CHECKING:
+    from licet.cli.check_ratified import Told
+    from licet.manifest import Manifest
 
 EXAMPLE = """\
 Errors exit 1, warnings alone exit 0, a file that cannot be read exits 2. With --ratified a manifest that is not ratified exits 1 too.
@@ -37,7 +41,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ratified", action="store_true", help="exit 1 unless somebody who is believed here has ratified it (`licet ratify`)"
     )
-    add_state(parser)
+    # Not by `add_state`: what stands behind it takes long to import, and most checks do not need it.
+    parser.add_argument("--state", metavar="DIR", help="the state folder that says who is believed (default: LICET_STATE, else the user's)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
 
 
@@ -46,20 +51,29 @@ def run(options: argparse.Namespace) -> int:
     manifest, problems = check(read_file(options.file), name=options.file, now=time.time())
     errors = sum(problem.severity == "error" for problem in problems)
     warnings = len(problems) - errors
-    found = check_ratified.standing_of(manifest, options) if manifest and not errors else None
-    baselines = check_ratified.baselines_of(manifest, found) if manifest and found else []
+    told = _ratified(manifest, options) if manifest and not errors else None
     if options.json:
         digest = manifest.digest if manifest and not errors else None
         rows = [dataclasses.asdict(problem) for problem in problems]
         output.data(
             {"file": options.file, "ok": not errors, "digest": digest, "errors": errors, "warnings": warnings, "problems": rows,
-             "ratification": check_ratified.as_json(found) if found else None, "baselines": baselines}
+             "ratification": told.as_json() if told else None, "baselines": told.baselines if told else []}
         )  # fmt: skip
     else:
         for problem in problems:
             output.problem(problem)
-        if found is not None:
-            check_ratified.say(options.file, found, baselines)
+        if told is not None:
+            told.say(options.file)
         verdict = output.paint("fails", "red") if errors else output.paint("well", "green")
         output.say(options.file, ": ", verdict, f" ({counted(errors, 'error')}, {counted(warnings, 'warning')})")
-    return 1 if errors or (options.ratified and not isinstance(found, Ratified)) else 0
+    return 1 if errors or (options.ratified and not (told and told.ratified)) else 0
+
+
+def _ratified(manifest: Manifest, options: argparse.Namespace) -> Told | None:
+    """Who answers for the manifest; None where nobody asks, and nothing needs it."""
+    based = any(task.baseline is not None for task in manifest.tasks.values())
+    if not (based or options.ratified or os.path.lexists(f"{options.file}.ratified")):
+        return None
+    from licet.cli.check_ratified import Told
+
+    return Told.of(manifest, options.state)
