@@ -27,7 +27,9 @@ NO_KIND = "no task kind is named like its suite"
 FOUND = "a finding stands on it"
 
 _ALARMS = ("origin.", "flow.")
-_OF_THE_INVENTORY = frozenset({"identity.unowned", "credential.stale", "credential.unowned"})  # they say nothing of what a run did
+# What an inventory or a manifest in observe mode lacks says nothing against a run: that it is not granted yet is why one learns. Where it
+# was enforced, a call was denied.
+_NO_ALARMS = ("identity.unowned", "credential.stale", "credential.unowned", "scope.", "chain.order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,8 @@ def runs(
 
 
 def doubts_of(findings: Iterable[str]) -> list[str]:
-    """The doubts that findings of these checks raise. What an inventory lacks raises none."""
-    return [f"{FOUND}: {check}" for check in sorted({*findings} - _OF_THE_INVENTORY)]
+    """The doubts that findings of these checks raise."""
+    return [f"{FOUND}: {check}" for check in sorted(set(findings)) if not check.startswith(_NO_ALARMS)]
 
 
 def _recorded(session: Session) -> Iterator[str]:
@@ -128,9 +130,13 @@ def _rehearsed(session: Session, rehearsal: Rehearsal, kind: str, agent: str, *,
     return tuple(steps), alarms
 
 
+def alarming(reasons: Iterable[Reason]) -> Iterator[Reason]:
+    """Those by which an origin or flow check denies or asks, or would in enforce mode."""
+    return (found for found in reasons if found.effect != "flag" and found.check.startswith(_ALARMS))
+
+
 def _alarms(reasons: Iterable[Reason]) -> list[str]:
-    """What observe mode would have let pass is an alarm too."""
-    return [f"{found.check} would {found.effect} now" for found in reasons if found.effect != "flag" and found.check.startswith(_ALARMS)]
+    return [f"{found.check} would {found.effect} now" for found in alarming(reasons)]
 
 
 def _step(call: RecordedCall, ticket: Ticket) -> Step:

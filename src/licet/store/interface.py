@@ -154,6 +154,9 @@ class Store(JudgingStore, Protocol):
     def tasks(self, limit: int = 50) -> Sequence[TaskRecord]:
         """The newest tasks first."""
 
+    def tasks_after(self, last: TaskRecord | None, limit: int = 500) -> Sequence[TaskRecord]:
+        """The tasks that began after `last`, oldest first, at most `limit`: for going through all of them, page by page."""
+
     def family(self, task_id: str) -> Sequence[TaskRecord]:
         """The task and all tasks that were delegated from it, parents before children."""
 

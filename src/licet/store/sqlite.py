@@ -175,6 +175,12 @@ class SqliteStore(SqliteFile):
         """See `Store`."""
         return [task_of(row) for row in self._read(f"SELECT {TASK_COLUMNS} FROM tasks ORDER BY started DESC, rowid DESC LIMIT ?", (limit,))]
 
+    def tasks_after(self, last: TaskRecord | None, limit: int = 500) -> Sequence[TaskRecord]:
+        """See `Store`."""
+        where, values = ("", ()) if last is None else (" WHERE (started, id) > (?,?)", (last.started, last.id))
+        query = f"SELECT {TASK_COLUMNS} FROM tasks{where} ORDER BY started, id LIMIT ?"
+        return [task_of(row) for row in self._read(query, (*values, limit))]
+
     def family(self, task_id: str) -> Sequence[TaskRecord]:
         """See `Store`."""
         query = f"""WITH RECURSIVE line(id) AS (SELECT ? UNION SELECT tasks.id FROM tasks JOIN line ON tasks.parent=line.id)
