@@ -20,8 +20,8 @@ def sources(trace: Trace) -> frozenset[str]:
         return NOTHING
     out: set[str] = {kind for kind in trace.kinds if kind in ("intent", "nowhere", "unseen")}
     out.update(_of(place) for place in trace.places)
-    if not trace.kinds & {"intent", "trusted"}:
-        out.update(f"{_of(part.place)} ({part.what})" for part in trace.parts if not part.whole and part.what in NAMES_SOMEBODY)
+    if not trace.kinds & {"intent", "trusted"} and not any(part.whole for part in trace.parts):
+        out.update(f"{_of(part.place)} ({part.what})" for part in trace.parts if part.what in NAMES_SOMEBODY)
     return frozenset(out)
 
 

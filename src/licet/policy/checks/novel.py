@@ -64,7 +64,8 @@ def _origins(name: str, base: Baseline, facts: Facts) -> Iterator[Reason]:
         count = max(known.get(source, 0) for source in strange)
         said = f"{part} in `{trace.leaf}`" if part else f"`{trace.leaf}`"
         came = f"{said} of `{name}` came from {place}" if place is not None else f"{said} of `{name}` came from model input (unseen)"
-        sentence = f"{came}, as {_times(count, base)} of `{_kind(facts)}`; there it came from {_in_words(known)}"
+        seen = f"{count or 'none'} of {base.tools[name]} sessions of `{_kind(facts)}` with this tool (of {base.sessions})"
+        sentence = f"{came}, as in {seen}; there it came from {_in_words(known)}"
         yield reason("chain.novel", sentence, (trace.leaf, *(_path(place) if place is not None else ("unseen",))))
 
 
