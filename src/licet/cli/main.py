@@ -27,6 +27,8 @@ COMMANDS = {
     "graph": "draw a task's calls",
     "findings": "list what an owner must look at",
     "replay": "hold recorded runs against a manifest",
+    "backtest": "hold recorded runs against two manifests, and say what changes",
+    "diff": "say what a new manifest allows more, less or otherwise than an old one",
     "ratify": "take responsibility for a manifest, by a signature",
     "break-glass": "let one task kind run unenforced for some minutes",
     "ledger": "verify the ledger",

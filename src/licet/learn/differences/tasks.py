@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from licet.clock import lasting
+from licet.escape import counted
 from licet.learn.differences.arguments import Around, lifting, rules
 from licet.learn.differences.baselines import baselines
 from licet.learn.differences.budgets import budgets
@@ -45,7 +46,7 @@ def _grant(at: At, tool: str, was: tuple[TaskKind, Manifest], now: tuple[TaskKin
     elif new is None:
         yield at.narrowed(f"{shown(tool)} is no longer granted")
     elif old is not None:
-        times, before = (f"{grant.at_most} times" if grant.at_most else "any number of times" for grant in (new, old))
+        times, before = (counted(grant.at_most, "time") if grant.at_most else "any number of times" for grant in (new, old))
         sentence = f"{shown(tool)} may be called {times} in a task, was {before}"
         yield from at.under("at_most").weighed(old.at_most or math.inf, new.at_most or math.inf, sentence)
         said = "confirms each call" if new.ask else "no longer confirms each call"
@@ -57,7 +58,7 @@ def _grant(at: At, tool: str, was: tuple[TaskKind, Manifest], now: tuple[TaskKin
 
 
 def _limits(grant: Grant) -> str:
-    said = [f"{grant.at_most} times a task"] if grant.at_most is not None else []
+    said = [f"{counted(grant.at_most, 'time')} a task"] if grant.at_most is not None else []
     said += ["with a person's yes to each call"] if grant.ask else []
     said += [f"with limits on {listed(grant.arguments)}"] if grant.arguments else []
     return f", {', '.join(said)}" if said else ", without limits"

@@ -1,0 +1,121 @@
+"""Which of the differences between two manifests can be why a recorded call is decided otherwise.
+
+A reason names its check, and a check looks at certain keys of the manifest. Where several keys changed of which one check speaks, the call
+counts for each of them; where none did, it follows from what became of an earlier call of the session.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from licet.learn.differences.found import Difference
+from licet.records import Reason
+from licet.replay.verdicts import CallOutcome, SessionOutcome, Verdict, told
+
+_LABELS = frozenset({"output", "fields", "format", "store"})
+_WHERE = _LABELS | {"origin", "content", "access", "egress", "arguments"}
+_KEYS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("scope.argument", frozenset({"arguments", "unknown_arguments"})),
+    ("scope.budget", frozenset({"at_most", "budgets"})),
+    ("scope.approval", frozenset({"ask"})),
+    ("scope.expired", frozenset({"ttl"})),
+    ("chain.order", frozenset({"chain"})),
+    ("chain.novel", frozenset({"baseline", "model", "access", "egress"}) | _LABELS),
+    ("chain.escalation", frozenset({"baseline", "model", "access"}) | _LABELS),
+    ("origin.", _WHERE),
+    ("flow.", _WHERE | {"flows", "reveals", "destination", "audience"}),
+    ("environment.", frozenset({"environment", "edges", "credential"})),
+    ("credential.", frozenset({"credential", "credentials"})),
+    ("tool.", frozenset({"definition"})),
+    ("identity.", frozenset({"agents", "access", "environment"})),
+)
+_OF_OTHERS = _LABELS | {"reveals"}  # keys of one tool that decide calls of another
+
+
+@dataclass(slots=True)
+class Count:
+    """The calls that a difference can have decided: how many of each change, in how many sessions, and where the first ones stand."""
+
+    changes: Counter[str] = field(default_factory=Counter)
+    sessions: int = 0
+    first: list[dict[str, object]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, object]:
+        """As plain data."""
+        return {"calls": dict(self.changes), "sessions": self.sessions, "first": self.first}
+
+
+class Affected:
+    """Counts, for each of `differences`, the calls that both manifests judged and decided differently. `most`: how many are named."""
+
+    def __init__(self, differences: Sequence[Difference], most: int = 3) -> None:
+        self._differences = differences
+        self._most = most
+        self.by_difference = [Count() for _ in differences]
+        self.unexplained = Count()
+        """Calls of which no difference speaks by itself."""
+        self.calls = 0
+        """How many calls are decided differently, each counted once."""
+
+    def add(self, session: SessionOutcome) -> None:
+        """One session that was held against both."""
+        seen: set[int] = set()
+        for call in session.calls:
+            if call.change is None or call.change == "other reason":
+                continue
+            self.calls += 1
+            found = [index for index, each in enumerate(self._differences) if _speaks_of(each, session.kind, call)]
+            for count in [self.by_difference[index] for index in found] or [self.unexplained]:
+                count.changes[call.change] += 1
+                count.sessions += id(count) not in seen
+                seen.add(id(count))
+                if len(count.first) < self._most:
+                    count.first.append(
+                        {"session": session.id, "place": session.place, "call": call.number, "tool": call.tool, **_why(call)}
+                    )
+
+
+def _why(call: CallOutcome) -> dict[str, object]:
+    return {"change": call.change, "old": _side(call.old), "new": _side(call.new)}
+
+
+def _side(verdict: Verdict) -> dict[str, object]:
+    return {"outcome": verdict.outcome, "checks": list(dict.fromkeys(found.check for found in verdict.reasons if found.effect != "flag"))}
+
+
+def _speaks_of(difference: Difference, kind: str, call: CallOutcome) -> bool:
+    if not difference.decides or difference.kind not in ("", kind):
+        return False
+    reasons = _other_reasons(call)
+    path = difference.path
+    if path in (("tools", call.tool), ("tasks", kind), ("tasks", kind, "tools", call.tool)):
+        # A tool or a kind that only one of both has: every reason may be for want of it.
+        return True
+    if difference.tool not in ("", call.tool) and not _OF_OTHERS & set(path):
+        return False
+    return any(_looks_at(found, path) for found in reasons)
+
+
+def _other_reasons(call: CallOutcome) -> list[Reason]:
+    """The reasons that only one side has; where both have the same, all of them: then what is done with them differs."""
+    sides = [(call.old.reasons, told(call.new.reasons)), (call.new.reasons, told(call.old.reasons))]
+    found = [each for reasons, others in sides for each in reasons if told((each,))[0] not in others]
+    return found or [*call.old.reasons, *call.new.reasons]
+
+
+def _looks_at(reason: Reason, path: tuple[str, ...]) -> bool:
+    if "checks" in path or path[-1] in ("mode", "until"):
+        return reason.check in path or "checks" not in path
+    keys = next((keys for check, keys in _KEYS if reason.check.startswith(check)), frozenset[str]())
+    if not keys.intersection(path):
+        return False
+    if reason.check == "scope.argument" and "arguments" in path:  # the argument stands in both
+        return path[path.index("arguments") + 1] in reason.path or not reason.path
+    return True
+
+
+def total(counts: Iterable[Count]) -> int:
+    """How many calls these counts hold."""
+    return sum(count.changes.total() for count in counts)
