@@ -104,7 +104,7 @@ def test_five_hundred_recorded_sessions_are_decided_as_a_guard_decides_them(tmp_
         sessions = found[:: max(1, len(found) // 260)][:260]
         picked += len(sessions)
         text = (ROOT / "benchmarks" / "agentdojo" / f"{suite}.yaml").read_text(encoding="utf-8")
-        old, new = loads(text), loads(text.replace("counterpart", "untrusted"))
+        old, new = loads(text), loads(text.replace(": trusted", ": untrusted"))
         calls = both_sides(old, new, sessions, kind="user-task")
         assert answers([call.old for call in calls]) == live(old, sessions, tmp_path / suite / "old", kind="user-task")
         assert answers([call.new for call in calls]) == live(new, sessions, tmp_path / suite / "new", kind="user-task")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from licet.errors import StateError, UsageError
 from licet.lines import opened
@@ -16,17 +17,26 @@ from licet.machine import open_own
 FORMAT = 1
 _WHAT = "licet backtest checkpoint"
 _BLOCK = 1 << 20  # bytes
+_LONGEST = 256 << 20  # bytes of a line that is read as one of ours
 
 
 class Checkpoint:
-    """The file `path`, for a run that is told apart from others by `identity` (digests and choices)."""
+    """The file `path`, for a run that is told apart from others by `identity` (digests and choices).
+
+    Its first line says what it is, the second where the run is, and each line after that what one side remembers of a store.
+    """
 
     def __init__(self, path: str | Path, identity: Mapping[str, Any]) -> None:
         self._path = Path(path)
         self._identity = dict(identity)
 
+    @property
+    def secret(self) -> bytes:
+        """What keys the digests in the file: made from the identity, so that no secret has to stand in it."""
+        return hashlib.sha256(json.dumps(self._identity, sort_keys=True).encode()).digest()
+
     def read(self) -> dict[str, Any] | None:
-        """What was written last; None where there is no file.
+        """Where the run stopped; None where there is no file.
 
         Raises:
             StateError: others can read or write the file.
@@ -34,41 +44,52 @@ class Checkpoint:
         """
         if not os.path.lexists(self._path):
             return None
-        with os.fdopen(open_own(self._path, os.O_RDONLY, StateError), "rb") as file:
-            raw = file.read()
-        try:
-            found = json.loads(raw)
-            what, identity, state = found["what"], found["identity"], found["state"]
-            known = what == _WHAT and found["format"] == FORMAT and isinstance(identity, dict) and isinstance(state, dict)
-        except (ValueError, RecursionError, KeyError, TypeError):
-            known, identity, state = False, {}, {}
+        with self._opened() as file:
+            try:
+                head, state = json.loads(file.readline(_LONGEST)), json.loads(file.readline(_LONGEST))
+                known = head["what"] == _WHAT and head["format"] == FORMAT and isinstance(state, dict)
+                identity: dict[str, Any] = dict(head["identity"])
+            except (ValueError, RecursionError, KeyError, TypeError):
+                known, identity, state = False, {}, {}
         if not known:
             raise UsageError(f"{self._path}: is no checkpoint of this release; name another file with --checkpoint")
         others = sorted(name for name in self._identity.keys() | identity.keys() if self._identity.get(name) != identity.get(name))
         if others:
             raise UsageError(
-                f"{self._path}: is the checkpoint of another run ({', '.join(others)} differ); name another file with --checkpoint, or "
-                "delete this one to begin anew"
+                f"{self._path}: is the checkpoint of another run (it differs in: {', '.join(others)}); name another file with "
+                "--checkpoint, or delete this one to begin anew"
             )
         return dict(state)
 
-    def write(self, state: Mapping[str, Any]) -> None:
-        """Put `state` there, whole or not at all.
+    def rows(self, side: str) -> Iterator[tuple[str, str]]:
+        """What a side remembers: store and keyed digest."""
+        with self._opened() as file:
+            for line in islice(file, 2, None):
+                of, store, value = json.loads(line)
+                if of == side:
+                    yield store, value
+
+    def _opened(self) -> IO[bytes]:
+        return os.fdopen(open_own(self._path, os.O_RDONLY, StateError), "rb")
+
+    def write(self, state: Mapping[str, Any], rows: Iterable[tuple[str, str, str]]) -> None:
+        """Put a state and its rows (side, store, value) there, whole or not at all.
 
         Raises:
             StateError: it cannot be written.
         """
-        raw = json.dumps({"what": _WHAT, "format": FORMAT, "identity": self._identity, "state": state}).encode()
-        beside = self._path.with_name(f"{self._path.name}.{os.getpid()}.new")
+        beside = self._path.with_name(f"{self._path.name}.new")
+        head = {"what": _WHAT, "format": FORMAT, "identity": self._identity}
         try:
-            descriptor = open_own(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, StateError)
+            beside.unlink(missing_ok=True)
+            descriptor = open_own(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, StateError)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(raw)
+                for line in chain([head, state], rows):
+                    file.write(json.dumps(line).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(self._path)
         except OSError as error:
-            beside.unlink(missing_ok=True)
             raise StateError(f"{self._path}: {error.strerror}; check path, rights and space, or leave --checkpoint out") from error
 
     def remove(self) -> None:
