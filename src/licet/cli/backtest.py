@@ -9,7 +9,6 @@ from licet.cli import backtest_told, output
 from licet.cli.backtest_page import page
 from licet.cli.backtest_run import moment, through
 from licet.errors import UsageError
-from licet.learn.difference import differences
 from licet.manifest import Manifest, load
 
 FAIL_ON = ("widened", "denied", "any", "never")
@@ -90,7 +89,6 @@ def run(options: argparse.Namespace) -> int:
     old, new = load(options.old), load(options.new)
     _check_names(options, old, new)
     done = through(options, old, new)
-    done.differences = [found for found in differences(old, new) if found.decides]
     done.recordings.say()
     if options.html is not None:
         output.file(options.html, page(done))

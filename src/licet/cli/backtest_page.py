@@ -42,8 +42,11 @@ def _tables(done: Run) -> Iterator[Table]:
     for kind, shown, numbers in outcomes(changes):
         rows = [(f"{old} before", *(f"{numbers.get((old, new), 0):,}" for new in shown)) for old in shown]
         yield Table(f"{kind}: outcomes", ("", *(f"{new} now" for new in shown)), rows, numbers=range(1, len(shown) + 1))
-    differences = [(each.way, ".".join(each.path), each.sentence, said_affected(done, each)) for each in done.differences]
-    text = "Beside each difference, the changed calls of the task kind and the tool of which it speaks."
+    differences = [
+        (each.way, ".".join(each.path), each.sentence, said_affected(count))
+        for each, count in zip(done.differences, done.affected.by_difference, strict=True)
+    ]
+    text = "Beside each difference, the changed calls that it can have decided: a check speaks on them that looks at this key."
     yield Table("Differences of the manifests", ("Way", "Key", "What", "Changed calls"), differences, text)
     text = "A call that one side cannot judge is never counted as allowed."
     yield Table("Coverage", ("", "Why", "Number", "Share", "Tools"), list(reasons(done.coverage)), text, (2, 3))

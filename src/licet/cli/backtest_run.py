@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,12 +18,12 @@ from licet.cli.recordings import Recordings
 from licet.errors import UsageError
 from licet.escape import counted
 from licet.guard.rehearsal import Rehearsal
-from licet.learn.difference import Difference
+from licet.learn.affected import Affected
+from licet.learn.difference import Difference, differences
 from licet.manifest import Manifest
-from licet.replay import CHANGES, Backtest, Changes, Coverage, Moving
+from licet.replay import Backtest, Changes, Coverage, Moving
 from licet.replay.checkpoint import Checkpoint, digest_of
 from licet.replay.coverage import JUDGED_WITH_LESS
-from licet.replay.verdicts import Change
 from licet.traces import is_address
 from licet.version import VERSION
 
@@ -42,8 +43,9 @@ class Run:
     recordings: Recordings
     changes: Changes
     coverage: Coverage
+    differences: list[Difference]
+    affected: Affected
     seconds: float = 0.0
-    differences: list[Difference] = field(default_factory=list)
 
     @property
     def code(self) -> int:
@@ -53,13 +55,15 @@ class Run:
         return LITTLE if self.coverage.share < self.options.min_coverage else OK
 
 
-_OTHER_WAY: Mapping[str, Change] = {"widened": "newly denied", "narrowed": "newly allowed"}
+def _affected_kept(affected: Affected) -> dict[str, Any]:
+    rows = [[dict(count.changes), count.sessions, count.first] for count in (*affected.by_difference, affected.unexplained)]
+    return {"calls": affected.calls, "counts": rows}
 
 
-def affected(done: Run, found: Difference) -> dict[str, int]:
-    """The changed calls that a difference may have changed: those of its task kind and tool, and none that went the other way."""
-    counts = done.changes.of(found.kind, found.tool)
-    return {change: counts[change] for change in CHANGES if counts[change] and change != _OTHER_WAY.get(found.way)}
+def _affected_again(affected: Affected, kept: Mapping[str, Any]) -> None:
+    affected.calls = kept["calls"]
+    for count, (changes, sessions, first) in zip((*affected.by_difference, affected.unexplained), kept["counts"], strict=True):
+        count.changes, count.sessions, count.first = Counter(changes), sessions, first
 
 
 def through(options: argparse.Namespace, old: Manifest, new: Manifest) -> Run:
@@ -72,7 +76,8 @@ def through(options: argparse.Namespace, old: Manifest, new: Manifest) -> Run:
     try:
         backtest = Backtest(*sides, clock=clock, kind=options.task, agent=options.agent, approve=options.approve == "yes")
         recordings = Recordings(options.traces, suite=options.suite, since=since)
-        done = Run(options, old, new, recordings, Changes(options.show), backtest.coverage)
+        found = [each for each in differences(old, new) if each.decides]
+        done = Run(options, old, new, recordings, Changes(options.show), backtest.coverage, found, Affected(found, most=1))
         saving = None
         if checkpoint is not None:
             saving = Saving(checkpoint, done, dict(zip(("old", "new"), sides, strict=True)), base=clock.base, since=since)
@@ -106,7 +111,7 @@ class Saving:
     since: float | None
     at: int = 0
     _saved: float = field(default_factory=time.monotonic)
-    _pause: float = EVERY
+    _pause: float = field(default_factory=lambda: EVERY)
 
     def resume(self, kept: Mapping[str, Any] | None) -> None:
         """Go on from there."""
@@ -114,6 +119,7 @@ class Saving:
             return
         self.at, self.done.seconds = kept["at"], kept["seconds"]
         self.done.changes, self.done.coverage = Changes.resumed(kept["changes"]), Coverage.of(kept["coverage"])
+        _affected_again(self.done.affected, kept["affected"])
         for name, side in self.sides.items():
             side.remember(self.checkpoint.rows(name))
         output.error(f"{self.done.options.checkpoint}: goes on behind {counted(self.done.changes.sessions, 'session')}")
@@ -126,6 +132,7 @@ class Saving:
             return
         state = {"at": number, "base": self.base, "since": self.since, "seconds": self.done.seconds}
         state |= {"changes": self.done.changes.kept(), "coverage": self.done.coverage.kept()}
+        state |= {"affected": _affected_kept(self.done.affected)}
         self.checkpoint.write(state, ((name, *row) for name, side in self.sides.items() for row in side.remembered()))
         self._saved = time.monotonic()
         self._pause = max(EVERY, (self._saved - begun) / SHARE)
@@ -139,7 +146,9 @@ def _all(done: Run, backtest: Backtest, saving: Saving | None) -> None:
     try:
         for number, session in enumerate(islice(done.recordings.items(progress.at), at, None), at + 1):
             if session is not None:
-                changes.add(backtest.run(session))
+                outcome = backtest.run(session)
+                changes.add(outcome)
+                done.affected.add(outcome)
             done.seconds = before + time.monotonic() - begun
             if saving is not None:
                 saving.reached(number)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from licet.cli import output
-from licet.cli.backtest_run import Run, affected
+from licet.cli.backtest_run import Run
 from licet.escape import counted
-from licet.learn.difference import Difference
+from licet.learn.affected import Count
 from licet.replay import CHANGES, ChangedCall, Changes, Coverage, Said
 from licet.replay.coverage import JUDGED_WITH_LESS, NOT_JUDGED, SESSIONS
 from licet.replay.verdicts import OUTCOMES
@@ -29,9 +29,10 @@ def as_dict(done: Run) -> dict[str, Any]:
         "coverage": done.coverage.as_dict() | {"never_judged": list(NEVER)},
         "differences": [
             {"way": each.way, "path": list(each.path), "kind": each.kind, "tool": each.tool, "sentence": each.sentence}
-            | {"calls": affected(done, each)}
-            for each in done.differences
+            | {"affected": count.as_dict()}
+            for each, count in zip(done.differences, done.affected.by_difference, strict=True)
         ],
+        "unexplained": done.affected.unexplained.as_dict(),
         "bad": {"lines": bad.bad, "first": [{"file": b.file, "line": b.line, "key": b.key, "why": b.why} for b in bad.first_bad]},
         "fail_on": options.fail_on,
         "min_coverage": options.min_coverage,
@@ -45,8 +46,10 @@ def table(done: Run) -> None:
     _changes(done.changes)
     if done.differences:
         output.say(output.paint("differences", "bold"))
-    for found in done.differences:
-        output.say(f"  {found.way:<9} {'.'.join(found.path)}: {found.sentence} ({said_affected(done, found)})")
+    for found, count in zip(done.differences, done.affected.by_difference, strict=True):
+        output.say(f"  {found.way:<9} {found.sentence} [{'.'.join(found.path)}]: {said_affected(count)}")
+    if done.affected.unexplained.changes:
+        output.say(f"  no key speaks of these by itself; they follow from earlier calls: {said_affected(done.affected.unexplained)}")
     output.say(output.paint("coverage", "bold"))
     output.say(f"  {said_coverage(done.coverage)}")
     for group, why, number, part, tools in reasons(done.coverage):
@@ -75,9 +78,10 @@ def reasons(coverage: Coverage) -> Iterator[tuple[str, str, str, str, str]]:
             yield group, why, f"{number:,}", f"{100 * number / max(whole, 1):.1f} %", tools
 
 
-def said_affected(done: Run, found: Difference) -> str:
-    """The changed calls that a difference may have changed."""
-    return ", ".join(f"{number:,} {change}" for change, number in affected(done, found).items()) or "no changed call"
+def said_affected(count: Count) -> str:
+    """The changed calls that a difference can have decided."""
+    calls = ", ".join(f"{count.changes[change]:,} {change}" for change in CHANGES if count.changes[change])
+    return f"{calls} in {counted(count.sessions, 'session')}" if calls else "no changed call"
 
 
 def said(side: Said) -> str:

@@ -97,14 +97,6 @@ class Changes:
         self._names.add((kind, name))
         return name
 
-    def of(self, kind: str, tool: str) -> Counter[str]:
-        """The changed calls of a kind and a tool, by change; empty: of all."""
-        found: Counter[str] = Counter()
-        for (of_kind, of_tool, change), number in self.tools.items():
-            if kind in ("", of_kind) and tool in ("", of_tool):
-                found[change] += number
-        return found
-
     def found(self, fail_on: str) -> bool:
         """Whether there is what a run is to fail on: `widened`, `denied` (newly denied), `any` change, or `never`."""
         return {
