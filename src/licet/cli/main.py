@@ -29,6 +29,7 @@ COMMANDS = {
     "replay": "hold recorded runs against a manifest",
     "backtest": "hold recorded runs against two manifests, and say what changes",
     "diff": "say what a new manifest allows more, less or otherwise than an old one",
+    "suggest": "say what a manifest could do without, by what its task kinds did",
     "ratify": "take responsibility for a manifest, by a signature",
     "break-glass": "let one task kind run unenforced for some minutes",
     "ledger": "verify the ledger",
