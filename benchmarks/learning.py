@@ -1,0 +1,231 @@
+"""What learning and backtesting cost: recorded calls a second on one core, and the peak of memory at 10^5 and at 10^6 calls.
+
+The sessions are made: four task kinds, 3 to 7 calls each, arguments of one to three short values, outputs that are JSON of 60 to 400
+characters (an id, an address, a date, a line or two of text), one mail with a short text in about half of them. Names, numbers and
+addresses come from pools that do not grow, so that what grows can only be what the code keeps of each session; one session in 300 has a
+denied call. That is friendly to the code: long mails cost in proportion to their length (`benchmarks/origin.py`). With `--recordings DIR`
+the same is done with AgentDojo's recordings, whose outputs are far longer.
+
+    python -m benchmarks.learning [--calls N] [--json] [--recordings DIR] [--no-memory]
+
+Each figure is that of a child process with one thread: `time.process_time` around the work alone (sessions are made before, or read from
+the file while it is measured, where it says so), and its peak resident set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from licet.guard.rehearsal import Rehearsal
+from licet.manifest import Manifest, loads
+from licet.replay import Backtest, Changes, Moving, RecordedCall, Session, read
+
+AGENTDOJO = Path(__file__).parent / "agentdojo"
+SIZES = (100_000, 1_000_000)
+MANIFEST = """
+licet: 1
+environment: bench
+owners: {o: {name: O, contact: o@acme.example}}
+agents: {bot: {owner: o, tasks: [answer-ticket, refund-order, book-room, report]}}
+tools:
+  read_ticket: {access: read, egress: false, format: json, arguments: {number: {}}, store: crm,
+                fields: {id: trusted, from: counterpart, order: trusted}}
+  find_order: {access: read, egress: false, format: json, arguments: {order: {}}, fields: {id: trusted, total: trusted}}
+  find_rooms: {access: read, egress: false, format: json, arguments: {day: {}, seats: {}}, output: trusted}
+  read_figures: {access: read, egress: false, format: json, arguments: {month: {}}, output: trusted}
+  book_room: {access: write, egress: false, arguments: {room: {origin: [intent, trusted]}, day: {}}}
+  refund: {access: write, egress: false, arguments: {order: {origin: [intent, trusted]}, euros: {type: integer}}}
+  note: {access: write, egress: false, arguments: {ticket: {origin: [intent, trusted]}, text: {content: true}}, store: crm}
+  send_email: {access: write, egress: true, arguments: {to: {origin: [intent, counterpart]}, body: {content: true}}}
+tasks:
+  answer-ticket:
+    intent: Answer a ticket
+    ttl: 10m
+    tools: {read_ticket: {}, find_order: {}, note: {}, send_email: {at_most: 2}}
+    chain: [start -> read_ticket, read_ticket -> find_order, find_order -> note, note -> send_email, read_ticket -> send_email,
+            find_order -> send_email, read_ticket -> read_ticket, read_ticket -> note]
+  refund-order:
+    intent: Refund an order
+    ttl: 10m
+    tools: {read_ticket: {}, find_order: {}, refund: {at_most: 1}, send_email: {}}
+    budgets: [{sum: euros, of: refund, at_most: 200}]
+  book-room: {intent: Book a room, ttl: 10m, tools: {find_rooms: {}, book_room: {at_most: 2}, send_email: {}}}
+  report: {intent: Report the figures, ttl: 10m, tools: {read_figures: {at_most: 12}, send_email: {}}}
+"""
+NEW = MANIFEST.replace("refund: {at_most: 1}", "refund: {ask: true}").replace("find_rooms: {}", "find_rooms: {at_most: 3}")
+PEOPLE = [f"{name}{number}@acme.example" for name in ("ada", "bob", "eve", "grace", "linus") for number in range(40)]
+LINES = [f"the parcel of week {week} has not come and I should like to have it or my money back" for week in range(50)]
+
+
+def sessions(number: int, seed: int = 1) -> Iterator[Session]:
+    """So many sessions, made as they are asked for."""
+    rng = random.Random(seed)
+    kinds = [_ticket, _refund, _room, _report]
+    for index in range(number):
+        kind, said, calls = rng.choice(kinds)(rng)
+        if rng.random() < 1 / 300:
+            calls.append(_call("send_email", "sent", to="mallory@evil.example", body="the whole list"))
+        yield Session(f"s{index}", kind, (said,), tuple(calls), f"made:{index + 1}", time=1_700_000_000.0 + index)
+
+
+def _call(tool: str, output: object, **arguments: object) -> RecordedCall:
+    return RecordedCall(tool, arguments, output if isinstance(output, str) else json.dumps(output), None, executed=True)
+
+
+def _record(rng: random.Random) -> tuple[int, int, str, dict[str, Any]]:
+    number, order, who = rng.randrange(1_000, 9_000), rng.randrange(10_000, 19_000), rng.choice(PEOPLE)
+    return number, order, who, {"id": number, "from": who, "order": order, "on": f"2026-11-{rng.randrange(1, 29):02}", "text": rng.choice(LINES)}
+
+
+def _ticket(rng: random.Random) -> tuple[str, str, list[RecordedCall]]:
+    number, order, who, record = _record(rng)
+    calls = [_call("read_ticket", record, number=number)]
+    if rng.random() < 0.4:
+        other = _record(rng)[3]
+        calls.append(_call("read_ticket", other, number=number + 1))
+    if rng.random() < 0.7:
+        calls.append(_call("find_order", {"id": order, "total": rng.randrange(10, 90), "state": "sent"}, order=order))
+    if rng.random() < 0.6:
+        calls.append(_call("note", "ok", ticket=number, text="answered by mail"))
+    if rng.random() < 0.6:
+        calls.append(_call("send_email", "sent", to=who, body=f"Your order {order} is on its way."))
+    return "answer-ticket", f"Answer ticket {number}", calls
+
+
+def _refund(rng: random.Random) -> tuple[str, str, list[RecordedCall]]:
+    number, order, who, record = _record(rng)
+    euros = rng.randrange(5, 120)
+    calls = [
+        _call("read_ticket", record, number=number),
+        _call("find_order", {"id": order, "total": euros, "state": "lost"}, order=order),
+        _call("refund", {"id": order, "euros": euros}, order=order, euros=euros),
+    ]
+    if rng.random() < 0.5:
+        calls.append(_call("send_email", "sent", to=who, body=f"We pay {euros} euros back."))
+    return "refund-order", f"Refund the order of ticket {number}", calls
+
+
+def _room(rng: random.Random) -> tuple[str, str, list[RecordedCall]]:
+    who, day = rng.choice(PEOPLE), f"2026-12-{rng.randrange(1, 29):02}"
+    rooms = [{"room": f"R-{rng.randrange(100, 180)}", "seats": rng.randrange(4, 30)} for _ in range(4)]
+    searches = [_call("find_rooms", rooms, day=day, seats=rng.randrange(4, 12)) for _ in range(rng.randrange(1, 5))]
+    calls = [*searches, _call("book_room", {"booked": True}, room=rooms[0]["room"], day=day)]
+    if rng.random() < 0.5:
+        calls.append(_call("send_email", "sent", to=who, body=f"{rooms[0]['room']} on {day}."))
+    return "book-room", f"Book a room on {day} and tell {who}", calls
+
+
+def _report(rng: random.Random) -> tuple[str, str, list[RecordedCall]]:
+    who = rng.choice(PEOPLE)
+    months = range(1, 1 + rng.randrange(3, 7))
+    calls = [_call("read_figures", {"month": month, "sold": rng.randrange(900), "back": rng.randrange(90)}, month=month) for month in months]
+    return "report", f"Report the figures to {who}", [*calls, _call("send_email", "sent", to=who, body="Sold as planned.")]
+
+
+# The work ------------------------------------------------------------------------------------------------------------------------
+
+
+def of_calls(number: int) -> Iterator[Session]:
+    """Made sessions with about so many calls in all: five in each."""
+    left = number
+    for session in sessions(number):
+        if left <= 0:
+            return
+        left -= len(session.calls)
+        yield session
+
+
+def backtested(old: Manifest, new: Manifest, some: Iterable[Session], kind: str | None = None) -> dict[str, Any]:
+    """Both manifests over sessions, as `licet backtest` does it."""
+    clock, changes = Moving(), Changes()
+    backtest = Backtest(Rehearsal(old, clock=clock), Rehearsal(new, clock=clock), clock=clock, kind=kind)
+    begun = time.process_time()
+    for session in some:
+        changes.add(backtest.run(session))
+    return _measured(changes.calls, time.process_time() - begun) | {"changed": changes.changes.total()}
+
+
+def learned(manifest: Manifest, some: Iterable[Session], kind: str | None = None) -> dict[str, Any]:
+    """Sessions into a tally, as `licet learn` does it."""
+    from licet.learn.runs import Runs
+    from licet.learn.tally import Tally
+
+    runs, tally, calls = Runs(manifest, kind=kind), Tally(), 0
+    begun = time.process_time()
+    for session in some:
+        calls += len(session.calls)
+        tally.add(runs.of(session))
+    return _measured(calls, time.process_time() - begun) | {"kinds": len(tally.kinds)}
+
+
+def _measured(calls: int, seconds: float) -> dict[str, Any]:
+    return {"calls": calls, "seconds": round(seconds, 2), "calls_per_second": round(calls / seconds)}
+
+
+def _work(what: str, calls: int, recordings: str, *, streamed: bool) -> dict[str, Any]:
+    """One figure, in a process of its own. `streamed`: sessions are made meanwhile, so that none but the present one is held."""
+    results: list[dict[str, Any]] = []
+    for manifest, new, some, kind in _input(calls, recordings, streamed=streamed):
+        results.append(backtested(manifest, new, some, kind) if what == "backtest" else learned(manifest, some, kind))
+    calls, seconds = sum(each["calls"] for each in results), sum(each["seconds"] for each in results)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return _measured(calls, max(seconds, 1e-9)) | {"peak_mib": round(peak, 1)}
+
+
+def _input(calls: int, recordings: str, *, streamed: bool) -> Iterator[tuple[Manifest, Manifest, Iterable[Session], str | None]]:
+    if not recordings:
+        yield loads(MANIFEST), loads(NEW), of_calls(calls) if streamed else list(of_calls(calls)), None
+        return
+    for suite in ("workspace", "banking"):
+        text = (AGENTDOJO / f"{suite}.yaml").read_text(encoding="utf-8")
+        found = (item for path in sorted(Path(recordings).glob("*.jsonl*")) for item in read(path))
+        some = (item for item in found if isinstance(item, Session) and item.suite == suite)
+        yield loads(text), loads(text.replace(": trusted", ": untrusted")), list(islice(some, 600)), "user-task"
+
+
+def child(what: str, calls: int, *, recordings: str = "", streamed: bool = False) -> dict[str, Any]:
+    """`_work` in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.learning", "--child", what, "--calls", str(calls), "--recordings", recordings]
+    done = subprocess.run([*command, *(["--streamed"] if streamed else [])], capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--calls", type=int, default=20_000, help="recorded calls for the speed (default: 20000)")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--recordings", default="", help="the folder with the AgentDojo recordings")
+    parser.add_argument("--no-memory", action="store_true", help="leave out the runs of 10^5 and 10^6 calls")
+    parser.add_argument("--child", choices=["learn", "backtest"], help=argparse.SUPPRESS)
+    parser.add_argument("--streamed", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child is not None:
+        print(json.dumps(_work(options.child, options.calls, options.recordings, streamed=options.streamed)))
+        return
+    rows: dict[str, Any] = {}
+    for what in ("learn", "backtest"):
+        rows[f"{what}, made"] = child(what, options.calls)
+        if options.recordings:
+            rows[f"{what}, AgentDojo"] = child(what, options.calls, recordings=options.recordings)
+        if not options.no_memory:
+            rows |= {f"{what}, made, {size:,}": child(what, size, streamed=True) for size in SIZES}
+    if options.json:
+        print(json.dumps(rows, indent=2))
+        return
+    for name, row in rows.items():
+        print(f"{name:<28} {row['calls']:>9,} calls {row['calls_per_second']:>7,} calls/s {row['peak_mib']:>7.1f} MiB at most")
+
+
+if __name__ == "__main__":
+    main()
