@@ -36,6 +36,7 @@ _PRINTED_IBAN = re.compile(r"(?<!\w)[a-z]{2}\d{2}(?: [a-z0-9]{4}){2,7}(?: [a-z0-
 _NO_DIGIT = re.compile(r"\D*")
 _GROUPS = re.compile(r"\d[ -][A-Za-z]{0,4} ?\d")  # what both have, and most texts have not
 _PRINTED_NUMBER = re.compile(r"(?<!\w)\+?\d{1,4}(?:[ -]\d{2,5}){2,6}(?!\w)")
+_TWO_GROUPS = re.compile(r"\d[ -]\w")  # what both of these have, and most texts have not
 _SIGNS = {code: None for code in range(128) if not chr(code).isalnum()}
 _SQUEEZE = re.compile(r"[\W_]+")
 
@@ -141,6 +142,8 @@ def atom(piece: str) -> str:
 
 def printed(text: str) -> list[str]:
     """Account, card and telephone numbers that are printed in groups, as they stand there."""
+    if _TWO_GROUPS.search(text) is None:
+        return []
     return [match[0] for pattern in (_PRINTED_IBAN, _PRINTED_NUMBER) for match in pattern.finditer(text)]
 
 

@@ -96,7 +96,7 @@ class Rehearsal:
         bound, problem = self._judge.bind(call, None)
         args = digest(dict(bound.plain)) if bound is not None else f"unjudgeable:{os.urandom(16).hex()}"
         request = self._judge.request(call, None, bound, problem)
-        ticket = Ticket(os.urandom(16).hex(), call, Decision("deny"), task=task, bound=bound, digest=args, pseudonyms=self._pseudonyms)
+        ticket = Ticket(os.urandom(16).hex(), call, Decision("deny"), task=task, bound=bound, digest=args)
         ticket.started = request.time
         judged = self._judge.judge(ticket, request)
         ticket.decision, ticket.seq = judged.decision, judged.seq
