@@ -402,9 +402,9 @@ def test_a_task_says_under_which_version_it_began(place: Place) -> None:
     provider.add_span_processor(SimpleSpanProcessor(spans))
     place.ratify()
     for _ in range(2):
-        with Guard.from_file(place.manifest, state=place.state.path, tracer_provider=provider) as guard:
-            with guard.task("work", intent="Answer", agent="bot", principal="user:grace"):
-                pass
+        guard = Guard.from_file(place.manifest, state=place.state.path, tracer_provider=provider)
+        with guard, guard.task("work", intent="Answer", agent="bot", principal="user:grace"):
+            pass
         place.write(ttl="1m")
     assert [record.get("ratified") for record in records(place.state.path, "task.begin")] == [1, None]
     assert [(span.attributes or {}).get(semconv.POLICY_RATIFIED) for span in spans.get_finished_spans()] == [1, None]

@@ -79,9 +79,12 @@ def session(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ["keys", "rotate"],
         ["keys", "rotate"],
         ["break-glass", "work", "--reason", "test", "-m", str(folder / "licet.yaml")],
+        ["ratify", str(folder / "licet.yaml"), "--by", "Ada", "--yes"],
     ):
         assert main(command) == 0, command
     with Guard.from_file(folder / "licet.yaml", state=state) as guard:
+        with guard.task("work", intent="Nothing", agent="bot", principal="user:grace"):
+            pass  # its beginning says under which version of the ratification
         retired = guard.jwks()["keys"][-1]["kid"]
     assert main(["keys", "retire", "--compromised", "--reason", "lost", "--", retired]) == 0
     return state
