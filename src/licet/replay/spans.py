@@ -11,47 +11,39 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from licet.escape import visible
 from licet.guard.shown import MORE
+from licet.replay.grouping import CACHE, Grouping, Told
 from licet.replay.sessions import LAST_SECOND, Bad, RecordedCall, Session
 from licet.telemetry import semconv
 from licet.telemetry.otlp import BadSpan
 from licet.telemetry.reader import ReadSpan
-from licet.telemetry.record import BadRecord, call_of, task_of
+from licet.telemetry.record import BadRecord, ReadCall, call_of, task_of
 from licet.traces import spans_from
 
 MESSAGES = "gen_ai.input.messages"
 KIND, INPUT, OUTPUT, TOOL = "openinference.span.kind", "input.value", "output.value", "tool.name"
-_MAX_ABOVE = 100  # spans between a call and the one that names the conversation
 _NAMES = 50  # tools that are counted apart
 
-Place = tuple[str, str]  # trace and span
+_Lacks = Literal["", "without", "partly", "unanswered"]
+_Call = tuple[str, Any, Any, str | None, bool, str]  # tool, arguments and result as they stand there, error, whether it ran, the decision
 
 
 @dataclass
 class SpanSessions:
-    """What a source holds. In no session are calls without arguments (`without`, by tool), and those of ours of which only some arguments
-    are on the span (`partly`), as the others would be judged as missing. `unanswered`: calls without a result.
+    """What a source holds; its sessions one after the other, once.
+
+    In no session are calls without arguments (`without`, by tool), and those of ours of which only some arguments are on the span
+    (`partly`), as the others would be judged as missing. `unanswered`: calls without a result.
     """
 
-    sessions: list[Session] = field(default_factory=list)
+    sessions: Iterable[Session] = ()
     bad: list[Bad] = field(default_factory=list)
     without: Counter[str] = field(default_factory=Counter)
     partly: Counter[str] = field(default_factory=Counter)
     unanswered: int = 0
-
-
-@dataclass(slots=True)
-class _Group:
-    place: str
-    suites: list[tuple[int, str]] = field(default_factory=list)
-    calls: list[tuple[int, str, RecordedCall]] = field(default_factory=list)
-    words: list[tuple[int, str]] = field(default_factory=list)
-    first: int = 0
-    models: Counter[str] = field(default_factory=Counter)
-    findings: set[str] = field(default_factory=set)
 
 
 def sessions_from(source: str) -> SpanSessions:
@@ -63,89 +55,81 @@ def sessions_from(source: str) -> SpanSessions:
     return sessions_in(spans_from(source), source)
 
 
-def sessions_in(items: Iterable[ReadSpan | BadSpan], source: str) -> SpanSessions:
-    """The sessions of spans, in order of time."""
-    found = SpanSessions()
-    above: dict[Place, tuple[str, str]] = {}  # by span, its parent and the conversation that it names
-    tools: dict[Place, tuple[str, str, int, RecordedCall]] = {}
-    words: list[tuple[Place, int, str]] = []
-    told: list[tuple[Place, int, str, tuple[str, ...]]] = []  # of each span, when it began, and what it says of model and findings
+def sessions_in(items: Iterable[ReadSpan | BadSpan], source: str, *, cache: int = CACHE) -> SpanSessions:
+    """The sessions of spans, in order of time. All spans are read at once, and lie outside memory where they need more than `cache` KiB."""
+    found, grouping = SpanSessions(), Grouping(cache)
     for item in items:
         if isinstance(item, BadSpan):
             found.bad.append(_bad(item, source))
             continue
-        place = (item.trace_id, item.span_id)
-        if place in above:
-            continue  # delivered at least once
-        above[place] = (item.parent_id, _text(item, semconv.CONVERSATION_ID))
-        words += [(place, item.start, said) for said in _words(item)]
-        told.append((place, item.start, _model(item), _findings(item)))
-        if _is_tool(item) and (call := _call(item, found)) is not None:
-            tools[place] = (item.place, _suite(item), item.start, call)
-    groups: dict[str, _Group] = {}
-    for place, (where, suite, start, call) in tools.items():
-        group = groups.setdefault(_session_of(place, above), _Group(where))
-        group.suites.append((start, suite))
-        group.calls.append((start, place[1], call))
-    for place, start, said in words:
-        if (group_of := groups.get(_session_of(place, above))) is not None:
-            group_of.words.append((start, said))
-    for place, start, model, findings in told:
-        if (group_of := groups.get(_session_of(place, above))) is not None:
-            group_of.first = min(filter(None, (group_of.first, start)), default=0)
-            group_of.models.update({model} - {""})
-            group_of.findings.update(findings)
-    ordered = sorted(groups.items(), key=lambda each: (min(start for start, *_ in each[1].calls), each[0]))
-    found.sessions += [_session(name, group) for name, group in ordered]
+        call, lacks = _call(item) if _is_tool(item) else (None, "")
+        findings, unseen = _guards(item)
+        said = (item.place, _suite(item), call, [*_words(item)], _model(item), findings, unseen)
+        span = Told(item.trace_id, item.span_id, item.parent_id, _text(item, semconv.CONVERSATION_ID), item.start, call is not None, said)
+        if grouping.add(span) and lacks:
+            _count(found, lacks, _tool(item))
+    found.sessions = (_session(name, spans) for name, spans in grouping.sessions())
     return found
 
 
-def _session(name: str, group: _Group) -> Session:
-    calls = tuple(call for *_, call in sorted(group.calls, key=lambda each: each[:2]))
-    turns = tuple(dict.fromkeys(said for _, said in sorted(group.words)))
-    model = min(group.models, key=lambda name: (-group.models[name], name), default="")  # the one that most of its spans name
+def _session(name: str, spans: list[Told]) -> Session:
+    """One session: its spans as they came."""
+    suites: list[tuple[int, str]] = []
+    words: list[tuple[int, str]] = []
+    calls: list[tuple[int, str, RecordedCall]] = []
+    models: Counter[str] = Counter()
+    findings: set[str] = set()
+    place, unseen = "", False
+    for span in spans:
+        where, suite, call, said, model, found, saw = span.what
+        words += [(span.start, each) for each in said]
+        models.update({model} - {""})
+        findings.update(found)
+        unseen = unseen or saw
+        if call is not None:
+            place = place or where
+            suites.append((span.start, suite))
+            calls.append((span.start, span.span, _recorded(call, span.start)))
     return Session(
-        name, min(group.suites)[1], turns, calls, group.place, model=model, time=_seconds(group.first),
-        findings=tuple(sorted(group.findings)),
+        name, min(suites)[1], tuple(dict.fromkeys(each for _, each in sorted(words))),
+        tuple(call for *_, call in sorted(calls, key=lambda each: each[:2])), place,
+        model=min(models, key=lambda model: (-models[model], model), default=""),  # the one that most of its spans name
+        time=_seconds(min((span.start for span in spans if span.start > 0), default=0)),
+        findings=tuple(sorted(findings)), unseen=unseen,
     )  # fmt: skip
-
-
-def _session_of(place: Place, above: dict[Place, tuple[str, str]]) -> str:
-    trace, span = place
-    for _ in range(_MAX_ABOVE):
-        parent, conversation = above.get((trace, span), ("", ""))
-        if conversation:
-            return conversation
-        if not parent:
-            break
-        span = parent
-    return trace
 
 
 def _is_tool(span: ReadSpan) -> bool:
     return _text(span, semconv.OPERATION_NAME) == semconv.EXECUTE_TOOL or _text(span, KIND) == "TOOL"
 
 
-def _call(span: ReadSpan, found: SpanSessions) -> RecordedCall | None:
-    tool = _text(span, semconv.TOOL_NAME) or _text(span, TOOL) or span.name.removeprefix(f"{semconv.EXECUTE_TOOL} ")
-    arguments = _plain(span.attributes.get(semconv.TOOL_ARGUMENTS, span.attributes.get(INPUT)))
-    if not isinstance(arguments, dict):
-        _count(found.without, tool)
-        return None
-    if MORE in arguments and semconv.DECISION_OUTCOME in span.attributes:
-        _count(found.partly, tool)
-        return None
+def _tool(span: ReadSpan) -> str:
+    return _text(span, semconv.TOOL_NAME) or _text(span, TOOL) or span.name.removeprefix(f"{semconv.EXECUTE_TOOL} ")
+
+
+def _call(span: ReadSpan) -> tuple[_Call | None, _Lacks]:
+    """What a tool's span says of its call, and what it lacks."""
+    arguments = span.attributes.get(semconv.TOOL_ARGUMENTS, span.attributes.get(INPUT))
+    known = _plain(arguments)
+    if not isinstance(known, dict):
+        return None, "without"
+    outcome = _text(span, semconv.DECISION_OUTCOME)
+    if MORE in known and semconv.DECISION_OUTCOME in span.attributes:
+        return None, "partly"
     result = span.attributes.get(semconv.TOOL_RESULT, span.attributes.get(OUTPUT))
     error = (_text(span, semconv.ERROR_TYPE) or "an error") if span.status == 2 else None
-    outcome = _text(span, semconv.DECISION_OUTCOME)
-    ran = outcome in ("", "allow")
-    if ran and result is None and error is None:
-        found.unanswered += 1
-    output = _plain(result) if result is not None else error or ""
     asked = outcome == "allow" and semconv.APPROVAL_ANSWER in span.attributes
+    decided = "ask" if asked else outcome if outcome in ("", "allow", "ask") else "deny"
+    lacks: _Lacks = "unanswered" if outcome in ("", "allow") and result is None and error is None else ""
+    return (_tool(span), arguments, result, error, outcome in ("", "allow"), decided), lacks
+
+
+def _recorded(call: _Call, start: int) -> RecordedCall:
+    tool, arguments, result, error, ran, decided = call
+    output = _plain(result) if result is not None else error or ""
     return RecordedCall(
-        tool, arguments, ("" if output is None else output) if ran else None, error if ran else None, executed=ran,
-        time=_seconds(span.start), decided="ask" if asked else outcome if outcome in ("", "allow", "ask") else "deny",
+        tool, _plain(arguments), ("" if output is None else output) if ran else None, error if ran else None, executed=ran,
+        time=_seconds(start), decided=decided,
     )  # fmt: skip
 
 
@@ -158,18 +142,23 @@ def _model(span: ReadSpan) -> str:
     return _text(span, "gen_ai.request.model") or _text(span, "gen_ai.response.model")
 
 
-def _findings(span: ReadSpan) -> tuple[str, ...]:
-    """The checks of what a guard of ours had found, by the record on its span."""
+def _guards(span: ReadSpan) -> tuple[list[str], bool]:
+    """What a guard of ours tells by the record on its span: the checks of what it had found, and whether a value came in unseen."""
     record, operation = _text(span, semconv.RECORD), _text(span, semconv.OPERATION_NAME)
     try:
-        read = (task_of if operation == semconv.INVOKE_AGENT else call_of)(record).findings if record else ()
+        read = (task_of if operation == semconv.INVOKE_AGENT else call_of)(record) if record else None
     except BadRecord:
-        return ()
-    return tuple(found.check for found in read)
+        return [], False
+    if read is None:
+        return [], False
+    return [found.check for found in read.findings], isinstance(read, ReadCall) and any(used.kind == "unseen" for used in read.call.used)
 
 
-def _count(by_tool: Counter[str], tool: str) -> None:
-    name = visible(tool, 80)
+def _count(found: SpanSessions, lacks: _Lacks, tool: str) -> None:
+    if lacks == "unanswered":
+        found.unanswered += 1
+        return
+    by_tool, name = found.without if lacks == "without" else found.partly, visible(tool, 80)
     by_tool[name if name in by_tool or len(by_tool) < _NAMES else "others"] += 1
 
 
