@@ -28,10 +28,12 @@ from benchmarks.task_kinds import MANIFESTS, Recorded, Suite, data_folder, halve
 from licet.errors import UsageError
 from licet.guard import Ticket
 from licet.guard.rehearsal import Rehearsal
+from licet.learn.baselines import baseline_of
+from licet.learn.judged import Settings, known_tools
 from licet.learn.runs import Run, runs
 from licet.learn.tally import Tally
 from licet.manifest import Manifest
-from licet.manifest.baseline import under
+from licet.manifest.baseline import Baseline, under
 from licet.records import ToolCall
 from licet.replay.recorded import together, words_of
 
@@ -110,10 +112,8 @@ def judge_suite(
             own = [run for recorded, run in taught if recorded.task == task]
             others = [replace(run, kind=task) for recorded, run in taught if recorded.task != task and not recorded.asked]
             for way, lessons in ((SEEN, own), (UNSEEN, others)):
-                base = baseline_of(manifest, task, lessons)
-                if base is not None:
-                    base |= {"minimum": {"sessions": minimum, "support": 1}, "transitions": transitions}
-                ratified = suite.manifest({task: base})
+                base = learned(manifest, task, lessons, Settings(sessions=minimum))
+                ratified = suite.manifest({task: base and base.model_copy(update={"transitions": transitions})})
                 in_force = _in_force(ratified, task)
                 for recorded in judged:
                     parts = frozenset(parts_of(ratified, recorded)) if in_force else frozenset()
@@ -164,25 +164,12 @@ def run_of(manifest: Manifest, recorded: Recorded) -> Run:
     return run
 
 
-def baseline_of(manifest, kind, runs):
-    tally = Tally()
-    for run in runs:
+def learned(manifest: Manifest, kind: str, lessons: Iterable[Run], settings: Settings) -> Baseline | None:
+    """The baseline that `licet learn` makes of these runs."""
+    tally = Tally(known_tools(manifest), [kind])
+    for run in lessons:
         tally.add(run)
-    if kind not in tally.kinds:
-        return None
-    k = tally.kinds[kind]
-    tools = {t: x.support.sessions for t, x in k.tools.items() if t in manifest.tools}
-    return {
-        "sessions": k.support.sessions,
-        "under": under(manifest.tools, tools),
-        "tools": tools,
-        "edges": {f"{a} -> {b}": s.sessions for (a, b), s in k.edges.items() if b in tools and (a in tools or a == "start")},
-        "origins": {
-            t: o
-            for t in tools
-            if (o := {a: s for a, x in k.tools[t].arguments.items() if (s := {n: v.sessions for n, v in x.sources.items()})})
-        },
-    }
+    return baseline_of(tally.kinds[kind], manifest, settings) if kind in tally.kinds else None
 
 
 def figures(judged: Sequence[Judged]) -> dict[str, Any]:

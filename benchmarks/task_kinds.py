@@ -24,6 +24,7 @@ from licet.draft.words import role
 from licet.errors import UsageError
 from licet.lines import lines_of, opened
 from licet.manifest import Manifest, loads
+from licet.manifest.baseline import Baseline
 from licet.replay import Bad, Session, read
 
 ROOT = Path(__file__).parents[1]
@@ -121,13 +122,20 @@ class Suite:
     document: Mapping[str, Any]
     drafted: bool
 
-    def manifest(self, kinds: Mapping[str, Mapping[str, Any] | None]) -> Manifest:
-        """The same manifest with these task kinds in place of its own, each with its baseline, if there is one."""
+    def text(self, kinds: Mapping[str, Baseline | None]) -> str:
+        """The same manifest with these task kinds in place of its own, each with its baseline, if there is one. JSON is YAML too."""
         (only,) = self.document["tasks"].values()
         (agent,) = self.document["agents"]
-        tasks = {kind: {**only, **({"baseline": dict(baseline)} if baseline else {})} for kind, baseline in kinds.items()}
+        tasks = {kind: dict(only) for kind in kinds}
+        for kind, baseline in kinds.items():
+            if baseline is not None:
+                tasks[kind]["baseline"] = baseline.model_dump(mode="json", exclude_none=True)
         agents = {agent: {**self.document["agents"][agent], "tasks": list(tasks)}}
-        return loads(json.dumps({**self.document, "agents": agents, "tasks": tasks}), name=f"{self.name}, a kind for each task")
+        return json.dumps({**self.document, "agents": agents, "tasks": tasks}, indent=1)
+
+    def manifest(self, kinds: Mapping[str, Baseline | None]) -> Manifest:
+        """As `text`."""
+        return loads(self.text(kinds), name=f"{self.name}, a kind for each task")
 
 
 def suite_of(name: str, manifests: Path, folder: Path, sessions: Iterable[Session]) -> Suite:
@@ -152,7 +160,7 @@ def suite_of(name: str, manifests: Path, folder: Path, sessions: Iterable[Sessio
 def drafted(name: str, folder: Path, sessions: Iterable[Session]) -> dict[str, Any]:
     """What `licet init` drafts, with every tool granted and no question before a call; tools that read and take no address, link or place
     let nothing out."""
-    document: dict[str, Any] = YAML(typ="safe", pure=True).load(render(from_mcp(_listed(name, folder, sessions)), f"the tools of {name}"))
+    document: dict[str, Any] = YAML(typ="safe", pure=True).load(draft_of(name, folder, sessions))
     for tool in document["tools"].values():
         tool["unknown_arguments"] = "drop"  # AgentDojo's runtime ignores what is not in the schema
         if tool["access"] == "read" and not any(role(argument) in PLACES for argument in tool.get("arguments") or {}):
@@ -162,10 +170,20 @@ def drafted(name: str, folder: Path, sessions: Iterable[Session]) -> dict[str, A
     return document
 
 
+def draft_of(name: str, folder: Path, sessions: Iterable[Session]) -> str:
+    """What `licet init` drafts from the suite's tools, as it comes."""
+    return render(from_mcp(_listed(name, folder, sessions)), f"the tools of {name}")
+
+
 def _listed(name: str, folder: Path, sessions: Iterable[Session]) -> dict[str, Any]:
     described = folder / "tools.json"
     if described.is_file() and name in (of_suites := json.loads(described.read_text(encoding="utf-8"))):
         tools = of_suites[name].values()
-        return {"tools": [{"name": tool["name"], "inputSchema": tool.get("parameters") or {}} for tool in tools]}
+        return {
+            "tools": [
+                {"name": tool["name"], "description": tool.get("description") or "", "inputSchema": tool.get("parameters") or {}}
+                for tool in tools
+            ]
+        }
     calls = [{"tools": [], "calls": [{"name": call.tool, "args": call.arguments} for call in session.calls]} for session in sessions]
     return listing(calls)
