@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,3 +103,35 @@ def test_the_page_on_replay_shows_what_its_sample_gives(monkeypatch: pytest.Monk
     *printed, last = capsys.readouterr().out.splitlines()
     assert printed == said[:-1]
     assert last.partition(" in ")[0] == said[-1].partition(" in ")[0]
+
+
+def test_the_page_on_ratifying_shows_what_its_commands_print(tmp_path: Path):
+    """Each block of commands begins with the page's manifest in a folder of its own."""
+    page = DOCS / "ratify.md"
+    text = page.read_text(encoding="utf-8")
+    (manifest,) = re.findall(r"^```yaml[^\n]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "LICET_"))}
+    licet = f'licet() {{ "{sys.executable}" -m licet "$@"; }}; '
+    blocks = list(re.finditer(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+    assert len(blocks) == 2
+    for number, block in reversed([*enumerate(blocks)]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "licet.yaml").write_text(manifest, encoding="utf-8")
+        shown = ""
+        for command in re.findall(r"^\$ (.*)$", block[1], re.MULTILINE):
+            ran = subprocess.run(
+                ["bash", "-c", licet + command], cwd=folder, env=environment | {"LICET_STATE": str(folder / "state")}, text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=True,
+            )  # fmt: skip
+            shown += f"$ {command}\n{ran.stdout}"
+        if os.environ.get("LICET_REWRITE") and timeless(shown) != timeless(block[1]):
+            text = text[: block.start(1)] + shown + text[block.end(1) :]
+            page.write_text(text, encoding="utf-8")
+        else:
+            assert timeless(shown) == timeless(block[1])
+
+
+def timeless(text: str) -> str:
+    """The text without moments, and names of keys, which are new in each run."""
+    return re.sub(r"ratifier/[0-9a-f]{16}", "ratifier/KEY", re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", text))
