@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from licet.errors import StoreError
-from licet.replay import Session, sessions_in
+from licet.replay import sessions_in
 from licet.replay.grouping import Grouping, Told
 from licet.telemetry.otlp import BadSpan
 from licet.telemetry.reader import ReadSpan
@@ -46,8 +46,8 @@ def spans(draw: st.DrawFn) -> ReadSpan:
     )
 
 
-def in_memory(items: Sequence[ReadSpan]) -> dict[str, list[tuple[str, int]]]:
-    """The calls of each session in order, the sessions in order, by the rule and nothing else."""
+def in_memory(items: Sequence[ReadSpan]) -> list[tuple[str, str, list[str]]]:
+    """Each session in order, with the place of the first call that came and its calls in order, by the rule and nothing else."""
     first: dict[tuple[str, str], ReadSpan] = {}
     for item in items:
         first.setdefault((item.trace_id, item.span_id), item)
@@ -68,19 +68,21 @@ def in_memory(items: Sequence[ReadSpan]) -> dict[str, list[tuple[str, int]]]:
         if item.attributes.get("gen_ai.operation.name") == "execute_tool" and arguments not in ("no", '{"b": NaN}'):
             calls.setdefault(session_of(item), []).append(item)
     ordered = sorted(calls.items(), key=lambda each: (min(item.start for item in each[1]), each[0]))
-    by_time = {name: sorted(found, key=lambda item: (item.start, item.span_id)) for name, found in ordered}
-    return {name: [(str(item.attributes["gen_ai.tool.name"]), item.start) for item in found] for name, found in by_time.items()}
-
-
-def told(sessions: Sequence[Session]) -> list[tuple[str, list[str]]]:
-    return [(session.id, [call.tool for call in session.calls]) for session in sessions]
+    return [
+        (
+            name,
+            found[0].place,
+            [str(item.attributes["gen_ai.tool.name"]) for item in sorted(found, key=lambda item: (item.start, item.span_id))],
+        )
+        for name, found in ordered
+    ]
 
 
 @settings(max_examples=300)
 @given(st.lists(spans(), max_size=25))
 def test_sessions_are_those_of_a_plain_reading_in_memory(items: list[ReadSpan]) -> None:
-    found = list(sessions_in(items, "f").sessions)
-    assert told(found) == [(name, [tool for tool, _ in calls]) for name, calls in in_memory(items).items()]
+    found = sessions_in(items, "f").sessions
+    assert [(session.id, session.place, [call.tool for call in session.calls]) for session in found] == in_memory(items)
 
 
 def many(sessions: int, seed: int = 7) -> list[ReadSpan]:

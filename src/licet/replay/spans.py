@@ -167,13 +167,16 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value, parse_constant=_no_number)
+        return _JSON.decode(value)
     except (ValueError, RecursionError):
         return value
 
 
 def _no_number(word: str) -> Any:
     raise ValueError(word)
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_number)
 
 
 def _words(span: ReadSpan) -> Iterator[str]:
