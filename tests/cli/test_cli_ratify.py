@@ -341,3 +341,9 @@ def test_check_in_json_says_who_and_which(place: Path, capsys: Out) -> None:
     found = told(capsys, "check", "licet.yaml")["ratification"]
     assert (found["ratified"], found["alarming"]) == (False, True)
     assert "it was changed after it was ratified" in found["why"]
+
+
+def test_who_says_no_has_added_nobody_who_is_believed(place: Path) -> None:
+    file = keyed("mine.pem", pem(Ed25519PrivateKey.generate()))
+    assert main(["ratify", "licet.yaml", "--by", "Ada", "--key", file]) == 2
+    assert not Path("state/keys/ratifiers").exists()

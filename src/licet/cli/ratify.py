@@ -11,7 +11,7 @@ from pathlib import Path
 from licet.cli import output
 from licet.cli.ledger_keys import ratifiers_in
 from licet.cli.output import Style
-from licet.cli.ratifying import Act, Before, compared, now_ratified, put_manifest, ratify
+from licet.cli.ratifying import Act, Before, compared, now_ratified, put_manifest, ratify, trust_own
 from licet.cli.state import add_state
 from licet.errors import UsageError
 from licet.escape import counted
@@ -82,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
     act = Act(text, manifest, Path(options.output or options.file), options.by, key, folder)
     before = now_ratified(act)
     if before.same and before.ratification is not None:
+        trust_own(act)
         put_manifest(act)  # the draft may have other comments
         return _already(options, act, before.ratification)
     differences = compared(before, manifest)

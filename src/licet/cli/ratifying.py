@@ -74,8 +74,7 @@ def now_ratified(act: Act) -> Before:
     Raises:
         UsageError: something stands there that is no ratification of somebody who is believed; it would be lost unseen.
     """
-    believe(act.folder.keys, act.key.note_key, f"ratified {act.target} here")
-    found = standing(act.target, act.folder)
+    found = standing(act.target, act.folder, [act.key.note_key])
     last = seen(act.folder.keys).get(place_of(act.target))
     ratification = found.found if isinstance(found, NotRatified) else found.ratification
     if isinstance(found, NotRatified) and found.alarming:
@@ -101,6 +100,7 @@ def ratify(act: Act, before: Before) -> tuple[Ratification, int]:
         LedgerError: it cannot be recorded, and so is not done.
     """
     keys = act.folder.keys
+    trust_own(act)
     with locked(keys):
         found, rows = standing(act.target, act.folder), seen(keys)
         now = found.found if isinstance(found, NotRatified) else found.ratification
@@ -117,6 +117,15 @@ def ratify(act: Act, before: Before) -> tuple[Ratification, int]:
         _put(file_of(act.target), written.encode())
         note(keys, place_of(act.target), Seen(made.version, made.digest, made.manifest))
     return made, seq
+
+
+def trust_own(act: Act) -> None:
+    """Who ratifies here is believed here.
+
+    Raises:
+        KeyFileError: that cannot be written down.
+    """
+    believe(act.folder.keys, act.key.note_key, f"ratified {act.target} here")
 
 
 def put_manifest(act: Act) -> None:

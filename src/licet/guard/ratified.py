@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from licet.errors import KeyFileError
+from licet.escape import visible
 from licet.guard.ratification import MAX_FILE, SUFFIX, Ratification, RatificationError
 from licet.guard.ratifier import believed, place_of, seen
 from licet.guard.state import StateFolder
-from licet.ledger.note import NoteError, opened
+from licet.ledger.note import NoteError, NoteKey, opened
 from licet.manifest import Manifest
 from licet.manifest.models import NO_FILE
+
+_LONGEST = 300  # characters of names in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,8 @@ def ratification(manifest: Manifest, folder: StateFolder) -> Ratified | NotRatif
     return NotRatified(why, alarming=True, found=by)
 
 
-def standing(manifest: str | Path, folder: StateFolder) -> Ratified | NotRatified:
-    """The ratification that stands beside a file, whatever is in that file now.
+def standing(manifest: str | Path, folder: StateFolder, also: Sequence[NoteKey] = ()) -> Ratified | NotRatified:
+    """The ratification that stands beside a file, whatever is in that file now. `also`: keys that count beside those of the folder.
 
     Raises:
         KeyFileError: whom to believe, or what was seen before, cannot be told.
@@ -72,7 +76,7 @@ def standing(manifest: str | Path, folder: StateFolder) -> Ratified | NotRatifie
         if last is not None:
             return NotRatified(f"{file}: is gone; version {last.version} stood there", alarming=True)
         return NotRatified(f"{file}: is not there; `licet ratify` makes it")
-    keys = believed(folder.keys)
+    keys = (*believed(folder.keys), *also)
     try:
         known = opened(_read(file), keys)
         found = Ratification.parse(known.text)
@@ -81,7 +85,7 @@ def standing(manifest: str | Path, folder: StateFolder) -> Ratified | NotRatifie
     except RatificationError as error:
         return NotRatified(f"{file}:{error.line}: {error.why}" if error.line else f"{file}: {error.why}", alarming=True)
     if not known.by:
-        signers = ", ".join(known.others[:3]) or "a witness"
+        signers = visible(", ".join(known.others[:3]), _LONGEST) or "a witness"
         why = f"{file}: is signed by {signers}, whom this state folder does not believe; `licet ratify --trust KEY` changes that"
         return NotRatified(why, alarming=bool(keys))
     if last is not None and found.version < last.version:

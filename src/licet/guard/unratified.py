@@ -7,6 +7,7 @@ import logging
 from licet.catalogue import CHECKS
 from licet.clock import iso
 from licet.errors import KeyFileError
+from licet.escape import visible
 from licet.guard.learned import Learned
 from licet.guard.ratified import NotRatified, Ratified, ratification
 from licet.guard.ratifier import remember
@@ -17,6 +18,7 @@ from licet.records import Reason
 
 _log = logging.getLogger("licet")
 UNRATIFIED, NOVEL = "manifest.unratified", "chain.novel"
+_LONGEST = 2_000  # characters of a line of the log
 _SHOWN = 3  # baselines that a sentence names
 
 
@@ -55,7 +57,7 @@ def _reason(check: str, sentence: str) -> Reason:
 
 
 def _keep(found: Reason, severity: str, manifest: Manifest, kinds: set[str], *, recorder: Recorder, now: float) -> None:
-    _log.warning("licet: %s: %s", manifest.source, found.sentence)
+    _log.warning("licet: %s", visible(f"{manifest.source}: {found.sentence}", _LONGEST))
     owners = [agent.owner or "" for agent in manifest.agents.values() if kinds & set(agent.tasks)]
     for owner in dict.fromkeys(owners or [""]):
         once = f"{found.check} {owner} {manifest.digest} {found.sentence} {iso(now)[:10]}"
