@@ -84,7 +84,12 @@ def _call(tool: str, output: object, **arguments: object) -> RecordedCall:
 
 def _record(rng: random.Random) -> tuple[int, int, str, dict[str, Any]]:
     number, order, who = rng.randrange(1_000, 9_000), rng.randrange(10_000, 19_000), rng.choice(PEOPLE)
-    return number, order, who, {"id": number, "from": who, "order": order, "on": f"2026-11-{rng.randrange(1, 29):02}", "text": rng.choice(LINES)}
+    return (
+        number,
+        order,
+        who,
+        {"id": number, "from": who, "order": order, "on": f"2026-11-{rng.randrange(1, 29):02}", "text": rng.choice(LINES)},
+    )
 
 
 def _ticket(rng: random.Random) -> tuple[str, str, list[RecordedCall]]:
@@ -128,7 +133,9 @@ def _room(rng: random.Random) -> tuple[str, str, list[RecordedCall]]:
 def _report(rng: random.Random) -> tuple[str, str, list[RecordedCall]]:
     who = rng.choice(PEOPLE)
     months = range(1, 1 + rng.randrange(3, 7))
-    calls = [_call("read_figures", {"month": month, "sold": rng.randrange(900), "back": rng.randrange(90)}, month=month) for month in months]
+    calls = [
+        _call("read_figures", {"month": month, "sold": rng.randrange(900), "back": rng.randrange(90)}, month=month) for month in months
+    ]
     return "report", f"Report the figures to {who}", [*calls, _call("send_email", "sent", to=who, body="Sold as planned.")]
 
 
@@ -148,7 +155,7 @@ def of_calls(number: int) -> Iterator[Session]:
 def backtested(old: Manifest, new: Manifest, some: Iterable[Session], kind: str | None = None) -> dict[str, Any]:
     """Both manifests over sessions, as `licet backtest` does it."""
     clock, changes = Moving(), Changes()
-    backtest = Backtest(Rehearsal(old, clock=clock), Rehearsal(new, clock=clock), clock=clock, kind=kind)
+    backtest = Backtest(*(Rehearsal(each, clock=clock, secret=bytes(32)) for each in (old, new)), clock=clock, kind=kind)
     begun = time.process_time()
     for session in some:
         changes.add(backtest.run(session))

@@ -24,7 +24,7 @@ tools:
   note: {access: write, egress: false, arguments: {text: {content: true}, id: {origin: [intent, trusted]}}, store: crm}
   mail: {access: write, egress: true, arguments: {to: {origin: {from: [intent, counterpart], ask: [trusted], else: deny}},
          cc: {origin: [intent, trusted]}, body: {content: true}}}
-  pay: {access: admin, egress: true, arguments: {amount: {type: number}, account: {}, memo: {content: true}}}
+  pay: {access: admin, egress: true, arguments: {amount: {type: number}, memo: {content: true}, account: {}}}
   fetch: {access: read, egress: true, arguments: {url: {}}}
 tasks:
   tickets:
@@ -50,18 +50,23 @@ flows:
   - {from: customer-data, to: egress, unless: {destination: [intent]}, then: ask}
 """
 
-NEW = (
-    OLD.replace("read: {at_most: 4}", "read: {at_most: 2}")
-    .replace("{distinct: to, of: mail, at_most: 1}", "{rate: 2, of: [mail, find], per: 1m}")
-    .replace("then: ask", "then: deny")
-    .replace("find: {}, note: {}, mail", "find: {}, note: {ask: true}, mail")
-    .replace("[intent, counterpart], ask: [trusted]", "[intent, counterpart, trusted]")
-    .replace("read -> pay, find -> mail]", "find -> pay]")
-    .replace("fields: {id: trusted, from: counterpart", "fields: {from: counterpart")
-    .replace("  fetch: {access: read, egress: true, arguments: {url: {}}}\n", "")
-    .replace("pay: {ask: true}, fetch: {}}", "pay: {}}")
-    .replace("tools: {note: {}, read: {}, fetch: {}}", "tools: {note: {}, read: {}}")
-)  # fmt: skip
+CHANGES = [
+    ("read: {at_most: 4}", "read: {at_most: 2}"),
+    ("{distinct: to, of: mail, at_most: 1}", "{rate: 2, of: [mail, find], per: 1m}"),
+    ("then: ask", "then: deny"),
+    ("find: {}, note: {}, mail", "find: {}, note: {ask: true}, mail"),
+    ("[intent, counterpart], ask: [trusted]", "[intent, counterpart, trusted]"),
+    ("read -> pay, find -> mail]", "find -> pay]"),
+    ("fields: {id: trusted, from: counterpart", "fields: {from: counterpart"),
+    ("account: {}", "account: {origin: ['find(query in intent):[].id']}"),
+    ("tools: {note: {}, read: {}", "tools: {note: {arguments: {extra: {}}}, read: {}"),
+    ("pay: {ask: true}, fetch: {}}", "pay: {}}"),
+]
+"""Changes of OLD; several may be made together."""
+NEW = OLD
+for _each in CHANGES:
+    NEW = NEW.replace(*_each) if "account" not in _each[0] and "extra" not in _each[1] else NEW
+NEW = NEW.replace("  fetch: {access: read, egress: true, arguments: {url: {}}}\n", "").replace("read: {}, fetch: {}}", "read: {}}")
 
 PEOPLE = ["ada@acme.example", "bob@acme.example", "eve@evil.example", "Grace Hopper", "DE89370400440532013000", "ORD-4312", "ORD-77"]
 WORDS = [

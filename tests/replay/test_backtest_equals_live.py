@@ -44,7 +44,7 @@ def live(manifest: Manifest, sessions: list[Session], state: Path, *, kind: str 
 
 def both_sides(old: Manifest, new: Manifest, sessions: list[Session], **options: Any) -> list[CallOutcome]:
     clock = Moving()
-    both = [Rehearsal(each, clock=clock, ratified=False) for each in (old, new)]
+    both = [Rehearsal(each, clock=clock, ratified=False, secret=bytes(32)) for each in (old, new)]
     backtest = Backtest(*both, clock=clock, **options)
     return [call for session in sessions for call in backtest.run(session).calls]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import time
 from collections import Counter
@@ -72,7 +73,8 @@ def through(options: argparse.Namespace, old: Manifest, new: Manifest) -> Run:
     kept = checkpoint.read() if checkpoint is not None else None
     since = None if options.since is None else moment(options.since) if kept is None else kept["since"]
     clock = Moving(None if kept is None else kept["base"])
-    sides = [Rehearsal(each, clock=clock, secret=checkpoint.secret if checkpoint is not None else None) for each in (old, new)]
+    secret = checkpoint.secret if checkpoint is not None else os.urandom(32)
+    sides = [Rehearsal(each, clock=clock, secret=secret) for each in (old, new)]
     try:
         backtest = Backtest(*sides, clock=clock, kind=options.task, agent=options.agent, approve=options.approve == "yes")
         recordings = Recordings(options.traces, suite=options.suite, since=since)

@@ -79,6 +79,11 @@ class Origins:
         self._trees: dict[str, _Held] = {}
         self._lock = Lock()
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """How many values are kept, and after how many denials a person is asked."""
+        return self._max_atoms, self._probes
+
     # What enters -------------------------------------------------------------------------------------------------------
 
     def begin(self, task: GuardedTask) -> None:

@@ -62,7 +62,7 @@ class Rehearsal:
         self._pseudonyms = Pseudonyms(secret)
         self._origins = Origins(manifest, self._compiled, self._store, secret, values=values, probes=probes)
         self._life = _Life(self._origins, self._store, self._clock)
-        learned = Learned(manifest, ratified=ratified)
+        self._learned = learned = Learned(manifest, ratified=ratified)
         self._judge = Judge(
             Ground(
                 manifest, self._compiled, learned, self._store, self._clock, None, self._origins, self._pseudonyms, TIMEOUT_SECONDS

@@ -7,10 +7,12 @@ tainted in its stores for the sessions after.
 from __future__ import annotations
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from licet.clock import SystemClock
 from licet.errors import UsageError
+from licet.guard.alike import Alike
 from licet.guard.rehearsal import Rehearsal
 from licet.guard.task import GuardedTask
 from licet.guard.ticket import Ticket
@@ -139,47 +141,63 @@ class Backtest:
         kind: the task kind of every session; None: as `licet.replay.recorded.kind_of` tells it, on each side by its own manifest.
         agent: who acts; None: the only agent that may run the kind.
         approve: what a person answers to each question.
+        shared: judge once what both can only decide alike (see `licet.guard.alike`); the outcome is the same. Only where both have the
+            same `secret`.
     """
 
     def __init__(
-        self, old: Rehearsal, new: Rehearsal, *, clock: Moving, kind: str | None = None, agent: str | None = None, approve: bool = False
-    ) -> None:
+        self, old: Rehearsal, new: Rehearsal, *, clock: Moving, kind: str | None = None, agent: str | None = None, approve: bool = False,
+        shared: bool = True,
+    ) -> None:  # fmt: skip
         self._clock = clock
+        self._alike = Alike(old, new) if shared else None
         self._old, self._new = (_Side(name, side, kind, agent, approve) for name, side in (("old", old), ("new", new)))
         self.coverage = Coverage()
 
     def run(self, session: Session) -> SessionOutcome:
         """What both say to each call of one session, in the recorded order. Never raises for what a recording holds."""
+        who = [side.who(session) for side in (self._old, self._new)]
+        known = who[0]
+        if self._alike is None or isinstance(known, str) or known != who[1]:
+            return self._run(session, (self._old, self._new), nullcontext())
+        if self._alike.can_only(*known, frozenset(call.tool for call in session.calls)):
+            return self._run(session, (self._old,), self._alike.both())
+        return self._run(session, (self._old, self._new), self._alike.apart())
+
+    def _run(self, session: Session, judging: tuple[_Side, ...], writing: AbstractContextManager[None]) -> SessionOutcome:
+        """With one side judging, what it says both say."""
         self._clock.start()
         words = list(words_of(session))
-        sides = [(side, *side.begin(session, words)) for side in (self._old, self._new)]
         timed = all(call.time is not None for call in session.calls)
         begin = min((call.time for call in session.calls if call.time is not None), default=0.0)
         begin = begin if session.time is None else min(begin, session.time)
         out: list[CallOutcome] = []
-        for some in together(session.calls):
-            begun: list[tuple[_Side, Ticket, RecordedCall]] = []
-            for call in some:
-                if call.time is not None:
-                    self._clock.passed(call.time - begin)
-                asked = ToolCall(call.tool, call.arguments, framework=FRAMEWORK)
-                verdicts: list[Verdict] = []
-                for side, task, _, why in sides:
-                    if task is None:
-                        verdicts.append(Verdict(None, why))
-                        continue
-                    ticket, verdict = side.judge(task, asked, timed=timed)
-                    begun.append((side, ticket, call))
-                    verdicts.append(verdict)
-                out.append(CallOutcome(len(out) + 1, call.tool, *verdicts))
-                self._count(call, out[-1])
-            for side, ticket, call in begun:
-                side.done(ticket, call)
-        for side, task, _, _ in sides:
-            if task is not None:
-                side.rehearsal.end(task)
-        outcome = SessionOutcome(sound(session.id), session.place, sides[0][2], sides[1][2], tuple(out))
-        self._count_session(outcome, [(side.name, why) for side, _, _, why in sides if why])
+        with writing:
+            sides = [(side, *side.begin(session, words)) for side in judging]
+            for some in together(session.calls):
+                begun: list[tuple[_Side, Ticket, RecordedCall]] = []
+                for call in some:
+                    if call.time is not None:
+                        self._clock.passed(call.time - begin)
+                    asked = ToolCall(call.tool, call.arguments, framework=FRAMEWORK)
+                    verdicts: list[Verdict] = []
+                    for side, task, _, why in sides:
+                        if task is None:
+                            verdicts.append(Verdict(None, why))
+                            continue
+                        ticket, verdict = side.judge(task, asked, timed=timed)
+                        begun.append((side, ticket, call))
+                        verdicts.append(verdict)
+                    out.append(CallOutcome(len(out) + 1, call.tool, verdicts[0], verdicts[-1]))
+                    self._count(call, out[-1])
+                for side, ticket, call in begun:
+                    side.done(ticket, call)
+            for side, task, _, _ in sides:
+                if task is not None:
+                    side.rehearsal.end(task)
+        outcome = SessionOutcome(sound(session.id), session.place, sides[0][2], sides[-1][2], tuple(out))
+        names = ("old", "new") if len(sides) == 1 else [side.name for side, *_ in sides]
+        self._count_session(outcome, [(name, why) for name, (_, _, _, why) in zip(names, sides * 2, strict=False) if why])
         return outcome
 
     def _count_session(self, outcome: SessionOutcome, whys: list[tuple[str, str]]) -> None:

@@ -9,7 +9,7 @@ are judged, memory stays flat.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -44,6 +44,7 @@ class MemoryStore:
         self._written.execute("CREATE TABLE written (store TEXT, value TEXT, PRIMARY KEY (store, value)) WITHOUT ROWID")
         self._stores: set[str] = set()  # of which anything is known
         self._step = _Step(self._tasks)
+        self._told: Callable[[str, Sequence[str], str, str], object] | None = None
 
     def begin_task(self, task: TaskRecord) -> None:
         """Keep a new task."""
@@ -69,6 +70,8 @@ class MemoryStore:
     def taint(self, store: str, values: Sequence[str], task_id: str, call_id: str) -> None:
         """See `JudgingStore`."""
         self._stores.add(store)
+        if self._told is not None:
+            self._told(store, values, task_id, call_id)
         self._written.executemany("INSERT OR IGNORE INTO written VALUES (?,?)", [(store, value) for value in values])
 
     def tainted(self, store: str, values: Sequence[str]) -> Sequence[str]:
@@ -77,6 +80,15 @@ class MemoryStore:
             return ()
         ask = "SELECT value FROM written WHERE store=? AND value=?"
         return [value for value in values if self._written.execute(ask, (store, value)).fetchone() is not None]
+
+    @contextmanager
+    def telling(self, told: Callable[[str, Sequence[str], str, str], object]) -> Iterator[None]:
+        """Meanwhile `told` hears what `taint` is told."""
+        self._told = told
+        try:
+            yield
+        finally:
+            self._told = None
 
     def written(self) -> Iterator[tuple[str, str]]:
         """All that `taint` was told: the store, and the value."""
