@@ -12,7 +12,7 @@ import pytest
 from licet.guard.alike import Alike
 from licet.guard.rehearsal import Rehearsal
 from licet.manifest import Manifest, loads
-from licet.replay import Backtest, Moving, Session, told
+from licet.replay import Backtest, Moving, RecordedCall, Session, told
 from made_sessions import CHANGES, OLD, made
 
 UNTIL = (datetime.now(UTC) + timedelta(days=20)).date().isoformat()
@@ -108,3 +108,14 @@ def test_a_store_that_differs_is_not_shared_again_and_others_are() -> None:
     alike = Alike(*sides)
     assert not alike.can_only("tickets", "bot", frozenset({"read", "mail"}))
     assert alike.can_only("tickets", "bot", frozenset({"mail"}))
+
+
+def test_an_argument_that_only_the_grant_of_another_kind_names_is_known_in_every_kind() -> None:
+    """So that a call with it is decided otherwise, though its own kind and tool are the same in both."""
+    old, new = manifest(OLD), manifest(OLD.replace("tools: {note: {}, read: {}", "tools: {note: {}, read: {arguments: {extra: {}}}"))
+    calls = (RecordedCall("read", {"number": 77, "extra": 1}, "{}", None, executed=True),)
+    sessions = [Session("s", "tickets", ("Read number 77",), calls, "f:1")]
+    apart, _ = outcomes(old, new, sessions, shared=False)
+    shared, once = outcomes(old, new, sessions, shared=True)
+    assert (once, shared) == (0, apart)
+    assert [row[2] for row in apart[0][1:]] == ["newly allowed"] * 2
