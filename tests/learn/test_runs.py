@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from licet.errors import UsageError
 from licet.guard.rehearsal import Rehearsal
 from licet.learn.runs import ATTACKED, DENIED, NO_KIND, UNSEEN, Run, runs
 from licet.manifest import load
-from licet.replay import RecordedCall, Session
+from licet.replay import RecordedCall, Session, read
 
 MANIFEST = """\
 licet: 1
@@ -166,3 +167,25 @@ def test_a_session_of_no_kind_is_told_and_the_others_go_on(tmp_path: Path) -> No
 def test_a_kind_or_agent_that_is_not_declared_is_an_error(options: dict[str, str], rehearsal: Rehearsal) -> None:
     with pytest.raises(UsageError, match="is not in the manifest"):
         one(rehearsal, session(READ), **options)
+
+
+def recorded(name: str, attack: dict[str, str] | None, *calls: dict[str, Any]) -> dict[str, Any]:
+    """A record with all the keys that a recorded benchmark run has (made up, in the form of AgentDojo's)."""
+    return {
+        "id": f"agentdojo/m-1/tickets/{name}/none", "dataset": "agentdojo", "suite": "tickets", "model": "m-1", "user_task": name,
+        "prompt": "Answer ticket 4312", "system": "You help.", "tools": ["read_ticket", "send_email"], "attack": attack, "utility": True,
+        "attack_success": None if attack is None else False, "calls": list(calls), "final": "Done.",
+        "meta": {"call_turn": [2 * (at + 1) for at in range(len(calls))], "call_labels": [None] * len(calls), "stratum": ""},
+    }  # fmt: skip
+
+
+def test_a_file_of_benchmark_runs_teaches_by_its_benign_ones(rehearsal: Rehearsal, tmp_path: Path) -> None:
+    """From the file to the run: model, turns and attack are those of the record."""
+    read_it = {"name": "read_ticket", "args": {"number": 4312}, "output": TICKET, "error": None}
+    answer = {"name": "send_email", "args": {"to": "ada@acme.example", "body": "hello"}, "output": "sent", "error": None}
+    lines = [recorded("user_task_0", None, read_it, answer), recorded("user_task_1", {"name": "direct"}, read_it, answer)]
+    (tmp_path / "runs.jsonl").write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+    benign, attacked = runs((each for each in read(tmp_path / "runs.jsonl") if isinstance(each, Session)), rehearsal)
+    assert (benign.doubts, benign.model, attacked.doubts) == ((), "m-1", (ATTACKED,))
+    assert [(step.tool, step.before) for step in benign.steps] == [("read_ticket", "start"), ("send_email", "read_ticket")]
+    assert benign.steps[1].leaves["to"] == (frozenset({"counterpart read_ticket"}),)

@@ -30,14 +30,15 @@ def stored_runs(store: Store, *, trusted: bool = False, page: int = PAGE) -> Ite
     """
     doubts: dict[str, tuple[str, ...]] = {}
     for task in _tasks(store, page):
-        root = task.root or task.id
+        root, calls = task.root or task.id, store.calls(task.id)
+        own = tuple(_doubts(store, task, calls, trusted=trusted))
         if root not in doubts:
             if len(doubts) >= _REMEMBERED:
                 doubts.clear()
-            doubts[root] = _doubts_of_all(store, root, trusted=trusted)
-        calls = store.calls(task.id)
-        own = () if root == task.id else _doubts(store, task, calls, trusted=trusted)  # its parents may not be here
-        told = tuple(dict.fromkeys((*doubts[root], *own)))
+            others = (each for each in store.family(root) if each.id != task.id)
+            found = (doubt for each in others for doubt in _doubts(store, each, store.calls(each.id), trusted=trusted))
+            doubts[root] = tuple(dict.fromkeys((*own, *found)))
+        told = tuple(dict.fromkeys((*doubts[root], *own)))  # what leads up to the root may not be here
         yield Run(task.id, task.kind, f"task {task.id}", _steps(calls), task.started, "", told)
 
 
@@ -46,11 +47,6 @@ def _tasks(store: Store, page: int) -> Iterator[TaskRecord]:
     while some := store.tasks_after(last, page):
         yield from some
         last = some[-1]
-
-
-def _doubts_of_all(store: Store, root: str, *, trusted: bool) -> tuple[str, ...]:
-    family = store.family(root)
-    return tuple(dict.fromkeys(doubt for task in family for doubt in _doubts(store, task, store.calls(task.id), trusted=trusted)))
 
 
 def _doubts(store: Store, task: TaskRecord, calls: Sequence[CallRecord], *, trusted: bool) -> Iterator[str]:
