@@ -27,6 +27,7 @@ COMMANDS = {
     "graph": "draw a task's calls",
     "findings": "list what an owner must look at",
     "replay": "hold recorded runs against a manifest",
+    "learn": "draft a manifest and its baselines from recorded runs",
     "backtest": "hold recorded runs against two manifests, and say what changes",
     "diff": "say what a new manifest allows more, less or otherwise than an old one",
     "suggest": "say what a manifest could do without, by what its task kinds did",

@@ -114,7 +114,7 @@ def _holds(rule: dict[str, Any], texts: Texts) -> bool:
 
 
 def _candidates(seen: Seen) -> Iterator[Rule]:
-    if not seen.says("type", "items", "properties"):
+    if not seen.says("type") and not any(rule.limits() for rule in seen.declared):
         yield from _type(seen)
     if seen.enough and not seen.says("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "enum", "const"):
         yield from _range(seen)

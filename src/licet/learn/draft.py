@@ -92,7 +92,8 @@ def _tail(kinds: Sequence[KindDraft], without: Sequence[KindTally], manifest: Ma
         taught, doubtful = kind.tally.support.sessions, kind.tally.doubtful
         yield f"{kind.kind}: {counted(taught, 'session')} taught it, {doubtful:,} did not; {said_expected(kind.expected)}."
         yield from _listed(
-            "Why sessions did not teach:", [f"{number:,} times: {shown(doubt)}" for doubt, number in kind.tally.doubted.most_common()]
+            "Why sessions did not teach:",
+            [f"{counted(number, 'time')}: {shown(doubt)}" for doubt, number in kind.tally.doubted.most_common()],
         )
         yield from _listed("NEW grants, which this draft adds:", kind.new)
         yield from _listed("Left out, as rare and able to do harm:", kind.left_out)

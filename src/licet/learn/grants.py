@@ -159,7 +159,7 @@ class KindChange:
                 came = f"`{seen.name}` of `{name}` came from {next(iter(ground))}, which its `origin:` does not name"
                 self.out.wider.append(f"{came}: {evidence(support, self.tally)}")
         words = needed_words(seen.tally)
-        if not allowed and not seen.says("content") and words and not set(words) <= {"intent", "trusted"}:
+        if not allowed and not seen.says("content") and words and "counterpart" in words:
             came = f"`{seen.name}` of `{name}` has no `origin:`, and came from {', '.join(words)}"
             self.out.wider.append(f"{came}: {evidence(seen.tally.support, self.tally)}")
 

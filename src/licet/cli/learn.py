@@ -1,0 +1,258 @@
+"""`licet learn`: from recorded sessions to a draft of the manifest, which a person reads and ratifies."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from licet.cli import output
+from licet.cli.backtest_run import moment
+from licet.cli.progress import Progress
+from licet.cli.recordings import Recordings
+from licet.cli.state import add_state, existing, store_of
+from licet.errors import UsageError
+from licet.escape import counted, visible
+from licet.guard.rehearsal import Rehearsal
+from licet.learn.draft import Draft, draft
+from licet.learn.grants import KindDraft, said_expected, shown
+from licet.learn.judged import RARE, Settings, known_tools
+from licet.learn.runs import Run, runs
+from licet.learn.stored import stored_runs
+from licet.learn.tally import KindTally, Tally
+from licet.manifest import Manifest, loads
+from licet.manifest.baseline import SESSIONS, SUPPORT
+from licet.manifest.loader import read_file
+
+SHOWN = 8  # lines of one list
+
+EXAMPLE = """\
+TRACES are what `licet replay` takes: session files (JSON Lines, plain or gzipped), spans of any agent that hold contents (OTLP JSON lines,
+Jaeger's JSON), `-`, jaeger://HOST:PORT. Without them the store of the state folder is read, which has no values: then no argument is ruled.
+
+A session does not teach if a call of it was denied or refused, if it was attacked, if origin or flow checks of the manifest would deny
+or ask now, if model input came in unseen, or if a finding stands on it. What is rare and could do harm is left out, and listed in the
+draft. Nothing is enforced by learning: the draft is a file, for you to read.
+
+Exit codes: 0 something was learned, 1 nothing could be, 2 usage.
+
+example: licet learn runs/*.jsonl.gz -m licet.yaml -o draft.yaml
+         licet learn 'jaeger://127.0.0.1:16686?service=agent' -m licet.yaml --task answer-ticket -o draft.yaml
+         licet learn --since 90d -m licet.yaml -o draft.yaml
+         licet learn runs.jsonl -m licet.yaml --json | jq '.kinds[].left_out'
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("traces", metavar="TRACES", nargs="*", help="recorded sessions (default: the store of the state folder)")
+    parser.add_argument("-m", "--manifest", metavar="FILE", default="licet.yaml", help="the manifest (default: licet.yaml)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="where to write the draft (default: standard output)")
+    parser.add_argument("--force", action="store_true", help="overwrite the output file if it exists")
+    parser.add_argument("--task", metavar="KIND", help="the task kind of every session (default: the suite's name, else the only kind)")
+    parser.add_argument("--suite", metavar="NAME", help="only sessions of this suite: for files that hold several")
+    parser.add_argument("--agent", metavar="NAME", help="who acts (default: the only agent that may run the kind)")
+    parser.add_argument("--since", metavar="TIME", type=_since, help="only sessions from this time on: 2026-10-01, or 90d")
+    parser.add_argument(
+        "--rare", metavar="SHARE", type=_share, default=RARE,
+        help="what could do harm, and stands in no more than this share of a kind's sessions, is left out (default: 5%%)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--min-sessions", metavar="N", type=_count, default=SESSIONS,
+        help=f"the learning period: with fewer sessions the baseline is not in force (default: {SESSIONS})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--min-support", metavar="N", type=_count, default=SUPPORT,
+        help=f"in how many sessions a thing must stand to be known to the baseline (default: {SUPPORT})",
+    )  # fmt: skip
+    parser.add_argument("--trusted", action="store_true", help="somebody looked at these: only recorded denials and attacks do not teach")
+    parser.add_argument("--narrow", action="store_true", help="take out grants that were not used, or rarely and could do harm")
+    parser.add_argument("--chain", action="store_true", help="enforce the order that was seen, where the kind has no `chain:`")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+    add_state(parser)
+
+
+def _since(text: str) -> float:
+    try:
+        return moment(text)
+    except (ValueError, OverflowError, OSError) as error:
+        raise argparse.ArgumentTypeError("must be a time, such as 2026-10-01, or how long ago, such as 90d") from error
+
+
+def _share(text: str) -> float:
+    try:
+        found = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < 1:
+        raise argparse.ArgumentTypeError("must be a share below 1, such as 0.05 or 5%")
+    return found
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 6 or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a whole number of at least 1")
+    return int(text)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Learn, write the draft and say what is in it; 1 if nothing teaches."""
+    if options.output is not None:
+        if Path(options.output).exists() and not options.force:
+            raise UsageError(f"{options.output} exists; give another name to `-o`, or `--force` to overwrite it")
+        output.writable(options.output)
+    text = read_file(options.manifest)
+    manifest = loads(text, name=options.manifest)
+    if options.task is not None and options.task not in manifest.tasks:
+        raise UsageError(f"task kind {options.task!r} is not in the manifest; declared: {', '.join(manifest.tasks)}")
+    begun = time.monotonic()
+    tally = _tally(options, manifest)
+    settings = Settings(options.rare, options.min_sessions, options.min_support, options.narrow, options.chain)
+    made = draft(text, tally, settings, name=options.manifest)
+    if made.kinds and options.output is not None:
+        output.file(options.output, made.text)
+    if options.json:
+        output.data(_as_dict(options, manifest, made) | {"seconds": round(time.monotonic() - begun, 3)})
+    else:
+        if made.kinds and options.output is None:
+            output.write(made.text)
+        _say(options, made)
+    return 0 if made.kinds else 1
+
+
+def _tally(options: argparse.Namespace, manifest: Manifest) -> Tally:
+    tally = Tally(known_tools(manifest), manifest.tasks)
+    if not options.traces:
+        with store_of(existing(options, "store"), reading=True) as store:
+            for each in _asked(stored_runs(store, trusted=options.trusted), options):
+                tally.add(each)
+        return tally
+    recordings = Recordings(options.traces, suite=options.suite, since=options.since)
+    sessions = calls = 0
+    progress = Progress(
+        options.traces,
+        lambda seconds: f"{counted(sessions, 'session')}, {counted(calls, 'call')}, {calls / max(seconds, 0.001):,.0f} calls/s",
+    )
+    rehearsal = Rehearsal(manifest)
+    try:
+        found = (item for item in recordings.items(progress.at) if item is not None)
+        for each in runs(found, rehearsal, kind=options.task, agent=options.agent, trusted=options.trusted):
+            sessions, calls = sessions + 1, calls + len(each.steps)
+            tally.add(each)
+    finally:
+        progress.done()
+        rehearsal.close()
+    recordings.say()
+    return tally
+
+
+def _asked(found: Iterable[Run], options: argparse.Namespace) -> Iterator[Run]:
+    """Of the store, what was asked for: its tasks say themselves of which kind they are."""
+    for each in found:
+        if options.task in (None, each.kind) and (options.since is None or (each.time is not None and each.time >= options.since)):
+            yield each
+
+
+# What is said -------------------------------------------------------------------------------------------------------------
+
+
+def _say(options: argparse.Namespace, made: Draft) -> None:
+    """The summary; on standard error where the draft itself went to standard output."""
+    say = output.say if options.output is not None else output.error
+    for kind in made.kinds:
+        say(output.paint(kind.kind, "bold"))
+        for line in _of_kind(kind):
+            say("  ", line)
+    for lost in made.without:
+        for line in _without(lost):
+            output.error(line)
+    if not made.kinds:
+        output.error("nothing could be learned: no session teaches; why stands above, and `--trusted` takes what somebody has looked at")
+        return
+    draft_file = shlex.quote(options.output) if options.output is not None else "DRAFT"
+    manifest = shlex.quote(options.manifest)
+    traces = " ".join(map(shlex.quote, options.traces)) or "TRACES"
+    say(f"next: read {draft_file}, then")
+    say(f"  licet diff {manifest} {draft_file}")
+    say(f"  licet backtest {traces} --old {manifest} --new {draft_file}")
+    say(f"  licet ratify {draft_file} --by NAME")
+
+
+def _of_kind(kind: KindDraft) -> Iterator[str]:
+    tally, base = kind.tally, kind.baseline
+    yield f"{counted(tally.support.sessions, 'session')} taught, {tally.doubtful:,} did not" + (":" if tally.doubtful else "")
+    yield from _doubts(tally)
+    sources = sum(len(found) for by_name in base.origins.values() for found in by_name.values())
+    parts = f"{counted(len(base.tools), 'tool')}, {counted(len(base.edges), 'edge')}, {counted(sources, 'source')} of arguments"
+    yield f"baseline: {parts}; {said_expected(kind.expected)}"
+    if base.sessions < base.minimum.sessions:
+        yield f"  still learning: it is in force from {base.minimum.sessions} sessions on"
+    for head, lines in _lists(kind):
+        yield f"{head}:"
+        yield from (f"  {line}" for line in lines[:SHOWN])
+        if len(lines) > SHOWN:
+            yield f"  and {len(lines) - SHOWN} more"
+
+
+def _lists(kind: KindDraft) -> Iterator[tuple[str, list[str]]]:
+    heads = {
+        "NEW grants": kind.new,
+        "narrower": kind.narrowed,
+        "left out, as rare and able to do harm": kind.left_out,
+        "never used": kind.unused,
+        "used, and not declared": kind.undeclared,
+        "left to you, as it would widen": kind.wider,
+    }
+    return ((head, lines) for head, lines in heads.items() if lines)
+
+
+def _without(kind: KindTally) -> Iterator[str]:
+    yield f"{shown(kind.kind)}: {counted(kind.support.sessions + kind.doubtful, 'session')}, and nothing was learned of it" + (
+        ":" if kind.doubted else ""
+    )
+    yield from (f"  {line}" for line in _doubts(kind))
+
+
+def _doubts(kind: KindTally) -> Iterator[str]:
+    for doubt, number in kind.doubted.most_common()[:SHOWN]:
+        yield f"  {number:,}  {visible(shown(doubt), 200)}"
+    if len(kind.doubted) > SHOWN:
+        yield f"  and {len(kind.doubted) - SHOWN} more reasons"
+
+
+def _as_dict(options: argparse.Namespace, manifest: Manifest, made: Draft) -> dict[str, Any]:
+    return {
+        "manifest": options.manifest,
+        "manifest_digest": manifest.digest,
+        "traces": options.traces,
+        "output": options.output,
+        "draft": made.text if options.output is None and made.kinds else None,
+        "kinds": {kind.kind: _kind_as_dict(kind) for kind in made.kinds},
+        "without": {
+            shown(kind.kind): {"sessions": kind.support.sessions + kind.doubtful, "doubts": _doubts_as_dict(kind)} for kind in made.without
+        },
+    }
+
+
+def _kind_as_dict(kind: KindDraft) -> dict[str, Any]:
+    return {
+        "sessions": kind.tally.support.sessions,
+        "calls": kind.tally.calls,
+        "doubted": kind.tally.doubtful,
+        "doubts": _doubts_as_dict(kind.tally),
+        "expected_new": round(kind.expected.share, 4),
+        "baseline": kind.baseline.model_dump(mode="json", exclude_defaults=True),
+        "new": kind.new,
+        "narrowed": kind.narrowed,
+        "left_out": kind.left_out,
+        "unused": kind.unused,
+        "undeclared": kind.undeclared,
+        "wider": kind.wider,
+    }
+
+
+def _doubts_as_dict(kind: KindTally) -> dict[str, int]:
+    return {shown(doubt): number for doubt, number in kind.doubted.most_common()}
