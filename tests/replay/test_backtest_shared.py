@@ -112,9 +112,9 @@ def test_a_store_that_differs_is_not_shared_again_and_others_are() -> None:
 
 def test_an_argument_that_only_the_grant_of_another_kind_names_is_known_in_every_kind() -> None:
     """So that a call with it is decided otherwise, though its own kind and tool are the same in both."""
-    old, new = manifest(OLD), manifest(OLD.replace("tools: {note: {}, read: {}", "tools: {note: {}, read: {arguments: {extra: {}}}"))
-    calls = (RecordedCall("read", {"number": 77, "extra": 1}, "{}", None, executed=True),)
-    sessions = [Session("s", "tickets", ("Read number 77",), calls, "f:1")]
+    old, new = manifest(OLD), manifest(OLD.replace("read: {}, fetch: {}}", "read: {}, fetch: {arguments: {extra: {}}}}"))
+    calls = (RecordedCall("fetch", {"url": "https://acme.example/x", "extra": None}, "{}", None, executed=True),)
+    sessions = [Session("s", "tickets", ("Fetch https://acme.example/x",), calls, "f:1")]
     apart, _ = outcomes(old, new, sessions, shared=False)
     shared, once = outcomes(old, new, sessions, shared=True)
     assert (once, shared) == (0, apart)
