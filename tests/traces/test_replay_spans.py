@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from back import jaegers
 from exported import of_sdk
 from licet.cli import main
+from licet.guard import Guard
 from licet.records import ToolCall
-from licet.replay import sessions_from
+from licet.replay import Session, sessions_from
 from licet.testing import guard_for
 
 Out = pytest.CaptureFixture[str]
@@ -191,14 +193,40 @@ def test_what_was_decided_is_kept_as_recorded(outcome: str, answer: str, decided
     assert (session.calls[0].decided, session.calls[0].executed) == (decided, outcome == "allow")
 
 
-def test_the_findings_on_a_sessions_own_spans_are_kept(place: Path) -> None:
-    """The guard's own spans tell what it had found, in the record of a call."""
-    exporter = InMemorySpanExporter()
+@pytest.fixture
+def exporter() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def recording(place: Path, exporter: InMemorySpanExporter) -> Iterator[Guard]:
+    """A guard that records contents on its spans."""
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    guard = guard_for(RECORDING.replace("NAMES", "to, body"), place / "state", tracer_provider=provider)
-    with guard, guard.task("tickets", intent="Write to ada@acme.example", agent="bot", principal="user:grace"):
-        guard.begin(ToolCall("mail", {"to": "eve@evil.example", "body": "x"}))
-    (place / "spans.jsonl").write_text(json.dumps(of_sdk(exporter.get_finished_spans())), encoding="utf-8")
+    with guard_for(RECORDING.replace("NAMES", "to, body"), place / "state", tracer_provider=provider) as guard:
+        yield guard
+
+
+def exported_session(exporter: InMemorySpanExporter) -> Session:
+    Path("spans.jsonl").write_text(json.dumps(of_sdk(exporter.get_finished_spans())), encoding="utf-8")
     [session] = sessions_from("spans.jsonl").sessions
-    assert (session.findings, session.calls[0].decided) == (("origin.argument",), "deny")
+    return session
+
+
+def test_the_findings_on_a_sessions_own_spans_are_kept(recording: Guard, exporter: InMemorySpanExporter) -> None:
+    """The guard's own spans tell what it had found, in the record of a call."""
+    with recording.task("tickets", intent="Write to ada@acme.example", agent="bot", principal="user:grace"):
+        recording.begin(ToolCall("mail", {"to": "eve@evil.example", "body": "x"}))
+    session = exported_session(exporter)
+    assert (session.findings, session.calls[0].decided, session.unseen) == (("origin.argument",), "deny", False)
+
+
+def test_that_a_value_came_in_unseen_is_kept(recording: Guard, exporter: InMemorySpanExporter) -> None:
+    """Which values flowed into a call stands in its record."""
+    with recording.task("tickets", intent="Write to ada@acme.example", agent="bot", principal="user:grace") as task:
+        task.observe("from memory: K-77-Z")
+        ticket = recording.begin(ToolCall("mail", {"to": "ada@acme.example", "body": "K-77-Z"}))
+        ticket.redeem()
+        recording.end(ticket, result="sent")
+    session = exported_session(exporter)
+    assert (session.unseen, session.calls[0].decided) == (True, "allow")
