@@ -19,8 +19,11 @@ from evidence import records, whole
 from hostile import HOSTILE, acting
 from licet import Guard
 from licet.cli import main
+from licet.cli.ratifying import Act, now_ratified, ratify
+from licet.errors import UsageError
 from licet.guard.ratification import Ratification
 from licet.guard.ratifier import Ratifier
+from licet.guard.state import open_state
 from licet.ledger.fields import problems
 from licet.ledger.note import NoteKey, opened
 from licet.manifest import load
@@ -347,3 +350,17 @@ def test_who_says_no_has_added_nobody_who_is_believed(place: Path) -> None:
     file = keyed("mine.pem", pem(Ed25519PrivateKey.generate()))
     assert main(["ratify", "licet.yaml", "--by", "Ada", "--key", file]) == 2
     assert not Path("state/keys/ratifiers").exists()
+
+
+def test_what_was_ratified_while_a_person_was_reading_is_not_overwritten(place: Path) -> None:
+    """He saw the differences to something else."""
+    folder = open_state(place / "state")
+    key, _ = Ratifier.of(folder.keys)
+    act = Act(Path("licet.yaml").read_text(), load("licet.yaml"), Path("licet.yaml"), "Ada", key, folder)
+    before = now_ratified(act)
+    edit("ttl: 10m", "ttl: 11m")
+    assert main(["ratify", "licet.yaml", "--by", "Bob", "--yes"]) == 0
+    note = NOTE.read_bytes()
+    with pytest.raises(UsageError, match="was ratified meanwhile by somebody else"):
+        ratify(act, before)
+    assert NOTE.read_bytes() == note
