@@ -7,6 +7,7 @@ the other.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from decimal import Decimal
@@ -29,6 +30,7 @@ _LOOKS = """
 ıi łl øo đd ħh æae œoe ſs ɑa ɡg ᴀa ʙb ᴄc ᴅd ᴇe ɢg ʜh ɪi ᴊj ᴋk ʟl ᴍm ɴn ᴏo ᴘp ʀr ᴛt ᴜu ᴠv ᴡw ʏy ᴢz ‐- ‑- ‒- –- —- −- ․. 。. ∕/ ⁄/ ∶: ＠@
 """
 _LOOKS_LIKE = str.maketrans({pair[0]: pair[1:] for pair in _LOOKS.split()})
+_REMEMBERED = 100  # characters; longer values seldom come twice
 PIECE = re.compile(r"[^\s\"'<>(){}\[\],;|=`]+")
 _GAPS = dict.fromkeys(map(ord, "\"'<>(){}[],;|=`"), " ")
 _EDGES = ".:!?*-…“”‘’«»"
@@ -50,6 +52,10 @@ def exact(value: Plain, *, url: bool = False) -> tuple[str, ...]:
         return ()
     if isinstance(value, (int, float)):
         return (_number(repr(value)),)
+    return _known_text(value, url) if len(value) <= _REMEMBERED else _exact_text(value, url)
+
+
+def _exact_text(value: str, url: bool) -> tuple[str, ...]:  # noqa: FBT001 - the cache below takes it by its place
     text = value.strip()
     if not text:
         return ()
@@ -71,6 +77,10 @@ def exact(value: Plain, *, url: bool = False) -> tuple[str, ...]:
     if compact[2:4].isdigit() and _IBAN.fullmatch(compact) and is_iban(compact):
         return (f"t:{compact}",)
     return (f"t:{text}",)
+
+
+# One value is looked at as an argument, as what a call brought in, and as what its output holds.
+_known_text = functools.lru_cache(maxsize=2_048)(_exact_text)
 
 
 def _number(text: str) -> str:
