@@ -202,7 +202,7 @@ def test_a_bad_line_is_told_with_file_line_and_key_and_reading_goes_on(place: Pa
     assert main(["backtest", "runs.jsonl", "--old", "old.yaml", "--new", "new.yaml", "--min-coverage", "0"]) == 0
     out = capsys.readouterr()
     assert "not a session: runs.jsonl:2: `calls`: is missing" in out.err
-    assert "2 sessions, 2 calls" in out.out
+    assert "2 sessions, 2 calls" in out.err
     assert main(["backtest", "runs.jsonl", "--old", "old.yaml", "--new", "new.yaml"]) == 3
 
 

@@ -56,7 +56,8 @@ def table(done: Run) -> None:
         output.say(f"  {group}: {number} ({part}): {why}{f' ({tools})' if tools else ''}")
     output.say(f"  never judged: {', '.join(NEVER)}")
     rate = f", {done.changes.calls / done.seconds:,.0f} calls/s" if done.seconds > 0 else ""
-    output.say(f"{counted(done.changes.sessions, 'session')}, {counted(done.changes.calls, 'call')} in {done.seconds:.1f} s{rate}")
+    # What is the same in each run stands on standard output, and can be kept and compared.
+    output.error(f"{counted(done.changes.sessions, 'session')}, {counted(done.changes.calls, 'call')} in {done.seconds:.1f} s{rate}")
 
 
 def said_coverage(coverage: Coverage) -> str:
