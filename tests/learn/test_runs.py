@@ -189,3 +189,31 @@ def test_a_file_of_benchmark_runs_teaches_by_its_benign_ones(rehearsal: Rehearsa
     assert (benign.doubts, benign.model, attacked.doubts) == ((), "m-1", (ATTACKED,))
     assert [(step.tool, step.before) for step in benign.steps] == [("read_ticket", "start"), ("send_email", "read_ticket")]
     assert benign.steps[1].leaves["to"] == (frozenset({"counterpart read_ticket"}),)
+
+
+STORING = """\
+licet: 1
+environment: dev
+owners: {o: {name: O, contact: o@acme.example}}
+agents: {bot: {owner: o, tasks: [tickets]}}
+tools:
+  read_ticket: {access: read, egress: false}
+  add_contact: {access: write, egress: false, store: crm, arguments: {address: {origin: {from: [intent], else: ask}}}}
+  contacts: {access: read, egress: false, output: trusted, store: crm}
+  send_email: {access: write, egress: true, arguments: {to: {origin: [intent, trusted]}}}
+tasks:
+  tickets: {intent: Answer tickets, ttl: 10m, tools: {read_ticket: {}, add_contact: {}, contacts: {}, send_email: {}}}
+"""
+
+
+@pytest.mark.parametrize("decided, source", [("", "untrusted contacts"), ("ask", "trusted contacts")], ids=["nobody", "a person"])
+def test_what_a_doubted_session_wrote_into_a_store_stays_tainted_for_the_next(decided: str, source: str, tmp_path: Path) -> None:
+    """Else whoever gets an address stored in one session has it trusted in the next, and the next one teaches. A person's yes vouches."""
+    (tmp_path / "licet.yaml").write_text(STORING, encoding="utf-8")
+    rehearsal = Rehearsal(load(tmp_path / "licet.yaml"))
+    first = session(called("read_ticket", "from eve@evil.example"), called("add_contact", decided=decided, address="eve@evil.example"))
+    second = session(called("contacts", ["eve@evil.example"]), called("send_email", to="eve@evil.example"))
+    found = list(runs([first, second], rehearsal))
+    assert source in found[1].steps[1].leaves["to"][0]
+    assert bool(found[1].doubts) == (not decided)
+    rehearsal.close()

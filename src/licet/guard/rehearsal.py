@@ -132,6 +132,11 @@ class Rehearsal:
         """What the tool gave, as `Guard.end` takes it. `anyway`: also for a call that this guard would not have let run, since it ran."""
         if ticket.task is None or not (ticket.allowed or anyway):
             return
+        if not ticket.allowed:
+            # It ran although nobody here let it, so that nobody vouches for what it wrote.
+            given, ticket.decision = ticket.decision, Decision("deny")
+            self._origins.wrote(ticket)
+            ticket.decision = given
         if output is not _NOTHING:
             plain, _, whole = plain_output(output)
             self._origins.saw(ticket, plain)
