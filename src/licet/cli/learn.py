@@ -20,6 +20,7 @@ from licet.guard.rehearsal import Rehearsal
 from licet.learn.draft import Draft, draft
 from licet.learn.grants import KindDraft, said_expected, shown
 from licet.learn.judged import RARE, Settings, known_tools
+from licet.learn.opened import opened
 from licet.learn.runs import Run, runs
 from licet.learn.stored import stored_runs
 from licet.learn.tally import KindTally, Tally
@@ -136,7 +137,7 @@ def _tally(options: argparse.Namespace, manifest: Manifest) -> Tally:
         options.traces,
         lambda seconds: f"{counted(sessions, 'session')}, {counted(calls, 'call')}, {calls / max(seconds, 0.001):,.0f} calls/s",
     )
-    rehearsal = Rehearsal(manifest)
+    rehearsal = Rehearsal(opened(manifest))  # what is not granted yet is judged by the rules of its tool
     try:
         found = (item for item in recordings.items(progress.at) if item is not None)
         for each in runs(found, rehearsal, kind=options.task, agent=options.agent, trusted=options.trusted):

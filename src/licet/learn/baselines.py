@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 
 from pydantic import ValidationError
@@ -39,6 +39,14 @@ def baseline_of(kind: KindTally, manifest: Manifest, settings: Settings) -> Base
         )
     except ValidationError as error:  # pragma: no cover - the counts of a tally fit
         raise ValueError(f"the tally of {kind.kind!r} makes no baseline: {error.errors()[0]['msg']}") from error
+
+
+def of_tools(baseline: Baseline, manifest: Manifest, granted: Collection[str]) -> Baseline:
+    """The baseline without the tools that the kind is not granted: what may not be called is not to be known either."""
+    tools = {name: count for name, count in baseline.tools.items() if name in granted}
+    edges = {edge: count for edge, count in baseline.edges.items() if all(end == START or end in tools for end in edge.split(" -> "))}
+    origins = {name: found for name, found in baseline.origins.items() if name in tools}
+    return baseline.model_copy(update={"tools": tools, "edges": edges, "origins": origins, "under": under(manifest.tools, tools)})
 
 
 def _left_out(name: str, tool: ToolTally, kind: KindTally, manifest: Manifest, settings: Settings) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from licet.escape import counted, visible
+from licet.learn.baselines import of_tools
 from licet.learn.constraints import Seen, calls_at_most, needed_words, rule_for, with_head_room
 from licet.learn.judged import Expected, Settings, evidence, is_rare, is_sensitive, known_tools
 from licet.learn.splice import Notes, flow_map, plain
@@ -60,6 +61,7 @@ class KindChange:
         for name, tally in sorted(self.tally.tools.items()):
             if name not in self.task.tools:
                 self._not_granted(tools, name, tally, notes)
+        self.out.baseline = of_tools(self.out.baseline, self.manifest, frozenset(tools))
         self._budgets(found, notes)
         self._chain(found, notes)
         self._baseline(found, notes)
