@@ -78,14 +78,17 @@ def keywords(rng: random.Random, depth: int = 0) -> dict[str, Any]:
     return out
 
 
+def origin(rng: random.Random) -> Any:
+    words = rng.sample(["intent", "trusted", "counterpart", "nowhere", "read_ticket:mail"], rng.randrange(1, 4))
+    return words if rng.random() < 0.6 else {"from": words[:1], "ask": words[1:], "else": rng.choice(("ask", "deny"))}
+
+
 def rule(rng: random.Random) -> dict[str, Any]:
     out = keywords(rng)
     if rng.random() < 0.2:
         out["required"] = True
     if rng.random() < 0.15:
-        out["origin"] = rng.choice(
-            (["intent"], ["intent", "trusted"], {"from": ["intent"], "ask": ["counterpart"], "else": "ask"}, ["nowhere"])
-        )
+        out["origin"] = origin(rng)
     elif rng.random() < 0.1:
         out["content"] = True
     return out
@@ -192,7 +195,7 @@ def near(rng: random.Random, found: dict[str, Any]) -> Manifest:
         out, other = copy.deepcopy(found), data(rng)
         for _ in range(rng.randrange(1, 3)):
             name, task = rng.choice(TOOLS), rng.choice(("answer", "refund"))
-            pick = rng.randrange(8)
+            pick = rng.randrange(12)
             if pick == 0:
                 out["tools"][name] = other["tools"][name]
             elif pick < 3:
@@ -204,7 +207,19 @@ def near(rng: random.Random, found: dict[str, Any]) -> Manifest:
                 here[argument] = here.get(argument, {}) | keywords(rng) if rng.random() < 0.5 else rule(rng)
             elif pick == 6:
                 out["tasks"][task].get("tools", {}).pop(name, None)
-            else:
+            elif pick == 7:
                 out["tasks"][task] = other["tasks"][task]
+            elif pick < 10:
+                key = rng.choice(("access", "egress", "output", "reveals", "store", "fields", "format", "credential"))
+                out["tools"][name].pop(key, None)
+                out["tools"][name] |= {key: other["tools"][name][key]} if key in other["tools"][name] else {}
+            elif pick == 10:
+                here = out["tools"][name]["arguments"].setdefault(rng.choice(ARGUMENTS), {})
+                here.pop("content", None)
+                here["origin"] = origin(rng)
+            else:
+                key = rng.choice(("flows", "checks", "mode"))
+                out.pop(key, None)
+                out |= {key: other[key]} if key in other else {}
         if (whole := made(out)) is not None:
             return whole
