@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -167,7 +168,7 @@ def test_what_a_person_has_said_is_not_said_again(declared):
 @settings(max_examples=150, deadline=None)
 def test_every_rule_is_valid_and_every_value_that_was_seen_passes_it(values, name, sources):
     """Whatever the values are."""
-    values = [value for value in values if not (isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value))]
+    values = [value for value in values if "\\ud8" not in json.dumps(value)]  # such a call is refused as it is
     found = rule_for(seen(name, values, tuple(sources), times=ENOUGH), {})
     compiled = ArgumentRule(name, Argument.model_validate(found.keywords))
     for value in values:

@@ -47,7 +47,7 @@ class _Shapes(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        return "a" if character.isalpha() else "9" if character.isdigit() else character
+        return "a" if character.isalpha() else "9" if character in "0123456789" else character
 
 
 _SHAPES = _Shapes()
@@ -158,8 +158,8 @@ class ValueTally:
                     within = json_type(item)
                     self.items[within] = self.items.get(within, 0) + 1
             for leaf in _leaves(value):
-                if isinstance(leaf, str):
-                    texts.append(leaf)
+                if isinstance(leaf, str):  # halves of a surrogate pair, which are no text, are not kept
+                    texts.append(leaf if leaf.isascii() else leaf.encode("utf-8", "replace").decode("utf-8"))
                 elif isinstance(leaf, (int, float)) and not isinstance(leaf, bool):
                     self._ranged(leaf, leaf)
         if texts:
