@@ -27,6 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from licet.guard.rehearsal import Rehearsal
+from licet.learn.judged import known_tools
+from licet.learn.opened import opened
+from licet.learn.runs import runs
+from licet.learn.tally import Tally
 from licet.manifest import Manifest, loads
 from licet.replay import Backtest, Changes, Moving, RecordedCall, Session, read
 
@@ -152,6 +156,24 @@ def of_calls(number: int) -> Iterator[Session]:
         yield session
 
 
+def peak_mib() -> float:
+    """The largest resident set of this process so far."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def watched(some: Iterable[Session], peaks: dict[str, float], every: int) -> Iterator[Session]:
+    """The sessions, and the peak of memory after each `every` calls."""
+    calls, mark = 0, every
+    for session in some:
+        if calls >= mark:
+            peaks[f"{mark:,}"] = peak_mib()
+            print(f"{mark:,} calls: {peaks[f'{mark:,}']} MiB", file=sys.stderr, flush=True)
+            mark += every
+        calls += len(session.calls)
+        yield session
+    peaks[f"{calls:,}"] = peak_mib()
+
+
 def backtested(old: Manifest, new: Manifest, some: Iterable[Session], kind: str | None = None) -> dict[str, Any]:
     """Both manifests over sessions, as `licet backtest` does it."""
     clock, changes = Moving(), Changes()
@@ -164,14 +186,12 @@ def backtested(old: Manifest, new: Manifest, some: Iterable[Session], kind: str 
 
 def learned(manifest: Manifest, some: Iterable[Session], kind: str | None = None) -> dict[str, Any]:
     """Sessions into a tally, as `licet learn` does it."""
-    from licet.learn.runs import Runs
-    from licet.learn.tally import Tally
-
-    runs, tally, calls = Runs(manifest, kind=kind), Tally(), 0
+    rehearsal, calls = Rehearsal(opened(manifest)), 0
+    tally = Tally(known_tools(manifest), manifest.tasks)
     begun = time.process_time()
-    for session in some:
-        calls += len(session.calls)
-        tally.add(runs.of(session))
+    for run in runs(some, rehearsal, kind=kind):
+        calls += len(run.steps)
+        tally.add(run)
     return _measured(calls, time.process_time() - begun) | {"kinds": len(tally.kinds)}
 
 
@@ -182,11 +202,12 @@ def _measured(calls: int, seconds: float) -> dict[str, Any]:
 def _work(what: str, calls: int, recordings: str, *, streamed: bool) -> dict[str, Any]:
     """One figure, in a process of its own. `streamed`: sessions are made meanwhile, so that none but the present one is held."""
     results: list[dict[str, Any]] = []
+    peaks: dict[str, float] = {}
     for manifest, new, some, kind in _input(calls, recordings, streamed=streamed):
+        some = watched(some, peaks, SIZES[0]) if streamed else some
         results.append(backtested(manifest, new, some, kind) if what == "backtest" else learned(manifest, some, kind))
     calls, seconds = sum(each["calls"] for each in results), sum(each["seconds"] for each in results)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return _measured(calls, max(seconds, 1e-9)) | {"peak_mib": round(peak, 1)}
+    return _measured(calls, max(seconds, 1e-9)) | {"peak_mib": peak_mib()} | ({"peak_mib_after": peaks} if streamed else {})
 
 
 def _input(calls: int, recordings: str, *, streamed: bool) -> Iterator[tuple[Manifest, Manifest, Iterable[Session], str | None]]:
@@ -226,12 +247,14 @@ def main() -> None:
         if options.recordings:
             rows[f"{what}, AgentDojo"] = child(what, options.calls, recordings=options.recordings)
         if not options.no_memory:
-            rows |= {f"{what}, made, {size:,}": child(what, size, streamed=True) for size in SIZES}
+            rows[f"{what}, streamed"] = child(what, SIZES[-1], streamed=True)
     if options.json:
         print(json.dumps(rows, indent=2))
         return
     for name, row in rows.items():
-        print(f"{name:<28} {row['calls']:>9,} calls {row['calls_per_second']:>7,} calls/s {row['peak_mib']:>7.1f} MiB at most")
+        print(f"{name:<20} {row['calls']:>9,} calls {row['calls_per_second']:>7,} calls/s {row['peak_mib']:>7.1f} MiB at most")
+        for calls, peak in row.get("peak_mib_after", {}).items():
+            print(f"{'':<20} {calls:>9} calls {'':>7}         {peak:>7.1f} MiB at most")
 
 
 if __name__ == "__main__":
