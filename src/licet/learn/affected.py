@@ -7,7 +7,7 @@ counts for each of them; where none did, it follows from what became of an earli
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from licet.learn.differences.found import Difference
@@ -31,6 +31,7 @@ _KEYS: tuple[tuple[str, frozenset[str]], ...] = (
     ("tool.", frozenset({"definition"})),
     ("identity.", frozenset({"agents", "access", "environment"})),
 )
+_MOST_KEPT = 10_000  # names of tools in recordings may be any
 _OF_OTHERS = _LABELS | {"reveals"}  # keys of one tool that decide calls of another
 
 
@@ -53,6 +54,7 @@ class Affected:
     def __init__(self, differences: Sequence[Difference], most: int = 3) -> None:
         self._differences = differences
         self._most = most
+        self._near: dict[tuple[str, str], list[int]] = {}  # by kind and tool: the differences that can speak of such a call
         self.by_difference = [Count() for _ in differences]
         self.unexplained = Count()
         """Calls of which no difference speaks by itself."""
@@ -66,7 +68,8 @@ class Affected:
             if call.change is None or call.change == "other reason":
                 continue
             self.calls += 1
-            found = [index for index, each in enumerate(self._differences) if _speaks_of(each, session.kind, call)]
+            reasons = _other_reasons(call)
+            found = [index for index in self._of(session.kind, call.tool) if _speaks_of(self._differences[index], reasons)]
             for count in [self.by_difference[index] for index in found] or [self.unexplained]:
                 count.changes[call.change] += 1
                 count.sessions += id(count) not in seen
@@ -75,6 +78,14 @@ class Affected:
                     count.first.append(
                         {"session": session.id, "place": session.place, "call": call.number, "tool": call.tool, **_why(call)}
                     )
+
+    def _of(self, kind: str, tool: str) -> list[int]:
+        found = self._near.get((kind, tool))
+        if found is None:
+            found = [index for index, each in enumerate(self._differences) if _is_near(each, kind, tool)]
+            if len(self._near) < _MOST_KEPT:
+                self._near[kind, tool] = found
+        return found
 
 
 def _why(call: CallOutcome) -> dict[str, object]:
@@ -85,16 +96,20 @@ def _side(verdict: Verdict) -> dict[str, object]:
     return {"outcome": verdict.outcome, "checks": list(dict.fromkeys(found.check for found in verdict.reasons if found.effect != "flag"))}
 
 
-def _speaks_of(difference: Difference, kind: str, call: CallOutcome) -> bool:
+def _is_near(difference: Difference, kind: str, tool: str) -> bool:
+    """Whether it is of this kind and tool, or of what every tool's calls depend on."""
     if not difference.decides or difference.kind not in ("", kind):
         return False
-    reasons = _other_reasons(call)
     path = difference.path
-    if path in (("tools", call.tool), ("tasks", kind), ("tasks", kind, "tools", call.tool)):
-        # A tool or a kind that only one of both has: every reason may be for want of it.
-        return True
-    if difference.tool not in ("", call.tool) and not _OF_OTHERS & set(path):
-        return False
+    return difference.tool in ("", tool) or (path[0] == "tools" and path[2:3] != () and path[2] in _OF_OTHERS)
+
+
+def _speaks_of(difference: Difference, reasons: Sequence[Reason]) -> bool:
+    """Whether it can be why a call was decided by these reasons. `difference` is near the call."""
+    path = difference.path
+    whole_kind, whole_grant = path[0] == "tasks" and len(path) == 2, path[0] == "tasks" and path[2:3] == ("tools",) and len(path) == 4
+    if whole_kind or whole_grant:
+        return True  # only one of both has it: every reason may be for want of it
     return any(_looks_at(found, path) for found in reasons)
 
 
@@ -114,8 +129,3 @@ def _looks_at(reason: Reason, path: tuple[str, ...]) -> bool:
     if reason.check == "scope.argument" and "arguments" in path:  # the argument stands in both
         return path[path.index("arguments") + 1] in reason.path or not reason.path
     return True
-
-
-def total(counts: Iterable[Count]) -> int:
-    """How many calls these counts hold."""
-    return sum(count.changes.total() for count in counts)
