@@ -147,7 +147,7 @@ def test_what_was_learned_makes_the_baseline():
 
 def test_an_origin_is_narrowed_to_what_was_seen_and_never_widened():
     grants = loads(drafted(work(n) for n in range(30)).text, now=NOW).tasks[KIND].tools
-    assert str(grants["send_email"].arguments["to"].origin) == "counterpart"
+    assert str(grants["send_email"].arguments["to"].origin) == "intent or counterpart"
     strange = [work(n, step("refund", order=(n, ["untrusted read_ticket"]), euros=(5, ["intent"]))) for n in range(30)]
     made = drafted(strange)
     assert loads(made.text, now=NOW).tasks[KIND].tools["refund"].arguments["order"].origin is None

@@ -252,13 +252,15 @@ def _origin(seen: Seen) -> Iterator[Rule]:
     if needed is None or not all(map(_may_narrow, seen.declared)):
         return
     declared = [rule.origin for rule in seen.declared if rule.origin is not None]
+    counts = ", ".join(f"{word} {_sessions(seen.tally, word)}" for word in needed)
+    if all("intent" in origin.allowed for origin in declared):
+        needed = tuple(dict.fromkeys(("intent", *needed)))  # what the user says himself is never the danger
     if not declared and not set(needed) <= {"intent", "trusted"}:
         return  # beside the default for whatever names somebody, more words would widen
     if declared and any(set(needed) == set(rule.terms) for rule in declared):
         return
     if any(term not in origin.allowed for origin in declared for term in needed):
         return
-    counts = ", ".join(f"{word} {_sessions(seen.tally, word)}" for word in needed)
     yield Rule({"origin": list(needed)}, (f"from {counts}",))
 
 
