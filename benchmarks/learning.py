@@ -204,8 +204,8 @@ def _work(what: str, calls: int, recordings: str, *, streamed: bool) -> dict[str
     results: list[dict[str, Any]] = []
     peaks: dict[str, float] = {}
     for manifest, new, some, kind in _input(calls, recordings, streamed=streamed):
-        some = watched(some, peaks, SIZES[0]) if streamed else some
-        results.append(backtested(manifest, new, some, kind) if what == "backtest" else learned(manifest, some, kind))
+        given = watched(some, peaks, SIZES[0]) if streamed else some
+        results.append(backtested(manifest, new, given, kind) if what == "backtest" else learned(manifest, given, kind))
     calls, seconds = sum(each["calls"] for each in results), sum(each["seconds"] for each in results)
     return _measured(calls, max(seconds, 1e-9)) | {"peak_mib": peak_mib()} | ({"peak_mib_after": peaks} if streamed else {})
 

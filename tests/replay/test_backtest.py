@@ -413,3 +413,39 @@ def test_names_that_recordings_make_up_do_not_fill_memory() -> None:
         changes.add(backtest.run(Session(f"s{number}", "tickets", (), calls, "f:1")))
     assert all(len(by_tool) <= 51 for by_tool in backtest.coverage.why.values())
     assert len(changes.kept()["names"]) <= 50
+
+
+def span(number: int, **attributes: str) -> dict[str, Any]:
+    named = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "read"} | attributes
+    told = [{"key": key, "value": {"stringValue": value}} for key, value in named.items()]
+    start = 1_790_000_000_000_000_000 + number
+    ids = {"traceId": "0" * 31 + "1", "spanId": f"{number:016x}"}
+    return {
+        **ids,
+        "name": "execute_tool read",
+        "kind": 1,
+        "startTimeUnixNano": str(start),
+        "endTimeUnixNano": str(start + 1),
+        "attributes": told,
+    }
+
+
+def test_calls_of_spans_without_contents_count_as_not_judged(place: Path, capsys: Out) -> None:
+    spans = [
+        span(1, **{"gen_ai.tool.call.arguments": '{"number": 1}', "gen_ai.tool.call.result": "ok"}),
+        span(2),
+        span(3, **{"gen_ai.tool.call.arguments": '{"number": 1}'}),
+    ]
+    Path("spans.jsonl").write_text(
+        json.dumps({"resourceSpans": [{"resource": {"attributes": []}, "scopeSpans": [{"spans": spans}]}]}) + "\n"
+    )
+    command = ["backtest", "spans.jsonl", "--old", "old.yaml", "--new", "old.yaml", "--task", "tickets", "--json"]
+    assert main(command) == 3
+    out = capsys.readouterr()
+    found = json.loads(out.out)
+    assert (found["coverage"]["calls"], found["coverage"]["judged"], found["coverage"]["share"]) == (3, 2, 0.6667)
+    assert reasons(found, "not_judged") == {"no arguments are recorded": 1}
+    assert reasons(found, "judged_with_less") == {"its result is not recorded, so that nothing is known to come from it": 1}
+    assert "left out: 1 call whose spans have no arguments: read (1)" in out.err
+    assert main([*command, "--min-coverage", "60%"]) == 0
+    assert main([*command, "--checkpoint", "kept", "--min-coverage", "0"]) == 0

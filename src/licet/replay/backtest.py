@@ -7,6 +7,7 @@ tainted in its stores for the sessions after.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -174,7 +175,7 @@ class Backtest:
         out: list[CallOutcome] = []
         with writing:
             sides = [(side, *side.begin(session, words)) for side in judging]
-            for some in together(session.calls):
+            for last, some in _told_last(together(session.calls)):
                 begun: list[tuple[_Side, Ticket, RecordedCall]] = []
                 for call in some:
                     if call.time is not None:
@@ -190,7 +191,7 @@ class Backtest:
                         verdicts.append(verdict)
                     out.append(CallOutcome(len(out) + 1, call.tool, verdicts[0], verdicts[-1]))
                     self._count(call, out[-1])
-                for side, ticket, call in begun:
+                for side, ticket, call in () if last else begun:  # nobody asks what came of the last ones
                     side.done(ticket, call)
             for side, task, _, _ in sides:
                 if task is not None:
@@ -229,3 +230,12 @@ class Backtest:
             coverage.note(JUDGED_WITH_LESS, NOT_RUN, tool)
         if recorded.time is None:
             coverage.note(JUDGED_WITH_LESS, TIMELESS)
+
+
+def _told_last(groups: Iterator[list[RecordedCall]]) -> Iterator[tuple[bool, list[RecordedCall]]]:
+    """Each, and whether it is the last."""
+    before = next(groups, None)
+    while before is not None:
+        after = next(groups, None)
+        yield after is None, before
+        before = after
