@@ -207,3 +207,11 @@ def test_a_difference_names_its_task_kind_and_its_tool():
     (found,) = differences(old, new)
     assert (found.kind, found.tool) == ("answer", "mail")
     assert found.sentence == "`mail` may be called 3 times in a task, was 2 times"
+
+
+def test_where_a_rule_lets_only_counterparts_pass_trusted_is_not_simply_more():
+    old, new = (
+        TEXT.replace("[intent, trusted]}, body", "[intent, counterpart]}, body").replace("id: trusted", f"id: {label}")
+        for label in ("counterpart", "trusted")
+    )
+    assert told(differences(loads(old, now=NOW), loads(new, now=NOW))) == [("changed", "tools.read.fields.id")]
