@@ -36,12 +36,15 @@ def change_kinds(text: str, changes: Mapping[str, Callable[[CommentedMap, Notes]
         UsageError: the text is of a form in which this cannot be done without changing more.
     """
     lines = text.split("\n")
-    blocks = _blocks(text, lines)
+    blocks, tasks = _blocks(text, lines), read(text).data["tasks"]
     for kind in sorted(changes, key=lambda kind: blocks.get(kind, (0, 0, 0)), reverse=True):  # so that the lines above stay where they are
         if kind not in blocks:
             raise UsageError(f"task kind {kind!r} cannot be found in the text of the manifest; {_BY_HAND}")
         first, end, column = blocks[kind]
-        snippet = _without_ours("\n".join(line[column:] if not line[:column].strip() else line.lstrip() for line in lines[first:end]))
+        own = [line[column:] if not line[:column].strip() else line.lstrip() for line in lines[first:end]]
+        snippet = _without_ours("\n".join(own) + "\n")
+        if read(snippet).data != {kind: tasks[kind]}:
+            raise UsageError(f"task kind {kind!r} reads otherwise by itself; {_BY_HAND}")
         written = _rewritten(snippet, kind, changes[kind])
         lines[first:end] = [" " * column + line if line.strip() else "" for line in written.rstrip("\n").split("\n")]
     out = "\n".join(lines)

@@ -1,0 +1,107 @@
+"""Changing task kinds in a text keeps everything else: bytes outside, comments and meaning inside."""
+
+from __future__ import annotations
+
+import pytest
+from ruamel.yaml.comments import CommentedMap
+
+from licet.errors import UsageError
+from licet.learn.splice import Notes, change_kinds, flow_map, in_blocks, with_tail, without_tail
+from licet.manifest.yaml_reader import read
+
+BEFORE = "licet: 1   # one\n\n# about tasks\ntasks:   # all of them\n"
+AFTER = "\n\n# the end of tasks\nflows:   [ ]\n# last"
+
+KINDS = {
+    "block": "  work:\n    ttl: 5m\n    tools:\n      a: {}\n      b: {at_most: 1}\n",
+    "flow": "  work: {ttl: 5m, tools: {a: {}, b: {at_most: 1}}}\n",
+    "flow-over-lines-with-comments": "  work: {ttl: 5m, # soon\n         tools: {a: {}, # first\n                 b: {at_most: 1}}} # then\n",
+    "comments-everywhere": "  # before\n  work: # behind\n    # above\n    ttl: 5m # of it\n\n    tools: # all\n      # a is\n      a: {} # a\n\n      # b is\n      b: # block\n        at_most: 1 # one\n      # after b\n    # after tools\n",
+    "bare-grant": "  work:\n    ttl: 5m\n    tools:\n      a:\n      b: {at_most: 1}\n",
+    "texts-over-lines": "  work:\n    intent: |\n      Do it # not a comment\n\n      well\n    reason: >-\n      because\n      so\n    why: plain\n      text\n    ttl: 5m\n    tools: {a: {}, b: {at_most: 1}}\n",
+    "quoted-key": "  \"work\":\n    'ttl': \"5m\"\n    tools: {\"a\": {}, 'b': {at_most: 1}}\n",
+    "lists-that-are-not-indented": "  work:\n    ttl: 5m\n    chain:\n    - start -> a # first\n    - a -> b\n    tools: {a: {}, b: {at_most: 1}}\n",
+    "four-blanks": "    work:\n        ttl: 5m\n        tools:\n            a: {}\n            b: {at_most: 1}\n",
+    "numbers-and-days": "  work:\n    ttl: 5m\n    until: 2026-10-01\n    odd: [1_000, 0o17, 0x1F, 1e3, 1.50, .5, ~, Null, TRUE, yes, 1:20, '2026-10-01']\n    tools: {a: {}, b: {at_most: 1}}\n",
+    "last-line-is-a-text": "  work:\n    ttl: 5m\n    tools: {a: {}, b: {at_most: 1}}\n    intent: |\n      # looks like one\n",
+}  # fmt: skip
+
+
+def change(found: CommentedMap, notes: Notes) -> None:
+    found["tools"].fa.set_block_style()
+    for tool in found["tools"]:
+        notes["tools", tool] = "3 of 4 sessions, 2026-10-01"
+    if found["tools"]["b"] is None:
+        found["tools"]["b"] = CommentedMap()
+    found["tools"]["b"].fa.set_block_style()
+    found["tools"]["b"]["arguments"] = CommentedMap({"to": flow_map({"pattern": r"[^@\s]+@acme\.example", "x": ["null", None]})})
+    notes["tools", "b", "arguments", "to"] = "2 of 4 sessions; it's: {so} #"
+    found["baseline"] = flow_map({"start -> a": 3})
+    notes[("baseline",)] = "3 of 4 sessions; well"
+
+
+def comments(text: str) -> list[str]:
+    return [part.strip() for line in text.split("\n") if not line.strip().startswith(("# looks", "Do it")) for part in line.split(" #")[1:]]
+
+
+@pytest.mark.parametrize("form", list(KINDS))
+@pytest.mark.parametrize("others", ["", "  other: {ttl: 1m,   tools: {a: {}}} # odd   layout\n"], ids=["alone", "before-another"])
+def test_a_kind_of_any_form_can_be_changed_and_nothing_else_is(form: str, others: str):
+    if others and form == "four-blanks":
+        others = "  " + others
+    text = BEFORE + KINDS[form] + others + AFTER
+    assert not read(text).refused
+    out = change_kinds(text, {"work": change})
+    assert out.startswith(BEFORE)
+    assert out.endswith(others + AFTER)
+    before, after = read(text).data, read(out).data
+    expected = before["tasks"]["work"]
+    expected["tools"]["b"]["arguments"] = {"to": {"pattern": r"[^@\s]+@acme\.example", "x": ["null", None]}}
+    expected["baseline"] = {"start -> a": 3}
+    assert after == before
+    assert set(comments(text)) <= set(comments(out)) | {line.strip("# ") for line in out.split("\n")}
+    assert out.count("3 of 4 sessions, 2026-10-01") == 2
+    assert "2 of 4 sessions; it's: {so} #" in out
+
+
+@pytest.mark.parametrize("form", list(KINDS))
+def test_changing_it_again_changes_nothing_more(form: str):
+    once = change_kinds(BEFORE + KINDS[form] + AFTER, {"work": change})
+    assert change_kinds(once, {"work": change}) == once
+
+
+def test_several_kinds_are_changed_in_one_go():
+    text = BEFORE + KINDS["block"] + KINDS["flow"].replace("work", "other") + AFTER
+    out = change_kinds(text, {"work": change, "other": change})
+    assert all("baseline" in kind for kind in read(out).data["tasks"].values())
+
+
+def test_a_manifest_on_one_line_is_brought_into_blocks_first():
+    text = '{"licet": 1, "tasks": {"work": {"ttl": "5m", "tools": {"a": {}, "b": {}}}}, "flows": []}'
+    out = change_kinds(in_blocks(text), {"work": change})
+    assert read(out).data["tasks"]["work"]["baseline"] == {"start -> a": 3}
+
+
+def test_a_kind_that_is_not_there_is_an_error():
+    with pytest.raises(UsageError, match="cannot be found"):
+        change_kinds(BEFORE + KINDS["block"] + AFTER, {"nothing": change})
+
+
+def test_a_change_of_meaning_in_passing_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    """If what is written would read as something else, it is not written."""
+    monkeypatch.setattr("licet.learn.splice._with_comments_of", lambda before, after: after.replace("5m", "9m"))
+    with pytest.raises(UsageError, match="without changing its meaning"):
+        change_kinds(BEFORE + KINDS["block"] + AFTER, {"work": change})
+
+
+def test_the_tail_is_put_and_taken_away_whole():
+    said = ["", "kind: 3 sessions\nb: c", "- `x\u2028y`"]
+    text = "a: 1\n# mine\n"
+    assert without_tail(with_tail(text, said)) == text
+    assert read(with_tail(text, said)).data == {"a": 1}
+    assert all(line.startswith(("a", "#")) or not line for line in with_tail(text, said).splitlines())
+
+
+def test_what_somebody_wrote_behind_the_tail_is_kept():
+    text = with_tail("a: 1\n", ["x"]) + "b: 2\n"
+    assert without_tail(text) == text
