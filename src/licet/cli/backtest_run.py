@@ -76,15 +76,16 @@ def through(options: argparse.Namespace, old: Manifest, new: Manifest) -> Run:
     secret = checkpoint.secret if checkpoint is not None else os.urandom(32)
     sides = [Rehearsal(each, clock=clock, secret=secret) for each in (old, new)]
     try:
-        backtest = Backtest(*sides, clock=clock, kind=options.task, agent=options.agent, approve=options.approve == "yes")
         recordings = Recordings(options.traces, suite=options.suite, since=since)
         found = [each for each in differences(old, new) if each.decides]
-        done = Run(options, old, new, recordings, Changes(options.show), backtest.coverage, found, Affected(found, most=1))
+        done = Run(options, old, new, recordings, Changes(options.show), Coverage(), found, Affected(found, most=1))
         saving = None
         if checkpoint is not None:
             saving = Saving(checkpoint, done, dict(zip(("old", "new"), sides, strict=True)), base=clock.base, since=since)
             saving.resume(kept)
-            backtest.coverage = done.coverage
+        # Only now: it looks at what both remember.
+        backtest = Backtest(*sides, clock=clock, kind=options.task, agent=options.agent, approve=options.approve == "yes")
+        backtest.coverage = done.coverage
         _all(done, backtest, saving)
     finally:
         for side in sides:
@@ -132,7 +133,7 @@ class Saving:
         begun = time.monotonic()
         if begun - self._saved < self._pause:
             return
-        state = {"at": number, "base": self.base, "since": self.since, "seconds": self.done.seconds}
+        state: dict[str, Any] = {"at": number, "base": self.base, "since": self.since, "seconds": self.done.seconds}
         state |= {"changes": self.done.changes.kept(), "coverage": self.done.coverage.kept()}
         state |= {"affected": _affected_kept(self.done.affected)}
         self.checkpoint.write(state, ((name, *row) for name, side in self.sides.items() for row in side.remembered()))
