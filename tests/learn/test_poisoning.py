@@ -166,6 +166,11 @@ def test_honest_sessions_that_are_doubted_do_not_make_the_malicious_ones_frequen
 
     manifest = loads(MANIFEST, now=NOW)
     tally = Tally(known_tools(manifest), manifest.tasks)
+    strange = step("send_email", to=("e", ["untrusted read_ticket"]))
     for n in range(100):
-        tally.add(run(step("read_ticket"), *([step("wire")] if n < 5 else []), kind="tickets", doubts=("an alarm",) if n >= 40 else ()))
-    assert "wire" not in loads(draft(MANIFEST, tally, Settings(), now=NOW).text, now=NOW).tasks["tickets"].tools
+        tally.add(
+            run(step("read_ticket"), strange if n < 5 else step("send_email"), kind="tickets", doubts=("an alarm",) if n >= 40 else ())
+        )
+    base = loads(draft(MANIFEST, tally, Settings(), now=NOW).text, now=NOW).tasks["tickets"].baseline
+    assert base is not None
+    assert (base.sessions, dict(base.origins)) == (40, {})
