@@ -91,12 +91,12 @@ def taught(text: str, sessions: list[Session]) -> str:
         if "fields" in tool:
             tool["format"] = "yaml"
     as_text, tally = opened(loads(dumped(document))), Tally(known_tools(loads(text)), ["user-task"])
-    rehearsal = Rehearsal(as_text)
-    try:
-        for run in runs(sessions, rehearsal, kind="user-task", trusted=True):
-            tally.add(run)
-    finally:
-        rehearsal.close()
+    for session in sessions:  # each was recorded in a world of its own: what one wrote no other has read
+        rehearsal = Rehearsal(as_text)
+        try:
+            tally.add(*runs([session], rehearsal, kind="user-task", trusted=True))
+        finally:
+            rehearsal.close()
     return draft(text, tally, Settings()).text
 
 
