@@ -249,3 +249,41 @@ def test_a_baseline_that_nobody_learned_is_replaced_and_a_choice_in_it_kept():
 def test_kinds_that_nothing_teaches_stay_as_they_are_and_are_named():
     made = drafted([work(0, doubts=("attacked",)), *(work(n) for n in range(0)), run(step("read_ticket"), kind="nobody's")])
     assert (made.text, made.kinds, [kind.kind for kind in made.without]) == (MANIFEST, (), [KIND, "nobody's"])
+
+
+def many(n: int) -> Any:
+    calls = [
+        step("send_email", to=([f"a{n}{m}@customer.example" for m in range(4)], ["intent"]), body=("Hello", ["nowhere"])) for _ in range(2)
+    ]
+    return run(*calls, id=str(n), time=NOW + n * DAY)
+
+
+def test_different_receivers_are_counted_where_one_call_can_have_several():
+    made = drafted(many(n) for n in range(30))
+    budgets = loads(made.text, now=NOW).tasks[KIND].budgets
+    assert [(budget.distinct, budget.of, budget.at_most) for budget in budgets] == [("to", ("send_email",), 6)]
+    assert "budgets:  # 30 of 30 sessions, 2025-11-24 to 2025-12-23: 4 different `to` of `send_email` at most in one" in made.text
+    assert loads(drafted((many(n) for n in range(30)), made.text).text, now=NOW).tasks[KIND].budgets == budgets
+
+
+def test_a_budget_that_a_person_wrote_is_kept_as_it_is():
+    text = MANIFEST.replace("    ttl: 10m\n", "    ttl: 10m\n    budgets:\n    - {distinct: to, of: send_email, at_most: 9} # nine\n")
+    made = drafted((many(n) for n in range(30)), text)
+    assert [budget.at_most for budget in loads(made.text, now=NOW).tasks[KIND].budgets] == [9]
+    assert "# nine" in made.text
+
+
+def test_a_grant_that_is_rare_and_could_do_harm_is_kept_and_marked_and_taken_out_only_when_asked():
+    found = [work(n, *([step("refund", order=(1, ["intent"]), euros=(2, ["intent"]))] if n == 3 else [])) for n in range(30)]
+    kept, out = drafted(found), drafted(found, narrow=True)
+    assert "# rare: 1 of 30 sessions, 2025-11-27" in kept.text
+    assert loads(kept.text, now=NOW).tasks[KIND].tools["refund"] == loads(MANIFEST, now=NOW).tasks[KIND].tools["refund"]
+    assert "refund" not in loads(out.text, now=NOW).tasks[KIND].tools
+    assert "`refund`: 1 of 30 sessions, 2025-11-27; its grant is taken out" in out.text
+
+
+def test_the_end_of_the_draft_is_bounded():
+    """However many different things the traces hold."""
+    made = drafted(work(n, *(step(f"ghost{n}x{m}") for m in range(5))) for n in range(30))
+    assert len(made.text[made.text.index(HEAD) :].split("\n")) < 150
+    assert "Too many different tools to tell apart" in made.text

@@ -207,7 +207,8 @@ class KindChange:
                     continue
                 if is_receiver(argument, tuple(self._rules(name, argument))) and set(seen.values.types) <= {"string", "array"}:
                     self._add_budget(found, flow_map({"distinct": argument, "of": name, "at_most": limit}))
-                    notes[("budgets",)] = f"{evidence(seen.support, self.tally)}: {seen.distinct} different `{argument}` at most in one"
+                    said = f"{evidence(seen.support, self.tally)}: {seen.distinct} different `{argument}` of `{name}` at most in one"
+                    notes[("budgets",)] = "; ".join(filter(None, [notes.get(("budgets",)), said]))
                     self.out.narrowed.append(f"`{name}`: at most {limit} different `{argument}` in one task")
 
     def _add_budget(self, found: CommentedMap, budget: CommentedMap) -> None:
