@@ -242,7 +242,7 @@ def test_an_empty_file_is_said(place: Path, capsys: Out) -> None:
 
 
 def test_progress_is_said_where_the_work_is_long(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:
-    monkeypatch.setattr("licet.cli.replay.LOG_SECONDS", 0.0)
+    monkeypatch.setattr("licet.cli.progress.LOG_SECONDS", 0.0)
     assert main(["replay", written(GOOD, GOOD)]) == 0
     assert "100%  " in capsys.readouterr().err
 

@@ -19,7 +19,7 @@ NEVER = ("guard.self", "sub-tasks apart from their task", "revocations", "broken
 
 def as_dict(done: Run) -> dict[str, Any]:
     """All of it, as plain data."""
-    options, bad = done.options, done.recordings
+    options = done.options
     return {
         "old": {"manifest": options.old, "digest": done.old.digest},
         "new": {"manifest": options.new, "digest": done.new.digest},
@@ -33,7 +33,7 @@ def as_dict(done: Run) -> dict[str, Any]:
             for each, count in zip(done.differences, done.affected.by_difference, strict=True)
         ],
         "unexplained": done.affected.unexplained.as_dict(),
-        "bad": {"lines": bad.bad, "first": [{"file": b.file, "line": b.line, "key": b.key, "why": b.why} for b in bad.first_bad]},
+        "bad": done.recordings.bad_lines(),
         "fail_on": options.fail_on,
         "min_coverage": options.min_coverage,
         "exit_code": done.code,

@@ -72,6 +72,11 @@ class Recordings:
         yield from found.bad
         yield from found.sessions
 
+    def bad_lines(self) -> dict[str, object]:
+        """How many lines were no sessions, and the first of them, as plain data."""
+        first = [{"file": each.file, "line": each.line, "key": each.key, "why": each.why} for each in self.first_bad]
+        return {"lines": self.bad, "first": first}
+
     def say(self) -> None:
         """Tell, on standard error, what was no session, not asked for, or without contents."""
         for item in self.first_bad:

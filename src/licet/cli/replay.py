@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import functools
-import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from licet.cli import output, replay_page
+from licet.cli.progress import Progress
+from licet.cli.recordings import Recordings
 from licet.cli.replay_page import GROUP_WORDS, said_rate
 from licet.cli.state import store_of
 from licet.errors import UsageError
@@ -20,12 +19,8 @@ from licet.escape import counted, visible
 from licet.guard import Guard
 from licet.guard.state import StateFolder
 from licet.manifest import load
-from licet.replay import GROUPS, Bad, Kept, KindStatistics, Replay, Session, SpanSessions, Statistics, read, sessions_from
+from licet.replay import GROUPS, Kept, KindStatistics, Replay, Statistics
 from licet.report import Case
-from licet.traces import holds_spans, is_address
-
-SHOWN_BAD = 10
-TTY_SECONDS, LOG_SECONDS = 0.2, 10.0  # between two lines of progress
 
 EXAMPLE = """\
 FILES are JSON Lines, plain or gzipped, one session a line: id, suite, prompt, calls: [{name, args, output, error}]; or spans of any
@@ -65,11 +60,8 @@ def run(options: argparse.Namespace) -> int:
     """Replay every file, and print the counts; 1 if a line was no session."""
     if options.html is not None:
         output.writable(options.html)
-    spans = {name for name in options.files if is_address(name) or name == "-" or holds_spans(name)}  # and all of them are there
+    recordings = Recordings(options.files, suite=options.suite)  # and all of them are there
     manifest = load(options.manifest)
-    bad: list[Bad] = []
-    left = SpanSessions()  # what spans lacked
-    others = 0
     statistics, kept = Statistics(), Kept(options.show if options.html is not None else 0)
     shown: list[Case] = []
     begun = time.monotonic()
@@ -78,34 +70,28 @@ def run(options: argparse.Namespace) -> int:
         replay = Replay(guard, statistics, options.task, options.agent, options.ask == "yes", kept)
         if options.task is not None:  # a wrong name is a wrong name even where no session is well
             replay.agent_of(options.task) if options.task in manifest.tasks else _unknown(options.task, manifest.tasks)
-        progress = _Progress(options.files, statistics)
+        progress = Progress(options.files, lambda seconds: _told(statistics, seconds))
         try:
-            for index, name in enumerate(options.files):
-                for item in _of_spans(name, left) if name in spans else read(name, functools.partial(progress.at, index)):
-                    if isinstance(item, Bad):
-                        bad.append(item)
-                    elif options.suite in (None, item.suite):
-                        replay.run(item)
-                    else:
-                        others += 1
+            for session in recordings.items(progress.at):
+                if session is not None:
+                    replay.run(session)
         finally:
             progress.done()
         with store_of(StateFolder(Path(state))) as store:
             shown = [replay_page.case(store, call, manifest) for call in kept.calls]
     seconds = time.monotonic() - begun
-    _say_bad(bad)
-    _say_others(others, options.suite)
-    _say_without(left)
+    recordings.say()
+    bad, left = recordings.bad, recordings.left
     if options.html is not None:
-        output.file(options.html, replay_page.page(options.files, manifest, statistics, kept, shown, bad=len(bad)))
+        output.file(options.html, replay_page.page(options.files, manifest, statistics, kept, shown, bad=bad))
     if options.json:
         output.data(
-            _as_dict(options, manifest.digest, statistics, bad, seconds)
+            _as_dict(options, manifest.digest, statistics, recordings, seconds)
             | {"without": dict(left.without), "partly": dict(left.partly), "unanswered": left.unanswered}
         )
     else:
         _table(statistics, bad, seconds)
-    nothing = not (statistics.sessions or others)
+    nothing = not (statistics.sessions or recordings.others)
     if nothing and not (bad or left.without or left.partly):
         output.error(
             f"no session and no span of a tool call is in {', '.join(visible(name, 200) for name in options.files)}: the right source?"
@@ -117,46 +103,7 @@ def _unknown(kind: str, kinds: Iterable[str]) -> None:
     raise UsageError(f"task kind {kind!r} is not in the manifest; declared: {', '.join(kinds)}")
 
 
-def _say_bad(bad: Sequence[Bad]) -> None:
-    for item in bad[:SHOWN_BAD]:
-        output.error("not a session: ", str(item))
-    if len(bad) > SHOWN_BAD:
-        output.error(f"not a session: {counted(len(bad) - SHOWN_BAD, 'more line')}")
-
-
-def _of_spans(source: str, left: SpanSessions) -> Iterator[Session | Bad]:
-    found = sessions_from(source)
-    left.without += found.without
-    left.partly += found.partly
-    left.unanswered += found.unanswered
-    yield from found.bad
-    yield from found.sessions
-
-
-def _say_without(left: SpanSessions) -> None:
-    """Spans that hold no contents: names alone cannot be judged."""
-    hint = "let the agent record contents (Licet: `record:` in the manifest; others: gen_ai.tool.call.arguments and .result)"
-    if left.without:
-        output.error(f"left out: {counted(left.without.total(), 'call')} whose spans have no arguments: {_tools(left.without)}; {hint}")
-    if left.partly:
-        all_of_them = "name all arguments of these tools in the manifest's `record:`, as without the others no call can be judged"
-        calls = counted(left.partly.total(), "call")
-        output.error(f"left out: {calls} of which only some arguments are on the span: {_tools(left.partly)}; {all_of_them}")
-    if left.unanswered:
-        calls = counted(left.unanswered, "call")
-        output.error(f"{calls} ran and have no result on their spans, so that nothing is known to come from them; {hint}")
-
-
-def _tools(by_tool: Counter[str]) -> str:
-    return ", ".join(f"{tool} ({number:,})" for tool, number in by_tool.most_common(5))
-
-
-def _say_others(others: int, suite: str | None) -> None:
-    if others:
-        output.error(f"left out: {counted(others, 'session')} of other suites than {suite}")
-
-
-def _as_dict(options: argparse.Namespace, digest: str, statistics: Statistics, bad: Sequence[Bad], seconds: float) -> dict[str, Any]:
+def _as_dict(options: argparse.Namespace, digest: str, statistics: Statistics, recordings: Recordings, seconds: float) -> dict[str, Any]:
     return {
         "manifest": options.manifest,
         "manifest_digest": digest,
@@ -168,18 +115,18 @@ def _as_dict(options: argparse.Namespace, digest: str, statistics: Statistics, b
         "alarms": statistics.alarms,
         "alarm_rate": round(statistics.alarms / statistics.sessions, 4) if statistics.sessions else None,
         "kinds": {kind: counts.as_dict() for kind, counts in statistics.kinds.items()},
-        "bad": {"lines": len(bad), "first": [{"file": b.file, "line": b.line, "key": b.key, "why": b.why} for b in bad[:SHOWN_BAD]]},
+        "bad": recordings.bad_lines(),
         "seconds": round(seconds, 3),
     }
 
 
-def _table(statistics: Statistics, bad: Sequence[Bad], seconds: float) -> None:
+def _table(statistics: Statistics, bad: int, seconds: float) -> None:
     for kind, counts in statistics.kinds.items():
         _kind(kind, counts)
     if len(statistics.kinds) > 1:
         output.say(f"alarms: {said_rate(statistics.alarms, statistics.sessions)}")
     rate = f", {statistics.calls / seconds:,.0f} calls/s" if seconds > 0 else ""
-    wrong = f", {counted(len(bad), 'bad line')}" if bad else ""
+    wrong = f", {counted(bad, 'bad line')}" if bad else ""
     output.say(f"{counted(statistics.sessions, 'session')}, {counted(statistics.calls, 'call')} in {seconds:.1f} s{rate}{wrong}")
 
 
@@ -237,31 +184,6 @@ def _checks(rows: Iterable[tuple[str, int]], lead: str) -> None:
         output.say(f"      {count:>9,}   {lead}{check}")
 
 
-class _Progress:
-    """How far the work is, on standard error: one line that is written over on a terminal, else a line every ten seconds."""
-
-    def __init__(self, files: Sequence[str], statistics: Statistics) -> None:
-        self._sizes = [1 if is_address(name) or name == "-" else max(Path(name).stat().st_size, 1) for name in files]
-        self._statistics = statistics
-        self._tty = sys.stderr.isatty()
-        self._every = TTY_SECONDS if self._tty else LOG_SECONDS
-        self._begun = self._said = time.monotonic()
-        self._shown = False
-
-    def at(self, index: int, position: int) -> None:
-        """File number `index` has been read to `position`."""
-        now = time.monotonic()
-        if now - self._said < self._every:
-            return
-        self._said, self._shown = now, True
-        part = (sum(self._sizes[:index]) + min(position, self._sizes[index])) / sum(self._sizes)
-        sessions, calls = self._statistics.sessions, self._statistics.calls
-        rate = f"{calls / (now - self._begun):,.0f} calls/s"
-        text = f"{part:4.0%}  {counted(sessions, 'session')}, {counted(calls, 'call')}, {rate}"
-        output.write(f"\r\x1b[K{text}" if self._tty else f"{text}\n", stream=sys.stderr)
-        sys.stderr.flush()
-
-    def done(self) -> None:
-        """Take the line away."""
-        if self._tty and self._shown:
-            output.write("\r\x1b[K", stream=sys.stderr)
+def _told(statistics: Statistics, seconds: float) -> str:
+    rate = f"{statistics.calls / seconds:,.0f} calls/s" if seconds > 0 else ""
+    return f"{counted(statistics.sessions, 'session')}, {counted(statistics.calls, 'call')}, {rate}"

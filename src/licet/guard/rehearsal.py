@@ -147,6 +147,10 @@ class Rehearsal:
         else:
             self._store.completed(ticket.task.id, ticket.call.tool)
 
+    def names(self, tool: str) -> frozenset[str]:
+        """The arguments of a tool of which the manifest speaks: a recording has no signature that could tell others."""
+        return self._compiled.declared_arguments.get(tool, frozenset())
+
     def remembered(self) -> Iterator[tuple[str, str]]:
         """What the sessions so far wrote tainted into stores: the store, and a keyed digest."""
         return self._store.written()

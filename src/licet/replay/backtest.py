@@ -33,6 +33,7 @@ UNTIMED = "a budget per time refuses it, and the recording has no times"
 NOT_RUN = "never executed as recorded, so that nothing came from it"
 TIMELESS = "no time is recorded, so that budgets per time and the time to live are not judged"
 PINNED = "the tool is pinned, and no recording has its definition (tool.changed)"
+UNNAMED = "an argument that the manifest does not name is refused, and a live guard may know it from the tool's signature"
 FORMLESS = "an output is text, and `fields:` of its tool speak of structured results"
 """Why a session or a call is not judged, or judged with less than a live guard has."""
 
@@ -226,6 +227,8 @@ class Backtest:
                 coverage.note(JUDGED_WITH_LESS, f"{side.name}: {PINNED}", tool)
             elif isinstance(recorded.output, str) and known.format == "object" and any(path != "$" for path in known.fields):
                 coverage.note(JUDGED_WITH_LESS, f"{side.name}: {FORMLESS}", tool)
+            if known is not None and verdict.outcome == "deny" and not side.rehearsal.names(tool).issuperset(recorded.arguments):
+                coverage.note(JUDGED_WITH_LESS, f"{side.name}: {UNNAMED}", tool)
         if not recorded.executed:
             coverage.note(JUDGED_WITH_LESS, NOT_RUN, tool)
         if recorded.time is None:
