@@ -175,7 +175,7 @@ def _say(options: argparse.Namespace, made: Draft) -> None:
         return
     draft_file = shlex.quote(options.output) if options.output is not None else "DRAFT"
     manifest = shlex.quote(options.manifest)
-    traces = " ".join(map(shlex.quote, options.traces)) or "TRACES"
+    traces = " ".join(map(shlex.quote, options.traces)) if 0 < len(options.traces) <= 3 else "TRACES"
     say(f"next: read {draft_file}, then")
     say(f"  licet diff {manifest} {draft_file}")
     say(f"  licet backtest {traces} --old {manifest} --new {draft_file}")
