@@ -175,4 +175,4 @@ def test_every_rule_is_valid_and_every_value_that_was_seen_passes_it(values, nam
     for value in values:
         assert compiled.refusal(value, absent=False, null_is_default=False) is None, (value, found)
     if "origin" in found.keywords:
-        assert set(found.keywords["origin"]) <= words_of(sources)
+        assert set(found.keywords["origin"]) <= words_of(sources) | {"intent"}
