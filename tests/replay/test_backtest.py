@@ -472,3 +472,18 @@ def test_calls_of_spans_without_contents_count_as_not_judged(place: Path, capsys
     assert "left out: 1 call whose spans have no arguments: read (1)" in out.err
     assert main([*command, "--min-coverage", "60%"]) == 0
     assert main([*command, "--checkpoint", "kept", "--min-coverage", "0"]) == 0
+
+
+def test_an_argument_that_no_manifest_names_is_told_as_refused_for_want_of_a_signature(place: Path, capsys: Out) -> None:
+    found = told(capsys, session(call("read", number=1, page=2), call("read", number=1)), code=0)
+    why = "an argument that the manifest does not name is refused, and a live guard may know it from the tool's signature"
+    counted = reasons(found, "judged_with_less")
+    assert (counted[f"old: {why}"], counted[f"new: {why}"]) == (1, 1)
+
+
+def test_progress_is_said_where_the_work_is_long(place: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("licet.cli.progress.LOG_SECONDS", 0.0)
+    told_lines = [session(call("read", number=1), id=f"s{number}") for number in range(3)]
+    Path("runs.jsonl").write_text("".join(json.dumps(each) + "\n" for each in told_lines))
+    assert main(["backtest", "runs.jsonl", "--old", "old.yaml", "--new", "old.yaml"]) == 0
+    assert "100%  3 sessions, 3 calls, 0 changed" in capsys.readouterr().err
