@@ -227,7 +227,7 @@ def table(found: dict[str, Any]) -> Iterator[str]:
     yield "models at odd places:  " + ", ".join(found["models"][1])
     if found["drafted"]:
         yield f"without a manifest, so drafted from their tools: {', '.join(found['drafted'])}"
-        yield "  in such a draft tools that read, and take no address, link or place, let nothing out"
+        yield "  in such a draft tools that read, and take no link or address, let nothing out"
     for name, part in (("each task seen", found), ("the task never seen", found[UNSEEN])):
         taught = part["taught"]
         yield ""

@@ -29,7 +29,6 @@ from licet.replay import Bad, Session, read
 
 ROOT = Path(__file__).parents[1]
 MANIFESTS = ROOT / "benchmarks" / "agentdojo"
-PLACES = ("address", "place")  # arguments through which a tool that reads reaches somewhere else
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +157,12 @@ def suite_of(name: str, manifests: Path, folder: Path, sessions: Iterable[Sessio
 
 
 def drafted(name: str, folder: Path, sessions: Iterable[Session]) -> dict[str, Any]:
-    """What `licet init` drafts, with every tool granted and no question before a call; tools that read and take no address, link or place
-    let nothing out."""
+    """What `licet init` drafts, with every tool granted and no question before a call; tools that read and take no link or address let
+    nothing out."""
     document: dict[str, Any] = YAML(typ="safe", pure=True).load(draft_of(name, folder, sessions))
     for tool in document["tools"].values():
         tool["unknown_arguments"] = "drop"  # AgentDojo's runtime ignores what is not in the schema
-        if tool["access"] == "read" and not any(role(argument) in PLACES for argument in tool.get("arguments") or {}):
+        if tool["access"] == "read" and not any(role(argument) == "address" for argument in tool.get("arguments") or {}):
             tool["egress"] = False
     for task in document["tasks"].values():
         task |= {"tools": {tool: {} for tool in document["tools"]}, "ttl": "12h"}
