@@ -174,9 +174,13 @@ class Scope:
         """Whether everything that `other` lets pass, this scope lets pass too, because it stands on the same layers."""
         return other.layers[: len(self.layers)] == self.layers
 
+    @cached_property
+    def _granted(self) -> Mapping[str, tuple[CompiledGrant, ...]]:
+        return {tool: tuple(layer.grants[tool] for layer in self.layers) for tool in self.tools}
+
     def grants_of(self, tool: str) -> tuple[CompiledGrant, ...]:
         """What each layer says of `tool`; empty unless all grant it."""
-        return tuple(layer.grants[tool] for layer in self.layers) if tool in self.tools else ()
+        return self._granted.get(tool, ())
 
     def asks(self, tool: str) -> bool:
         """Whether some layer wants a person to confirm each call."""

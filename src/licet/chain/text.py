@@ -83,6 +83,7 @@ def _exact_text(value: str, url: bool) -> tuple[str, ...]:  # noqa: FBT001 - the
 _known_text = functools.lru_cache(maxsize=2_048)(_exact_text)
 
 
+@functools.lru_cache(maxsize=2_048)
 def _number(text: str) -> str:
     """A number by its digits, without arithmetic: no context of the application's can round it."""
     if "e" in text or "E" in text:

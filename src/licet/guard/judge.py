@@ -66,7 +66,8 @@ class Judge:
             dropped = tuple(name for name in named if name not in known)
             named = {name: value for name, value in named.items() if name in known}
         try:
-            return replace(binding(named, self._p.compiled.opaque.get(tool, frozenset())), dropped=dropped), ""
+            bound = binding(named, self._p.compiled.opaque.get(tool, frozenset()))
+            return (replace(bound, dropped=dropped) if dropped else bound), ""
         except SnapshotError as error:
             return None, str(error)
         except TypeError as error:
@@ -123,8 +124,8 @@ class Judge:
                 tx.ask(task.record.root, request.tool)
             seq = ticket.seq
             if not seq:
-                ticket.kept, ticket.used = decision, seen.used
-                seq = tx.add_call(self._record(ticket, decision, request.time), task.record.root if task else "")
+                ticket.kept = decision
+                seq = self._add(tx, ticket, request.time)
                 self._p.origins.begin_call(task)
             ticket.previous_tool = facts.last_tool or ""
             return Judged(decision, seq, taken, request.time, endorsed_by(request.tool, facts))
@@ -235,6 +236,11 @@ class Judge:
             if settings is not None and settings.then is not None:
                 return settings.then
         return None
+
+    def _add(self, tx: Transaction, ticket: Ticket, now: float) -> int:
+        """Keep the call as it was judged; its number in its task."""
+        ticket.used = ticket.seen.used if ticket.seen is not None else ()
+        return tx.add_call(self._record(ticket, ticket.kept, now), ticket.task.record.root if ticket.task else "")
 
     def _record(self, ticket: Ticket, decision: Decision, now: float) -> CallRecord:
         status: dict[str, CallStatus] = {"allow": "running", "ask": "asked", "deny": "denied"}

@@ -124,6 +124,9 @@ class Origins:
 
     def _of(self, task: GuardedTask) -> _Held:
         root = task.record.root
+        known = self._trees.get(root)  # what is there stays the same until the tree has ended
+        if known is not None:
+            return known
         with self._lock:
             held = self._trees.get(root)
             if held is None:

@@ -6,6 +6,7 @@ rehearses: whether a path leads to the guard's own files (`guard.self`), sub-tas
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -28,9 +29,9 @@ from licet.manifest import Manifest
 from licet.policy.engine import weigh
 from licet.policy.request import reason
 from licet.pseudonym import Pseudonyms
-from licet.records import Decision, TaskRecord, ToolCall
+from licet.records import CallRecord, Decision, TaskRecord, ToolCall
 from licet.scope import CompiledManifest
-from licet.store import MemoryStore
+from licet.store import MemoryStore, Transaction
 
 PRINCIPAL = "user:recorded"
 _NOTHING = object()
@@ -61,9 +62,10 @@ class Rehearsal:
         secret = secret or os.urandom(32)
         self._pseudonyms = Pseudonyms(secret)
         self._origins = Origins(manifest, self._compiled, self._store, secret, values=values, probes=probes)
+        self._numbers = itertools.count()
         self._life = _Life(self._origins, self._store, self._clock)
         self._learned = learned = Learned(manifest, ratified=ratified)
-        self._judge = Judge(
+        self._judge = _Judge(
             Ground(
                 manifest, self._compiled, learned, self._store, self._clock, None, self._origins, self._pseudonyms, TIMEOUT_SECONDS
             )
@@ -94,9 +96,8 @@ class Rehearsal:
         """The guard's answer to a call, as `Guard.begin` gives it."""
         call = recordable_call(call, self.manifest.tools)
         bound, problem = self._judge.bind(call, None)
-        args = digest(dict(bound.plain)) if bound is not None else f"unjudgeable:{os.urandom(16).hex()}"
         request = self._judge.request(call, None, bound, problem)
-        ticket = Ticket(os.urandom(16).hex(), call, Decision("deny"), task=task, bound=bound, digest=args)
+        ticket = Ticket(f"{task.id[:16]}{next(self._numbers):016x}", call, Decision("deny"), task=task, bound=bound, digest="")
         ticket.started = request.time
         judged = self._judge.judge(ticket, request)
         ticket.decision, ticket.seq = judged.decision, judged.seq
@@ -126,6 +127,8 @@ class Rehearsal:
             self._origins.wrote(ticket)
             ticket.move("open", "ended")
         else:
+            bound = ticket._bound  # different calls that were denied are told apart by their arguments
+            ticket.args_digest = digest(dict(bound.plain)) if bound is not None else f"unjudgeable:{ticket.id}"
             self._origins.denied(ticket)
 
     def done(self, ticket: Ticket, *, output: object = _NOTHING, error: str | None = None, anyway: bool = False) -> None:
@@ -163,6 +166,16 @@ class Rehearsal:
     def close(self) -> None:
         """Let go of the temporary file."""
         self._store.close()
+
+
+class _Judge(Judge):
+    """The guard's judge, where no call is kept: it is only counted."""
+
+    def _add(self, tx: Transaction, ticket: Ticket, now: float) -> int:  # noqa: ARG002 - the signature of `Judge`
+        return tx.add_call(_NO_RECORD, ticket.task.id if ticket.task is not None else "")
+
+
+_NO_RECORD = CallRecord("", "", 0, "", "", "", "running", Decision("deny"), "", 0.0)
 
 
 class _Life:

@@ -61,7 +61,9 @@ def decide(
     errors: list[str] = []
     for check in checks:
         try:
-            reasons += [replace(found, observed=observed(found.check), effect=effect(found)) for found in check(request, facts)]
+            # Most checks have nothing to say of most calls.
+            if said := [*check(request, facts)]:
+                reasons += [replace(found, observed=observed(found.check), effect=effect(found)) for found in said]
         # A check that fails in whatever way has not decided, and could-not-decide is deny: the one broad handler that closes.
         except Exception as error:  # noqa: BLE001 - it closes
             name = f"{check.__module__.rpartition('.')[2]}.{check.__name__}" if hasattr(check, "__name__") else repr(check)

@@ -152,7 +152,7 @@ class _Step:
         return self._tasks[root].calls
 
     def add_call(self, call: CallRecord, root: str = "") -> int:
-        task = self._tasks[call.task_id]
+        task = self._tasks[root]  # no call is kept here: it is counted
         task.calls += 1
         return task.calls
 

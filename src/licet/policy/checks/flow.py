@@ -56,7 +56,7 @@ def _by(exposure: Exposure, bad: Trace | None) -> str:
 def declared(request: Request, facts: Facts) -> Iterator[Reason]:
     """The manifest's own flows."""
     tool = facts.tool(request.tool)
-    if tool is None:
+    if tool is None or not facts.exposures:
         return
     names = destinations_of(request.tool, facts)
     going = _going(facts, names)
