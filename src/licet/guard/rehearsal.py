@@ -7,6 +7,7 @@ rehearses: whether a path leads to the guard's own files (`guard.self`), sub-tas
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -16,7 +17,7 @@ from licet.budgets import owned
 from licet.canonical import digest
 from licet.chain.index import MAX_ATOMS
 from licet.clock import Clock, SystemClock, lasting
-from licet.errors import UsageError
+from licet.errors import UsageError, traced
 from licet.guard.judge import Judge
 from licet.guard.learned import Learned
 from licet.guard.origins import Origins
@@ -33,6 +34,7 @@ from licet.records import CallRecord, Decision, TaskRecord, ToolCall
 from licet.scope import CompiledManifest
 from licet.store import MemoryStore, Transaction
 
+_log = logging.getLogger("licet")
 PRINCIPAL = "user:recorded"
 _NOTHING = object()
 
@@ -93,7 +95,14 @@ class Rehearsal:
         self._life.end(task, "rehearsed")
 
     def judge(self, task: GuardedTask, call: ToolCall) -> Ticket:
-        """The guard's answer to a call, as `Guard.begin` gives it."""
+        """The guard's answer to a call, as `Guard.begin` gives it. Never raises: what cannot be decided is a denied ticket."""
+        try:
+            return self._judged(task, call)
+        # As for `Gate.begin` (design § 4): an error anywhere below is a denial, whatever it is.
+        except Exception as error:  # noqa: BLE001 - see above
+            return Ticket(os.urandom(16).hex(), call, _undecided(error), task=task, bound=None, digest="")
+
+    def _judged(self, task: GuardedTask, call: ToolCall) -> Ticket:
         call = recordable_call(call, self.manifest.tools)
         bound, problem = self._judge.bind(call, None)
         request = self._judge.request(call, None, bound, problem)
@@ -112,10 +121,18 @@ class Rehearsal:
         """What a person answers to a ticket whose action is `ask`, as `Guard.resolve` takes it."""
         if ticket.task is None or not ticket.move("ended", "asked"):
             return ticket
+        try:
+            return self._answered(ticket, approved=approved)
+        # As for `judge`.
+        except Exception as error:  # noqa: BLE001 - see above
+            ticket.decision = _undecided(error)
+            return ticket
+
+    def _answered(self, ticket: Ticket, *, approved: bool) -> Ticket:
         if approved:
             request = self._judge.request(ticket.call, None, ticket._bound, "")
             ticket.decision = self._judge.judge(ticket, request, approved=True).decision
-        else:
+        elif ticket.task is not None:
             self._store.refuse(ticket.task.record.root, ticket.call.tool)
             refused = reason("approval.refused", "a person refused this call")
             ticket.decision = weigh([refused, *ticket.decision.reasons])
@@ -173,6 +190,11 @@ class _Judge(Judge):
 
     def _add(self, tx: Transaction, ticket: Ticket, now: float) -> int:  # noqa: ARG002 - the signature of `Judge`
         return tx.add_call(_NO_RECORD, ticket.task.id if ticket.task is not None else "")
+
+
+def _undecided(error: Exception) -> Decision:
+    _log.error("licet: a rehearsed call was denied because of an error in the guard: %s", traced(error))
+    return weigh([reason("guard.undecided", f"the guard could not decide: {type(error).__name__}")])
 
 
 _NO_RECORD = CallRecord("", "", 0, "", "", "", "running", Decision("deny"), "", 0.0)
