@@ -60,6 +60,23 @@ def test_only_what_somebody_else_could_choose_is_new(found: set[str], new: set[s
     assert novel_sources(frozenset(found), KNOWN) == new
 
 
+def test_of_free_text_only_the_parts_count() -> None:
+    found = frozenset({"untrusted read", "untrusted read (a link)"})
+    assert novel_sources(found, KNOWN, content=True) == {"untrusted read (a link)"}
+    assert novel_sources(found, KNOWN) == found
+
+
+@pytest.mark.parametrize(
+    "known, new",
+    [({"intent"}, True), ({"intent", "trusted a"}, True), ({"intent", "nowhere"}, False), ({"untrusted a"}, False), (set(), False)],
+)
+def test_from_nowhere_is_new_only_where_all_were_ours(known: set[str], new: bool) -> None:
+    nowhere = frozenset({"nowhere"})
+    assert novel_sources(nowhere, frozenset(known), entered=True) == (nowhere if new else set())
+    assert novel_sources(nowhere, frozenset(known)) == set()
+    assert novel_sources(nowhere, frozenset(known), entered=True, content=True) == set()
+
+
 TEXTS = st.sampled_from(["intent", "nowhere", "unseen", "trusted a", "counterpart a", "untrusted a", "untrusted b", "untrusted b (a link)"])
 
 

@@ -29,14 +29,25 @@ def _of(place: Place) -> str:
     return f"{place.label} {place.tool}" if place.tool else "unseen"
 
 
-def novel_sources(found: frozenset[str], known: frozenset[str]) -> frozenset[str]:
+def novel_sources(found: frozenset[str], known: frozenset[str], *, content: bool = False, entered: bool = False) -> frozenset[str]:
     """The sources by which a leaf is new: somebody else chose it or a part of it, and no such leaf has come from there before.
 
-    The user's own words and our own systems' values are nobody else's choice, and one known source is enough for the whole of a leaf.
+    The user's own words and our own systems' values are nobody else's choice, and one known source is enough for the whole of a leaf. Of
+    free text (`content`) only the addresses, links, accounts and secrets in it count: what it retells is its work. After untrusted content
+    `entered`, a value from nowhere is new where all values so far were the user's or our own systems': plain words, sums and what was
+    joined lose their origin on the way through the model.
     """
     whole = {each for each in found if "(" not in each}
     parts = {each for each in found - whole if each not in known}
-    if whole & {"intent"} or any(each.startswith("trusted ") for each in whole):
+    if any(_ours(each) for each in whole):
         return NOTHING
+    if content or whole & known:
+        return frozenset(parts)
     strange = {each for each in whole if somebodys(each)}
-    return frozenset(parts | (strange if strange and not whole & known else set()))
+    if entered and whole == {"nowhere"} and known and all(map(_ours, known)):
+        strange = whole
+    return frozenset(parts | strange)
+
+
+def _ours(source: str) -> bool:
+    return source == "intent" or source.startswith("trusted ")

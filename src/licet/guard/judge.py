@@ -18,6 +18,7 @@ from licet.guard.origins import Seen
 from licet.guard.parts import Ground
 from licet.guard.task import GuardedTask, lineage
 from licet.guard.ticket import Ticket, asks_of
+from licet.manifest.baseline import Baseline
 from licet.policy import CHECKS_OF_A_CALL, Facts, Measure, Request, decide
 from licet.policy.engine import weigh
 from licet.policy.request import reason
@@ -193,14 +194,22 @@ class Judge:
             for each in lineage(task)
             if self._p.manifest.tasks[each.record.kind].chain is not None
         )
-        learned = self._p.learned
+        seen_of, baseline = self._baseline(task)
         facts = Facts(
             self._p.manifest, task.record, expired, task.scope, measures, uncountable, tx.last_tool(task.id), chains,
             seen.traces, seen.entered, seen.exposures, seen.carried, seen.full, seen.probed,
             request.definition or self.signatures.get(request.tool, (None, ""))[1], _revoked(tx, task, request.time),
-            learned.of(task.record.kind, task.record.agent), learned.ratified,
+            baseline, seen_of, self._p.learned.ratified,
         )  # fmt: skip
         return facts, wanted
+
+    def _baseline(self, task: GuardedTask) -> tuple[str, Baseline | None]:
+        """What a call of the task is held against: a sub-task of a kind that nobody has learned is part of the work above it."""
+        for each in lineage(task):
+            found = self._p.learned.of(each.record.kind, each.record.agent)
+            if found is not None:
+                return each.record.kind, found
+        return "", None
 
     def _observed(self, check: str, kind: str, now: float, *, glass: bool) -> bool:
         """Whether a reason of this check is recorded only: check over task kind over manifest; broken glass over all."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from licet.canonical import Plain, digest_text, recordable
-from licet.catalogue import CHECKS
+from licet.catalogue import CHECKS, LEARNED
 from licet.clock import Clock, iso
 from licet.errors import LedgerError, StoreError, traced
 from licet.guard.clean import Clean, clean
@@ -178,7 +178,8 @@ class Recorder:
             denied = decision.outcome == "deny" and found.effect == "deny" and not found.observed
             if not denied and not self._first(task_id, found.check):
                 continue
-            if found.effect != "ask" or found.observed:
+            # What is new to a baseline stays in sight where a person was asked about it, too.
+            if found.effect != "ask" or found.observed or found.check in LEARNED:
                 level = "medium" if denied else "low"
                 kept.append(self.finding(found, level, task_id=task_id, call_id=call_id, owner=owner, at=at, ledger=ledger))
         return kept

@@ -71,7 +71,8 @@ class Facts:
     probed: bool = False  # so many calls of this task were denied for origin or flow that a person must look
     definition: str = ""  # the digest of the tool's definition as it is now; empty where nobody knows it
     revoked: str = ""  # the agent, of those that act, that stands on the deny list
-    baseline: Baseline | None = None  # what the task kind has been seen to do, if that is in force for this agent
+    baseline: Baseline | None = None  # what the task kind, or the nearest above that has one in force, has been seen to do
+    seen_of: str = ""  # the task kind whose baseline that is
     ratified: bool = False  # a person took responsibility for it
 
     @property

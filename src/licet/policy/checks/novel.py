@@ -13,10 +13,12 @@ from licet.chain.sources import novel_sources, sources
 from licet.manifest import START
 from licet.manifest.baseline import Baseline, tool_of
 from licet.policy.request import MAX_NAMED, Facts, Request, reason
+from licet.policy.rules import content_of
 from licet.records import Reason
 
 _ACCESS = {"read": 0, None: 1, "write": 1, "admin": 2}  # what is not declared is judged as a write
 _SHOWN = 4  # sources that a sentence names
+_NOWHERE = {"nowhere": "nowhere that the guard has seen"}
 
 
 def novel(request: Request, facts: Facts) -> Iterator[Reason]:
@@ -29,7 +31,7 @@ def novel(request: Request, facts: Facts) -> Iterator[Reason]:
     before = facts.last_tool or START
     if (found or base.transitions) and not base.knows_edge(before, request.tool):
         times = _times(base.edges.get(f"{before} -> {request.tool}", 0), base)
-        yield reason("chain.novel", f"`{request.tool}` followed `{before}` {times} of `{_kind(facts)}`", (before, request.tool))
+        yield reason("chain.novel", f"`{request.tool}` followed `{before}` {times} of `{facts.seen_of}`", (before, request.tool))
 
 
 def escalation(request: Request, facts: Facts) -> Iterator[Reason]:
@@ -40,21 +42,21 @@ def escalation(request: Request, facts: Facts) -> Iterator[Reason]:
     used = [facts.manifest.tools[name].access for name in base.tools if name in facts.manifest.tools and base.knows_tool(name)]
     most = max(used, key=_ACCESS.__getitem__, default="read")
     if _ACCESS[tool.access] > _ACCESS[most]:
-        sessions = f"{base.sessions} sessions of `{_kind(facts)}` used {most or 'write'} access at most"
+        sessions = f"{_sessions(base.sessions)} of `{facts.seen_of}` used {most or 'write'} access at most"
         sentence = f"`{request.tool}` has {tool.access or 'write'} access, and {sessions}; before it {facts.entered} was shown"
         yield reason("chain.escalation", sentence, (request.tool, *_path(facts.entered)))
 
 
 def _tool(name: str, base: Baseline, facts: Facts) -> Reason:
-    return reason("chain.novel", f"`{name}` was used {_times(base.tools.get(name, 0), base)} of `{_kind(facts)}`", (name,))
+    return reason("chain.novel", f"`{name}` was used {_times(base.tools.get(name, 0), base)} of `{facts.seen_of}`", (name,))
 
 
 def _origins(name: str, base: Baseline, facts: Facts) -> Iterator[Reason]:
-    told = 0
+    told, free = 0, content_of(name, facts)
     for trace in facts.traces:
         known = base.sources_of(name, trace.argument)
         enough = frozenset(source for source, count in known.items() if count >= base.minimum.support)
-        strange = novel_sources(sources(trace), enough)
+        strange = novel_sources(sources(trace), enough, content=trace.argument in free, entered=facts.entered is not None)
         if not strange:
             continue
         told += 1
@@ -63,14 +65,23 @@ def _origins(name: str, base: Baseline, facts: Facts) -> Iterator[Reason]:
         place, part = _place(trace, strange)
         count = max(known.get(source, 0) for source in strange)
         said = f"{part} in `{trace.leaf}`" if part else f"`{trace.leaf}`"
-        came = f"{said} of `{name}` came from {place}" if place is not None else f"{said} of `{name}` came from model input (unseen)"
-        seen = f"{count or 'none'} of {base.tools[name]} sessions of `{_kind(facts)}` with this tool (of {base.sessions})"
+        came = f"{said} of `{name}` came from {place or _NOWHERE.get(min(strange), 'model input (unseen)')}"
+        seen = f"{_few(count)} of {_sessions(base.tools[name])} of `{facts.seen_of}` with this tool (of {base.sessions})"
         sentence = f"{came}, as in {seen}; there it came from {_in_words(known)}"
-        yield reason("chain.novel", sentence, (trace.leaf, *(_path(place) if place is not None else ("unseen",))))
+        yield reason("chain.novel", sentence, (trace.leaf, *(_path(place) if place is not None else (min(strange),))))
 
 
 def _times(count: int, base: Baseline) -> str:
-    return f"in {count} of {base.sessions} sessions" if count else f"in none of {base.sessions} sessions"
+    """What is not known although some did it, stood in too few sessions to count."""
+    return f"in {_few(count)} of {_sessions(base.sessions)}"
+
+
+def _few(count: int) -> str:
+    return f"only {count}" if count else "none"
+
+
+def _sessions(number: int) -> str:
+    return f"{number} session" if number == 1 else f"{number} sessions"
 
 
 def _in_words(known: Mapping[str, int]) -> str:
@@ -99,7 +110,3 @@ def _place(trace: Trace, strange: frozenset[str]) -> tuple[Place | None, str]:
 
 def _path(place: Place) -> tuple[str, ...]:
     return (f"call {place.seq}", place.tool or "model input", place.shown, place.kind)
-
-
-def _kind(facts: Facts) -> str:
-    return facts.task.kind if facts.task is not None else ""
