@@ -28,9 +28,9 @@ def test_it_grants_the_tools_that_the_hand_written_one_does_to_the_same_agent_an
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_what_a_person_added_stands_in_it(suite: str) -> None:
-    learned = YAML(typ="safe").load((AGENTDOJO / "learned" / f"{suite}.yaml").read_text(encoding="utf-8"))
-    added = YAML(typ="safe").load((AGENTDOJO / "learned" / "by_hand" / f"{suite}.yaml").read_text(encoding="utf-8"))
-    before = YAML(typ="safe").load((AGENTDOJO / "learned" / f"{suite}.yaml").read_text(encoding="utf-8"))
+    learned = YAML(typ="safe", pure=True).load((AGENTDOJO / "learned" / f"{suite}.yaml").read_text(encoding="utf-8"))
+    added = YAML(typ="safe", pure=True).load((AGENTDOJO / "learned" / "by_hand" / f"{suite}.yaml").read_text(encoding="utf-8"))
+    before = YAML(typ="safe", pure=True).load((AGENTDOJO / "learned" / f"{suite}.yaml").read_text(encoding="utf-8"))
     merge(learned, added)
     assert learned == before
 
