@@ -96,8 +96,18 @@ def name_of(piece: str) -> str:
     return "a link" if "://" in piece else "a secret" if is_secret(piece) else "a value"
 
 
-def worth_finding(text: str, *, encoded: bool) -> Iterator[str]:
+def worth_finding(text: str, *, encoded: bool) -> tuple[str, ...]:
     """The pieces of a text that are somebody's own: addresses, links, accounts, ids, secrets."""
+    return _remembered(text, encoded) if len(text) <= _WHOLE else tuple(_worth_finding(text, encoded))
+
+
+@functools.lru_cache(maxsize=1_024)
+def _remembered(text: str, encoded: bool) -> tuple[str, ...]:  # noqa: FBT001 - a key of the cache
+    # One argument is looked at when it is judged, when it is written, and when the tool hands it back.
+    return tuple(_worth_finding(text, encoded))
+
+
+def _worth_finding(text: str, encoded: bool) -> Iterator[str]:  # noqa: FBT001 - as above
     # Invisible characters and accents go first: they would hide an address from whoever looks for its form.
     plain = text if text.isascii() else "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in _UNSEEN)
     yield from (match for match in printed(plain) if len(match) >= 8)

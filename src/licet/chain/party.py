@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import re
 import unicodedata
 import urllib.parse
@@ -13,6 +14,7 @@ from typing import Any
 from licet.canonical import Plain
 from licet.snapshot import BYTES
 
+_SHORT = 100  # characters; longer values seldom come twice
 MAX_LOOKED_AT = 2_000  # characters; a longer value is told by how it begins
 _ADDRESS = re.compile(r"(?:[^\s@<>()\[\],;:\"'/\\]{1,128}|\"[^\"]{1,64}\")@(?:[^\s@<>()\[\],;:\"'/\\]{1,255}|\[[0-9A-Fa-f.:]{2,45}\])")
 _LINK = re.compile(r"(?:[a-z][a-z0-9+.-]{0,30}:[\\/]{1,2}|https?:|//|www\.)[^\s]", re.IGNORECASE)
@@ -49,12 +51,19 @@ def party(value: Plain, names: frozenset[str] = frozenset()) -> str:
         return "account" if abs(value) >= 10**7 and names & _ACCOUNT_WORDS else ""
     if not isinstance(value, str):
         return ""
+    return _remembered(value) if len(value) <= _SHORT else _named(value)
+
+
+def _named(value: str) -> str:
     head = value[:MAX_LOOKED_AT]
     text = head if head.isascii() else "".join(c for c in unicodedata.normalize("NFKC", head) if unicodedata.category(c) != "Cf")
     found = _party(text.strip())
     if not found and "%" in text:
         found = _party(urllib.parse.unquote(text).strip())
     return found
+
+
+_remembered = functools.lru_cache(maxsize=2_048)(_named)
 
 
 def _party(text: str) -> str:
