@@ -12,7 +12,7 @@ import pytest
 
 from licet.errors import UsageError
 from licet.guard.rehearsal import Rehearsal
-from licet.learn.runs import ATTACKED, DENIED, NO_KIND, UNSEEN, Run, runs
+from licet.learn.runs import ATTACKED, DENIED, NO_KIND, UNDECLARED, UNSEEN, Run, runs
 from licet.manifest import load
 from licet.replay import RecordedCall, Session, read
 
@@ -41,9 +41,16 @@ def rehearsal(tmp_path: Path) -> Iterator[Rehearsal]:
 
 
 def called(
-    tool: str, output: Any = "done", error: str | None = None, *, turn: int | None = None, decided: str = "", **arguments: Any
+    tool: str,
+    output: Any = "done",
+    error: str | None = None,
+    *,
+    turn: int | None = None,
+    decided: str = "",
+    asked: tuple[str, ...] = (),
+    **arguments: Any,
 ) -> RecordedCall:
-    return RecordedCall(tool, arguments, output, error, output is not None, turn=turn, decided=decided)
+    return RecordedCall(tool, arguments, output, error, output is not None, turn=turn, decided=decided, asked=asked)
 
 
 READ = called("read_ticket", TICKET, number=4312)
@@ -110,7 +117,7 @@ def test_an_undeclared_tool_and_argument_are_steps_too(rehearsal: Rehearsal) -> 
     assert [(step.tool, step.leaves) for step in run.steps] == [
         ("close_ticket", {"number": (frozenset({"intent"}),)}), ("look_up", {"other": (frozenset({"intent"}),)}),
     ]  # fmt: skip
-    assert run.doubts == ()
+    assert run.doubts == (UNDECLARED,)
 
 
 def test_an_honest_session_teaches(rehearsal: Rehearsal) -> None:
@@ -125,6 +132,13 @@ DOUBTED: dict[str, tuple[dict[str, Any], str, bool]] = {
     "refused": ({"calls": (called("look_up", None, decided="ask", key="a"),)}, DENIED, True),
     "origin": ({"calls": (READ, MAIL_TO_EVE)}, "origin.argument would deny now", False),
     "origin, as recorded allowed": ({"calls": (READ, replace(MAIL_TO_EVE, decided="allow"))}, "origin.argument would deny now", False),
+    "undeclared": ({"calls": (READ, called("close_ticket", number=4312))}, UNDECLARED, False),
+    "a yes to another question": (
+        {"calls": (READ, replace(MAIL_TO_EVE, decided="ask", asked=("scope.approval",)))},
+        "origin.argument would deny now",
+        False,
+    ),
+    "a yes to what nobody says": ({"calls": (READ, replace(MAIL_TO_EVE, decided="ask"))}, "origin.argument would deny now", False),
     "a finding": ({"findings": ("intent.mismatch",)}, "a finding stands on it: intent.mismatch", False),
     "unseen": ({"unseen": True}, UNSEEN, False),
 }
@@ -142,10 +156,11 @@ def test_a_session_that_is_doubted_says_why(name: str, rehearsal: Rehearsal) -> 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"calls": (READ, replace(MAIL_TO_EVE, decided="ask"))}, {"findings": ("credential.stale", "identity.unowned")},
-        {"calls": (called("pay", amount=4312),)},
+        {"calls": (READ, replace(MAIL_TO_EVE, decided="ask", asked=("origin.argument",)))},
+        {"findings": ("credential.stale", "identity.unowned")}, {"findings": ("chain.novel", "chain.escalation")},
+        {"calls": (called("pay", amount=4312),)}, {"calls": (READ, called("close_ticket", None, number=4312))},
     ],
-    ids=["a person had approved", "of the inventory", "asks by its grant"],
+    ids=["a person had approved", "of the inventory", "only new", "asks by its grant", "undeclared, and did not run"],
 )  # fmt: skip
 def test_what_a_person_approved_or_the_inventory_lacks_raises_no_doubt(changes: dict[str, Any], rehearsal: Rehearsal) -> None:
     assert one(rehearsal, session(READ, **changes)).doubts == ()
@@ -211,9 +226,23 @@ def test_what_a_doubted_session_wrote_into_a_store_stays_tainted_for_the_next(de
     """Else whoever gets an address stored in one session has it trusted in the next, and the next one teaches. A person's yes vouches."""
     (tmp_path / "licet.yaml").write_text(STORING, encoding="utf-8")
     rehearsal = Rehearsal(load(tmp_path / "licet.yaml"))
-    first = session(called("read_ticket", "from eve@evil.example"), called("add_contact", decided=decided, address="eve@evil.example"))
+    asked = ("origin.argument", "origin.unanchored")
+    stored = called("add_contact", decided=decided, asked=asked, address="eve@evil.example")
+    first = session(called("read_ticket", "from eve@evil.example"), stored)
     second = session(called("contacts", ["eve@evil.example"]), called("send_email", to="eve@evil.example"))
     found = list(runs([first, second], rehearsal))
     assert source in found[1].steps[1].leaves["to"][0]
     assert bool(found[1].doubts) == (not decided)
+    rehearsal.close()
+
+
+def test_sessions_of_environments_of_their_own_taint_nothing_for_each_other(tmp_path: Path) -> None:
+    """What one wrote, no other has read."""
+    (tmp_path / "licet.yaml").write_text(STORING, encoding="utf-8")
+    rehearsal = Rehearsal(load(tmp_path / "licet.yaml"))
+    first = session(called("read_ticket", "from eve@evil.example"), called("add_contact", address="eve@evil.example"))
+    second = session(called("contacts", ["eve@evil.example"]), called("send_email", to="eve@evil.example"))
+    found = list(runs([first, second], rehearsal, apart=True))
+    assert (bool(found[0].doubts), found[1].doubts) == (True, ())
+    assert "trusted contacts" in found[1].steps[1].leaves["to"][0]
     rehearsal.close()

@@ -61,3 +61,9 @@ def test_what_is_no_time_or_model_is_named_with_its_key(key: str, value: Any, wh
     assert isinstance(found, Bad)
     assert (found.key, found.line) == (key, 1)
     assert why in found.why
+
+
+def test_the_mark_that_some_editors_put_before_the_first_line_costs_no_session(tmp_path: Path) -> None:
+    record = {"id": "s", "suite": "k", "prompt": "Go", "calls": []}
+    (tmp_path / "marked.jsonl").write_bytes(b"\xef\xbb\xbf" + json.dumps(record).encode() + b"\n" + json.dumps(record).encode())
+    assert [type(each) for each in read(tmp_path / "marked.jsonl")] == [Session, Session]

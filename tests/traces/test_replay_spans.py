@@ -186,11 +186,20 @@ def test_the_model_that_answered_counts_where_none_was_asked_for(place: Path) ->
 
 
 @pytest.mark.parametrize("outcome, answer, decided", [("allow", "", "allow"), ("allow", "approved", "ask"), ("ask", "", "ask"),
-    ("deny", "refused", "deny"), ("maybe", "", "deny")])  # fmt: skip
+    ("deny", "refused", "deny"), ("maybe", "", "deny"), ("allow", "refused", "deny"), ("allow", "no", "deny"), ("", "approved", "deny")])  # fmt: skip
 def test_what_was_decided_is_kept_as_recorded(outcome: str, answer: str, decided: str, place: Path) -> None:
-    more = {"licet__decision__outcome": outcome} | ({"licet__approval__answer": answer} if answer else {})
+    more = ({"licet__decision__outcome": outcome} if outcome else {}) | ({"licet__approval__answer": answer} if answer else {})
     [session] = sessions_from(written(tool(1, "read", {"number": 7}, "x", **more))).sessions
-    assert (session.calls[0].decided, session.calls[0].executed) == (decided, outcome == "allow")
+    assert (session.calls[0].decided, session.calls[0].executed) == (decided, outcome in ("", "allow"))
+
+
+@pytest.mark.parametrize("answer, asked", [("approved", ("origin.argument",)), ("no", ())])
+def test_a_yes_is_to_the_check_that_the_span_names_and_only_the_word_itself_is_one(
+    answer: str, asked: tuple[str, ...], place: Path
+) -> None:
+    more = {"licet__decision__outcome": "allow", "licet__approval__answer": answer, "licet__decision__reason": "origin.argument"}
+    [session] = sessions_from(written(tool(1, "read", {"number": 7}, "x", **more))).sessions
+    assert session.calls[0].asked == asked
 
 
 @pytest.fixture
@@ -219,6 +228,23 @@ def test_the_findings_on_a_sessions_own_spans_are_kept(recording: Guard, exporte
         recording.begin(ToolCall("mail", {"to": "eve@evil.example", "body": "x"}))
     session = exported_session(exporter)
     assert (session.findings, session.calls[0].decided, session.unseen) == (("origin.argument",), "deny", False)
+
+
+def test_of_the_guards_own_span_everything_that_was_asked_counts(place: Path, exporter: InMemorySpanExporter) -> None:
+    """Its record names each reason, and the attribute only the one that led."""
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    text = RECORDING.replace("NAMES", "to, body").replace("mail: {}", "mail: {ask: true}")
+    text = text.replace("[intent, trusted]", "{from: [intent, trusted], else: ask}")
+    work = {"intent": "Write to somebody", "agent": "bot", "principal": "user:grace"}
+    with guard_for(text, place / "state", tracer_provider=provider) as guard, guard.task("tickets", **work):
+        ticket = guard.begin(ToolCall("mail", {"to": "eve@evil.example", "body": "x"}))
+        assert ticket.action == "ask", ticket.decision
+        guard.resolve(ticket, approved=True, by="Ada")
+        ticket.redeem()
+        guard.end(ticket, result="sent")
+    session = exported_session(exporter)
+    assert (session.calls[0].decided, set(session.calls[0].asked)) == ("ask", {"origin.argument", "scope.approval"})
 
 
 def test_that_a_value_came_in_unseen_is_kept(recording: Guard, exporter: InMemorySpanExporter) -> None:

@@ -180,6 +180,10 @@ class Rehearsal:
         for store, value in written:
             self._store.taint(store, [value], "", "")
 
+    def forget(self) -> None:
+        """What comes began in an environment of its own: what was written into stores until now is not in them."""
+        self._store.forget_written()
+
     def close(self) -> None:
         """Let go of the temporary file."""
         self._store.close()

@@ -6,7 +6,7 @@ so that the origins are those that the run really had.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from licet.canonical import Plain
@@ -24,12 +24,16 @@ DENIED = "a call was denied, or nobody said yes to it, as recorded"
 ATTACKED = "it was attacked, as the record says"
 UNSEEN = "model input came in unseen"
 NO_KIND = "no task kind is named like its suite"
+UNDECLARED = "it called what is not declared under `tools:`"
 FOUND = "a finding stands on it"
 
 _ALARMS = ("origin.", "flow.")
 # What an inventory or a manifest in observe mode lacks says nothing against a run: that it is not granted yet is why one learns. Where it
 # was enforced, a call was denied.
-_NO_ALARMS = ("identity.unowned", "credential.stale", "credential.unowned", "scope.", "chain.order")
+# That something is new is why one learns again: where a person refused it, a call was denied.
+_NO_ALARMS = (
+    "identity.unowned", "credential.stale", "credential.unowned", "scope.", "chain.order", "chain.novel", "chain.escalation"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +63,26 @@ class Run:
 
 
 def runs(
-    sessions: Iterable[Session], rehearsal: Rehearsal, *, kind: str | None = None, agent: str | None = None, trusted: bool = False
+    sessions: Iterable[Session],
+    rehearsal: Rehearsal,
+    *,
+    kind: str | None = None,
+    agent: str | None = None,
+    trusted: bool = False,
+    apart: bool = False,
 ) -> Iterator[Run]:
     """Each session as a run, in order, one at a time. `kind`, `agent`: as in a replay.
 
-    `trusted`: somebody has looked at these recordings; then only those with a recorded denial or attack are doubted. Of a session of no
-    kind that is declared only the doubt is told; its kind is then its suite.
+    `apart`: each began in an environment of its own, so that none has read what another wrote into a store. `trusted`: somebody has
+    looked at these recordings; then only those with a recorded denial or attack are doubted. Of a session of no kind that is declared only
+    the doubt is told; its kind is then its suite.
 
     Raises:
         UsageError: `kind` or `agent` is not in the manifest, or it cannot be told who acts.
     """
     for session in sessions:
+        if apart:
+            rehearsal.forget()
         try:
             told = kind_of(rehearsal.manifest, session, kind)
         except UsageError:
@@ -81,6 +94,7 @@ def runs(
         doubts = [*_recorded(session)]
         if not trusted:
             doubts += doubts_of(session.findings)
+            doubts += undeclared(steps, rehearsal.manifest.tools)
             doubts += [UNSEEN] * (session.unseen or any("unseen" in source for step in steps for source in _all(step)))
             doubts += alarms
         yield Run(session.id, told, session.place, steps, session.time, session.model, tuple(dict.fromkeys(doubts)))
@@ -89,6 +103,11 @@ def runs(
 def doubts_of(findings: Iterable[str]) -> list[str]:
     """The doubts that findings of these checks raise."""
     return [f"{FOUND}: {check}" for check in sorted(set(findings)) if not check.startswith(_NO_ALARMS)]
+
+
+def undeclared(steps: Iterable[Step], tools: Collection[str]) -> list[str]:
+    """The doubt that calls of tools raise of which nobody said what they do: the guard would have denied them."""
+    return [UNDECLARED] * any(step.ran and step.tool not in tools for step in steps)
 
 
 def _recorded(session: Session) -> Iterator[str]:
@@ -116,10 +135,14 @@ def _rehearsed(session: Session, rehearsal: Rehearsal, kind: str, agent: str, *,
             for call in some:
                 call_id = sound(f"{session.id}/{len(steps)}")
                 ticket = rehearsal.judge(task, ToolCall(call.tool, call.arguments, call_id=call_id, framework=FRAMEWORK))
-                approved = call.decided == "ask" and call.executed
-                alarms += [] if approved else _alarms(ticket.decision.reasons)
+                # A yes is an answer to what was asked then, and to nothing else.
+                approved = frozenset(call.asked if call.decided == "ask" and call.executed else ())
+                alarms += [
+                    f"{found.check} would {found.effect} now" for found in alarming(ticket.decision.reasons) if found.check not in approved
+                ]
                 if ticket.action == "ask":
-                    rehearsal.answer(ticket, approved or approving)
+                    asks = {each.check for each in ticket.decision.reasons if each.effect == "ask"}
+                    rehearsal.answer(ticket, asks <= approved or approving)
                 steps.append(_step(call, ticket))
                 judged.append((call, ticket))
             for call, ticket in judged:
@@ -133,10 +156,6 @@ def _rehearsed(session: Session, rehearsal: Rehearsal, kind: str, agent: str, *,
 def alarming(reasons: Iterable[Reason]) -> Iterator[Reason]:
     """Those by which an origin or flow check denies or asks, or would in enforce mode."""
     return (found for found in reasons if found.effect != "flag" and found.check.startswith(_ALARMS))
-
-
-def _alarms(reasons: Iterable[Reason]) -> list[str]:
-    return [f"{found.check} would {found.effect} now" for found in alarming(reasons)]
 
 
 def _step(call: RecordedCall, ticket: Ticket) -> Step:

@@ -7,9 +7,9 @@ told. So a run has no arguments, and of each argument what is known of all its l
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from licet.learn.runs import DENIED, UNSEEN, Run, Step, alarming, doubts_of
+from licet.learn.runs import DENIED, UNSEEN, Run, Step, alarming, doubts_of, undeclared
 from licet.manifest import START
 from licet.records import CallRecord, TaskRecord
 from licet.store import Store
@@ -19,8 +19,8 @@ _REMEMBERED = 1_000  # roots of which it is known whether they are doubted
 _NEVER_RAN = frozenset({"denied", "asked"})
 
 
-def stored_runs(store: Store, *, trusted: bool = False, page: int = PAGE) -> Iterator[Run]:
-    """Every task as a run of its kind, oldest first.
+def stored_runs(store: Store, *, trusted: bool = False, page: int = PAGE, tools: Collection[str] | None = None) -> Iterator[Run]:
+    """Every task as a run of its kind, oldest first. `tools`: those that are declared; None: whichever they are.
 
     What is said against a task is said against those that it was delegated from and to. `trusted`: somebody has looked at them; then only
     those with a denial are doubted.
@@ -38,8 +38,10 @@ def stored_runs(store: Store, *, trusted: bool = False, page: int = PAGE) -> Ite
             others = (each for each in store.family(root) if each.id != task.id)
             found = (doubt for each in others for doubt in _doubts(store, each, store.calls(each.id), trusted=trusted))
             doubts[root] = tuple(dict.fromkeys((*own, *found)))
-        told = tuple(dict.fromkeys((*doubts[root], *own)))  # what leads up to the root may not be here
-        yield Run(task.id, task.kind, f"task {task.id}", _steps(calls), task.started, "", told)
+        steps = _steps(calls)
+        unknown = undeclared(steps, tools) if tools is not None and not trusted else ()
+        told = tuple(dict.fromkeys((*doubts[root], *own, *unknown)))  # what leads up to the root may not be here
+        yield Run(task.id, task.kind, f"task {task.id}", steps, task.started, "", told)
 
 
 def _tasks(store: Store, page: int) -> Iterator[TaskRecord]:

@@ -6,6 +6,7 @@ less for one that was cut off.
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ class RecordedCall:
 
     `label` is what the data says of the call (`goal`: it carries out an attacker's goal); `turn`: calls with the same number were issued
     in one turn of the model. `time`: when it began, in seconds since the epoch. `decided` is what a guard had said, as recorded (`allow`,
-    `ask`: a person was asked, who said yes if it was executed, `deny`); empty: not recorded.
+    `ask`: a person was asked, who said yes if it was executed, `deny`); empty: not recorded. `asked`: of which checks, as recorded, the
+    person was asked.
     """
 
     tool: str
@@ -37,6 +39,7 @@ class RecordedCall:
     turn: int | None = None
     time: float | None = None
     decided: str = ""
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,9 @@ def read(path: str | Path, progress: Callable[[int], object] | None = None) -> I
 
 def _session(line: bytes, name: str, number: int) -> Session | Bad:
     try:
-        record = json.loads(line.decode("utf-8"), parse_constant=_not_finite)
+        # Some editors and shells put a mark of three bytes before the first line.
+        text = (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).decode("utf-8")
+        record = json.loads(text, parse_constant=_not_finite)
     except UnicodeDecodeError as error:
         return Bad(name, number, "", f"not UTF-8 at byte {error.start}")
     except (ValueError, RecursionError) as error:

@@ -20,15 +20,17 @@ from licet.replay.sessions import LAST_SECOND, Bad, RecordedCall, Session
 from licet.telemetry import semconv
 from licet.telemetry.otlp import BadSpan
 from licet.telemetry.reader import ReadSpan
-from licet.telemetry.record import BadRecord, ReadCall, call_of, task_of
+from licet.telemetry.record import BadRecord, ReadCall, ReadTask, call_of, task_of
 from licet.traces import spans_from
 
 MESSAGES = "gen_ai.input.messages"
 KIND, INPUT, OUTPUT, TOOL = "openinference.span.kind", "input.value", "output.value", "tool.name"
+APPROVED = "approved"  # what `licet.approval.answer` says where a person said yes
 _NAMES = 50  # tools that are counted apart
 
 _Lacks = Literal["", "without", "partly", "unanswered"]
-_Call = tuple[str, Any, Any, str | None, bool, str]  # tool, arguments and result as they stand there, error, whether it ran, the decision
+# Tool, arguments and result as they stand there, error, whether it ran, the decision, and the checks of which a person was asked.
+_Call = tuple[str, Any, Any, str | None, bool, str, list[str]]
 
 
 @dataclass
@@ -118,18 +120,29 @@ def _call(span: ReadSpan) -> tuple[_Call | None, _Lacks]:
         return None, "partly"
     result = span.attributes.get(semconv.TOOL_RESULT, span.attributes.get(OUTPUT))
     error = (_text(span, semconv.ERROR_TYPE) or "an error") if span.status == 2 else None
-    asked = outcome == "allow" and semconv.APPROVAL_ANSWER in span.attributes
-    decided = "ask" if asked else outcome if outcome in ("", "allow", "ask") else "deny"
+    decided, asked = outcome if outcome in ("", "allow", "ask") else "deny", list[str]()
+    if semconv.APPROVAL_ANSWER in span.attributes and outcome in ("", "allow"):
+        # Spans are anybody's words: only the word itself is a yes, and only to what this span says was asked.
+        yes = span.attributes[semconv.APPROVAL_ANSWER] == APPROVED and outcome == "allow"
+        decided, asked = ("ask", _asked(span)) if yes else ("deny", [])
     lacks: _Lacks = "unanswered" if outcome in ("", "allow") and result is None and error is None else ""
-    return (_tool(span), arguments, result, error, outcome in ("", "allow"), decided), lacks
+    return (_tool(span), arguments, result, error, outcome in ("", "allow"), decided, asked), lacks
+
+
+def _asked(span: ReadSpan) -> list[str]:
+    """The checks of which a person was asked: those by which the record's reasons ask, else the one that led."""
+    read = _read(span)
+    if isinstance(read, ReadCall):
+        return sorted({found.check for found in read.call.decision.reasons if found.effect == "ask" and not found.observed})
+    return [check] if (check := _text(span, semconv.DECISION_REASON)) else []
 
 
 def _recorded(call: _Call, start: int) -> RecordedCall:
-    tool, arguments, result, error, ran, decided = call
+    tool, arguments, result, error, ran, decided, asked = call
     output = _plain(result) if result is not None else error or ""
     return RecordedCall(
         tool, _plain(arguments), ("" if output is None else output) if ran else None, error if ran else None, executed=ran,
-        time=_seconds(start), decided=decided,
+        time=_seconds(start), decided=decided, asked=tuple(asked),
     )  # fmt: skip
 
 
@@ -144,14 +157,19 @@ def _model(span: ReadSpan) -> str:
 
 def _guards(span: ReadSpan) -> tuple[list[str], bool]:
     """What a guard of ours tells by the record on its span: the checks of what it had found, and whether a value came in unseen."""
-    record, operation = _text(span, semconv.RECORD), _text(span, semconv.OPERATION_NAME)
-    try:
-        read = (task_of if operation == semconv.INVOKE_AGENT else call_of)(record) if record else None
-    except BadRecord:
-        return [], False
+    read = _read(span)
     if read is None:
         return [], False
     return [found.check for found in read.findings], isinstance(read, ReadCall) and any(used.kind == "unseen" for used in read.call.used)
+
+
+def _read(span: ReadSpan) -> ReadCall | ReadTask | None:
+    """The record on a span; None where there is none that can be read."""
+    record, operation = _text(span, semconv.RECORD), _text(span, semconv.OPERATION_NAME)
+    try:
+        return (task_of if operation == semconv.INVOKE_AGENT else call_of)(record) if record else None
+    except BadRecord:
+        return None
 
 
 def _count(found: SpanSessions, lacks: _Lacks, tool: str) -> None:

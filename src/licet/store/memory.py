@@ -94,6 +94,12 @@ class MemoryStore:
         """All that `taint` was told: the store, and the value."""
         yield from self._written.execute("SELECT store, value FROM written")
 
+    def forget_written(self) -> None:
+        """From here on nothing is known of what was written."""
+        if self._stores:
+            self._stores.clear()
+            self._written.execute("DELETE FROM written")
+
     def close(self) -> None:
         """Let go of the temporary file."""
         self._written.close()
