@@ -154,6 +154,10 @@ class Layer:
         return digest({tool: grant.plain() for tool, grant in self.grants.items()})
 
 
+DECLARED = 2
+"""Layers that a manifest declares: the tool's, and the task kind's of the first task. What comes later only narrows."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """All layers of one task. A tool is granted if every layer grants it; a call passes if every layer lets it pass."""
@@ -181,6 +185,12 @@ class Scope:
     def grants_of(self, tool: str) -> tuple[CompiledGrant, ...]:
         """What each layer says of `tool`; empty unless all grant it."""
         return self._granted.get(tool, ())
+
+    @cached_property
+    def free_text(self) -> Mapping[str, frozenset[str]]:
+        """The arguments of each tool that are declared free text, by the tool or by the task kind of the first task."""
+        none: frozenset[str] = frozenset()
+        return {tool: none.union(*(grant.content for grant in grants[:DECLARED])) for tool, grants in self._granted.items()}
 
     def asks(self, tool: str) -> bool:
         """Whether some layer wants a person to confirm each call."""

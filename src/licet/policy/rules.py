@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from licet.chain.origin import Trace
 from licet.manifest.labels import DEFAULT, RECEIVERS, Endorsement, OriginRule
 from licet.policy.request import Facts
+from licet.scope import DECLARED
 
-_FIRST = 2  # layers: the tool's, and the task kind's of the first task. What comes later only narrows, and lifts no default
+_NONE: frozenset[str] = frozenset()
 
 
 def rules_of(tool: str, trace: Trace, facts: Facts) -> Iterator[OriginRule]:
@@ -20,7 +21,7 @@ def rules_of(tool: str, trace: Trace, facts: Facts) -> Iterator[OriginRule]:
     for layer, grant in enumerate(grants):
         for sourced in grant.sourced:
             if sourced.argument == trace.argument and sourced.governs(trace.path):
-                lifted = lifted or layer < _FIRST
+                lifted = lifted or layer < DECLARED
                 yield sourced.rule
     info = facts.tool(tool)
     if not lifted and trace.party and info is not None and (info.writes or info.leaves):
@@ -40,8 +41,7 @@ def endorsed_by(tool: str, facts: Facts) -> tuple[tuple[str, str, str], ...]:
 
 def content_of(tool: str, facts: Facts) -> frozenset[str]:
     """The arguments that are declared free text, by the tool or by the task kind of the first task."""
-    grants = facts.scope.grants_of(tool) if facts.scope else ()
-    return frozenset().union(*(grant.content for grant in grants[:_FIRST]))
+    return facts.scope.free_text.get(tool, _NONE) if facts.scope else _NONE
 
 
 def destinations_of(tool: str, facts: Facts) -> frozenset[str]:

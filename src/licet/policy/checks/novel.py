@@ -56,7 +56,9 @@ def _origins(name: str, base: Baseline, facts: Facts) -> Iterator[Reason]:
     for trace in facts.traces:
         known = base.sources_of(name, trace.argument)
         enough = frozenset(source for source, count in known.items() if count >= base.minimum.support)
-        strange = novel_sources(sources(trace), enough, content=trace.argument in free and not trace.party, entered=facts.entered is not None)
+        strange = novel_sources(
+            sources(trace), enough, content=trace.argument in free and not trace.party, entered=facts.entered is not None
+        )
         if not strange:
             continue
         told += 1
