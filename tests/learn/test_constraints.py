@@ -176,3 +176,9 @@ def test_every_rule_is_valid_and_every_value_that_was_seen_passes_it(values, nam
         assert compiled.refusal(value, absent=False, null_is_default=False) is None, (value, found)
     if "origin" in found.keywords:
         assert set(found.keywords["origin"]) <= words_of(sources) | {"intent"}
+
+
+def test_what_is_said_of_a_rule_cannot_be_read_as_a_value():
+    """A `9` that stands for any digit looks like the digit."""
+    assert list(rule_for(seen("reference", [f"INV-{n}" for n in range(2041, 2061)]), {}).why) == ["all of INV- and digits"]
+    assert list(rule_for(seen("day", [f"2026-10-{n}" for n in range(10, 30)]), {}).why) == ["all of the form ####-##-##, each # a digit"]

@@ -129,7 +129,7 @@ def test_each_line_of_the_kind_says_on_what_it_rests():
     lines = {line.split(":")[0].strip(): line for line in text.split("\n") if "#" in line}
     span = "2025-11-24 to 2026-01-03"
     assert lines["read_ticket"] == f"      read_ticket: {{}}  # 41 of 41 sessions, {span}"
-    assert lines["to"].endswith(f"# 41 of 41 sessions, {span}; from counterpart 41")
+    assert lines["to"].endswith(f"# 41 of 41 sessions, {span}; from counterpart in 41")
     assert "# never used: 0 of 41 sessions" in text
     assert f"at_most: 2  # 41 of 41 sessions, {span}: 1 call at most in one" in text
 
@@ -150,10 +150,15 @@ def test_an_origin_is_narrowed_to_what_was_seen_and_never_widened():
     assert str(grants["send_email"].arguments["to"].origin) == "intent or counterpart"
     strange = [work(n, step("refund", order=(n, ["untrusted read_ticket"]), euros=(5, ["intent"]))) for n in range(30)]
     made = drafted(strange)
-    assert loads(made.text, now=NOW).tasks[KIND].tools["refund"].arguments["order"].origin is None
+    assert "order" not in loads(made.text, now=NOW).tasks[KIND].tools["refund"].arguments
     assert any(
         "`order` of `refund` came from untrusted, which its `origin:` does not name: 30 of 30" in line for line in made.kinds[0].wider
     )
+
+
+def test_a_type_alone_is_not_worth_a_line():
+    text = drafted(work(n, step("send_email", body=(f"text {n} of many words", ["nowhere"]))) for n in range(30)).text
+    assert set(loads(text, now=NOW).tasks[KIND].tools["send_email"].arguments) == {"to"}
 
 
 def test_a_grant_that_was_never_used_is_kept_and_marked_and_taken_out_only_when_asked():

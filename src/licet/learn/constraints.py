@@ -163,7 +163,7 @@ def _range(seen: Seen) -> Iterator[Rule]:
     if least >= 0:
         keywords["minimum"] = 0
     if keywords:
-        yield Rule(keywords, (f"from {_said(least)} to {_said(greatest)}; head room {HEAD_ROOM} times",))
+        yield Rule(keywords, (f"from {_said(least)} to {_said(greatest)} as seen, and up to {HEAD_ROOM} times as much is let through",))
 
 
 def _round(number: int | float) -> int:
@@ -231,9 +231,11 @@ def _pattern(texts: Texts) -> tuple[str, str] | None:
         return None
     head = prefix.rstrip("0123456789")
     if _HEAD_OF_AN_ID.fullmatch(head) and all(re.fullmatch("9{1,18}", form[len(head) :]) for form in texts.shapes):
-        return f"{_literal(head)}[0-9]+", f"all of the form {head}9"
+        return f"{_literal(head)}[0-9]+", f"all of {head} and digits"
     if len(texts.shapes) == 1 and _GROUPS.fullmatch(form := next(iter(texts.shapes))):
-        return re.sub("9+", lambda run: f"[0-9]{{{len(run[0])}}}", _literal(form)), f"all of the form {form}"
+        return re.sub(
+            "9+", lambda run: f"[0-9]{{{len(run[0])}}}", _literal(form)
+        ), f"all of the form {form.replace('9', '#')}, each # a digit"
     return None
 
 
@@ -252,7 +254,7 @@ def _origin(seen: Seen) -> Iterator[Rule]:
     if needed is None or not all(map(_may_narrow, seen.declared)):
         return
     declared = [rule.origin for rule in seen.declared if rule.origin is not None]
-    counts = ", ".join(f"{word} {_sessions(seen.tally, word)}" for word in needed)
+    counts = ", ".join(f"{word} in {_sessions(seen.tally, word)}" for word in needed)
     if all("intent" in origin.allowed for origin in declared):
         needed = tuple(dict.fromkeys(("intent", *needed)))  # what the user says himself is never the danger
     if not declared and not set(needed) <= {"intent", "trusted"}:

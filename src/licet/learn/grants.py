@@ -139,12 +139,13 @@ class KindChange:
         before = ((tools[name] or {}).get("arguments") or {}).get(seen.name) or {}
         rule = rule_for(seen, plain(before))
         self._say_wider(name, seen)
-        if not (rule.keywords or before):
+        added = rule.keywords if rule.why else {}  # a type alone keeps out little, and is one line more to read for each argument
+        if not (added or before):
             return
         arguments = self._arguments(tools, name)
         if arguments.get(seen.name) is None:
             arguments[seen.name] = flow_map({})
-        for key, value in flow_map(rule.keywords).items():
+        for key, value in flow_map(added).items():
             arguments[seen.name][key] = value
         notes["tools", name, "arguments", seen.name] = "; ".join([evidence(seen.tally.support, self.tally), *rule.why])
         if rule.why:
