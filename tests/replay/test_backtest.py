@@ -156,6 +156,26 @@ def test_only_the_first_changed_calls_of_each_kind_are_kept_and_the_others_count
     assert found["changes"]["left_out"] == {"newly denied": 3}
 
 
+def test_calls_that_only_have_another_reason_are_no_calls_decided_differently(place: Path, capsys: Out) -> None:
+    """As `licet diff --traces` counts them; of the new side only what is new is said."""
+    new = changed(("mail: {at_most: 1}", "mail: {at_most: 1, arguments: {body: {maxLength: 1}}}"))
+    long = call("mail", to="eve@evil.example", body="done")
+    found = told(capsys, session(long), new=new, options=("--fail-on", "any"))
+    changes = found["changes"]
+    assert (changes["decided_differently"], changes["changed_calls"], changes["changes"]["other reason"]) == (0, 1, 1)
+    told(capsys, session(long), new=new, options=("--fail-on", "reasons"), code=1)
+    assert main(["backtest", "runs.jsonl", "--old", "old.yaml", "--new", "new.yaml"]) == 0
+    out = capsys.readouterr().out
+    assert "0 decided differently, 0 of them let pass further than before; 1 alike, for other reasons" in out
+    [old_line, new_line] = [line.strip() for line in out.splitlines() if line.startswith(("    old  ", "    new  "))]
+    assert "origin.argument" in old_line
+    assert new_line.startswith("new  deny: beside that, ")
+    assert "scope.argument" in new_line
+    assert "origin.argument" not in new_line
+    assert main(["diff", "old.yaml", "new.yaml", "--traces", "runs.jsonl"]) == 0
+    assert "0 of 1 judged by both are decided differently" in capsys.readouterr().out
+
+
 def reasons(found: dict[str, Any], group: str) -> dict[str, int]:
     return {each["why"]: each["number"] for each in found["coverage"][group]}
 
@@ -184,16 +204,91 @@ def test_what_could_not_be_judged_is_told_and_never_counted_as_allowed(place: Pa
     assert found["coverage"]["share"] == 0.4
 
 
-def test_an_undeclared_tool_that_runs_only_because_it_is_observed_is_not_judged(place: Path, capsys: Out) -> None:
-    observed = (
-        "tickets:\n    intent: Answer tickets",
-        "tickets:\n    mode: observe\n    until: UNTIL\n    reason: on trial\n    intent: Answer tickets",
-    )
+def trial(*more: tuple[str, str]) -> str:
+    """The manifest with `tickets` only observed."""
     from datetime import UTC, datetime, timedelta
 
-    new = changed(observed).replace("UNTIL", (datetime.now(UTC) + timedelta(days=9)).date().isoformat())
-    found = told(capsys, session(call("never-heard-of")), new=new, options=("--fail-on", "any"), code=3)
-    assert [(each["old"], each["new"]) for each in found["changes"]["outcomes"]] == [("deny", "unjudged")]
+    until = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
+    observed = f"tickets:\n    mode: observe\n    until: {until}\n    reason: on trial\n    intent: Answer tickets"
+    return changed(("tickets:\n    intent: Answer tickets", observed), *more)
+
+
+def test_what_the_old_side_denies_and_the_new_one_lets_run_unknown_is_widened(place: Path, capsys: Out) -> None:
+    """An undeclared tool runs where it is only observed: the new side judges nothing of it, and lets it pass for certain."""
+    sessions = [session(*[call("read", number=1)] * 19, call("never-heard-of"))]
+    found = told(capsys, *sessions, new=trial(), options=("--fail-on", "widened"), code=1)
+    assert found["changes"]["widened_calls"] == found["changes"]["changes"]["newly allowed"] == 1
+    assert {(each["old"], each["new"]) for each in found["changes"]["outcomes"]} == {("allow", "allow"), ("deny", "unjudged")}
+    assert [each["check"] for each in found["changes"]["checks"]] == ["scope.unknown-tool"]
+    assert found["differences"][0]["affected"]["calls"] == {"newly allowed": 1}
+    assert (found["changes"]["shown"][0]["old"]["outcome"], found["changes"]["shown"][0]["new"]["outcome"]) == (
+        "deny",
+        "not judged, and runs",
+    )
+    Path("old.yaml").write_text(trial())
+    found = told(capsys, *sessions, options=("--fail-on", "denied"), code=1)
+    assert (found["changes"]["changes"]["newly denied"], found["changes"]["widened_calls"]) == (1, 0)
+    found = told(capsys, *sessions, new=trial(), options=("--fail-on", "reasons"))
+    assert (found["changes"]["changed_calls"], found["coverage"]["judged"]) == (0, 19)
+
+
+def test_a_denial_by_rate_and_for_another_reason_is_a_denial_whatever_the_times(place: Path, capsys: Out) -> None:
+    budget = (
+        "mail: {at_most: 1}, note: {}, wipe: {ask: true}}",
+        "mail: {}, note: {}, wipe: {ask: true}}\n    budgets: [{rate: 1, of: mail, per: 1h}]",
+    )
+    Path("old.yaml").write_text(changed(budget))
+    new = changed(("origin: [intent, trusted]", "origin: [intent, trusted, nowhere]"), ("mail: {at_most: 1}", "mail: {}"))
+    stranger = call("mail", to="eve@evil.example", body="x")
+    found = told(capsys, session(call("mail", **MAIL), stranger), new=new, options=("--fail-on", "widened"), code=1)
+    assert [(each["number"], each["change"]) for each in found["changes"]["shown"]] == [(2, "newly allowed")]
+    assert (found["changes"]["widened_calls"], found["coverage"]["judged"]) == (1, 2)
+
+
+@pytest.mark.parametrize("options", [(), ("--min-coverage", "0"), ("--fail-on", "never", "--min-coverage", "0")], ids=" ".join)
+def test_where_no_call_was_judged_nothing_is_well(place: Path, capsys: Out, options: tuple[str, ...]) -> None:
+    """An adapter that loses every call must not make a pipeline green."""
+    new = changed((", wipe: {ask: true}", ""))
+    for sessions in ([session(), session(id="s2")], [session(call("never-heard-of"))]):
+        found = told(capsys, *sessions, new=new, options=options, code=3)
+        assert (found["coverage"]["share"], found["coverage"]["judged"]) == (0.0, 0)
+    assert main(["backtest", "runs.jsonl", "--old", "old.yaml", "--new", "new.yaml", *options]) == 3
+    out = capsys.readouterr()
+    assert "too little: no call was judged by both" in out.err
+    assert "no changed call" not in out.out, "nobody looked"
+
+
+def test_the_table_of_outcomes_and_the_coverage_add_up(place: Path, capsys: Out) -> None:
+    """Whatever both judged stands in the table under what they said; whatever not, once, under why."""
+    calls = [
+        call("read", number=1),
+        call("never-heard-of"),
+        call("never-heard-of"),
+        call("wipe"),
+        call("mail", to="eve@evil.example", body="x"),
+    ]
+    sessions = [session(*calls), session(*calls, id="s2", suite="other"), session(*calls, id="s3", suite="neither")]
+    new = changed(("  wipe: {access: admin, egress: false}\n", ""), (", wipe: {ask: true}", ""))
+    found = told(capsys, *sessions, new=new, options=("--min-coverage", "0"), code=1)
+    coverage, outcomes = found["coverage"], found["changes"]["outcomes"]
+    assert sum(each["calls"] for each in outcomes) == coverage["calls"] == 15
+    judged = sum(each["calls"] for each in outcomes if "unjudged" not in (each["old"], each["new"]))
+    assert judged == coverage["judged"] == 6
+    assert sum(each["number"] for each in coverage["not_judged"]) == 15 - 6
+    assert reasons(found, "sessions_not_judged") == {"both: which task kind it is a run of cannot be told": 1}
+
+
+def test_a_suite_that_is_no_task_kind_is_told_where_the_only_kind_is_taken(place: Path, capsys: Out) -> None:
+    one = changed(("tasks: [tickets, other]", "tasks: [tickets]"), ("  other: {intent: Other work, ttl: 10m, tools: {read: {}}}\n", ""))
+    foreign = session(call("read", number=1), suite="bank")
+    found = told(capsys, foreign, session(call("read", number=1)), new=one, options=("--fail-on", "never", "--min-coverage", "0"))
+    why = "no task kind has the suite's name, so that the only one was taken; --task says which one it is"
+    assert found["coverage"]["taken_as_the_only_kind"] == [{"why": f"new: {why}", "number": 1, "share": 0.5, "tools": {"bank": 1}}]
+    Path("old.yaml").write_text(one)
+    told(capsys, foreign, new=one)
+    assert main(["backtest", "runs.jsonl", "--old", "old.yaml", "--new", "new.yaml"]) == 0
+    assert f"taken as the only kind: 1 (100.0 %): both: {why} (bank)" in capsys.readouterr().out
+    assert told(capsys, foreign, new=one, options=("--task", "tickets"))["coverage"]["taken_as_the_only_kind"] == []
 
 
 def test_a_bad_line_is_told_with_file_line_and_key_and_reading_goes_on(place: Path, capsys: Out) -> None:
@@ -203,7 +298,44 @@ def test_a_bad_line_is_told_with_file_line_and_key_and_reading_goes_on(place: Pa
     out = capsys.readouterr()
     assert "not a session: runs.jsonl:2: `calls`: is missing" in out.err
     assert "2 sessions, 2 calls" in out.err
-    assert main(["backtest", "runs.jsonl", "--old", "old.yaml", "--new", "new.yaml"]) == 3
+    Path("runs.jsonl").write_text(Path("runs.jsonl").read_text() + f"{json.dumps(session(call('wipe')))}\n" * 90)
+    assert main(["backtest", "runs.jsonl", "--old", "old.yaml", "--new", "new.yaml", "--min-coverage", "95%"]) == 0
+    capsys.readouterr()
+    assert main(["backtest", "runs.jsonl", "--old", "old.yaml", "--new", "new.yaml"]) == 3, "nobody said that so much is enough"
+    assert "1 line could not be read as a session" in capsys.readouterr().err
+
+
+def timeless(found: dict[str, Any]) -> int:
+    return sum(number for why, number in reasons(found, "judged_with_less").items() if "no time of the call" in why)
+
+
+def test_that_no_time_is_recorded_is_told_where_it_can_matter(place: Path, capsys: Out) -> None:
+    """Under a budget per time for the tools that it counts, and where the two kinds have other times to live."""
+    calls = [call("read", number=1), call("mail", **MAIL), call("note", text="x")]
+    assert timeless(told(capsys, session(*calls))) == 0
+    rate = changed(("wipe: {ask: true}}", "wipe: {ask: true}}\n    budgets: [{rate: 9, of: mail, per: 1m}]"))
+    assert timeless(told(capsys, session(*calls), new=rate)) == 1
+    assert timeless(told(capsys, session(*calls), new=changed(("ttl: 10m\n    tools: {read", "ttl: 9m\n    tools: {read")))) == 3
+    assert timeless(told(capsys, session(*(each | {"time": 1_000_000_000} for each in calls)), new=rate)) == 0
+
+
+def test_a_sessions_time_is_when_its_first_call_began_and_its_time_to_live_begins(place: Path, capsys: Out) -> None:
+    rate = changed(
+        ("wipe: {ask: true}}", "wipe: {ask: true}}\n    budgets: [{rate: 1, of: mail, per: 1m}]"), ("mail: {at_most: 1}", "mail: {}")
+    )
+    Path("old.yaml").write_text(changed(("mail: {at_most: 1}", "mail: {}")))
+    first, later = call("mail", **MAIL), call("mail", **MAIL)
+    found = told(capsys, session(first, time=1_000_000_000), new=rate)
+    assert timeless(found) == 0
+    for at, denied in ((59, 1), (61, 0)):
+        later["time"] = 1_000_000_000 + at
+        found = told(capsys, session(first, later, time=1_000_000_000), new=rate, code=denied)
+        assert (found["changes"]["changes"]["newly denied"], found["coverage"]["share"]) == (denied, 1.0)
+    late = [call("read", number=1) | {"time": 1_000_000_601}]
+    found = told(
+        capsys, session(*late, time=1_000_000_000), new=changed(("ttl: 10m\n    tools: {read", "ttl: 11m\n    tools: {read")), code=1
+    )
+    assert found["changes"]["changes"]["newly allowed"] == 1
 
 
 def test_times_are_judged_where_they_are_recorded_and_not_guessed_where_not(place: Path, capsys: Out) -> None:
@@ -382,6 +514,107 @@ def _until(number: int, add: Any) -> Any:
         add(self, one)
 
     return counted
+
+
+def stopped_run(monkeypatch: pytest.MonkeyPatch, capsys: Out, after: int = 4) -> list[str]:
+    """An interrupted run over six sessions and a line that is none; the command that goes on with it."""
+    command = [*made_place(), "--checkpoint", "kept"]
+    Path("runs.jsonl").write_text(lines_of_made(6))
+    with monkeypatch.context() as stopped:
+        stopped.setattr(backtest_run, "EVERY", 0.0)
+        stopped.setattr(backtest_run, "SHARE", float("inf"))
+        stopped.setattr(Changes, "add", _until(after, Changes.add))
+        assert main(command) == 130
+    return command
+
+
+def broken(part: str) -> list[str]:
+    """The checkpoint's lines with one part broken."""
+    head, state, *rows = Path("kept").read_text().splitlines()
+    kept = json.loads(state)
+    match part:
+        case "rows":
+            rows.append('["old", 3]')
+        case "none":
+            kept = {}
+        case "at":
+            kept["at"] = 10**9
+        case "judged":
+            kept["coverage"] |= {"calls": 100, "judged": 100, "sessions": 10, "judged_sessions": 10}
+        case "count":
+            kept["changes"]["widened"] = "2"
+        case "affected":
+            kept["affected"]["counts"] = []
+        case missing:
+            del kept[missing]
+    return [head, json.dumps(kept), *rows]
+
+
+@pytest.mark.parametrize("part", ["at", "none", "changes", "coverage", "affected", "base", "judged", "count", "rows"])
+def test_a_checkpoint_that_is_not_whole_is_refused_with_what_to_do(
+    place: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """One that lies of how far it is would else end a run in which nothing was judged, and say that all is well."""
+    command = stopped_run(monkeypatch, capsys)
+    lines = broken(part)
+    Path("kept").write_text("\n".join(lines) + "\n")
+    capsys.readouterr()
+    assert main(command) == 2
+    out = capsys.readouterr()
+    assert "kept: this checkpoint cannot be gone on from: " in out.err
+    assert "delete it to begin anew" in out.err
+    assert "Traceback" not in out.err
+
+
+def test_an_interrupted_run_says_what_is_kept_and_how_it_goes_on(place: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped_run(monkeypatch, capsys)
+    assert "kept: keeps how far it is (5 lines); the same command goes on from there" in capsys.readouterr().err
+    Path("kept").unlink()
+    command = [*made_place(), "--checkpoint", "kept"]
+    monkeypatch.setattr(Changes, "add", _until(0, Changes.add))
+    assert main(command) == 130
+    assert "kept: nothing was kept yet" in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_before_the_work(place: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("runs.jsonl").write_text(json.dumps(session(call("read", number=1))) + "\n")
+    monkeypatch.setattr(Backtest, "run", None)
+    assert main(["backtest", "runs.jsonl", "--old", "old.yaml", "--new", "old.yaml", "--checkpoint", "nodir/x"]) == 2
+    assert "nodir/x: No such file or directory; check path, rights and space" in capsys.readouterr().err
+
+
+# The page's place --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["old.yaml", "new.yaml", "runs.jsonl", "./runs.jsonl", "link.html"])
+@pytest.mark.parametrize("force", [(), ("--force",)], ids=["", "forced"])
+def test_a_page_never_takes_the_place_of_what_the_command_reads(place: Path, capsys: Out, name: str, force: tuple[str, ...]) -> None:
+    told(capsys, session(call("read", number=1)))
+    Path("link.html").symlink_to("new.yaml")
+    before = {each: Path(each).read_text() for each in ("old.yaml", "new.yaml", "runs.jsonl")}
+    assert main(["backtest", "runs.jsonl", "--old", "old.yaml", "--new", "new.yaml", "--html", name, *force]) == 2
+    assert "is read by this command" in capsys.readouterr().err
+    assert {each: Path(each).read_text() for each in before} == before
+
+
+def test_a_page_takes_the_place_of_another_file_only_if_it_is_one_of_ours_or_if_forced(place: Path, capsys: Out) -> None:
+    told(capsys, session(call("read", number=1)))
+    command = ["backtest", "runs.jsonl", "--old", "old.yaml", "--new", "new.yaml", "--html", "page.html"]
+    Path("page.html").write_text("<!DOCTYPE html><p>mine</p>")
+    assert main(command) == 2
+    assert "page.html: exists, and is no page of Licet's; give another name, or `--force`" in capsys.readouterr().err
+    assert Path("page.html").read_text() == "<!DOCTYPE html><p>mine</p>"
+    assert main([*command, "--force"]) == 0
+    assert main(command) == 0, "our own"
+
+
+def test_that_baselines_count_as_ratified_is_told_where_there_is_one(place: Path, capsys: Out) -> None:
+    base = "\n    baseline: {sessions: 9, under: 'sha256:UNDER', minimum: {sessions: 5, support: 1}, tools: {read: 9}, edges: {start -> read: 9}}"
+    new = changed(("    intent: Answer tickets\n", f"    intent: Answer tickets{base}\n")).replace("UNDER", "0" * 64)
+    found = told(capsys, session(call("read", number=1), call("read", number=1)), new=new)
+    why = "baselines count as ratified, and one that nobody ratified only flags"
+    assert reasons(found, "judged_with_less") == {why: 2}
+    assert why not in reasons(told(capsys, session(call("read", number=1))), "judged_with_less")
 
 
 def test_what_a_checkpoint_keeps_comes_back_whole() -> None:

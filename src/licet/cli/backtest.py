@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import re
 
-from licet.cli import backtest_told, output
+from licet.cli import backtest_told, output, pages
 from licet.cli.backtest_page import page
-from licet.cli.backtest_run import moment, through
+from licet.cli.backtest_run import ENOUGH, moment, through
 from licet.errors import UsageError
 from licet.manifest import Manifest, load
 
-FAIL_ON = ("widened", "denied", "any", "never")
+FAIL_ON = ("widened", "denied", "any", "reasons", "never")
 
 EXAMPLE = """\
 TRACES are what `licet replay` takes: session files (JSON Lines, plain or gzipped), spans of any agent that hold contents (OTLP JSON lines,
@@ -21,7 +21,8 @@ budgets, chains, flows, origins, and what earlier sessions wrote tainted into st
 A call is newly denied, newly asked or newly allowed, or decided alike for another reason. What one of the two cannot judge is counted
 apart, and never as allowed.
 
-Exit codes: 0 nothing that --fail-on names, 1 something, 2 usage, 3 too little could be judged (--min-coverage).
+Exit codes: 0 nothing that --fail-on names, 1 something, 2 usage, 3 too little could be judged: no call at all, less than --min-coverage,
+or a line is no session and --min-coverage does not say how much is enough.
 
 example: licet backtest runs/*.jsonl.gz --old licet.yaml --new draft.yaml
          licet backtest runs.jsonl --old licet.yaml --new draft.yaml --fail-on denied --html changes.html
@@ -42,15 +43,17 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="TIME", type=_time, help="only sessions that began at this time or later (`2026-11-01`, `30d`)")
     parser.add_argument(
         "--fail-on", choices=FAIL_ON, default="any",
-        help="exit with 1 if a call is let pass further than before (widened), newly denied (denied), or decided otherwise in any way, "
-        "its reasons included (any, the default)",
+        help="exit with 1 if a call is let pass further than before (widened), newly denied (denied), decided differently in any way "
+        "(any, the default), or alike and for other reasons (reasons)",
     )  # fmt: skip
     parser.add_argument(
-        "--min-coverage", metavar="SHARE", type=_share, default=0.9,
-        help="exit with 3 if less of the calls, or of the sessions, could be judged by both (default: 90%%)",
+        "--min-coverage", metavar="SHARE", type=_share,
+        help="exit with 3 if less of the calls, or of the sessions, could be judged by both; lines that are no sessions count as sessions "
+        f"(default: {ENOUGH * 100:g}%%, and no such line)",
     )  # fmt: skip
     parser.add_argument("--checkpoint", metavar="FILE", help="keep here how far it is, and go on from there when interrupted")
     parser.add_argument("--html", metavar="OUT", help="write one page: counts, coverage, and the first changed calls with both reasons")
+    parser.add_argument("--force", action="store_true", help="let the page take the place of a file that is no page of Licet's")
     parser.add_argument(
         "--show", metavar="N", type=_count, default=10, help="how many calls of each kind of change are shown (default: 10)"
     )
@@ -85,7 +88,8 @@ def _time(text: str) -> str:
 def run(options: argparse.Namespace) -> int:
     """Hold every session against both, and print what changes."""
     if options.html is not None:
-        output.writable(options.html)
+        kept = [options.checkpoint] if options.checkpoint is not None else []
+        pages.page_place(options.html, [*options.traces, options.old, options.new, *kept], force=options.force)
     old, new = load(options.old), load(options.new)
     _check_names(options, old, new)
     done = through(options, old, new)
@@ -98,6 +102,8 @@ def run(options: argparse.Namespace) -> int:
         backtest_told.table(done)
     if not done.coverage.calls and not done.coverage.bad:
         output.error("no call is in what was given: the right source? (`licet replay --help` says what is read)")
+    elif done.too_little:
+        output.error("too little: ", done.too_little)
     return done.code
 
 

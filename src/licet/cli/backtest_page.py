@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from licet.cli.backtest_run import Run
-from licet.cli.backtest_told import NEVER, heading, outcomes, reasons, said, said_affected, said_coverage
+from licet.cli.backtest_told import NEVER, heading, outcomes, reasons, said, said_affected, said_coverage, said_new, said_reasons
 from licet.escape import counted
 from licet.replay import CHANGES
 from licet.report import Table, digest_page
@@ -16,8 +16,9 @@ def page(done: Run) -> str:
     changes = done.changes
     judged = f"{counted(changes.sessions, 'session')}, {counted(changes.calls, 'call')} of {counted(len(done.options.traces), 'source')}"
     summary = (
-        f"{changes.changes.total():,} calls changed, in {counted(changes.changed_sessions, 'session')}; the new manifest lets "
-        f"{changes.widened:,} of them pass further than the old one. A person's answer to each question: {done.options.approve}."
+        f"{counted(changes.decided, 'call')} decided differently, {changes.widened:,} of them let pass further than before"
+        f"{said_reasons(changes)}; in {counted(changes.changed_sessions, 'session')}. "
+        f"A person's answer to each question: {done.options.approve}."
     )
     lead = [
         f"{judged}. Old: {done.options.old} ({done.old.digest}). New: {done.options.new} ({done.new.digest}).",
@@ -43,7 +44,7 @@ def _tables(done: Run) -> Iterator[Table]:
         rows = [(f"{old} before", *(f"{numbers.get((old, new), 0):,}" for new in shown)) for old in shown]
         yield Table(f"{kind}: outcomes", ("", *(f"{new} now" for new in shown)), rows, numbers=range(1, len(shown) + 1))
     differences = [
-        (each.way, ".".join(each.path), each.sentence, said_affected(count))
+        (each.way, ".".join(each.path), each.sentence, said_affected(count) if done.coverage.judged else "no call was judged")
         for each, count in zip(done.differences, done.affected.by_difference, strict=True)
     ]
     text = "Beside each difference, the changed calls that it can have decided: a check speaks on them that looks at this key."
@@ -51,7 +52,7 @@ def _tables(done: Run) -> Iterator[Table]:
     text = "A call that one side cannot judge is never counted as allowed."
     yield Table("Coverage", ("", "Why", "Number", "Share", "Tools"), list(reasons(done.coverage)), text, (2, 3))
     for change in CHANGES:
-        rows = [(heading(each), said(each.old), said(each.new)) for each in changes.shown if each.change == change]
+        rows = [(heading(each), said(each.old), said_new(each)) for each in changes.shown if each.change == change]
         left = changes.left_out[change]
         text = f"The first {len(rows):,}; {left:,} more are not shown." if left else ""
         if rows or left:

@@ -29,6 +29,8 @@ from licet.traces import is_address
 from licet.version import VERSION
 
 OK, FOUND, LITTLE = 0, 1, 3
+ENOUGH = 0.9
+"""What share must be judged by both, if the user says nothing."""
 EVERY = 5.0  # seconds between two checkpoints
 SHARE = 0.05  # of the time, at most, goes into writing them
 _AGE = re.compile(r"[0-9]+[smhd]")
@@ -53,7 +55,18 @@ class Run:
         """The exit code."""
         if self.changes.found(self.options.fail_on):
             return FOUND
-        return LITTLE if self.coverage.share < self.options.min_coverage else OK
+        return LITTLE if self.too_little else OK
+
+    @property
+    def too_little(self) -> str:
+        """Why too little could be judged for the run to say anything; empty: enough was."""
+        coverage, asked = self.coverage, self.options.min_coverage
+        if not coverage.judged:
+            return "no call was judged by both, so that nothing is known of the change"
+        if coverage.bad and asked is None:
+            return f"{counted(coverage.bad, 'line')} could not be read as a session; --min-coverage says how much is enough all the same"
+        share = ENOUGH if asked is None else asked
+        return f"less than {100 * share:g} % could be judged (--min-coverage)" if coverage.share < share else ""
 
 
 def _affected_kept(affected: Affected) -> dict[str, Any]:
@@ -69,8 +82,11 @@ def _affected_again(affected: Affected, kept: Mapping[str, Any]) -> None:
 
 def through(options: argparse.Namespace, old: Manifest, new: Manifest) -> Run:
     """The run over all sessions, from where an earlier one stopped."""
-    checkpoint = _checkpoint(options, old, new) if options.checkpoint is not None else None
-    kept = checkpoint.read() if checkpoint is not None else None
+    checkpoint, kept = None, None
+    if options.checkpoint is not None:
+        checkpoint = _checkpoint(options, old, new)
+        kept = checkpoint.read()
+        checkpoint.try_out()
     since = None if options.since is None else moment(options.since) if kept is None else kept["since"]
     clock = Moving(None if kept is None else kept["base"])
     secret = checkpoint.secret if checkpoint is not None else os.urandom(32)
@@ -87,6 +103,10 @@ def through(options: argparse.Namespace, old: Manifest, new: Manifest) -> Run:
         backtest = Backtest(*sides, clock=clock, kind=options.task, agent=options.agent, approve=options.approve == "yes")
         backtest.coverage = done.coverage
         _all(done, backtest, saving)
+    except KeyboardInterrupt:
+        if saving is not None:
+            saving.say()
+        raise
     finally:
         for side in sides:
             side.close()
@@ -113,6 +133,7 @@ class Saving:
     base: float
     since: float | None
     at: int = 0
+    written: int | None = None  # items, as they stand in the file
     _saved: float = field(default_factory=time.monotonic)
     _pause: float = field(default_factory=lambda: EVERY)
 
@@ -120,12 +141,23 @@ class Saving:
         """Go on from there."""
         if kept is None:
             return
+        if len(kept["affected"]["counts"]) != len(self.done.differences) + 1:
+            raise self.checkpoint.broken("it counts other differences than the two manifests have")
         self.at, self.done.seconds = kept["at"], kept["seconds"]
         self.done.changes, self.done.coverage = Changes.resumed(kept["changes"]), Coverage.of(kept["coverage"])
         _affected_again(self.done.affected, kept["affected"])
+        self.written = self.at
         for name, side in self.sides.items():
             side.remember(self.checkpoint.rows(name))
         output.error(f"{self.done.options.checkpoint}: goes on behind {counted(self.done.changes.sessions, 'session')}")
+
+    def say(self) -> None:
+        """Say what is kept of an interrupted run, and how it goes on."""
+        name = self.done.options.checkpoint
+        if self.written is None:
+            output.error(f"{name}: nothing was kept yet; the first time is after {EVERY:g} s")
+        else:
+            output.error(f"{name}: keeps how far it is ({counted(self.written, 'line')}); the same command goes on from there")
 
     def reached(self, number: int) -> None:
         """So many items are done: write that down, if it is time."""
@@ -137,6 +169,7 @@ class Saving:
         state |= {"changes": self.done.changes.kept(), "coverage": self.done.coverage.kept()}
         state |= {"affected": _affected_kept(self.done.affected)}
         self.checkpoint.write(state, ((name, *row) for name, side in self.sides.items() for row in side.remembered()))
+        self.written = number
         self._saved = time.monotonic()
         self._pause = max(EVERY, (self._saved - begun) / SHARE)
 
@@ -147,7 +180,11 @@ def _all(done: Run, backtest: Backtest, saving: Saving | None) -> None:
     progress = Progress(done.options.traces, lambda seconds: _told(done, seconds))
     at = saving.at if saving is not None else 0
     try:
-        for number, session in enumerate(islice(done.recordings.items(progress.at), at, None), at + 1):
+        items = done.recordings.items(progress.at)
+        skipped = sum(1 for _ in islice(items, at))
+        if saving is not None and skipped < at:
+            raise saving.checkpoint.broken(f"it says that {at:,} lines are done, and there are {skipped:,}")
+        for number, session in enumerate(items, at + 1):
             if session is not None:
                 outcome = backtest.run(session)
                 changes.add(outcome)

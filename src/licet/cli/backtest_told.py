@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from licet.cli import output
-from licet.cli.backtest_run import Run
+from licet.cli.backtest_run import ENOUGH, Run
 from licet.escape import counted
 from licet.learn.affected import Count
 from licet.replay import CHANGES, ChangedCall, Changes, Coverage, Said
-from licet.replay.coverage import JUDGED_WITH_LESS, NOT_JUDGED, SESSIONS
+from licet.replay.coverage import JUDGED_WITH_LESS, NOT_JUDGED, SESSIONS, TAKEN
 from licet.replay.verdicts import OUTCOMES
 
 NEVER = ("guard.self", "sub-tasks apart from their task", "revocations", "broken glass", "proofs of names")
@@ -35,7 +35,8 @@ def as_dict(done: Run) -> dict[str, Any]:
         "unexplained": done.affected.unexplained.as_dict(),
         "bad": done.recordings.bad_lines(),
         "fail_on": options.fail_on,
-        "min_coverage": options.min_coverage,
+        "min_coverage": ENOUGH if options.min_coverage is None else options.min_coverage,
+        "too_little": done.too_little,
         "exit_code": done.code,
         "seconds": round(done.seconds, 3),
     }
@@ -47,7 +48,8 @@ def table(done: Run) -> None:
     if done.differences:
         output.say(output.paint("differences", "bold"))
     for found, count in zip(done.differences, done.affected.by_difference, strict=True):
-        output.say(f"  {found.way:<9} {found.sentence} [{'.'.join(found.path)}]: {said_affected(count)}")
+        affected = f": {said_affected(count)}" if done.coverage.judged else ""
+        output.say(f"  {found.way:<9} {found.sentence} [{'.'.join(found.path)}]{affected}")
     if done.affected.unexplained.changes:
         output.say(f"  no key speaks of these by itself; they follow from earlier calls: {said_affected(done.affected.unexplained)}")
     output.say(output.paint("coverage", "bold"))
@@ -71,7 +73,8 @@ def said_coverage(coverage: Coverage) -> str:
 
 def reasons(coverage: Coverage) -> Iterator[tuple[str, str, str, str, str]]:
     """What was not judged, or with less, and why: group, reason, number, share, and the first tools."""
-    for group, whole in ((NOT_JUDGED, coverage.calls), (SESSIONS, coverage.sessions + coverage.bad), (JUDGED_WITH_LESS, coverage.calls)):
+    for group in (NOT_JUDGED, SESSIONS, TAKEN, JUDGED_WITH_LESS):
+        whole = coverage.whole(group)
         if group == SESSIONS and coverage.bad:
             yield group, "the line is no session", f"{coverage.bad:,}", f"{100 * coverage.bad / whole:.1f} %", ""
         for why, number, by_tool in coverage.counts(group):
@@ -87,8 +90,27 @@ def said_affected(count: Count) -> str:
 
 def said(side: Said) -> str:
     """One side's word on a call."""
-    told = "; ".join(f"{sentence} [{check}]{' (observed)' if effect == 'observed' else ''}" for check, effect, sentence in side.reasons)
+    told = _sentences(side.reasons)
     return f"{side.outcome}: {told}" if told else side.outcome
+
+
+def said_new(call: ChangedCall) -> str:
+    """The new side's word; where it has all reasons of the old one and more, only what is more."""
+    known, reasons = call.old.reasons, call.new.reasons
+    more = [each for each in reasons if each not in known]
+    if not known or not more or len(reasons) - len(more) < len(known):
+        return said(call.new)
+    return f"{call.new.outcome}: beside that, {_sentences(more)}"
+
+
+def _sentences(reasons: Sequence[tuple[str, str, str]]) -> str:
+    return "; ".join(f"{sentence} [{check}]{' (observed)' if effect == 'observed' else ''}" for check, effect, sentence in reasons)
+
+
+def said_reasons(changes: Changes) -> str:
+    """How many calls are decided alike and for other reasons."""
+    number = changes.changes["other reason"]
+    return f"; {number:,} alike, for other reasons" if number else ""
 
 
 def heading(call: ChangedCall) -> str:
@@ -107,7 +129,7 @@ def _changes(changes: Changes) -> None:
     output.say(output.paint("changes", "bold"))
     output.say(f"  sessions  {changes.sessions:>9,}   {changes.changed_sessions:,} with a changed call")
     further = f"{changes.widened:,} of them let pass further than before"
-    output.say(f"  calls     {changes.calls:>9,}   {changes.changes.total():,} changed, {further}")
+    output.say(f"  calls     {changes.calls:>9,}   {changes.decided:,} decided differently, {further}{said_reasons(changes)}")
     for change in CHANGES:
         if number := changes.changes[change]:
             checks = ", ".join(f"{check} {count:,}" for (of, check), count in sorted(changes.checks.items()) if of == change)
@@ -119,7 +141,7 @@ def _changes(changes: Changes) -> None:
     for each in sorted(changes.shown, key=lambda call: CHANGES.index(call.change)):
         output.say(f"  {each.change}: {heading(each)}")
         output.say(f"    old  {said(each.old)}")
-        output.say(f"    new  {said(each.new)}")
+        output.say(f"    new  {said_new(each)}")
     if changes.left_out:
         left = ", ".join(f"{changes.left_out[change]:,} {change}" for change in CHANGES if changes.left_out[change])
         output.say(f"  not shown: {left}; --show N shows more of each")

@@ -82,7 +82,7 @@ def writable(name: str) -> None:
         if not there:
             path.unlink()
     except (OSError, ValueError) as failed:
-        raise _unwritten(name, failed) from failed
+        raise unwritten(name, failed) from failed
 
 
 def file(name: str, text: str) -> None:
@@ -94,10 +94,11 @@ def file(name: str, text: str) -> None:
     try:
         Path(name).write_text(text, encoding="utf-8")
     except (OSError, ValueError) as failed:
-        raise _unwritten(name, failed) from failed
+        raise unwritten(name, failed) from failed
     say("wrote ", name, stream=sys.stderr)
 
 
-def _unwritten(name: str, error: Exception) -> UsageError:
+def unwritten(name: str, error: Exception) -> UsageError:
+    """What to say of a file that cannot be written."""
     why = error.strerror if isinstance(error, OSError) else "not a path"
     return UsageError(f"{name}: cannot be written: {why}; check path and rights")

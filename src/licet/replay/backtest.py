@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from licet.clock import SystemClock
 from licet.errors import UsageError
@@ -18,8 +18,8 @@ from licet.guard.rehearsal import Rehearsal
 from licet.guard.task import GuardedTask
 from licet.guard.ticket import Ticket
 from licet.manifest import Manifest
-from licet.records import ToolCall
-from licet.replay.coverage import JUDGED_WITH_LESS, NOT_JUDGED, SESSIONS, Coverage
+from licet.records import Decision, ToolCall
+from licet.replay.coverage import JUDGED_WITH_LESS, NOT_JUDGED, SESSIONS, TAKEN, Coverage
 from licet.replay.recorded import agent_of, kind_of, sound, together, words_of
 from licet.replay.run import FRAMEWORK, NOT_EXECUTED, PRINCIPAL
 from licet.replay.sessions import RecordedCall, Session
@@ -31,10 +31,12 @@ NO_TASK = "no task can be begun for it"
 UNDECLARED = "the tool is not declared"
 UNTIMED = "a budget per time refuses it, and the recording has no times"
 NOT_RUN = "never executed as recorded, so that nothing came from it"
-TIMELESS = "no time is recorded, so that budgets per time and the time to live are not judged"
+TIMELESS = "no time of the call is recorded, so that budgets per time, and times to live that differ, are not judged"
 PINNED = "the tool is pinned, and no recording has its definition (tool.changed)"
 UNNAMED = "an argument that the manifest does not name is refused, and a live guard may know it from the tool's signature"
 FORMLESS = "an output is text, and `fields:` of its tool speak of structured results"
+RATIFIED = "baselines count as ratified, and one that nobody ratified only flags"
+SUITELESS = "no task kind has the suite's name, so that the only one was taken; --task says which one it is"
 """Why a session or a call is not judged, or judged with less than a live guard has."""
 
 _BY_RATE = re.compile(r"this would be \d+ rate of ")
@@ -120,8 +122,8 @@ class _Side:
         why = ""
         if first.outcome == "allow" and call.tool not in self.manifest.tools:
             why = UNDECLARED  # it runs only because that is observed, and nothing is known of it
-        elif first.outcome == "deny" and not timed and any(_BY_RATE.match(found.sentence) for found in first.reasons):
-            why = UNTIMED
+        elif first.outcome == "deny" and not timed and _only_by_rate(first):
+            why = UNTIMED  # for whatever else it is denied, it is denied for certain
         return ticket, Verdict(first, why, ticket.allowed)
 
     def done(self, ticket: Ticket, recorded: RecordedCall) -> None:
@@ -132,6 +134,10 @@ class _Side:
             self.rehearsal.done(ticket, error=NOT_EXECUTED)
         else:
             self.rehearsal.done(ticket, output=recorded.output, error=recorded.error)
+
+
+def _only_by_rate(decision: Decision) -> bool:
+    return all(_BY_RATE.match(found.sentence) for found in decision.reasons if found.effect == "deny" and not found.observed)
 
 
 class Backtest:
@@ -155,6 +161,7 @@ class Backtest:
         self._alike = Alike(old, new) if shared else None
         self._old, self._new = (_Side(name, side, kind, agent, approve) for name, side in (("old", old), ("new", new)))
         self.coverage = Coverage()
+        self._times: dict[tuple[str, str], tuple[bool, frozenset[str]]] = {}
 
     def run(self, session: Session) -> SessionOutcome:
         """What both say to each call of one session, in the recorded order. Never raises for what a recording holds."""
@@ -170,17 +177,18 @@ class Backtest:
         """With one side judging, what it says both say."""
         self._clock.start()
         words = list(words_of(session))
-        timed = all(call.time is not None for call in session.calls)
-        begin = min((call.time for call in session.calls if call.time is not None), default=0.0)
-        begin = begin if session.time is None else min(begin, session.time)
+        times = _times(session)
+        timed = None not in times
+        begin = min((each for each in (session.time, *times) if each is not None), default=0.0)
         out: list[CallOutcome] = []
         with writing:
             sides = [(side, *side.begin(session, words)) for side in judging]
             for last, some in _told_last(together(session.calls)):
                 begun: list[tuple[_Side, Ticket, RecordedCall]] = []
                 for call in some:
-                    if call.time is not None:
-                        self._clock.passed(call.time - begin)
+                    time = times[len(out)]
+                    if time is not None:
+                        self._clock.passed(time - begin)
                     asked = ToolCall(call.tool, call.arguments, framework=FRAMEWORK)
                     verdicts: list[Verdict] = []
                     for side, task, _, why in sides:
@@ -190,37 +198,64 @@ class Backtest:
                         ticket, verdict = side.judge(task, asked, timed=timed)
                         begun.append((side, ticket, call))
                         verdicts.append(verdict)
-                    out.append(CallOutcome(len(out) + 1, call.tool, verdicts[0], verdicts[-1]))
+                    out.append(self._known(CallOutcome(len(out) + 1, call.tool, verdicts[0], verdicts[-1])))
                     self._count(call, out[-1])
+                    if time is None and self._depends_on_time(sides[0][2], sides[-1][2], call.tool):
+                        self.coverage.note(JUDGED_WITH_LESS, TIMELESS, call.tool)
                 for side, ticket, call in () if last else begun:  # nobody asks what came of the last ones
                     side.done(ticket, call)
             for side, task, _, _ in sides:
                 if task is not None:
                     side.rehearsal.end(task)
         outcome = SessionOutcome(sound(session.id), session.place, sides[0][2], sides[-1][2], tuple(out))
-        names = ("old", "new") if len(sides) == 1 else [side.name for side, *_ in sides]
-        self._count_session(outcome, [(name, why) for name, (_, _, _, why) in zip(names, sides * 2, strict=False) if why])
+        self._count_session(session, outcome, sides[0][3], sides[-1][3])
         return outcome
 
-    def _count_session(self, outcome: SessionOutcome, whys: list[tuple[str, str]]) -> None:
-        self.coverage.sessions += 1
-        self.coverage.judged_sessions += outcome.judged
-        for name, why in whys:
-            self.coverage.note(SESSIONS, f"{name}: {why}")
+    def _known(self, call: CallOutcome) -> CallOutcome:
+        """That both refuse a tool that neither knows says nothing of either: the recordings may be of other work."""
+        if call.old.outcome == call.new.outcome == "deny" and all(call.tool not in side.manifest.tools for side in (self._old, self._new)):
+            return replace(call, old=replace(call.old, why=UNDECLARED), new=replace(call.new, why=UNDECLARED))
+        return call
+
+    def _depends_on_time(self, old: str, new: str, tool: str) -> bool:
+        """Whether a call's time can make a difference: a budget per time is over the tool, or the two kinds have other times to live."""
+        if not (old and new):
+            return False
+        found = self._times.get((old, new))
+        if found is None:
+            kinds = [side.manifest.tasks[kind] for side, kind in ((self._old, old), (self._new, new))]
+            rated = frozenset(name for kind in kinds for budget in kind.budgets if budget.rate is not None for name in budget.of)
+            self._times[old, new] = found = (kinds[0].ttl != kinds[1].ttl, rated)
+        return found[0] or tool in found[1]
+
+    def _count_session(self, session: Session, outcome: SessionOutcome, old: str, new: str) -> None:
+        coverage = self.coverage
+        coverage.sessions += 1
+        coverage.judged_sessions += outcome.judged
+        if why := _of_both(old, new):
+            coverage.note(SESSIONS, why)
+        kinds = ((self._old, outcome.old_kind), (self._new, outcome.new_kind))
+        taken = [SUITELESS if side.chosen is None and kind and kind != session.suite else "" for side, kind in kinds]
+        if why := _of_both(*taken):
+            coverage.note(TAKEN, why, session.suite)
+        if outcome.calls and any(kind and side.manifest.tasks[kind].baseline is not None for side, kind in kinds):
+            coverage.note(JUDGED_WITH_LESS, RATIFIED, number=len(outcome.calls))
 
     def _count(self, recorded: RecordedCall, call: CallOutcome) -> None:
         coverage, tool = self.coverage, call.tool
         coverage.calls += 1
         sides = ((self._old, call.old), (self._new, call.new))
         declared = [side.manifest.tools.get(tool) for side, _ in sides]
-        if declared == [None, None]:
-            coverage.note(NOT_JUDGED, f"neither manifest: {UNDECLARED}", tool)
-        elif call.judged:
+        if call.judged:
             coverage.judged += 1
+        elif declared == [None, None]:
+            coverage.note(NOT_JUDGED, f"neither manifest: {UNDECLARED}", tool)
+        elif why := _of_both(call.old.why, call.new.why):
+            coverage.note(NOT_JUDGED, why, tool)
         for (side, verdict), known in zip(sides, declared, strict=True):
-            if verdict.why and any(declared):
-                coverage.note(NOT_JUDGED, f"{side.name}: {verdict.why}", tool)
-            elif known is None:
+            if verdict.why:
+                continue
+            if known is None:
                 if any(declared):
                     coverage.note(JUDGED_WITH_LESS, f"{side.name}: {UNDECLARED}, so that it refuses", tool)
             elif known.definition is not None:
@@ -231,8 +266,21 @@ class Backtest:
                 coverage.note(JUDGED_WITH_LESS, f"{side.name}: {UNNAMED}", tool)
         if not recorded.executed:
             coverage.note(JUDGED_WITH_LESS, NOT_RUN, tool)
-        if recorded.time is None:
-            coverage.note(JUDGED_WITH_LESS, TIMELESS)
+
+
+def _of_both(old: str, new: str) -> str:
+    """What is said against one side or both, each named."""
+    if old == new:
+        return f"both: {old}" if old else ""
+    return "; ".join(f"{name}: {why}" for name, why in (("old", old), ("new", new)) if why)
+
+
+def _times(session: Session) -> list[float | None]:
+    """When each call began; the first one, if nothing else is known of it, with its session."""
+    times = [call.time for call in session.calls]
+    if times and times[0] is None:
+        times[0] = session.time
+    return times
 
 
 def _told_last(groups: Iterator[list[RecordedCall]]) -> Iterator[tuple[bool, list[RecordedCall]]]:

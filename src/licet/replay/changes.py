@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -84,7 +84,8 @@ class Changes:
             self.left_out[change] += 1
             return
         place, tool = _cut(session.place), _cut(call.tool)
-        kept = ChangedCall(change, session.kind, _cut(session.id), place, call.number, tool, _said(call.old), _said(call.new))
+        old, new = _said(call.old, call.old.reasons), _said(call.new, _new_first(call))
+        kept = ChangedCall(change, session.kind, _cut(session.id), place, call.number, tool, old, new)
         self.shown.append(kept)
 
     def _name(self, kind: str, tool: str) -> str:
@@ -97,11 +98,18 @@ class Changes:
         self._names.add((kind, name))
         return name
 
+    @property
+    def decided(self) -> int:
+        """How many calls are decided differently: all changed ones but those that only have another reason."""
+        return self.changes.total() - self.changes["other reason"]
+
     def found(self, fail_on: str) -> bool:
-        """Whether there is what a run is to fail on: `widened`, `denied` (newly denied), `any` change, or `never`."""
-        return {
-            "widened": self.widened > 0, "denied": self.changes["newly denied"] > 0, "any": self.changes.total() > 0, "never": False,
-        }[fail_on]  # fmt: skip
+        """Whether there is what a run is to fail on: `widened`, `denied` (newly denied), `any` (decided differently), `reasons` (that, or
+        for other reasons), or `never`.
+        """
+        changes = self.changes
+        numbers = {"widened": self.widened, "denied": changes["newly denied"], "any": self.decided, "reasons": changes.total(), "never": 0}
+        return numbers[fail_on] > 0
 
     def as_dict(self) -> dict[str, Any]:
         """As plain data."""
@@ -110,6 +118,7 @@ class Changes:
             "changed_sessions": self.changed_sessions,
             "calls": self.calls,
             "changed_calls": self.changes.total(),
+            "decided_differently": self.decided,
             "widened_calls": self.widened,
             "changes": {change: self.changes[change] for change in CHANGES},
             "outcomes": [
@@ -161,8 +170,18 @@ def _texts(verdict: Verdict) -> set[tuple[str, str]]:
     return {(each.check, f"{each.effect} {each.observed} {stable(each.sentence)}") for each in verdict.reasons}
 
 
-def _said(verdict: Verdict) -> Said:
-    return Said(verdict.outcome, tuple(map(_reason, verdict.reasons[:_MAX_REASONS])))
+def _said(verdict: Verdict, reasons: Sequence[Reason]) -> Said:
+    outcome = "not judged, and runs" if verdict.passes != verdict.outcome else verdict.outcome
+    return Said(outcome, tuple(map(_reason, reasons[:_MAX_REASONS])))
+
+
+def _new_first(call: CallOutcome) -> list[Reason]:
+    """The new side's reasons; where not all are kept, those that the old side does not have."""
+    reasons = call.new.reasons
+    if len(reasons) <= _MAX_REASONS:
+        return list(reasons)
+    known = set(map(_reason, call.old.reasons))
+    return sorted(reasons, key=lambda found: _reason(found) in known)
 
 
 def _reason(found: Reason) -> tuple[str, str, str]:

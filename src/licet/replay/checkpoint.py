@@ -10,11 +10,14 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
+from pydantic import ValidationError
+
 from licet.errors import StateError, UsageError
 from licet.lines import opened
 from licet.machine import open_own
+from licet.replay.kept_state import KeptState
 
-FORMAT = 1
+FORMAT = 2
 _WHAT = "licet backtest checkpoint"
 _BLOCK = 1 << 20  # bytes
 _LONGEST = 256 << 20  # bytes of a line that is read as one of ours
@@ -40,17 +43,17 @@ class Checkpoint:
 
         Raises:
             StateError: others can read or write the file.
-            UsageError: it is no checkpoint, or one of another run.
+            UsageError: it is no checkpoint, one of another run, or not whole.
         """
         if not os.path.lexists(self._path):
             return None
         with self._opened() as file:
             try:
-                head, state = json.loads(file.readline(_LONGEST)), json.loads(file.readline(_LONGEST))
-                known = head["what"] == _WHAT and head["format"] == FORMAT and isinstance(state, dict)
+                head, line = json.loads(file.readline(_LONGEST)), file.readline(_LONGEST)
+                known = head["what"] == _WHAT and head["format"] == FORMAT
                 identity: dict[str, Any] = dict(head["identity"])
             except (ValueError, RecursionError, KeyError, TypeError):
-                known, identity, state = False, {}, {}
+                known, identity, line = False, {}, b""
         if not known:
             raise UsageError(f"{self._path}: is no checkpoint of this release; name another file with --checkpoint")
         others = sorted(name for name in self._identity.keys() | identity.keys() if self._identity.get(name) != identity.get(name))
@@ -59,18 +62,59 @@ class Checkpoint:
                 f"{self._path}: is the checkpoint of another run (it differs in: {', '.join(others)}); name another file with "
                 "--checkpoint, or delete this one to begin anew"
             )
-        return dict(state)
+        try:
+            state: dict[str, Any] = json.loads(line)
+            KeptState.model_validate(state)
+        except (ValidationError, ValueError, RecursionError) as error:
+            why = "the counts do not fit each other" if "do not fit" in str(error) else "a part is missing, or is not what stands there"
+            raise self.broken(why) from error
+        return state
+
+    def broken(self, why: str) -> UsageError:
+        """What to say, and what to do, where the run cannot go on from here."""
+        return UsageError(f"{self._path}: this checkpoint cannot be gone on from: {why}; delete it to begin anew")
 
     def rows(self, side: str) -> Iterator[tuple[str, str]]:
-        """What a side remembers: store and keyed digest."""
+        """What a side remembers: store and keyed digest.
+
+        Raises:
+            UsageError: a line is not one of these.
+        """
         with self._opened() as file:
-            for line in islice(file, 2, None):
-                of, store, value = json.loads(line)
-                if of == side:
-                    yield store, value
+            for number, line in enumerate(islice(file, 2, None), 3):
+                try:
+                    found = json.loads(line)
+                except (ValueError, RecursionError):
+                    found = None
+                if not (isinstance(found, list) and len(found) == 3 and all(isinstance(each, str) for each in found)):
+                    raise self.broken(f"line {number} is not what a side remembers of a store")
+                if found[0] == side:
+                    yield found[1], found[2]
 
     def _opened(self) -> IO[bytes]:
         return os.fdopen(open_own(self._path, os.O_RDONLY, StateError), "rb")
+
+    def try_out(self) -> None:
+        """Find out before long work begins that it cannot be written.
+
+        Raises:
+            StateError: it cannot.
+        """
+        beside = self._beside
+        try:
+            beside.unlink(missing_ok=True)
+            beside.touch(0o600, exist_ok=False)
+            beside.unlink()
+        except (OSError, ValueError) as error:
+            raise self._unwritten(error) from error
+
+    @property
+    def _beside(self) -> Path:
+        return self._path.with_name(f"{self._path.name}.new")
+
+    def _unwritten(self, error: Exception) -> StateError:
+        why = error.strerror if isinstance(error, OSError) else "not a path"
+        return StateError(f"{self._path}: {why}; check path, rights and space, or leave --checkpoint out")
 
     def write(self, state: Mapping[str, Any], rows: Iterable[tuple[str, str, str]]) -> None:
         """Put a state and its rows (side, store, value) there, whole or not at all.
@@ -78,7 +122,7 @@ class Checkpoint:
         Raises:
             StateError: it cannot be written.
         """
-        beside = self._path.with_name(f"{self._path.name}.new")
+        beside = self._beside
         head = {"what": _WHAT, "format": FORMAT, "identity": self._identity}
         try:
             beside.unlink(missing_ok=True)
@@ -90,7 +134,7 @@ class Checkpoint:
                 os.fsync(file.fileno())
             beside.replace(self._path)
         except OSError as error:
-            raise StateError(f"{self._path}: {error.strerror}; check path, rights and space, or leave --checkpoint out") from error
+            raise self._unwritten(error) from error
 
     def remove(self) -> None:
         """The run is done, so that there is nothing to go on with."""

@@ -18,6 +18,9 @@ JUDGED_WITH_LESS = "judged with less"
 """Counts calls that both sides judged, and something was not known that a live guard knows."""
 SESSIONS = "sessions not judged"
 """Counts sessions that were not judged."""
+TAKEN = "taken as the only kind"
+"""Counts sessions, each by its suite's name, that a side took for runs of its only task kind though they do not say so."""
+_OF_SESSIONS = (SESSIONS, TAKEN)
 
 
 @dataclass(slots=True)
@@ -48,10 +51,17 @@ class Coverage:
 
     @property
     def share(self) -> float:
-        """The smaller of two shares: of calls that both sides judged, and of sessions, among which each line that is none counts as one."""
-        sessions = self.sessions + self.bad
-        shares = [part / whole for part, whole in ((self.judged, self.calls), (self.judged_sessions, sessions)) if whole]
-        return min(shares, default=0.0)
+        """The smaller of two shares: of calls that both sides judged, and of sessions, among which each line that is none counts as one.
+
+        0 where no call was judged.
+        """
+        if not self.judged:
+            return 0.0
+        return min(self.judged / self.calls, self.judged_sessions / (self.sessions + self.bad))
+
+    def whole(self, group: str) -> int:
+        """Of how many calls or sessions the reasons of a group speak."""
+        return self.sessions + self.bad if group in _OF_SESSIONS else self.calls
 
     def counts(self, group: str) -> list[tuple[str, int, Counter[str]]]:
         """The reasons of a group, the most frequent first: reason, number, and number by tool."""
@@ -60,7 +70,7 @@ class Coverage:
 
     def as_dict(self) -> dict[str, Any]:
         """As plain data."""
-        groups = {group: self._group(group) for group in (NOT_JUDGED, SESSIONS, JUDGED_WITH_LESS)}
+        groups = {group: self._group(group) for group in (NOT_JUDGED, SESSIONS, TAKEN, JUDGED_WITH_LESS)}
         return {
             "calls": self.calls,
             "judged": self.judged,
@@ -72,7 +82,7 @@ class Coverage:
         }
 
     def _group(self, group: str) -> list[dict[str, Any]]:
-        whole = self.sessions + self.bad if group == SESSIONS else self.calls
+        whole = self.whole(group)
         return [
             {"why": why, "number": number, "share": round(number / whole, 4) if whole else None, "tools": _named(by_tool)}
             for why, number, by_tool in self.counts(group)

@@ -38,6 +38,11 @@ class Verdict:
         return "unjudged" if self.decision is None or self.why else self.decision.outcome
 
     @property
+    def passes(self) -> Outcome:
+        """As `outcome`; but a call that this side lets run, although it knows nothing of it, passes for certain."""
+        return "allow" if self.ran and self.outcome == "unjudged" else self.outcome
+
+    @property
     def reasons(self) -> tuple[Reason, ...]:
         """Why; of an unjudged call too, as far as there is anything."""
         return self.decision.reasons if self.decision is not None else ()
@@ -59,12 +64,14 @@ class CallOutcome:
 
     @property
     def change(self) -> Change | None:
-        """In which way the new side differs; None where it does not, or where one of the two could not judge."""
-        old, new = self.old.outcome, self.new.outcome
+        """In which way the new side differs; None where it does not, or where one of the two could not judge, and did not let it run."""
+        old, new = self.old.passes, self.new.passes
         if old == "unjudged" or new == "unjudged":
             return None
         if old != new:
             return _CHANGE[new]
+        if not self.judged:
+            return None
         if not self.old.reasons and not self.new.reasons:
             return None
         return "other reason" if told(self.old.reasons) != told(self.new.reasons) else None
@@ -72,7 +79,8 @@ class CallOutcome:
     @property
     def widened(self) -> bool:
         """Whether the new side lets more pass: what was denied it allows or asks about, what was asked about it allows."""
-        return self.judged and _FREE[self.new.outcome] > _FREE[self.old.outcome]
+        old, new = self.old.passes, self.new.passes
+        return "unjudged" not in (old, new) and _FREE[new] > _FREE[old]
 
 
 def told(reasons: tuple[Reason, ...]) -> tuple[tuple[str, str, bool, str, tuple[str, ...]], ...]:

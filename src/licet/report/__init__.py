@@ -2,9 +2,23 @@
 
 from licet.report.digest import Case, Table, digest_page
 from licet.report.graphml import graphml
-from licet.report.page import page
+from licet.report.page import is_page, page
 from licet.report.story import NO_WORDS, Story, cited, collect
 from licet.report.svg import svg
 from licet.report.tree import principal_of, trace
 
-__all__ = ["NO_WORDS", "Case", "Story", "Table", "cited", "collect", "digest_page", "graphml", "page", "principal_of", "svg", "trace"]
+__all__ = [
+    "NO_WORDS",
+    "Case",
+    "Story",
+    "Table",
+    "cited",
+    "collect",
+    "digest_page",
+    "graphml",
+    "is_page",
+    "page",
+    "principal_of",
+    "svg",
+    "trace",
+]

@@ -29,7 +29,8 @@ th, td.short { white-space: nowrap; } td.word { min-width: 7rem; } td.long { ove
 .wide { overflow-x: auto; } .picture { overflow-x: auto; border: 1px solid #d1d5db; }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
+_BEFORE_STYLE = "default-src 'none'; style-src 'sha256-"
+POLICY = f"{_BEFORE_STYLE}{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
 
 
 def document(title: str) -> tuple[Element, Element]:
@@ -47,6 +48,11 @@ def document(title: str) -> tuple[Element, Element]:
 def written(root: Element) -> str:
     """The page as text."""
     return f"<!DOCTYPE html>\n{tostring(root, encoding='unicode', method='html')}\n"
+
+
+def is_page(text: str) -> bool:
+    """Whether a file that begins so is a page of ours, of any release."""
+    return text.startswith("<!DOCTYPE html>") and f'content="{_BEFORE_STYLE}' in text[:1_000]
 
 
 def table(body: Element, heads: Sequence[str], look: Sequence[str] = ()) -> Element:
