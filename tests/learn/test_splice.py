@@ -89,7 +89,7 @@ def test_a_kind_that_is_not_there_is_an_error():
 
 def test_a_change_of_meaning_in_passing_is_an_error(monkeypatch: pytest.MonkeyPatch):
     """If what is written would read as something else, it is not written."""
-    monkeypatch.setattr("licet.learn.splice._with_comments_of", lambda before, after: after.replace("5m", "9m"))
+    monkeypatch.setattr("licet.learn.splice._with_comments_of", lambda before, after, kind: after.replace("5m", "9m"))
     with pytest.raises(UsageError, match="without changing its meaning"):
         change_kinds(BEFORE + KINDS["block"] + AFTER, {"work": change})
 
@@ -105,3 +105,88 @@ def test_the_tail_is_put_and_taken_away_whole():
 def test_what_somebody_wrote_behind_the_tail_is_kept():
     text = with_tail("a: 1\n", ["x"]) + "b: 2\n"
     assert without_tail(text) == text
+
+
+# What an earlier time has said ---------------------------------------------------------------------------------------------
+
+
+def noting(**said: str):
+    """A change that adds nothing and says this of the tools."""
+
+    def change(found: CommentedMap, notes: Notes) -> None:
+        for tool, note in said.items():
+            notes["tools", tool] = note
+
+    return change
+
+
+LEARNED = """\
+tasks:
+  work:
+    ttl: 5m
+    tools:
+      a: {}  # NEW: 20 of 20 sessions
+      b:  # 18 of 20 sessions, 2026-10-01
+        arguments:
+          to: {enum: [x]}  # 18 of 20 sessions; no other value than this
+        at_most: 2  # 18 of 20 sessions: 1 call at most in one
+    budgets:  # 18 of 20 sessions: 1 different `to` of `b` at most in one
+      - {distinct: to, of: b, at_most: 2}
+"""
+
+
+def test_a_line_that_stays_goes_on_saying_on_what_it_rests():
+    out = change_kinds(LEARNED, {"work": noting(a="30 of 30 sessions", b="25 of 30 sessions")})
+    assert out == LEARNED.replace("NEW: 20 of 20", "NEW: 30 of 30").replace("18 of 20 sessions, 2026-10-01", "25 of 30 sessions")
+    assert change_kinds(out, {"work": noting(a="30 of 30 sessions", b="25 of 30 sessions")}) == out
+
+
+def test_why_an_argument_is_ruled_is_kept_beside_newer_counts():
+    def again(found: CommentedMap, notes: Notes) -> None:
+        notes["tools", "b", "arguments", "to"] = "25 of 30 sessions"
+
+    once = change_kinds(LEARNED, {"work": again})
+    assert "to: {enum: [x]}  # 25 of 30 sessions; kept: no other value than this\n" in once
+    assert change_kinds(once, {"work": again}) == once
+
+
+def test_of_a_line_that_was_changed_nothing_old_is_said():
+    def other(found: CommentedMap, notes: Notes) -> None:
+        found["tools"]["b"]["at_most"] = 9
+
+    assert "at_most: 9\n" in change_kinds(LEARNED, {"work": other})
+
+
+@pytest.mark.parametrize(
+    "now, said", [("3 of 9 sessions", "NEW: 3 of 9 sessions"), ("rare: 1 of 9 sessions", "NEW, rare: 1 of 9 sessions")]
+)
+def test_what_is_new_is_so_until_somebody_has_taken_it_over(now: str, said: str):
+    out = change_kinds(LEARNED, {"work": noting(a=now)})
+    assert f"a: {{}}  # {said}\n" in out
+    assert change_kinds(out, {"work": noting(a=now)}) == out
+    assert f"a: {{}}  # {now}\n" in change_kinds(out, {"work": noting(a=now)}, ratified=True)
+
+
+COMMENTED = """\
+tasks:
+  work:
+    ttl: 5m
+    tools:
+      a: {}
+      # above b
+      b: {} # behind b
+      # above c
+      c: {} # behind c
+"""
+
+
+@pytest.mark.parametrize("gone", ["a", "b", "c"])
+def test_a_comment_on_what_was_taken_out_says_so_and_none_changes_its_place(gone: str):
+    def without(found: CommentedMap, notes: Notes) -> None:
+        del found["tools"][gone]
+
+    out = change_kinds(COMMENTED, {"work": without})
+    for tool in {"b", "c"} - {gone}:
+        assert f"      # above {tool}\n      {tool}: {{}} # behind {tool}\n" in out
+    for said in ("above", "behind") if gone != "a" else ():
+        assert f"# {gone} (taken out): {said} {gone}\n" in out
