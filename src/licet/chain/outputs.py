@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from licet.canonical import Plain
+from licet.chain.documents import NO_DOCUMENT, Documents
 from licet.chain.party import party, text_of
 from licet.manifest.labels import ITEM, KEY, WHOLE, Label, LeafPath, OutputLabels
-from licet.manifest.yaml_reader import read
 from licet.snapshot import BYTES
 
 Form = Literal["object", "json", "yaml", "text"]
@@ -22,7 +22,6 @@ _COMMON_KEYS = frozenset(
     filename files from id id_ items link links message messages name note notes number owner participants recipient recipients result
     results sender status subject summary text time title to type url user value""".split()  # noqa: SIM905
 )
-MAX_YAML = 100_000  # characters; the strict reader takes two seconds for them
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
@@ -44,7 +43,7 @@ def leaves(output: Plain, labels: OutputLabels, form: Form = "object") -> list[L
     """Every value in an output that can be somebody's: no null, no boolean, no empty text; keys only where they can be content."""
     if form in ("json", "yaml"):
         parsed = _document(output, form)
-        if parsed is _NO_DOCUMENT:  # what does not parse is, all of it, of the least trusted label that it may hold
+        if parsed is NO_DOCUMENT:  # what does not parse is, all of it, of the least trusted label that it may hold
             labels = OutputLabels(labels.lowest, ())
         else:
             output = parsed
@@ -55,21 +54,18 @@ def leaves(output: Plain, labels: OutputLabels, form: Form = "object") -> list[L
     return walk.out
 
 
-_NO_DOCUMENT: Any = object()
+_documents = Documents()
 
 
 def _document(output: Plain, form: Form) -> Any:
     if not isinstance(output, str):
         return output
+    if form == "yaml":
+        return _documents.read(output)
     try:
-        if form == "json":
-            return json.loads(output, object_pairs_hook=_unique, parse_constant=_refuse)
+        return json.loads(output, object_pairs_hook=_unique, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        return _NO_DOCUMENT
-    if len(output) > MAX_YAML:
-        return _NO_DOCUMENT
-    document = read(output)
-    return _NO_DOCUMENT if document.refused else document.data
+        return NO_DOCUMENT
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
