@@ -125,6 +125,139 @@ def test_it_learns_from_the_store_of_the_state_folder(capsys: Captured):
     assert (base.sessions, dict(base.tools), dict(base.edges)) == (6, {"read_ticket": 6}, {"start -> read_ticket": 6})
 
 
+def test_sessions_of_another_suite_are_told_and_what_no_declared_tool_is_in_teaches_nothing(capsys: Captured):
+    foreign = session("b", suite="bank", calls=[{"name": "pay", "args": {}, "output": "ok", "error": None}])
+    assert main(["learn", lines(foreign), "-m", MANIFEST, "-o", "draft.yaml"]) == 1
+    told = capsys.readouterr().err
+    assert "1 session of other suites were taken for `answer-ticket`, the only task kind: bank (1)" in told
+    assert "it called what is not declared under `tools:`: pay" in told
+    assert "declare what it calls" in told
+    assert "--trusted" not in told
+    assert main(["learn", lines(foreign), "-m", MANIFEST, "--task", "answer-ticket", "--trusted"]) == 1
+    told = capsys.readouterr().err
+    assert "call no tool that is declared" in told
+    assert "are these recordings of its agents?" in told
+    assert "of other suites" not in told
+
+
+def test_where_no_tool_is_learned_the_baseline_that_is_there_stays(capsys: Captured):
+    """Wrong traces must not take away what is known."""
+    assert main(["learn", SESSIONS, "-m", MANIFEST, "-o", "draft.yaml"]) == 0
+    two = Path("draft.yaml").read_text(encoding="utf-8").replace("tasks: [answer-ticket]", "tasks: [answer-ticket, other]")
+    at = two.index("# Learned by")
+    two = two[:at] + "  other: {intent: Other, ttl: 5m, tools: {read_ticket: {}}}\n" + two[at:]
+    Path("two.yaml").write_text(two, encoding="utf-8")
+    empty = session("e", calls=[])
+    assert main(["learn", lines(empty, session("o", suite="other")), "-m", "two.yaml", "-o", "new.yaml"]) == 0
+    tasks = load("new.yaml").tasks
+    assert tasks["answer-ticket"].baseline == load("draft.yaml").tasks["answer-ticket"].baseline
+    assert tasks["other"].baseline is not None
+
+
+def test_a_session_that_is_given_twice_counts_once(capsys: Captured):
+    once, other = lines(session("a")), lines(session("a"), session("b"), name="rotated.jsonl")
+    assert main(["learn", once, other, "-m", MANIFEST, "--json"]) == 0
+    told = capsys.readouterr()
+    found = json.loads(told.out)
+    assert (found["kinds"]["answer-ticket"]["sessions"], found["given_before"]) == (2, 1)
+    assert "1 session given before" in told.err
+    changed = lines(session("a", prompt="Answer ticket 1, please."), name="changed.jsonl")
+    assert main(["learn", once, changed, "-m", MANIFEST, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kinds"]["answer-ticket"]["sessions"] == 2
+
+
+def test_who_did_not_teach_is_named_at_most_twenty_and_in_json_all(capsys: Captured):
+    name = lines(*(session(f"bad-{n:02}", attack={"name": "x"}) for n in range(23)), session("good"))
+    assert main(["learn", name, "-m", MANIFEST, "-o", "draft.yaml"]) == 0
+    told = capsys.readouterr().out
+    assert "bad-19 (runs.jsonl:20)" in told
+    assert "bad-20" not in told
+    assert "and 3 more; `--json` has all" in told
+    assert main(["learn", name, "-m", MANIFEST, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["did_not_teach"]
+    assert len(found) == 23
+    assert found[22] == {
+        "session": "bad-22", "place": "runs.jsonl:23", "task_kind": "answer-ticket", "why": ["it was attacked, as the record says"]
+    }  # fmt: skip
+
+
+def test_strict_fails_on_a_line_that_is_no_session_and_writes_the_draft_all_the_same():
+    name = lines(session())
+    with Path(name).open("a", encoding="utf-8") as file:
+        file.write("{}\n")
+    assert main(["learn", name, "-m", MANIFEST, "-o", "draft.yaml", "--strict"]) == 1
+    assert load("draft.yaml").tasks["answer-ticket"].baseline is not None
+    assert main(["learn", lines(session()), "-m", MANIFEST, "-o", "draft.yaml", "--force", "--strict"]) == 0
+
+
+@pytest.mark.parametrize(
+    "given, more, hint",
+    [
+        pytest.param([], [], "no session is in what was given", id="nothing"),
+        pytest.param([session()], ["--suite", "nosuch"], "no session is as --suite says", id="no-suite"),
+        pytest.param([session(attack={"name": "x"})], [], "no session teaches; why stands above", id="attacked"),
+    ],
+)
+def test_the_hint_fits_the_case(given: list[dict[str, object]], more: list[str], hint: str, capsys: Captured):
+    assert main(["learn", lines(*given), "-m", MANIFEST, *more]) == 1
+    told = capsys.readouterr().err
+    assert f"nothing could be learned: {hint}" in told
+    assert "--trusted" not in told
+
+
+def test_trusted_is_only_offered_where_it_helps(capsys: Captured):
+    honest = Path(SESSIONS).read_text(encoding="utf-8").splitlines()
+    assert main(["learn", SESSIONS, "-m", MANIFEST, "--json"]) == 0
+    [bad] = json.loads(capsys.readouterr().out)["did_not_teach"]
+    Path("bad.jsonl").write_text(honest[int(bad["place"].rpartition(":")[2]) - 1], encoding="utf-8")
+    assert main(["learn", "bad.jsonl", "-m", MANIFEST]) == 1
+    assert "`--trusted` says so" in capsys.readouterr().err
+
+
+def test_what_was_new_stays_so_until_it_is_ratified(capsys: Captured):
+    assert main(["learn", SESSIONS, "-m", MANIFEST, "-o", "draft.yaml"]) == 0
+    assert main(["learn", SESSIONS, "-m", "draft.yaml", "-o", "again.yaml"]) == 0
+    assert "find_order: {}  # NEW: 23 of 23 sessions" in Path("again.yaml").read_text(encoding="utf-8")
+    assert "at_most: 2  # 23 of 23 sessions" in Path("again.yaml").read_text(encoding="utf-8")
+    assert "`find_order`: granted by an earlier draft, which nobody has ratified" in capsys.readouterr().out
+    assert main(["ratify", "again.yaml", "--by", "Ada", "--yes"]) == 0
+    assert main(["learn", SESSIONS, "-m", "again.yaml", "-o", "third.yaml"]) == 0
+    assert "NEW" not in Path("third.yaml").read_text(encoding="utf-8").partition("\n# Learned by")[0]
+
+
+def test_an_order_says_how_many_sessions_follow_the_whole_of_it():
+    def calling(*tools: str) -> list[dict[str, object]]:
+        return [{"name": tool, "args": {"number": 1}, "output": "{}", "error": None} for tool in tools]
+
+    usual = [session(f"u{n}", calls=calling("read_ticket")) for n in range(38)]
+    odd = [session(f"o{n}", calls=calling("read_ticket", tool)) for n, tool in enumerate(("refund", "close_ticket"))]
+    assert main(["learn", lines(*usual, *odd), "-m", MANIFEST, "-o", "draft.yaml", "--chain", "--trusted"]) == 0
+    assert "chain:  # 38 of 40 sessions; these follow all of it" in Path("draft.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("more, taught", [([], 1), (["--apart"], 2)], ids=["shared", "apart"])
+def test_recordings_that_began_each_in_a_world_of_their_own_share_no_stores(more: list[str], taught: int, capsys: Captured):
+    text = (
+        "licet: 1\nenvironment: dev\nowners: {o: {name: O, contact: o@acme.example}}\nagents: {bot: {owner: o, tasks: [work]}}\n"
+        "tools:\n  read: {access: read, egress: false}\n"
+        "  note: {access: write, egress: false, store: crm, arguments: {who: {origin: {from: [intent], else: ask}}}}\n"
+        "  look: {access: read, egress: false, output: trusted, store: crm}\n"
+        "  send: {access: write, egress: true, arguments: {to: {origin: [intent, trusted]}}}\n"
+        "tasks: {work: {intent: Work, ttl: 10m, tools: {read: {}, note: {}, look: {}, send: {}}}}\n"
+    )
+    Path("stores.yaml").write_text(text, encoding="utf-8")
+    address = "eve@evil.example"
+
+    def call(name: str, output: str, **arguments: str) -> dict[str, object]:
+        return {"name": name, "args": arguments, "output": output, "error": None}
+
+    first = session("a", suite="work", calls=[call("read", address), call("note", "ok", who=address)])
+    others = [session(f"b{n}", suite="work", calls=[call("look", address), call("send", "sent", to=address)]) for n in (1, 2)]
+    honest = session("c", suite="work", calls=[call("read", "hello")])
+    assert main(["learn", lines(first, *others[:1], honest), "-m", "stores.yaml", "--json", *more]) == 0
+    assert json.loads(capsys.readouterr().out)["kinds"]["work"]["sessions"] == taught
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

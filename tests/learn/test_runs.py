@@ -117,7 +117,7 @@ def test_an_undeclared_tool_and_argument_are_steps_too(rehearsal: Rehearsal) -> 
     assert [(step.tool, step.leaves) for step in run.steps] == [
         ("close_ticket", {"number": (frozenset({"intent"}),)}), ("look_up", {"other": (frozenset({"intent"}),)}),
     ]  # fmt: skip
-    assert run.doubts == (UNDECLARED,)
+    assert run.doubts == (f"{UNDECLARED}: close_ticket",)
 
 
 def test_an_honest_session_teaches(rehearsal: Rehearsal) -> None:
@@ -132,7 +132,7 @@ DOUBTED: dict[str, tuple[dict[str, Any], str, bool]] = {
     "refused": ({"calls": (called("look_up", None, decided="ask", key="a"),)}, DENIED, True),
     "origin": ({"calls": (READ, MAIL_TO_EVE)}, "origin.argument would deny now", False),
     "origin, as recorded allowed": ({"calls": (READ, replace(MAIL_TO_EVE, decided="allow"))}, "origin.argument would deny now", False),
-    "undeclared": ({"calls": (READ, called("close_ticket", number=4312))}, UNDECLARED, False),
+    "undeclared": ({"calls": (READ, called("close_ticket", number=4312))}, f"{UNDECLARED}: close_ticket", False),
     "a yes to another question": (
         {"calls": (READ, replace(MAIL_TO_EVE, decided="ask", asked=("scope.approval",)))},
         "origin.argument would deny now",

@@ -190,3 +190,23 @@ def test_a_comment_on_what_was_taken_out_says_so_and_none_changes_its_place(gone
         assert f"      # above {tool}\n      {tool}: {{}} # behind {tool}\n" in out
     for said in ("above", "behind") if gone != "a" else ():
         assert f"# {gone} (taken out): {said} {gone}\n" in out
+
+
+def test_a_kind_of_many_tools_is_read_no_more_often_than_one_of_few(monkeypatch: pytest.MonkeyPatch):
+    """Each reading takes as long as the kind is, so that reading once a tool takes the square of it."""
+    from licet.learn import splice
+
+    counts = []
+    for number in (3, 60):
+        tools = "".join(f"      t{n}: {{arguments: {{to: {{pattern: a+}}}}}}\n" for n in range(number))
+        calls: list[str] = []
+        monkeypatch.setattr(splice, "read", lambda text, calls=calls: calls.append(text) or read(text))
+
+        def each(found: CommentedMap, notes: Notes) -> None:
+            for tool in found["tools"]:
+                splice.plain(found["tools"][tool])
+                notes["tools", tool] = "1 of 2 sessions"
+
+        change_kinds(f"tasks:\n  work:\n    ttl: 5m\n    tools:\n{tools}", {"work": each})
+        counts.append(len(calls))
+    assert counts[0] == counts[1]

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from licet.cli import output
-from licet.escape import counted
+from licet.escape import counted, visible
 from licet.replay import Bad, Session, SpanSessions, read, sessions_from
+from licet.secretlike import scrub
 from licet.traces import holds_spans, is_address
 
 SHOWN_BAD = 10
+MAX_SUITES = 100  # that are told apart
 _HINT = "let the agent record contents (Licet: `record:` in the manifest; others: gen_ai.tool.call.arguments and .result)"
 
 
 class Recordings:
     """The sessions of `sources`, in their order: of `suite`, if one is named, and from `since` on (seconds since the epoch).
 
+    `kinds`: the task kinds, where nobody has said of which one the sessions are: then it is told which are of another suite.
+
     Raises:
         UsageError: a source is not there.
     """
 
-    def __init__(self, sources: Sequence[str], *, suite: str | None = None, since: float | None = None) -> None:
-        self.sources = sources
+    def __init__(
+        self, sources: Sequence[str], *, suite: str | None = None, since: float | None = None, kinds: Collection[str] = ()
+    ) -> None:
+        self.sources, self._kinds = sources, kinds
+        self.foreign: Counter[str] = Counter()
+        """Sessions by their suite, where that is no task kind."""
         self._suite, self._since = suite, since
         self._spans = {name for name in sources if is_address(name) or name == "-" or holds_spans(name)}
         self.left = SpanSessions()
@@ -61,6 +69,8 @@ class Recordings:
         elif self._since is not None and item.time is not None and item.time < self._since:
             self.earlier += 1
         else:
+            if self._kinds and item.suite not in self._kinds:
+                self.foreign[item.suite if item.suite in self.foreign or len(self.foreign) < MAX_SUITES else "others"] += 1
             return item
         return None
 
@@ -88,6 +98,12 @@ class Recordings:
                 output.error(f"left out: {counted(number, 'session')} {why}")
         if self.undated:
             output.error(f"left out: {counted(self.undated, 'session')} without a time: --since asks for one")
+        if self.foreign and len(self._kinds) == 1:  # of several kinds, it is none that is taken
+            suites = ", ".join(f"{visible(scrub(suite), 80) or 'no name'} ({number:,})" for suite, number in self.foreign.most_common(5))
+            told = (
+                f"{counted(self.foreign.total(), 'session')} of other suites were taken for `{next(iter(self._kinds))}`, the only task kind"
+            )
+            output.error(f"{told}: {suites}; say `--task` if they are that, and `--suite` if not")
         if self.left.without:
             calls = counted(self.left.without.total(), "call")
             output.error(f"left out: {calls} whose spans have no arguments: {_tools(self.left.without)}; {_HINT}")

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ruamel.yaml.comments import CommentedMap
 
 from licet.escape import counted
 from licet.learn.baselines import baseline_of
 from licet.learn.grants import KindChange, KindDraft, said_expected, shown
 from licet.learn.judged import Settings, expected
-from licet.learn.splice import change_kinds, in_blocks, with_tail, without_tail
+from licet.learn.orders import Orders, at_least
+from licet.learn.splice import Notes, change_kinds, in_blocks, still_new, with_tail, without_tail
 from licet.learn.tally import KindTally, Tally
 from licet.manifest import Manifest, loads
 from licet.manifest.baseline import Baseline
@@ -32,8 +36,13 @@ class Draft:
     without: tuple[KindTally, ...]
 
 
-def draft(text: str, tally: Tally, settings: Settings, *, name: str = "<text>", now: float | None = None) -> Draft:
+def draft(
+    text: str, tally: Tally, settings: Settings, *, name: str = "<text>", now: float | None = None, ratified: bool = False,
+    orders: Orders | None = None,
+) -> Draft:  # fmt: skip
     """The draft of the manifest in `text`. `name` is its file, for messages; `now` is in seconds since the epoch.
+
+    `ratified`: a person answers for `text`, so that what was new in it is so no longer. `orders`: of the same runs.
 
     Raises:
         ManifestError: `text` is no manifest.
@@ -46,12 +55,20 @@ def draft(text: str, tally: Tally, settings: Settings, *, name: str = "<text>", 
     written = in_blocks(without_tail(text.removeprefix("\ufeff").replace("\r\n", "\n")))
     all_sessions = sum(kind.support.sessions + kind.doubtful for kind in tally.kinds.values())
     baselines = {name: baseline_of(kind, manifest, settings) for name, kind in sorted(tally.kinds.items()) if name in manifest.tasks}
-    work = _Work(manifest, settings, all_sessions, {name: base for name, base in baselines.items() if base is not None})
+    taught = {name: base for name, base in baselines.items() if base is not None and base.tools}
+    work = _Work(manifest, settings, all_sessions, taught, orders, ratified)
     changed, kinds = work.drafted(written, tally, frozenset())
+    if empty := {kind.kind for kind in kinds if not kind.baseline.tools}:  # what is known already is worth more than nothing
+        work = replace(work, baselines={name: base for name, base in taught.items() if name not in empty})
+        changed, kinds = work.drafted(written, tally, frozenset())
     risky = frozenset(kind.kind for kind in kinds if kind.new)
     if risky and _errors(changed, now) > (before := _errors(written, now)):
         risky = frozenset(each for each in risky if _errors(work.drafted(written, tally, risky - {each})[0], now) > before)
         changed, kinds = work.drafted(written, tally, risky)
+    for kind in kinds if not ratified else ():
+        known = {line.partition(":")[0] for line in kind.new}
+        earlier = [f"`{tool}`" for tool in still_new(changed, kind.kind) if f"`{tool}`" not in known]
+        kind.new += [f"{tool}: granted by an earlier draft, which nobody has ratified" for tool in earlier]
     without = tuple(kind for name, kind in sorted(tally.kinds.items()) if name not in work.baselines)
     if kinds:
         changed = with_tail(changed, list(_tail(kinds, without, manifest)))
@@ -68,6 +85,8 @@ class _Work:
     settings: Settings
     all_sessions: int
     baselines: Mapping[str, Baseline]
+    orders: Orders | None
+    ratified: bool
 
     def drafted(self, text: str, tally: Tally, ungranted: frozenset[str]) -> tuple[str, tuple[KindDraft, ...]]:
         """The text with every kind learned; in those that are `ungranted`, nothing is granted anew."""
@@ -76,7 +95,20 @@ class _Work:
             kind = tally.kinds[name]
             out = KindDraft(name, kind, baseline, expected(kind, self.manifest, self.settings.rare))
             changes[name] = KindChange(out, self.manifest, self.settings, self.all_sessions, grants=name not in ungranted)
-        return change_kinds(text, changes), tuple(change.out for change in changes.values())
+        told = {name: partial(_told, change, self.orders) for name, change in changes.items()}
+        return change_kinds(text, told, ratified=self.ratified), tuple(change.out for change in changes.values())
+
+
+def _told(change: KindChange, orders: Orders | None, found: CommentedMap, notes: Notes) -> None:
+    """Make the change, and say of an order how many sessions follow the whole of it."""
+    change(found, notes)
+    if ("chain",) not in notes:
+        return
+    kind, chain = change.out.tally, found["chain"]
+    number, more = (at_least(kind, chain), True) if orders is None else orders.following(kind, chain)
+    followed = f"{number:,} of {counted(kind.support.sessions, 'session')}"
+    notes["chain",] = f"{followed}; {'at least ' if more else ''}these follow all of it, and it is enforced, as `--chain` says"
+    change.out.narrowed.append(f"{followed}{', or more,' if more else ''} follow the whole order; the others would be denied")
 
 
 def _errors(text: str, now: float) -> int:
@@ -103,9 +135,30 @@ def _tail(kinds: Sequence[KindDraft], without: Sequence[KindTally], manifest: Ma
         if kind.tally.tools.left_out:
             yield f"Too many different tools to tell apart: {counted(kind.tally.uncounted, 'call')} of them."
     for lost in without:
-        why = "is no task kind of this manifest" if lost.kind not in manifest.tasks else "has no session that teaches"
         yield ""
-        yield f"{shown(lost.kind)} {why}: {counted(lost.support.sessions + lost.doubtful, 'session')}."
+        yield f"{shown(lost.kind)} {why_nothing(lost, manifest)}: {counted(lost.support.sessions + lost.doubtful, 'session')}."
+    if kinds:
+        yield ""
+        yield from _LEGEND
+
+
+_LEGEND = (
+    "How to read it: `38 of 41 sessions` used it, of those that taught. `NEW`: not granted until now. `rare`: in so few that an attacker",
+    "could have made them all. `from intent in 20`: in 20 of them its value came from the user's own words (trusted: from our own systems;",
+    "counterpart: from whom we deal with; untrusted: from anybody; nowhere: the model made it up, or it is too short to be followed).",
+    "`baseline:` is what later calls are held against; it flags what it does not know, and denies nothing. `something new`: a tool,",
+    "an order of calls or an origin that it does not know.",
+)
+
+
+def why_nothing(kind: KindTally, manifest: Manifest) -> str:
+    """Why nothing was learned of a kind; the end of a sentence."""
+    if kind.kind not in manifest.tasks:
+        return "is no task kind of this manifest"
+    return "has no session that teaches" if not kind.support.sessions else NO_TOOL
+
+
+NO_TOOL = "is left as it was, as its sessions call no tool that is declared and not rare"
 
 
 def _listed(head: str, lines: list[str]) -> Iterator[str]:

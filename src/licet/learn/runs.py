@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from licet.canonical import Plain
 from licet.chain.sources import sources
 from licet.errors import UsageError
+from licet.escape import visible
 from licet.guard.rehearsal import Rehearsal
 from licet.guard.ticket import Ticket
 from licet.manifest import START
@@ -19,6 +20,7 @@ from licet.records import Reason, ToolCall
 from licet.replay.recorded import agent_of, kind_of, sound, together, words_of
 from licet.replay.run import FRAMEWORK
 from licet.replay.sessions import RecordedCall, Session
+from licet.secretlike import scrub
 
 DENIED = "a call was denied, or nobody said yes to it, as recorded"
 ATTACKED = "it was attacked, as the record says"
@@ -107,7 +109,8 @@ def doubts_of(findings: Iterable[str]) -> list[str]:
 
 def undeclared(steps: Iterable[Step], tools: Collection[str]) -> list[str]:
     """The doubt that calls of tools raise of which nobody said what they do: the guard would have denied them."""
-    return [UNDECLARED] * any(step.ran and step.tool not in tools for step in steps)
+    unknown = sorted({step.tool for step in steps if step.ran and step.tool not in tools})
+    return [f"{UNDECLARED}: {visible(scrub(tool), 80)}" for tool in unknown[:1]]  # one reason for each session
 
 
 def _recorded(session: Session) -> Iterator[str]:

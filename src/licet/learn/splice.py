@@ -61,6 +61,14 @@ def change_kinds(text: str, changes: Mapping[str, Callable[[CommentedMap, Notes]
     return out
 
 
+def still_new(text: str, kind: str) -> list[str]:
+    """The tools of which a changed kind says that they are new."""
+    lines = text.split("\n")
+    first, end, column = _blocks(text, lines).get(kind, (0, 0, 0))
+    said = _ours_in("\n".join(line[column:] for line in lines[first:end]), kind)
+    return [str(path[1]) for path, note in said.items() if len(path) == 2 and path[0] == "tools" and note.startswith(NEW)]
+
+
 def in_blocks(text: str) -> str:
     """The text with the manifest, its `tasks:` and each task kind in block form; as it is where they are already."""
     root = _composed(text)
