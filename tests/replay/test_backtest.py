@@ -12,7 +12,8 @@ import pytest
 from licet.cli import backtest_run, main
 from licet.guard.rehearsal import Rehearsal
 from licet.manifest import loads
-from licet.replay import Backtest, Changes, Coverage, Moving, RecordedCall, Session
+from licet.records import Decision, Reason
+from licet.replay import Backtest, CallOutcome, Changes, Coverage, Moving, RecordedCall, Session, SessionOutcome, Verdict
 from made_sessions import HOSTILE, made
 
 Out = pytest.CaptureFixture[str]
@@ -174,6 +175,17 @@ def test_calls_that_only_have_another_reason_are_no_calls_decided_differently(pl
     assert "origin.argument" not in new_line
     assert main(["diff", "old.yaml", "new.yaml", "--traces", "runs.jsonl"]) == 0
     assert "0 of 1 judged by both are decided differently" in capsys.readouterr().out
+
+
+def test_of_many_reasons_those_are_kept_that_only_the_new_side_has() -> None:
+    same = tuple(Reason("scope.argument", "deny", f"argument `{name}` is wrong") for name in "abcdef")
+    more = Reason("chain.novel", "flag", "never seen")
+    old, new = (Verdict(Decision("deny", each, "deny")) for each in (same, (*same, more)))
+    changes = Changes()
+    changes.add(SessionOutcome("s1", "f:1", "tickets", "tickets", (CallOutcome(1, "mail", old, new),)))
+    [shown] = changes.shown
+    assert [len(side.reasons) for side in (shown.old, shown.new)] == [5, 5]
+    assert shown.new.reasons[0] == ("chain.novel", "flag", "never seen")
 
 
 def reasons(found: dict[str, Any], group: str) -> dict[str, int]:
