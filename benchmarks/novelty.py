@@ -112,7 +112,7 @@ def judge_suite(
             own = [run for recorded, run in taught if recorded.task == task]
             others = [replace(run, kind=task) for recorded, run in taught if recorded.task != task and not recorded.asked]
             for way, lessons in ((SEEN, own), (UNSEEN, others)):
-                base = learned(manifest, task, lessons, Settings(sessions=minimum))
+                base = learned(manifest, task, lessons, Settings(sessions=minimum, trusted=True))
                 ratified = suite.manifest({task: base and base.model_copy(update={"transitions": transitions})})
                 in_force = _in_force(ratified, task)
                 for recorded in judged:

@@ -250,11 +250,14 @@ def things(manifest: Manifest, kind: str) -> set[Thing]:
                 out |= {("origin", tool, argument, f"endorsed {t.tool}" if isinstance(t, Endorsement) else f"word {t}") for t in terms}
             if not any(rule is not None for rule in rules):
                 out.add(("origin", tool, argument, "anything"))
-    if task.baseline is not None:
-        out |= {("known", "grant", tool) for tool in task.baseline.tools}
-        out |= {("known", "edge", *edge.split(" -> ")) for edge in task.baseline.edges}
-        for tool, arguments in task.baseline.origins.items():
-            out |= {("known", "origin", tool, argument, source) for argument, sources in arguments.items() for source in sources}
+    base = task.baseline
+    if base is not None:  # what it counts and does not know is no help to an attack
+        least = base.minimum.support
+        out |= {("known", "grant", tool) for tool in base.tools if base.knows_tool(tool)}
+        out |= {("known", "edge", *edge.split(" -> ")) for edge, count in base.edges.items() if count >= least}
+        for tool, arguments in base.origins.items():
+            for argument, sources in arguments.items():
+                out |= {("known", "origin", tool, argument, source) for source, count in sources.items() if count >= least}
     return out
 
 

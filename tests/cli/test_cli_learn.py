@@ -63,7 +63,8 @@ def test_json_says_the_same(capsys: Captured):
     found = json.loads(capsys.readouterr().out)
     kind = found["kinds"]["answer-ticket"]
     assert (kind["sessions"], kind["doubted"], kind["doubts"]) == (23, 1, {"origin.argument would deny now": 1})
-    assert kind["baseline"]["tools"] == {"find_order": 23, "read_ticket": 23, "send_email": 23}
+    assert kind["baseline"]["tools"] == {"find_order": 23, "read_ticket": 23, "refund": 1, "send_email": 23}
+    assert kind["baseline"]["minimum"]["support"] == 2
     assert "baseline:" in found["draft"]
 
 
@@ -217,8 +218,8 @@ def test_trusted_is_only_offered_where_it_helps(capsys: Captured):
 def test_what_was_new_stays_so_until_it_is_ratified(capsys: Captured):
     assert main(["learn", SESSIONS, "-m", MANIFEST, "-o", "draft.yaml"]) == 0
     assert main(["learn", SESSIONS, "-m", "draft.yaml", "-o", "again.yaml"]) == 0
-    assert "find_order: {}  # NEW: 23 of 23 sessions" in Path("again.yaml").read_text(encoding="utf-8")
-    assert "at_most: 2  # 23 of 23 sessions" in Path("again.yaml").read_text(encoding="utf-8")
+    assert "find_order: {}  # NEW: 23 of 24 sessions" in Path("again.yaml").read_text(encoding="utf-8")
+    assert "at_most: 2  # 23 of 24 sessions" in Path("again.yaml").read_text(encoding="utf-8")
     assert "`find_order`: granted by an earlier draft, which nobody has ratified" in capsys.readouterr().out
     assert main(["ratify", "again.yaml", "--by", "Ada", "--yes"]) == 0
     assert main(["learn", SESSIONS, "-m", "again.yaml", "-o", "third.yaml"]) == 0

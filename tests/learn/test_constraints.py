@@ -19,16 +19,21 @@ from runs_fixture import PLAIN, SOURCES
 
 def seen(
     name: str, values: Sequence[Any], sources: Sequence[str] = (), *, declared: tuple[dict[str, Any], ...] = (), times: int = 1,
-    sensitive: bool = True, calls: int | None = None,
+    sensitive: bool = True, calls: int | None = None, few: int = 0,
 ) -> Seen:  # fmt: skip
     """One value a session, `times` over."""
     tally, tool = ArgumentTally(), ToolTally()
     for value in list(values) * times:
-        tally.add(Given([value], [frozenset(sources)] if sources else []), None)
-        tool.calls += 1
+        tally.add(Given([value], [frozenset(sources)] if sources else []), None, 1)
         tool.support.add(None)
-    tool.calls = tool.calls if calls is None else calls
-    return Seen(name, tally, tool, tuple(map(Argument.model_validate, declared)), sensitive)
+    for _ in range(0 if calls is None else calls - tool.support.sessions):
+        tool.support.add(None)
+    return Seen(name, tally, tool, tuple(map(Argument.model_validate, declared)), sensitive, few)
+
+
+def person(n: int) -> str:
+    """Different persons."""
+    return "abcdefghij"[n % 10] * (n // 10 + 1)
 
 
 def rule(name: str, values: Sequence[Any], sources: Sequence[str] = (), **how: Any) -> dict[str, Any]:
@@ -94,15 +99,15 @@ def test_each_value_of_an_enumeration_stands_in_several_sessions():
 
 
 @pytest.mark.parametrize("name, values, pattern", [
-    pytest.param("to", [f"a{n}@acme.example" for n in range(30)], r"[^@\s]+@acme\.example", id="domain"),
-    pytest.param("to", ["x" * 60 + f"{n}@acme.example" for n in range(30)], r"[^@\s]+@acme\.example", id="domain-of-long-addresses"),
+    pytest.param("to", [f"{person(n)}@acme.example" for n in range(30)], r"[^@\s]+@acme\.example", id="domain"),
+    pytest.param("to", ["x" * 60 + f"{person(n)}@acme.example" for n in range(30)], r"[^@\s]+@acme\.example", id="domain-of-long-addresses"),
     pytest.param("invoice", [f"INV-{n}" for n in range(1990, 2020)], "INV-[0-9]+", id="head-of-an-id"),
     pytest.param("day", [f"2026-10-{n}" for n in range(10, 31)], "[0-9]{4}-[0-9]{2}-[0-9]{2}", id="groups-of-digits"),
-    pytest.param("url", [f"https://api.acme.example/{n}/x y" for n in range(30)], None, id="blanks-behind-a-host"),
-    pytest.param("url", [f"https://api.acme.example/{n}" for n in range(30)], r"https:\/\/api\.acme\.example\/[^\s]*", id="host"),
+    pytest.param("url", [f"https://api.acme.example/{person(n)}/x y" for n in range(30)], None, id="blanks-behind-a-host"),
+    pytest.param("url", [f"https://api.acme.example/{person(n)}/x" for n in range(30)], r"https:\/\/api\.acme\.example\/[^\s]*", id="host"),
     pytest.param("text", [f"word {n}" for n in range(30)], None, id="words"),
     pytest.param("to", [f"a{n}@x{n}.example" for n in range(30)], None, id="many-domains"),
-    pytest.param("to", [f"a{n}@acme.example" for n in range(4)] * 8, None, id="too-few-addresses"),
+    pytest.param("to", [f"{person(n)}@acme.example" for n in range(4)] * 8, None, id="too-few-addresses"),
     pytest.param("key", [f"sk-{n}" for n in range(10**17, 10**17 + 30)], None, id="heads-of-secrets"),
 ])  # fmt: skip
 def test_a_pattern_is_only_of_forms_that_all_share_and_that_say_something(name: str, values: list[str], pattern: str | None):
@@ -110,12 +115,13 @@ def test_a_pattern_is_only_of_forms_that_all_share_and_that_say_something(name: 
 
 
 def test_items_of_lists_have_their_pattern_as_items():
-    found = rule("to", [[f"a{n}@acme.example"] for n in range(30)])
+    found = rule("to", [[f"{person(n)}@acme.example"] for n in range(30)])
     assert found == {"type": "array", "items": {"type": "string", "pattern": r"[^@\s]+@acme\.example"}}
 
 
 def test_one_stranger_is_enough_against_a_pattern():
-    assert "pattern" not in rule("to", [*(f"a{n}@acme.example" for n in range(30)), "eve@evil.example"])
+    assert "pattern" in rule("to", [f"{person(n)}@acme.example" for n in range(30)])
+    assert "pattern" not in rule("to", [*(f"{person(n)}@acme.example" for n in range(30)), "eve@evil.example"])
 
 
 @pytest.mark.parametrize("grounds, words", [
@@ -131,7 +137,7 @@ def test_one_stranger_is_enough_against_a_pattern():
 def test_the_words_of_an_origin_are_the_fewest_that_every_leaf_passes(grounds, words):
     tally = ArgumentTally()
     for ground in grounds:
-        tally.add(Given(["x"], [frozenset(ground)]), None)
+        tally.add(Given(["x"], [frozenset(ground)]), None, 1)
     assert needed_words(tally) == words
 
 
@@ -180,5 +186,7 @@ def test_every_rule_is_valid_and_every_value_that_was_seen_passes_it(values, nam
 
 def test_what_is_said_of_a_rule_cannot_be_read_as_a_value():
     """A `9` that stands for any digit looks like the digit."""
-    assert list(rule_for(seen("reference", [f"INV-{n}" for n in range(2041, 2061)]), {}).why) == ["all of INV- and digits"]
+    assert list(rule_for(seen("reference", [f"INV-{n}" for n in range(2041, 2061)]), {}).why) == [
+        "all of INV- and digits; this is text out of the traces"
+    ]
     assert list(rule_for(seen("day", [f"2026-10-{n}" for n in range(10, 30)]), {}).why) == ["all of the form ####-##-##, each # a digit"]

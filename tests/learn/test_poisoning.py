@@ -91,9 +91,14 @@ def _of(kind: str, task: TaskKind) -> set[tuple[str, ...]]:
     base = task.baseline
     if base is None:
         return set()
-    found = {(kind, "known", tool) for tool in base.tools} | {(kind, "edge", edge) for edge in base.edges}
+    found = {(kind, "known", tool) for tool in base.tools if base.knows_tool(tool)}
+    found |= {(kind, "edge", edge) for edge, count in base.edges.items() if count >= base.minimum.support}
     origins = {
-        (kind, tool, argument, source) for tool, of in base.origins.items() for argument, sources in of.items() for source in sources
+        (kind, tool, argument, source)
+        for tool, of in base.origins.items()
+        for argument, sources in of.items()
+        for source, count in sources.items()
+        if count >= base.minimum.support
     }
     words = {
         (kind, tool, argument, "origin", str(term))
@@ -142,8 +147,11 @@ def test_the_same_share_of_one_kind_teaches_nothing_even_if_nothing_speaks_again
     task = loads(made.text, now=NOW).tasks["tickets"]
     assert set(task.tools) == {"read_ticket", "send_email"}
     assert task.baseline is not None
-    assert set(task.baseline.edges) == {"start -> read_ticket", "read_ticket -> send_email"}
-    assert {source for of in task.baseline.origins["send_email"].values() for source in of} == {"intent", "nowhere"}
+    assert {thing[2:] for thing in _of("tickets", task) if thing[1] == "edge"} == {
+        ("start -> read_ticket",),
+        ("read_ticket -> send_email",),
+    }
+    assert {thing[3] for thing in _of("tickets", task) if thing[1] == "send_email" and len(thing) == 4} == {"intent"}
     left_out = "\n".join(made.kinds[0].left_out)
     assert "`wire`: 5 of 100 sessions" in left_out
     assert "`to` of `send_email` from untrusted read_ticket: 5 of 100 sessions" in left_out
@@ -173,4 +181,5 @@ def test_honest_sessions_that_are_doubted_do_not_make_the_malicious_ones_frequen
         )
     base = loads(draft(MANIFEST, tally, Settings(), now=NOW).text, now=NOW).tasks["tickets"].baseline
     assert base is not None
-    assert (base.sessions, dict(base.origins)) == (40, {})
+    assert (base.sessions, base.minimum.support) == (40, 6)
+    assert base.sources_of("send_email", "to") == {"untrusted read_ticket": 5}

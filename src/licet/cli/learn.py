@@ -122,7 +122,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"task kind {options.task!r} is not in the manifest; declared: {', '.join(manifest.tasks)}")
     begun = time.monotonic()
     learned = _learned(options, manifest)
-    settings = Settings(options.rare, options.min_sessions, options.min_support, options.narrow, options.chain)
+    settings = Settings(options.rare, options.min_sessions, options.min_support, options.narrow, options.chain, options.trusted)
     ratified = isinstance(ratification(manifest, StateFolder(default_state() if options.state is None else Path(options.state))), Ratified)
     made = draft(text, learned.tally, settings, name=options.manifest, ratified=ratified, orders=learned.orders)
     if made.kinds and options.output is not None:

@@ -53,10 +53,9 @@ def draft(
     begins = "\ufeff" if text.startswith("\ufeff") else ""
     breaks = "\r\n" if "\r\n" in text else "\n"
     written = in_blocks(without_tail(text.removeprefix("\ufeff").replace("\r\n", "\n")))
-    all_sessions = sum(kind.support.sessions + kind.doubtful for kind in tally.kinds.values())
     baselines = {name: baseline_of(kind, manifest, settings) for name, kind in sorted(tally.kinds.items()) if name in manifest.tasks}
     taught = {name: base for name, base in baselines.items() if base is not None and base.tools}
-    work = _Work(manifest, settings, all_sessions, taught, orders, ratified)
+    work = _Work(manifest, settings, taught, orders, ratified)
     changed, kinds = work.drafted(written, tally, frozenset())
     if empty := {kind.kind for kind in kinds if not kind.baseline.tools}:  # what is known already is worth more than nothing
         work = replace(work, baselines={name: base for name, base in taught.items() if name not in empty})
@@ -83,7 +82,6 @@ class _Work:
 
     manifest: Manifest
     settings: Settings
-    all_sessions: int
     baselines: Mapping[str, Baseline]
     orders: Orders | None
     ratified: bool
@@ -93,8 +91,8 @@ class _Work:
         changes: dict[str, KindChange] = {}
         for name, baseline in self.baselines.items():
             kind = tally.kinds[name]
-            out = KindDraft(name, kind, baseline, expected(kind, self.manifest, self.settings.rare))
-            changes[name] = KindChange(out, self.manifest, self.settings, self.all_sessions, grants=name not in ungranted)
+            out = KindDraft(name, kind, baseline, expected(kind, self.manifest, self.settings))
+            changes[name] = KindChange(out, self.manifest, self.settings, grants=name not in ungranted)
         told = {name: partial(_told, change, self.orders) for name, change in changes.items()}
         return change_kinds(text, told, ratified=self.ratified), tuple(change.out for change in changes.values())
 

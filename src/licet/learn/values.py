@@ -1,20 +1,26 @@
-"""What the values of one argument have in common: types, ranges, lengths, short texts, shapes. Bounded, however many there are.
+"""What the values of one argument have in common: types, ranges, few texts, forms. Bounded, however many there are.
 
-Where there are too many different texts none of them is kept: a rule is only ever made of few. Nothing here depends on the order in
-which values came.
+All of it counts sessions, so that of each rule it can be told how many sessions would not pass it: one of them alone, whatever it holds,
+is one. As long as there is room nothing here depends on the order in which values came.
 """
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from licet.canonical import Plain
+from licet.learn.bounded import Frequent
+from licet.learn.forms import form_of
 
-MAX_VALUES = 64  # different texts of one argument
-MAX_SHAPES = 32
-SHORT = 40  # characters of a text that is kept, and of one that has a shape
-MAX_ENDS = 64  # characters at either end, in which all texts may agree
+MAX_SORTS, MAX_CHOICES, MAX_FORMS = 64, 128, 32  # that are told apart
+SHORT = 40  # characters of a text that is kept
+FEW = 5  # different texts of one session that are kept
+DIFFERENT = 5  # ways in which texts of one form must differ
+HEAD_ROOM = 2  # times the greatest number that was seen
+MAX_NUMBER = 10**12
 
 
 @dataclass(slots=True)
@@ -42,148 +48,113 @@ class Support:
             self.last = last
 
 
-class _Shapes(dict[int, str]):
-    """Letters are `a`, digits `9`, all else is itself."""
+@dataclass(slots=True)
+class Span:
+    """Of so many sessions the least and the greatest number."""
 
-    def __missing__(self, code: int) -> str:
-        character = chr(code)
-        return "a" if character.isalpha() else "9" if character in "0123456789" else character
-
-
-_SHAPES = _Shapes()
-
-
-def shape(text: str) -> str:
-    """The text with `a` for each letter and `9` for each digit: `INV-2041` has the shape `aaa-9999`."""
-    return text.translate(_SHAPES)
+    sessions: int
+    least: int | float
+    greatest: int | float
 
 
 @dataclass(slots=True)
 class Texts:
-    """The texts of one argument. `values` and `shapes` are empty once there were too many, or one was long (`many`, `shapeless`).
-
-    `prefix` and `suffix` are what all texts begin and end with; None before the first.
+    """The texts of one argument: `choices`, the different texts of a session if they are few and short; `forms`, the form that all texts
+    of a session share, and of each form `ways`, digests of up to `DIFFERENT` of the ways in which its texts differ.
     """
 
-    number: int = 0
-    shortest: int | None = None
-    longest: int | None = None
-    values: dict[str, Support] = field(default_factory=dict)
-    many: bool = False
-    shapes: dict[str, int] = field(default_factory=dict)
-    shapeless: bool = False
-    prefix: str | None = None
-    suffix: str | None = None
+    choices: Frequent[frozenset[str]] = field(default_factory=lambda: Frequent(MAX_CHOICES))
+    forms: Frequent[str] = field(default_factory=lambda: Frequent(MAX_FORMS))
+    ways: dict[str, frozenset[bytes]] = field(default_factory=dict)
 
-    def add(self, texts: list[str], time: float | None) -> None:
+    def add(self, texts: list[str]) -> None:
         """The texts of one session."""
-        self.number += len(texts)
-        for text in dict.fromkeys(texts):
-            self._measure(len(text), len(text))
-            self._ends(text[:MAX_ENDS], text[-MAX_ENDS:])
-            if len(text) > SHORT:
-                self._too_many_values()
-                self._too_many_shapes()
-            if not self.many:
-                self.values.setdefault(text, Support()).add(time)
-                if len(self.values) > MAX_VALUES:
-                    self._too_many_values()
-        if not self.shapeless:
-            for text in texts:
-                form = shape(text)
-                self.shapes[form] = self.shapes.get(form, 0) + 1
-            if len(self.shapes) > MAX_SHAPES:
-                self._too_many_shapes()
+        different = frozenset(texts)
+        if len(different) <= FEW and all(len(text) <= SHORT for text in different):
+            self.choices.add(different)
+        forms = {form_of(text) for text in different}
+        shared = next(iter(forms))[0] if len({form for form, _ in forms}) == 1 else ""
+        if shared:
+            self.forms.add(shared)
+            self._differ(shared, frozenset(_digest(way) for _, way in forms))
 
     def merge(self, other: Texts) -> None:
         """What another has seen of the same argument."""
-        self.number += other.number
-        if other.shortest is not None and other.longest is not None:
-            self._measure(other.shortest, other.longest)
-        if other.prefix is not None and other.suffix is not None:
-            self._ends(other.prefix, other.suffix)
-        if not (self.many or other.many):
-            for text, support in other.values.items():
-                self.values.setdefault(text, Support()).merge(support)
-        if not (self.shapeless or other.shapeless):
-            for form, number in other.shapes.items():
-                self.shapes[form] = self.shapes.get(form, 0) + number
-        if other.many or len(self.values) > MAX_VALUES:
-            self._too_many_values()
-        if other.shapeless or len(self.shapes) > MAX_SHAPES:
-            self._too_many_shapes()
+        self.choices.merge(other.choices)
+        self.forms.merge(other.forms)
+        for form, ways in other.ways.items():
+            self._differ(form, ways)
 
-    def _measure(self, shortest: int, longest: int) -> None:
-        self.shortest = shortest if self.shortest is None else min(self.shortest, shortest)
-        self.longest = longest if self.longest is None else max(self.longest, longest)
-
-    def _ends(self, start: str, end: str) -> None:
-        if self.prefix != "":
-            self.prefix = start if self.prefix is None else _shared(self.prefix, start)
-        if self.suffix != "":
-            self.suffix = end if self.suffix is None else _shared(self.suffix[::-1], end[::-1])[::-1]
-
-    def _too_many_values(self) -> None:
-        self.many = True
-        self.values = {}
-
-    def _too_many_shapes(self) -> None:
-        self.shapeless = True
-        self.shapes = {}
+    def _differ(self, form: str, ways: frozenset[bytes]) -> None:
+        self.ways[form] = frozenset(sorted(self.ways.get(form, frozenset()) | ways)[:DIFFERENT])
+        if len(self.ways) > len(self.forms.counts):
+            self.ways = {form: found for form, found in self.ways.items() if form in self.forms.counts}
 
 
 @dataclass(slots=True)
 class ValueTally:
-    """The values of one argument: how often each JSON type came (`types`; within lists `items`), the least and the greatest number, the
-    shortest and the longest list, and its texts. Numbers and texts are told of the value itself, or of the items of a list.
+    """The values of one argument, of so many sessions: `sorts`, the JSON types of a session's values and those within its lists;
+    `numbers`, by whether one was negative and by the `limit` above the greatest; and its texts. Numbers and texts are told of the value
+    itself, or of the items of a list.
     """
 
-    types: dict[str, int] = field(default_factory=dict)
-    items: dict[str, int] = field(default_factory=dict)
-    least: int | float | None = None
-    greatest: int | float | None = None
-    fewest: int | None = None
-    most: int | None = None
+    sessions: int = 0
+    sorts: Frequent[tuple[frozenset[str], frozenset[str]]] = field(default_factory=lambda: Frequent(MAX_SORTS))
+    numbers: dict[tuple[bool, int | None], Span] = field(default_factory=dict)
     texts: Texts = field(default_factory=Texts)
 
-    def add(self, values: Iterable[Plain], time: float | None) -> None:
+    def add(self, values: Iterable[Plain]) -> None:
         """The values that one session gave for the argument."""
         texts: list[str] = []
+        numbers: list[int | float] = []
+        types: set[str] = set()
+        items: set[str] = set()
         for value in values:
-            name = json_type(value)
-            self.types[name] = self.types.get(name, 0) + 1
+            types.add(json_type(value))
             if isinstance(value, list):
-                self._sized(len(value), len(value))
-                for item in value:
-                    within = json_type(item)
-                    self.items[within] = self.items.get(within, 0) + 1
+                items.update(map(json_type, value))
             for leaf in _leaves(value):
                 if isinstance(leaf, str):  # halves of a surrogate pair, which are no text, are not kept
                     texts.append(leaf if leaf.isascii() else leaf.encode("utf-8", "replace").decode("utf-8"))
                 elif isinstance(leaf, (int, float)) and not isinstance(leaf, bool):
-                    self._ranged(leaf, leaf)
+                    numbers.append(leaf)
+        self.sessions += 1
+        self.sorts.add((frozenset(types), frozenset(items)))
+        if numbers:
+            least, greatest = min(numbers), max(numbers)
+            self._ranged((least < 0, limit(greatest)), Span(1, least, greatest))
         if texts:
-            self.texts.add(texts, time)
+            self.texts.add(texts)
 
     def merge(self, other: ValueTally) -> None:
         """What another has seen of the same argument."""
-        for name, number in other.types.items():
-            self.types[name] = self.types.get(name, 0) + number
-        for name, number in other.items.items():
-            self.items[name] = self.items.get(name, 0) + number
-        if other.least is not None and other.greatest is not None:
-            self._ranged(other.least, other.greatest)
-        if other.fewest is not None and other.most is not None:
-            self._sized(other.fewest, other.most)
+        self.sessions += other.sessions
+        self.sorts.merge(other.sorts)
+        for key, span in other.numbers.items():
+            self._ranged(key, span)
         self.texts.merge(other.texts)
 
-    def _ranged(self, least: int | float, greatest: int | float) -> None:
-        self.least = least if self.least is None else min(self.least, least)
-        self.greatest = greatest if self.greatest is None else max(self.greatest, greatest)
+    def _ranged(self, key: tuple[bool, int | None], span: Span) -> None:
+        before = self.numbers.get(key)
+        self.numbers[key] = span if before is None else _both(before, span)
 
-    def _sized(self, fewest: int, most: int) -> None:
-        self.fewest = fewest if self.fewest is None else min(self.fewest, fewest)
-        self.most = most if self.most is None else max(self.most, most)
+
+def _both(one: Span, other: Span) -> Span:
+    return Span(one.sessions + other.sessions, min(one.least, other.least), max(one.greatest, other.greatest))
+
+
+def limit(greatest: int | float) -> int | None:
+    """What a rule would say if this were the greatest number: with head room, the next of the row 1, 2, 5, 10, 20, 50, ... above.
+
+    0 if it is not above 0; None if it is too large to be said.
+    """
+    if not -MAX_NUMBER < greatest < MAX_NUMBER:
+        return None
+    if greatest <= 0:
+        return 0
+    number = greatest * HEAD_ROOM
+    step = 10 ** math.floor(math.log10(max(number, 1)))
+    return next(int(factor * step) for factor in (1, 2, 5, 10) if factor * step >= number)
 
 
 def json_type(value: Plain) -> str:
@@ -208,7 +179,5 @@ def _leaves(value: Plain) -> Iterator[Plain]:
         yield value
 
 
-def _shared(one: str, other: str) -> str:
-    """What both begin with."""
-    at = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    return one[:at]
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).digest()
