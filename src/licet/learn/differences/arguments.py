@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from licet.learn.differences.found import At, Difference, both, shown
-from licet.learn.differences.values import values
+from licet.learn.differences.values import is_open, values
 from licet.manifest.arguments import Argument
 from licet.manifest.labels import DEFAULT, ITEM, LeafPath, OriginRule, OriginTerm
 
@@ -43,6 +43,7 @@ def _rule(at: At, subject: str, old: Argument | None, new: Argument | None, arou
     before, after = old or _NOTHING, new or _NOTHING
     found = [
         *values(at, subject, before, after),
+        *_named_keys(at, subject, before, after),
         *at.under("required").weighed(
             not before.required, not after.required, f"{subject} is {'' if after.required else 'no longer '}required"
         ),
@@ -64,6 +65,38 @@ def _rule(at: At, subject: str, old: Argument | None, new: Argument | None, arou
 def _opaque(at: At, subject: str, old: Argument, new: Argument) -> Iterator[Difference]:
     if old.opaque != new.opaque:
         yield at.under("opaque").changed(f"{subject} is {'not ' if new.opaque else ''}looked into")
+
+
+def _named_keys(at: At, subject: str, old: Argument, new: Argument) -> Iterator[Difference]:
+    """A key that the manifest names is nobody's choice: whoever says it, its origin is not asked for, in whatever layer a rule stands."""
+    before, after = dict(_keys_named(old, ())), dict(_keys_named(new, ()))
+    for path in dict.fromkeys([*after, *before]):
+        place = at.under(*_keys(path))
+        part = "".join(each if each == ITEM else f".{each}" for each in path).removeprefix(".")
+        if path not in before and _may_hold(old, path):
+            yield place.widened(f"{shown(part)} may be a key of {subject} whoever says it")
+        elif path not in after and _may_hold(new, path):
+            yield place.narrowed(f"{shown(part)} may no longer be a key of {subject} whoever says it")
+
+
+def _keys_named(rule: Argument, path: LeafPath) -> Iterator[tuple[LeafPath, None]]:
+    for name, inner in (rule.properties or {}).items():
+        yield (*path, name), None
+        yield from _keys_named(inner, (*path, name))
+    if rule.items is not None:
+        yield from _keys_named(rule.items, (*path, ITEM))
+
+
+def _may_hold(rule: Argument, path: LeafPath) -> bool:
+    """Whether the rule lets a key pass that it does not name. Where it does not, naming the key is told as that (`values`)."""
+    for part in path:
+        if part == ITEM:
+            rule = rule.items or _NOTHING
+        elif part in (rule.properties or {}):
+            rule = (rule.properties or {})[part]
+        else:
+            return is_open(rule)
+    return False
 
 
 def _content(at: At, subject: str, old: Argument, new: Argument, around: Around) -> Iterator[Difference]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from licet.guard.learned import Learned
 from licet.learn.differences.found import At, Difference, both, listed, shown
-from licet.manifest.baseline import Baseline
+from licet.manifest import Manifest
+from licet.manifest.baseline import Baseline, tool_of, under
 
 
 def baselines(at: At, old: Baseline | None, new: Baseline | None) -> Iterator[Difference]:
@@ -34,6 +36,34 @@ def _force(at: At, old: Baseline, new: Baseline) -> Iterator[Difference]:
     )
     said = "speaks by itself" if new.transitions else "speaks only beside a new tool or origin"
     yield from at.under("transitions").weighed(not old.transitions, not new.transitions, f"a new transition {said}")
+
+
+def in_force(at: At, old: Manifest, new: Manifest) -> Iterator[Difference]:
+    """Whether the baseline of the kind holds for each agent that may run it: out of force it lets pass what it would have spoken of,
+    whatever took it out. What is said stricter of a tool does so too.
+    """
+    base, other = old.tasks[at.kind].baseline, new.tasks[at.kind].baseline
+    if base is None or other is None:
+        return
+    before, after = ({agent: why for kind, agent, why in Learned(manifest).misfits() if kind == at.kind} for manifest in (old, new))
+    learns = base.sessions < base.minimum.sessions or other.sessions < other.minimum.sessions  # that is told already
+    for agent in old.agents:
+        if agent not in new.agents or any(at.kind not in manifest.agents[agent].tasks for manifest in (old, new)) or learns:
+            continue
+        was, now = before.get(agent), after.get(agent)
+        if was is None and now is not None:
+            yield at.widened(f"the baseline is no longer in force for {shown(agent)}: {now}")
+        elif was is not None and now is None:
+            yield at.narrowed(f"the baseline is in force for {shown(agent)}; it was not: {was}")
+    # Of these tools no digest is kept, and what they give may count as known by another label.
+    outside = {tool for each in (base, other) for tool in _sources(each) - each.tools.keys()}
+    for tool in sorted(outside):
+        if under(old.tools, [tool]) != under(new.tools, [tool]):
+            yield at.under("origins").changed(f"{shown(tool)} is declared otherwise, from which the baseline knows values")
+
+
+def _sources(base: Baseline) -> set[str]:
+    return {tool_of(source) for by_name in base.origins.values() for found in by_name.values() for source in found} - {""}
 
 
 def _known(at: At, old: Baseline, new: Baseline) -> Iterator[Difference]:

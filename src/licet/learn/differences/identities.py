@@ -8,7 +8,7 @@ from datetime import date
 from licet.catalogue import CHECKS
 from licet.learn.differences.found import At, Difference, both, listed, shown
 from licet.manifest.authority import Authority
-from licet.manifest.models import Agent, Credential, Manifest
+from licet.manifest.models import Agent, Credential, Manifest, Owner
 
 
 def identities(old: Manifest, new: Manifest) -> Iterator[Difference]:
@@ -37,8 +37,8 @@ def world(old: Manifest, new: Manifest) -> Iterator[Difference]:
             yield At(("ledger", word)).changed(f"`{word}` of the ledger is otherwise", decides=False)
 
 
-def _line(owner: object) -> str | None:
-    return None if owner is None else str(owner)
+def _line(owner: Owner | None) -> str | None:
+    return None if owner is None else f"{owner.name}, {owner.contact}"
 
 
 def _agent(at: At, name: str, old: Manifest, new: Manifest) -> Iterator[Difference]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from licet.clock import lasting
 from licet.escape import counted
 from licet.learn.differences.arguments import Around, lifting, rules
-from licet.learn.differences.baselines import baselines
+from licet.learn.differences.baselines import baselines, in_force
 from licet.learn.differences.budgets import budgets
 from licet.learn.differences.found import At, Difference, both, listed, shown
 from licet.manifest.models import Grant, Manifest, TaskKind
@@ -32,6 +32,7 @@ def tasks(old: Manifest, new: Manifest) -> Iterator[Difference]:
             yield from budgets(at.under("budgets"), before.budgets, after.budgets)
             yield from _chain(at.under("chain"), before.chain, after.chain)
             yield from baselines(at.under("baseline"), before.baseline, after.baseline)
+            yield from in_force(at.under("baseline"), old, new)
             yield from at.under("record").told(before.record, after.record, "what is recorded of the intent")
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from licet.learn.differences.arguments import Around, rules
 from licet.learn.differences.found import At, Difference, both, shown
+from licet.learn.differences.overlaps import Crowded, overlaps, shown_leaf
 from licet.manifest.arguments import Argument
 from licet.manifest.choices import origins_in
-from licet.manifest.labels import Label, LeafPath, OriginTerm, OutputLabels, field_path
+from licet.manifest.labels import FieldPath, Label, LeafPath, OriginTerm, OutputLabels, field_path
 from licet.manifest.models import Manifest, Tool
 from licet.manifest.rules import arguments_of
 
@@ -71,10 +72,14 @@ def _terms(rule: Argument) -> Iterator[tuple[OriginTerm, ...]]:
 def _labels(at: At, name: str, old: Tool, new: Tool, *, ranked: bool) -> Iterator[Difference]:
     yield from _label(at.under("output"), f"the output of {shown(name)}", old.output, new.output, ranked=ranked)
     before, after = (OutputLabels.of(tool.output, tool.fields) for tool in (old, new))
+    told: list[tuple[LeafPath, Label, Label]] = []
     for path in both(old.fields, new.fields):
         place, leaf = at.under("fields", path), _leaf(path)
         was, now = (tool.fields.get(path, labels.label(leaf)) for tool, labels in ((old, before), (new, after)))
+        told.append((leaf, was, now))
         yield from _label(place, f"{shown(path)} of what {shown(name)} returns", was, now, ranked=ranked)
+    if old.fields != new.fields:
+        yield from _overlapping(at.under("fields"), name, (before, after), told, ranked=ranked)
     yield from at.under("format").other(old.format, new.format, f"the form of what {shown(name)} returns")
     for said in both(old.reveals or (), new.reveals or ()):
         hid, hides = (said not in (tool.reveals or ()) for tool in (old, new))
@@ -88,6 +93,25 @@ def _labels(at: At, name: str, old: Tool, new: Tool, *, ranked: bool) -> Iterato
             yield place.widened(f"what was written into {shown(old.store)} is no longer known when {shown(name)} reads it")
         else:
             yield from place.other(old.store, new.store, f"the store of {shown(name)}")
+
+
+def _overlapping(
+    at: At, name: str, labels: tuple[OutputLabels, OutputLabels], told: list[tuple[LeafPath, Label, Label]], *, ranked: bool
+) -> Iterator[Difference]:
+    """Of several paths that name one leaf another one may decide now, which none of them shows by itself."""
+    paths = [path for side in labels for path, _ in side.paths]
+    try:
+        leaves = overlaps(path.parts for path in paths if path.parts is not None)
+    except Crowded:
+        yield at.changed(f"more of the paths of what {shown(name)} returns overlap than are compared; look at each")
+        return
+    for leaf in leaves:
+        was, now = (side.label(leaf) for side in labels)
+        if was != now and not any(
+            (before, after) == (was, now) and FieldPath("", path).matches(leaf) for path, before, after in told if path
+        ):
+            written = shown_leaf(leaf)
+            yield from _label(at.under(written), f"{shown(written)} of what {shown(name)} returns", was, now, ranked=ranked)
 
 
 def _label(at: At, what: str, old: Label, new: Label, *, ranked: bool) -> Iterator[Difference]:

@@ -208,16 +208,16 @@ def _items(at: At, subject: str, old: Argument, new: Argument) -> list[Differenc
 
 
 def _properties(at: At, subject: str, old: Argument, new: Argument) -> Iterator[Difference]:
-    was_open, is_open = _is_open(old), _is_open(new)
-    others = "any other key" if is_open else "no key that is not named"
-    yield from at.under("additionalProperties").weighed(was_open, is_open, f"{subject} may hold {others}")
+    was_open, now_open = is_open(old), is_open(new)
+    others = "any other key" if now_open else "no key that is not named"
+    yield from at.under("additionalProperties").weighed(was_open, now_open, f"{subject} may hold {others}")
     before, after = old.properties or {}, new.properties or {}
     for name in both(before, after):
         place, part = at.under("properties", name), f"{shown(name)} in {subject}"
         first, then = before.get(name), after.get(name)
         if first is None and not was_open:
             yield place.widened(f"{subject} may hold {shown(name)}")
-        elif then is None and not is_open:
+        elif then is None and not now_open:
             yield place.narrowed(f"{subject} may no longer hold {shown(name)}")
         else:
             yield from values(place, part, first or Argument(), then or Argument())
@@ -225,7 +225,7 @@ def _properties(at: At, subject: str, old: Argument, new: Argument) -> Iterator[
         yield from place.under("required").weighed(not was, not now, f"{part} is {'' if now else 'no longer '}required")
 
 
-def _is_open(rule: Argument) -> bool:
+def is_open(rule: Argument) -> bool:
     """Whether an object may hold keys that are not named."""
     if rule.additionalProperties is not None:
         return rule.additionalProperties
