@@ -11,8 +11,8 @@ AgentDojo's, whose outputs are far longer, with `--recordings DIR`. `store` is l
 100,000 short calls without contents, of which nothing is judged again.
 
 Names, numbers and addresses come from pools that do not grow, so that what grows can only be what the code keeps of each session. In the
-new manifest of a backtest one kind of two is other than in the old one (`short calls`), or two tools of eight (`made`), or what tools
-return (`recordings`).
+new manifest of a backtest one kind of two is other than in the old one (`short calls`; half of the sessions are of it, and a tenth in the
+run to 10^6, which so takes no longer than learning), or two tools of eight (`made`), or what tools return (`recordings`).
 
     python -m benchmarks.learning [--calls N] [--json] [--recordings DIR] [--no-memory]
 
@@ -99,11 +99,11 @@ PEOPLE = [f"{name}{number}@acme.example" for name in ("ada", "bob", "eve", "grac
 LINES = [f"the parcel of week {week} has not come and I should like to have it or my money back" for week in range(50)]
 
 
-def short_sessions(number: int, seed: int = 1) -> Iterator[Session]:
-    """So many sessions of five short calls, made as they are asked for."""
+def short_sessions(number: int, seed: int = 1, changed: float = 0.5) -> Iterator[Session]:
+    """So many sessions of five short calls, made as they are asked for; this share is of the kind that the new manifest changes."""
     rng = random.Random(seed)
     for index in range(number):
-        kind, tool = ("count-stock", "find_item") if rng.random() < 0.5 else ("count-tools", "find_tool")
+        kind, tool = ("count-tools", "find_tool") if rng.random() < changed else ("count-stock", "find_item")
         numbers = [rng.randrange(1_000, 9_000) for _ in range(4)]
         calls = [_short(tool, each, rng.choice(STATES)) for each in numbers]
         calls.append(_short("counted", numbers[0], "counted"))
@@ -189,10 +189,10 @@ def _report(rng: random.Random) -> tuple[str, str, list[RecordedCall]]:
 # The work ------------------------------------------------------------------------------------------------------------------------
 
 
-def of_calls(number: int, of: str) -> Iterator[Session]:
+def of_calls(number: int, of: str, changed: float = 0.5) -> Iterator[Session]:
     """Made sessions with about so many calls in all."""
     left = number
-    for session in short_sessions(number) if of == SHORT_CALLS else sessions(number):
+    for session in short_sessions(number, changed=changed) if of == SHORT_CALLS else sessions(number):
         if left <= 0:
             return
         left -= len(session.calls)
@@ -291,7 +291,7 @@ def _work(what: str, of: str, calls: int, recordings: str, *, streamed: bool) ->
 def _input(of: str, calls: int, recordings: str, *, streamed: bool) -> Iterator[tuple[Manifest, Manifest, Iterable[Session], str | None]]:
     if of != RECORDINGS:
         old, new = (SHORT, SHORT_NEW) if of == SHORT_CALLS else (MANIFEST, NEW)
-        yield loads(old), loads(new), of_calls(calls, of) if streamed else list(of_calls(calls, of)), None
+        yield loads(old), loads(new), of_calls(calls, of, changed=0.1) if streamed else list(of_calls(calls, of)), None
         return
     for suite in ("workspace", "banking"):
         text = (AGENTDOJO / f"{suite}.yaml").read_text(encoding="utf-8")
