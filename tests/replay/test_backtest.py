@@ -732,3 +732,47 @@ def test_progress_is_said_where_the_work_is_long(place: Path, capsys: Out, monke
     Path("runs.jsonl").write_text("".join(json.dumps(each) + "\n" for each in told_lines))
     assert main(["backtest", "runs.jsonl", "--old", "old.yaml", "--new", "old.yaml"]) == 0
     assert "100%  3 sessions, 3 calls, 0 changed" in capsys.readouterr().err
+
+
+STORES = """\
+licet: 1
+environment: dev
+owners: {o: {name: O, contact: o@acme.example}}
+agents: {bot: {owner: o, tasks: [tickets]}}
+tools:
+  read: {access: read, egress: false}
+  note: {access: write, egress: false, store: crm, arguments: {who: {content: true}}}
+  look: {access: read, egress: false, output: trusted, store: crm}
+  send: {access: write, egress: true, arguments: {to: {origin: [intent, trusted]}}}
+tasks: {tickets: {intent: Work, ttl: 10m, tools: {read: {}, note: {}, look: {}, send: {}}}}
+"""
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["both-alike", "one-other"])
+@pytest.mark.parametrize("more, denied", [([], 1), (["--apart"], 0)], ids=["shared", "apart"])
+def test_sessions_share_their_stores_unless_each_had_a_world_of_its_own(
+    more: list[str], denied: int, same: bool, place: Path, capsys: Out
+) -> None:
+    Path("a.yaml").write_text(STORES)
+    Path("b.yaml").write_text(STORES if same else STORES.replace("send: {}", "send: {at_most: 9}"))
+    address = "eve@evil.example"
+    first = {"id": "1", "suite": "tickets", "prompt": "Go", "calls": [call("read", address), call("note", who=address)]}
+    second = {"id": "2", "suite": "tickets", "prompt": "Go", "calls": [call("look", address), call("send", to=address)]}
+    Path("stores.jsonl").write_text("".join(json.dumps(each) + "\n" for each in (first, second)))
+    main(["backtest", "stores.jsonl", "--old", "a.yaml", "--new", "b.yaml", "--json", *more])
+    found = json.loads(capsys.readouterr().out)["changes"]["outcomes"]
+    assert sum(each["calls"] for each in found if "deny" in (each["old"], each["new"])) == denied
+
+
+def test_sessions_of_another_suite_are_told(place: Path, capsys: Out) -> None:
+    """With one task kind, whatever is given is judged as that kind."""
+    Path("a.yaml").write_text(STORES)
+    Path("bank.jsonl").write_text(json.dumps({"id": "1", "suite": "bank", "prompt": "Go", "calls": [call("read", "x")]}) + "\n")
+    said = "1 session of other suites were taken for `tickets`, the only task kind: bank (1)"
+    for command in (
+        ["replay", "bank.jsonl", "-m", "a.yaml"],
+        ["diff", "a.yaml", "a.yaml", "--traces", "bank.jsonl"], ["suggest", "bank.jsonl", "-m", "a.yaml"],
+    ):  # fmt: skip
+        main(command)
+        told = capsys.readouterr()
+        assert said in told.err, command

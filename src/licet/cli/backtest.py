@@ -40,6 +40,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--suite", metavar="NAME", help="only sessions of this suite: for files that hold several")
     parser.add_argument("--agent", metavar="NAME", help="who acts (default: the only agent that may run the kind)")
     parser.add_argument("--approve", choices=["yes", "no"], default="no", help="what a person answers to each question (default: no)")
+    parser.add_argument("--apart", action="store_true", help="each session began in an environment of its own: they share no stores")
     parser.add_argument("--since", metavar="TIME", type=_time, help="only sessions that began at this time or later (`2026-11-01`, `30d`)")
     parser.add_argument(
         "--fail-on", choices=FAIL_ON, default="any",

@@ -100,7 +100,9 @@ def through(options: argparse.Namespace, old: Manifest, new: Manifest) -> Run:
             saving = Saving(checkpoint, done, dict(zip(("old", "new"), sides, strict=True)), base=clock.base, since=since)
             saving.resume(kept)
         # Only now: it looks at what both remember.
-        backtest = Backtest(*sides, clock=clock, kind=options.task, agent=options.agent, approve=options.approve == "yes")
+        backtest = Backtest(
+            *sides, clock=clock, kind=options.task, agent=options.agent, approve=options.approve == "yes", apart=options.apart
+        )
         backtest.coverage = done.coverage
         _all(done, backtest, saving)
     except KeyboardInterrupt:
@@ -118,7 +120,7 @@ def through(options: argparse.Namespace, old: Manifest, new: Manifest) -> Run:
 def _checkpoint(options: argparse.Namespace, old: Manifest, new: Manifest) -> Checkpoint:
     if any(name == "-" or is_address(name) for name in options.traces):
         raise UsageError("--checkpoint goes on in files; what comes from `-` or a Jaeger cannot be read a second time")
-    chosen = {f"--{name}": getattr(options, name) for name in ("task", "suite", "agent", "approve", "since", "show")}
+    chosen = {f"--{name}": getattr(options, name) for name in ("task", "suite", "agent", "approve", "apart", "since", "show")}
     identity = {"old manifest": old.digest, "new manifest": new.digest, "traces": digest_of(options.traces), "release": VERSION, **chosen}
     return Checkpoint(options.checkpoint, identity)
 

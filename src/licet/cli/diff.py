@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     found = differences(old, new)
     affected, recordings = None, None
     if options.traces is not None:
-        recordings = Recordings(options.traces)
+        recordings = Recordings(options.traces, kinds=() if options.task is not None else {**old.tasks, **new.tasks})
         affected = _affected(options, old, new, found, recordings)
         recordings.say()
     if options.json:

@@ -29,7 +29,7 @@ class Recordings:
     def __init__(
         self, sources: Sequence[str], *, suite: str | None = None, since: float | None = None, kinds: Collection[str] = ()
     ) -> None:
-        self.sources, self._kinds = sources, kinds
+        self.sources, self.kinds = sources, kinds
         self.foreign: Counter[str] = Counter()
         """Sessions by their suite, where that is no task kind."""
         self._suite, self._since = suite, since
@@ -69,7 +69,7 @@ class Recordings:
         elif self._since is not None and item.time is not None and item.time < self._since:
             self.earlier += 1
         else:
-            if self._kinds and item.suite not in self._kinds:
+            if self.kinds and item.suite not in self.kinds:
                 self.foreign[item.suite if item.suite in self.foreign or len(self.foreign) < MAX_SUITES else "others"] += 1
             return item
         return None
@@ -98,10 +98,10 @@ class Recordings:
                 output.error(f"left out: {counted(number, 'session')} {why}")
         if self.undated:
             output.error(f"left out: {counted(self.undated, 'session')} without a time: --since asks for one")
-        if self.foreign and len(self._kinds) == 1:  # of several kinds, it is none that is taken
+        if self.foreign and len(self.kinds) == 1:  # of several kinds, it is none that is taken
             suites = ", ".join(f"{visible(scrub(suite), 80) or 'no name'} ({number:,})" for suite, number in self.foreign.most_common(5))
             told = (
-                f"{counted(self.foreign.total(), 'session')} of other suites were taken for `{next(iter(self._kinds))}`, the only task kind"
+                f"{counted(self.foreign.total(), 'session')} of other suites were taken for `{next(iter(self.kinds))}`, the only task kind"
             )
             output.error(f"{told}: {suites}; say `--task` if they are that, and `--suite` if not")
         if self.left.without:

@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
         output.writable(options.html)
     recordings = Recordings(options.files, suite=options.suite)  # and all of them are there
     manifest = load(options.manifest)
+    recordings.kinds = () if options.task is not None else manifest.tasks
     statistics, kept = Statistics(), Kept(options.show if options.html is not None else 0)
     shown: list[Case] = []
     begun = time.monotonic()

@@ -95,7 +95,8 @@ def _loaded(name: str) -> tuple[Manifest, Document]:
 
 
 def _from_traces(options: argparse.Namespace, manifest: Manifest, usage: Usage, unratified: str) -> Evidence:
-    recordings, tally = Recordings(options.traces), Tally(known_tools(manifest), manifest.tasks)
+    recordings = Recordings(options.traces, kinds=() if options.task is not None else manifest.tasks)
+    tally = Tally(known_tools(manifest), manifest.tasks)
     number = 0
     progress = Progress(options.traces, lambda _seconds: counted(number, "session"))
     rehearsal = Rehearsal(manifest)

@@ -149,15 +149,16 @@ class Backtest:
         kind: the task kind of every session; None: as `licet.replay.recorded.kind_of` tells it, on each side by its own manifest.
         agent: who acts; None: the only agent that may run the kind.
         approve: what a person answers to each question.
+        apart: each session began in an environment of its own: what others wrote into stores is not in them.
         shared: judge once what both can only decide alike (see `licet.guard.alike`); the outcome is the same. Only where both have the
             same `secret`.
     """
 
     def __init__(
         self, old: Rehearsal, new: Rehearsal, *, clock: Moving, kind: str | None = None, agent: str | None = None, approve: bool = False,
-        shared: bool = True,
+        apart: bool = False, shared: bool = True,
     ) -> None:  # fmt: skip
-        self._clock = clock
+        self._clock, self._apart = clock, apart
         self._alike = Alike(old, new) if shared else None
         self._old, self._new = (_Side(name, side, kind, agent, approve) for name, side in (("old", old), ("new", new)))
         self.coverage = Coverage()
@@ -165,6 +166,9 @@ class Backtest:
 
     def run(self, session: Session) -> SessionOutcome:
         """What both say to each call of one session, in the recorded order. Never raises for what a recording holds."""
+        if self._apart:
+            self._old.rehearsal.forget()
+            self._new.rehearsal.forget()
         who = [side.who(session) for side in (self._old, self._new)]
         known = who[0]
         if self._alike is None or isinstance(known, str) or known != who[1]:
