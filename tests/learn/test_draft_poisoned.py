@@ -177,6 +177,8 @@ def test_of_a_kind_that_is_too_small_it_is_said_and_nothing_is_known():
     base = manifest_of(made).tasks["small"].baseline
     assert base is not None
     assert not base.knows_tool("set_state")
+    narrow = drafted([*(honest(n) for n in range(20)), *(honest(n, "big") for n in range(380))], narrow=True)
+    assert "set_state" in manifest_of(narrow).tasks["small"].tools
     looked_at = manifest_of(drafted([*(honest(n) for n in range(20)), *(honest(n, "big") for n in range(380))], trusted=True))
     trusted = looked_at.tasks["small"].baseline
     assert trusted is not None

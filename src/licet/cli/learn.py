@@ -249,9 +249,10 @@ def _of_kind(kind: KindDraft, learned: _Learned) -> Iterator[str]:
     tally, base = kind.tally, kind.baseline
     yield f"{counted(tally.support.sessions, 'session')} taught, {tally.doubtful:,} did not" + (":" if tally.doubtful else "")
     yield from _doubts(tally, learned)
-    sources = sum(len(found) for by_name in base.origins.values() for found in by_name.values())
-    transitions = counted(len(base.edges), "edge") + " (which tool after which)"
-    parts = f"{counted(len(base.tools), 'tool')}, {transitions}, {counted(sources, 'origin')} of arguments"
+    known = base.minimum.support
+    tools, edges = (sum(count >= known for count in found.values()) for found in (base.tools, base.edges))
+    sources = sum(count >= known for by_name in base.origins.values() for found in by_name.values() for count in found.values())
+    parts = f"{counted(tools, 'tool')}, {counted(edges, 'edge')} (which tool after which), {counted(sources, 'origin')} of arguments"
     yield f"baseline: {parts}; {said_expected(kind.expected)}"
     if base.sessions < base.minimum.sessions:
         yield f"  still learning: it is in force from {base.minimum.sessions} sessions on"
@@ -266,7 +267,7 @@ def _lists(kind: KindDraft) -> Iterator[tuple[str, list[str]]]:
     heads = {
         "NEW grants": kind.new,
         "narrower": kind.narrowed,
-        "left out, as rare and able to do harm": kind.left_out,
+        "left out, as rare": kind.left_out,
         "never used": kind.unused,
         "used, and not declared": kind.undeclared,
         "left to you, as it would widen": kind.wider,

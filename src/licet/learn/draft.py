@@ -126,7 +126,7 @@ def _tail(kinds: Sequence[KindDraft], without: Sequence[KindTally], manifest: Ma
             [f"{counted(number, 'time')}: {shown(doubt)}" for doubt, number in kind.tally.doubted.most_common()],
         )
         yield from _listed("NEW grants, which this draft adds:", kind.new)
-        yield from _listed("Left out, as rare and able to do harm:", kind.left_out)
+        yield from _listed("Left out, as rare:", kind.left_out)
         yield from _listed("Never used:", kind.unused)
         yield from _listed("Used, and not declared under `tools:`:", kind.undeclared)
         yield from _listed("Left to you, as it would widen:", kind.wider)
@@ -141,9 +141,10 @@ def _tail(kinds: Sequence[KindDraft], without: Sequence[KindTally], manifest: Ma
 
 
 _LEGEND = (
-    "How to read it: `38 of 41 sessions` used it, of those that taught. `NEW`: not granted until now. `rare`: in so few that an attacker",
-    "could have made them all. `from intent in 20`: in 20 of them its value came from the user's own words (trusted: from our own systems;",
-    "counterpart: from whom we deal with; untrusted: from anybody; nowhere: the model made it up, or it is too short to be followed).",
+    "How to read it: `38 of 41 sessions` used it, of all but those recorded as attacked or denied. `NEW`: not granted until now.",
+    "`rare`: in so few that an attacker could have made them all. `from intent in 20`: in 20 of them its value came from the user's own",
+    "words (trusted: from our own systems; counterpart: from whom we deal with; untrusted: from anybody; nowhere: the model made it up, or",
+    "it is too short to be followed).",
     "`baseline:` is what later calls are held against; it flags what it does not know, and denies nothing. `something new`: a tool,",
     "an order of calls or an origin that it does not know.",
 )

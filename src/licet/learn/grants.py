@@ -84,7 +84,8 @@ class KindChange:
             return
         if self._is_left_out(name, tally.support):
             said = evidence(tally.support, self.tally)
-            kept = not (self.settings.narrow and self._take_out(tools, name))
+            seldom = is_rare(tally.support, self.tally, replace(self.settings, trusted=True))  # of a small kind it may be all its work
+            kept = not (self.settings.narrow and seldom and self._take_out(tools, name))
             self.out.left_out.append(f"`{name}`: {said}; {'its grant is kept as it was' if kept else 'its grant is taken out'}")
             if kept:
                 notes["tools", name] = f"rare: {said}"
