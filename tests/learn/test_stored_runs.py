@@ -231,3 +231,11 @@ def test_a_question_that_was_answered_with_yes_is_no_doubt_and_one_that_was_only
         step.add_call(call(1, task(1), "t", decision=Decision("allow", (asked,))))
         step.add_call(call(2, task(2), "t", decision=Decision("allow", (replace(asked, observed=True),), "ask")))
     assert [run.doubts for run in stored_runs(own)] == [(), ("origin.content would ask, as recorded",)]
+
+
+def test_a_task_that_ran_what_is_not_declared_does_not_teach_unless_somebody_looked(guard: Guard, store: SqliteStore) -> None:
+    """Observe mode runs it, and the manifest of today may be another's."""
+    one = live(guard, *HONEST)
+    assert by_id(store, tools={"read_ticket", "look_up", "send_email"})[one].doubts == ()
+    assert by_id(store, tools={"read_ticket", "send_email"})[one].doubts == ("it called what is not declared under `tools:`: look_up",)
+    assert by_id(store, tools={"read_ticket", "send_email"}, trusted=True)[one].doubts == ()
