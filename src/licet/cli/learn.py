@@ -238,7 +238,7 @@ def _hint(options: argparse.Namespace, manifest: Manifest, made: Draft, learned:
         return f"no session that teaches calls a tool of {options.manifest}; are these recordings of its agents?"
     if doubts == {NO_KIND}:
         return f"say with `--task` of which kind the sessions are: {', '.join(manifest.tasks)}"
-    if all(doubt in (NO_KIND, DENIED, ATTACKED) for doubt in doubts):
+    if all(set(run.doubts) & {NO_KIND, DENIED, ATTACKED} for some in learned.unheard.values() for run in some):
         return "no session teaches; why stands above"
     if all(doubt.startswith((NO_KIND, DENIED, ATTACKED, UNDECLARED)) for doubt in doubts):
         return f"no session teaches; declare what it calls under `tools:` of {options.manifest}, then learn anew"
