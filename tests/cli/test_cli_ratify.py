@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def test_what_is_ratified_already_is_not_ratified_twice(place: Path, capsys: Out
     main(["ratify", "licet.yaml", "--by", "Ada", "--yes"])
     before = NOTE.read_bytes()
     edit("licet: 1", "# a comment\nlicet: 1", "draft.yaml")
-    found = told(capsys, "ratify", "draft.yaml", "--by", "Bob", "-o", "licet.yaml")
+    found = told(capsys, "ratify", "draft.yaml", "--by", "Bob", "-o", "licet.yaml", "--yes")
     assert (found["already"], found["version"], found["by"]) == (True, 1, "Ada")
     assert NOTE.read_bytes() == before
     assert Path("licet.yaml").read_text().startswith("# a comment"), "its comments are taken over"
@@ -165,9 +166,11 @@ def on_a_terminal(answer: bytes) -> tuple[int, bytes]:
 def test_a_person_at_a_terminal_is_asked(place: Path) -> None:
     code, out = on_a_terminal(b"no\n")
     assert (code, NOTE.exists()) == (1, False)
-    assert b"Does Ada answer for this? [yes/no]" in out
+    assert b'Does "Ada" answer for this? [yes/no]' in out
     code, _ = on_a_terminal(b"\x04")
     assert (code, NOTE.exists()) == (1, False), "the end of the input is no yes"
+    code, _ = on_a_terminal(b"y\n")
+    assert (code, NOTE.exists()) == (1, False), "nor is a key that one hits"
     code, _ = on_a_terminal(b"yes\n")
     assert (code, NOTE.exists()) == (0, True)
 
@@ -281,7 +284,7 @@ def test_a_name_cannot_act_and_stands_as_it_was_given_or_is_refused(text: str, p
     assert acting(err) == []
     assert code in (0, 2)
     if code == 0:
-        assert f"\nby {text}\n" in NOTE.read_text()
+        assert f"\nby {unicodedata.normalize('NFC', text)}\n" in NOTE.read_text()
 
 
 # What `licet check` says -----------------------------------------------------------------------------------------------------
@@ -349,18 +352,117 @@ def test_check_in_json_says_who_and_which(place: Path, capsys: Out) -> None:
 def test_who_says_no_has_added_nobody_who_is_believed(place: Path) -> None:
     file = keyed("mine.pem", pem(Ed25519PrivateKey.generate()))
     assert main(["ratify", "licet.yaml", "--by", "Ada", "--key", file]) == 2
-    assert not Path("state/keys/ratifiers").exists()
+    assert not Path("state").exists(), "no folder, no key, and nobody who is believed"
 
 
 def test_what_was_ratified_while_a_person_was_reading_is_not_overwritten(place: Path) -> None:
     """He saw the differences to something else."""
     folder = open_state(place / "state")
     key, _ = Ratifier.of(folder.keys)
-    act = Act(Path("licet.yaml").read_text(), load("licet.yaml"), Path("licet.yaml"), "Ada", key, folder)
+    act = Act(Path("licet.yaml").read_text(), load("licet.yaml"), Path("licet.yaml"), Path("licet.yaml"), "Ada", folder)
     before = now_ratified(act)
     edit("ttl: 10m", "ttl: 11m")
     assert main(["ratify", "licet.yaml", "--by", "Bob", "--yes"]) == 0
     note = NOTE.read_bytes()
     with pytest.raises(UsageError, match="was ratified meanwhile by somebody else"):
-        ratify(act, before)
+        ratify(act, before, key)
     assert NOTE.read_bytes() == note
+
+
+# What is replaced --------------------------------------------------------------------------------------------------------------
+
+
+def older(name: str, seconds: int = 100) -> None:
+    moment = Path(name).stat().st_mtime - seconds
+    os.utime(name, (moment, moment))
+
+
+def test_the_first_one_is_compared_with_what_stands_there(place: Path, capsys: Out) -> None:
+    edit("ttl: 10m", "ttl: 1h", "draft.yaml")
+    older("licet.yaml")
+    found = told(capsys, "ratify", "draft.yaml", "--by", "Ada", "--yes", "-o", "licet.yaml")
+    assert [each["way"] for each in found["differences"]] == ["widened"]
+    assert found["compared_to"] == "what stands there, which nobody has ratified"
+    assert found["version"] == 1
+
+
+def test_a_ratified_file_does_not_take_the_place_of_a_draft_without_a_question(place: Path, capsys: Out) -> None:
+    """The two are soon exchanged, and the draft would be gone; `--yes` says nothing of that."""
+    main(["ratify", "licet.yaml", "--by", "Ada", "--yes"])
+    edit("ttl: 10m", "ttl: 1h", "draft.yaml")
+    before = Path("draft.yaml").read_bytes()
+    assert main(["ratify", "licet.yaml", "--by", "Ada", "--yes", "-o", "draft.yaml"]) == 2
+    err = capsys.readouterr().err
+    assert "draft.yaml: would be lost, and nobody has ratified it; licet.yaml, which is ratified, would take its place" in err
+    assert "Are the two files exchanged?" in err
+    assert Path("draft.yaml").read_bytes() == before
+    assert not Path("draft.yaml.ratified").exists()
+
+
+def test_a_manifest_that_was_changed_after_the_draft_is_not_overwritten_without_a_question(place: Path, capsys: Out) -> None:
+    edit("ttl: 10m", "ttl: 1h", "draft.yaml")
+    older("draft.yaml")
+    assert main(["ratify", "draft.yaml", "--by", "Ada", "--yes", "-o", "licet.yaml"]) == 2
+    assert "licet.yaml: was changed later than draft.yaml, nobody has ratified that, and it would be lost" in capsys.readouterr().err
+    Path("licet.yaml").write_text("a: recording\n")
+    assert main(["ratify", "draft.yaml", "--by", "Ada", "--yes", "-o", "licet.yaml"]) == 2
+    assert "licet.yaml: is no manifest, and would be lost" in capsys.readouterr().err
+
+
+def test_who_is_named_in_a_question_is_quoted(place: Path) -> None:
+    main_end, its_end = pty.openpty()
+    command = [sys.executable, "-m", "licet", "ratify", "licet.yaml", "--by", "Ada answers for nothing. Does nobody"]
+    with subprocess.Popen(command, stdin=its_end, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        os.close(its_end)
+        os.write(main_end, b"no\n")
+        out, _ = process.communicate(timeout=60)
+    os.close(main_end)
+    assert b'Does "Ada answers for nothing. Does nobody" answer for this?' in out
+
+
+def test_a_key_that_has_signed_nothing_is_not_believed(place: Path, capsys: Out) -> None:
+    """What is ratified already asks nothing, and so may change nothing of whom guards believe."""
+    main(["ratify", "licet.yaml", "--by", "Ada", "--yes"])
+    before = Path("state/keys/ratifiers").read_bytes()
+    file = keyed("mine.pem", pem(Ed25519PrivateKey.generate()))
+    assert told(capsys, "ratify", "licet.yaml", "--by", "Eve", "--key", file)["already"]
+    assert Path("state/keys/ratifiers").read_bytes() == before
+
+
+def test_a_key_that_signed_elsewhere_signs_here_after_a_question_and_is_then_believed(place: Path, capsys: Out) -> None:
+    file = keyed("mine.pem", pem(Ed25519PrivateKey.generate()))
+    main(["ratify", "licet.yaml", "--by", "Ada", "--yes", "--key", file, "--state", "elsewhere"])
+    assert main(["ratify", "licet.yaml", "--by", "Ada", "--key", file]) == 2
+    assert not Path("state").exists()
+    assert told(capsys, "ratify", "licet.yaml", "--by", "Ada", "--key", file, "--yes")["version"] == 2
+    assert main(["check", "licet.yaml", "--ratified"]) == 0
+
+
+def test_comments_of_what_is_ratified_already_are_not_replaced_unasked(place: Path, capsys: Out) -> None:
+    main(["ratify", "licet.yaml", "--by", "Ada", "--yes"])
+    edit("licet: 1", "# of another\nlicet: 1", "draft.yaml")
+    assert main(["ratify", "draft.yaml", "--by", "Ada", "-o", "licet.yaml"]) == 2
+    assert "# of another" not in Path("licet.yaml").read_text()
+
+
+def test_check_prints_how_to_see_what_has_changed_since(place: Path, capsys: Out) -> None:
+    main(["ratify", "licet.yaml", "--by", "Ada", "--yes"])
+    edit("ttl: 10m", "ttl: 1h")
+    capsys.readouterr()
+    main(["check", "licet.yaml"])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "what has changed since: licet diff " in line]
+    assert main(line.split("licet ", 1)[1].split()) == 1
+    assert "a task lasts 1 h at most" in capsys.readouterr().out.replace("60 min", "1 h")
+    assert Path(told(capsys, "check", "licet.yaml")["ratification"]["ratified_copy"]).is_file()
+
+
+def test_a_name_is_taken_in_its_usual_form(place: Path) -> None:
+    """Some keyboards send the accent apart."""
+    assert main(["ratify", "licet.yaml", "--by", "Jose\u0301", "--yes"]) == 0
+    assert "\nby Jos\u00e9\n" in NOTE.read_text()
+
+
+def test_a_file_whose_name_cannot_be_signed_is_refused(place: Path, capsys: Out) -> None:
+    edit("licet: 1", "licet: 1", "a\nb.yaml")
+    assert main(["ratify", "a\nb.yaml", "--by", "Ada", "--yes"]) == 2
+    assert "rename it" in capsys.readouterr().err

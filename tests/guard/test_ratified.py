@@ -57,6 +57,9 @@ BASELINE = (
 )
 
 
+LINE = "5f" * 16
+
+
 class Place:
     """A manifest in a folder, and a state folder beside it."""
 
@@ -312,10 +315,10 @@ def test_the_memory_holds_the_newest_and_forgets_the_manifest_that_was_seen_long
     digest = "sha256:" + "0" * 64
     with locked(place.state.keys):
         for name in "abcd":
-            note(place.state.keys, name, Seen(2, digest, digest))
-        note(place.state.keys, "b", Seen(1, digest, digest))
+            note(place.state.keys, name, Seen(2, digest, digest, LINE))
+        note(place.state.keys, "b", Seen(1, digest, digest, LINE))
     assert {name: row.version for name, row in seen(place.state.keys).items()} == {"c": 2, "d": 2, "b": 2}
-    remember(place.state.keys, place.manifest, Ratification(digest, 7, "Ada", "2026-11-23T10:16:00.000Z"))
+    remember(place.state.keys, place.manifest, Ratification(digest, "licet.yaml", "dev", LINE, 7, "Ada", "2026-11-23T10:16:00.000Z"))
     assert seen(place.state.keys)[place_of(place.manifest)].version == 7
 
 
@@ -428,6 +431,7 @@ def test_two_processes_that_ratify_at_once_leave_one_line(place: Place) -> None:
         place.write(ttl=f"{number + 20}m")
         drafts.append(place.manifest.with_name(f"draft{number}.yaml"))
         drafts[-1].write_bytes(place.manifest.read_bytes())
+        os.utime(drafts[-1], (2**32, 2**32))  # none of them is older than what it is to replace
     command = [sys.executable, "-m", "licet", "ratify", "--by", "Ada", "--yes", "--state", str(place.state.path), "-o", str(place.manifest)]
     running = [subprocess.Popen([*command, str(draft)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for draft in drafts]
     ended = [(process.communicate(timeout=120), process.returncode) for process in running]
@@ -442,7 +446,7 @@ def test_two_processes_that_ratify_at_once_leave_one_line(place: Place) -> None:
 
 # The text ------------------------------------------------------------------------------------------------------------------
 
-GOOD = Ratification("sha256:" + "a" * 64, 4, "Ada Lovelace", "2026-11-23T10:16:00.000Z", "sha256:" + "b" * 64)
+GOOD = Ratification("sha256:" + "a" * 64, "licet.yaml", "dev", LINE, 4, "Ada Lovelace", "2026-11-23T10:16:00.000Z", "sha256:" + "b" * 64)
 
 
 @pytest.mark.parametrize(
@@ -451,19 +455,24 @@ GOOD = Ratification("sha256:" + "a" * 64, 4, "Ada Lovelace", "2026-11-23T10:16:0
         (1, "licet ratification", "licet ratifications"),
         (2, "manifest sha256", "manifest sha512"),
         (2, "manifest ", "manifest  "),
-        (3, "version 4", "version 04"),
-        (3, "version 4", "version 0"),
-        (3, "version 4", "version \u0664"),
-        (3, "version 4", f"version {MAX_VERSION + 1}"),
-        (3, "version 4", "version " + "9" * 400),
-        (4, "by Ada Lovelace", "by "),
-        (4, "by Ada Lovelace", "by  Ada"),
-        (4, "by Ada Lovelace", "by Ada\u202eevoL"),
-        (4, "by Ada Lovelace", "by " + "a" * 201),
-        (5, "11-23", "02-30"),
-        (5, ".000Z", ".000+00:00"),
-        (6, "replaces sha256:b", "replaces sha256:B"),
-        (6, "replaces", "replaced"),
+        (3, "for licet", "for  licet"),
+        (3, "for licet", "for li\u202ecet"),
+        (4, "environment dev", "environment "),
+        (5, "line 5f", "line 5F"),
+        (5, "line 5f", "line "),
+        (6, "version 4", "version 04"),
+        (6, "version 4", "version 0"),
+        (6, "version 4", "version \u0664"),
+        (6, "version 4", f"version {MAX_VERSION + 1}"),
+        (6, "version 4", "version " + "9" * 400),
+        (7, "by Ada Lovelace", "by "),
+        (7, "by Ada Lovelace", "by  Ada"),
+        (7, "by Ada Lovelace", "by Ada\u202eevoL"),
+        (7, "by Ada Lovelace", "by " + "a" * 201),
+        (8, "11-23", "02-30"),
+        (8, ".000Z", ".000+00:00"),
+        (9, "replaces sha256:b", "replaces sha256:B"),
+        (9, "replaces", "replaced"),
         (0, "licet ratification\n", "licet ratification\nmore\n"),
         (0, "replaces", "more x\nreplaces"),
     ],
@@ -538,3 +547,104 @@ def test_no_text_makes_a_note_raise_anything_else(text: str) -> None:
             read(text)
         except (NoteError, RatificationError):
             continue
+
+
+# For which manifest --------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_ratified_under_another_name_does_not_count(place: Place) -> None:
+    """Whoever can write the repository, and not the state folder, exchanges two pairs that are both whole."""
+    place.ratify()
+    dev = place.manifest.with_name("dev.yaml")
+    dev.write_text(place.manifest.read_text().replace("ttl: 10m", "ttl: 8h"))
+    assert main(["ratify", str(dev), "--by", "Ada", "--yes", "--state", str(place.state.path)]) == 0
+    place.manifest.write_bytes(dev.read_bytes())
+    place.note.write_bytes(file_of(dev).read_bytes())
+    found = place.now()
+    assert isinstance(found, NotRatified)
+    assert found.alarming
+    assert "is for a manifest named `dev.yaml`, and this one is `licet.yaml`" in found.why
+    fresh = ratification(load(place.manifest), StateFolder(place.state.path.with_name("fresh")))
+    assert isinstance(fresh, NotRatified)
+
+
+def test_what_was_ratified_for_another_manifest_of_the_same_name_does_not_count(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Place(tmp_path / "other")
+    other.state = place.state
+    other.write(ttl="8h")
+    place.ratify()
+    place.write(ttl="11m")
+    place.ratify()
+    for _ in range(3):
+        other.write(ttl="8h")
+        other.ratify()
+        other.write(ttl="9h")
+        other.ratify()
+    for mine, its in ((place.manifest, other.manifest), (place.note, other.note)):
+        mine.write_bytes(its.read_bytes())
+    found = place.now()
+    assert isinstance(found, NotRatified)
+    assert found.alarming
+    assert "is of another line than version 2, which was seen here" in found.why
+    assert "take this path out of" in found.why
+
+
+def test_an_older_version_is_a_rollback_in_whatever_folder_it_stands(place: Place, tmp_path: Path) -> None:
+    """Each release may have a folder of its own."""
+    place.ratify()
+    old = (place.manifest.read_bytes(), place.note.read_bytes())
+    place.write(ttl="1m")
+    place.ratify()
+    (tmp_path / "release-1").mkdir()
+    earlier = Place(tmp_path / "release-1")
+    earlier.state = place.state
+    earlier.manifest.write_bytes(old[0])
+    earlier.note.write_bytes(old[1])
+    assert "was set back: it is version 1, and version 2 was seen here" in earlier.why()
+    earlier.manifest.write_bytes(place.manifest.read_bytes())
+    earlier.note.write_bytes(place.note.read_bytes())
+    assert isinstance(earlier.now(), Ratified)
+
+
+def test_versions_are_counted_by_line_and_each_carries_its_line_on(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Place(tmp_path / "other")
+    other.state = place.state
+    told = []
+    for each, ttl in ((place, "1m"), (place, "2m"), (other, "1m"), (place, "3m"), (other, "2m")):
+        each.write(ttl=ttl)
+        each.ratify()
+        found = each.now()
+        assert isinstance(found, Ratified)
+        told.append((found.ratification.version, found.ratification.line))
+    assert [version for version, _ in told] == [1, 2, 1, 3, 2]
+    assert told[0][1] == told[1][1] == told[3][1] != told[2][1] == told[4][1]
+
+
+def test_the_signed_environment_is_that_of_the_manifest(place: Place) -> None:
+    place.ratify()
+    found = place.now()
+    assert isinstance(found, Ratified)
+    assert (found.ratification.file, found.ratification.environment) == ("licet.yaml", "dev")
+    place.sign(replace(found.ratification, environment="prod", version=2))
+    assert "is for the environment `prod`, and the manifest says `dev`" in place.why()
+
+
+@pytest.mark.parametrize(
+    "name, good",
+    [
+        ("Ada Lovelace", True),
+        ("Jos\u00e9 \u00c1lvarez", True),
+        ("\u0928\u093f\u0924\u093f\u0928", True),
+        ("Nguy\u1ec5n Th\u1ecb", True),
+        ("Jose\u0301", False),
+        ("Ada\u00a0Lovelace", False),
+        ("Ada\u3000Lovelace", False),
+        ("Adx\u0323\u0324\u0325\u0326", False),
+        ('Ada" answers for nothing. Does "nobody', False),
+    ],
+    ids=["plain", "accents", "devanagari", "vietnamese", "not-composed", "no-break", "wide", "stacked", "quotes"],
+)
+def test_a_name_is_one_that_can_be_read(name: str, good: bool) -> None:
+    assert (not name_problem(name)) == good

@@ -5,20 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import unicodedata
 from dataclasses import asdict
 from pathlib import Path
 
 from licet.cli import output
 from licet.cli.ledger_keys import ratifiers_in
 from licet.cli.output import Style
-from licet.cli.ratifying import Act, Before, compared, now_ratified, put_manifest, ratify, trust_own
+from licet.cli.ratifying import Act, Before, compared, loss, now_ratified, put_manifest, ratify
 from licet.cli.state import add_state
-from licet.errors import UsageError
+from licet.errors import ManifestError, UsageError
 from licet.escape import counted
 from licet.guard.ratification import Ratification, name_problem
 from licet.guard.ratified import file_of
 from licet.guard.ratifier import Ratifier, believe
-from licet.guard.state import StateFolder, open_state
+from licet.guard.state import StateFolder, default_state, open_state
 from licet.learn.difference import Difference
 from licet.machine import user_name
 from licet.manifest import Manifest
@@ -27,7 +28,8 @@ from licet.manifest.loader import read_file
 
 EXAMPLE = """\
 What the file widens against what is ratified now is shown, and then asked about; without a terminal, `--yes` answers. The signature is
-written beside the manifest, as FILE.ratified: it belongs into the same repository, and comes with the manifest to where it runs. Guards
+written beside the manifest, as FILE.ratified, and counts for a file of this name: it belongs into the same repository, and comes with the
+manifest to where it runs. Guards
 believe the keys in their state folder's keys/ratifiers: this folder's own, and those that `--trust` adds.
 
 A baseline that is not ratified only flags. What is changed after it was ratified is not ratified any more; comments may change.
@@ -68,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--trust and --show-key speak of keys, and FILE is to be ratified; do one after the other")
     if options.by is None:
         raise UsageError("--by says who takes responsibility for the manifest")
-    if wrong := name_problem(options.by):
+    by = unicodedata.normalize("NFC", options.by)
+    if wrong := name_problem(by):
         raise UsageError(f"--by {wrong}")
     text = read_file(options.file)
     manifest, problems = check(text, name=options.file, now=time.time())
@@ -77,21 +80,25 @@ def run(options: argparse.Namespace) -> int:
     if manifest is None or any(problem.severity == "error" for problem in problems):
         output.error(f"{options.file}: is not ratified; mend the errors first")
         return 1
-    folder = open_state(options.state)
-    key = _key(options, folder)
-    act = Act(text, manifest, Path(options.output or options.file), options.by, key, folder)
-    before = now_ratified(act)
+    folder = StateFolder(default_state() if options.state is None else Path(options.state))
+    source, target = Path(options.file), Path(options.output or options.file)
+    act = Act(text, manifest, source, target, by, folder, _standing(target))
+    given = Ratifier.read(Path(options.key)) if options.key is not None else None
+    before = now_ratified(act, given)
     if before.same and before.ratification is not None:
-        trust_own(act)
-        put_manifest(act)  # the draft may have other comments
         return _already(options, act, before.ratification)
     differences = compared(before, manifest)
     if not options.json:
         _show(act, before, differences)
-    if not options.yes and not _agreed(act):
+    lost = loss(act)
+    if lost and not sys.stdin.isatty():
+        raise UsageError(f"{lost}. Are the two files exchanged? If not, move {act.target} away first")
+    if (lost or not options.yes) and not _agreed(f'{f"{lost}. " if lost else ""}Does "{act.by}" answer for this?'):
         output.error(f"{act.target}: is not ratified")
         return 1
-    made, seq = ratify(act, before)
+    open_state(options.state)
+    key = given or _key(options, folder)  # made only now: who says no has changed nothing
+    made, seq = ratify(act, before, key)
     if options.json:
         rows = [asdict(each) | {"path": list(each.path)} for each in differences or ()]
         compared_to = None if differences is None else before.told
@@ -139,6 +146,16 @@ def _key(options: argparse.Namespace, folder: StateFolder) -> Ratifier:
     return key
 
 
+def _standing(target: Path) -> str | None:
+    """The text that stands at the target."""
+    try:
+        return read_file(target)
+    except ManifestError as error:
+        if target.exists():
+            raise UsageError(f"{error}; or move it away") from error
+        return None
+
+
 def _show(act: Act, before: Before, differences: list[Difference] | None) -> None:
     manifest = act.manifest
     if differences is None:
@@ -162,6 +179,11 @@ def _counts(manifest: Manifest) -> str:
 
 
 def _already(options: argparse.Namespace, act: Act, found: Ratification) -> int:
+    """Nothing is signed, so that no key is believed for it. Comments and layout of the draft may be other ones."""
+    if act.standing != act.text:
+        if not options.yes and not _agreed(f"{act.target}: is ratified already; is its text to be replaced by that of {act.source}?"):
+            return 1
+        put_manifest(act)
     if options.json:
         output.data(
             {"file": str(act.target), "ratification": str(file_of(act.target)), "manifest": found.manifest, "version": found.version,
@@ -173,10 +195,10 @@ def _already(options: argparse.Namespace, act: Act, found: Ratification) -> int:
     return 0
 
 
-def _agreed(act: Act) -> bool:
+def _agreed(question: str) -> bool:
     """Whether the person at the terminal says yes."""
     if not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask on; --yes ratifies without asking")
-    output.write(f"Does {act.by} answer for this? [yes/no] ", stream=sys.stderr)
+    output.write(f"{question} [yes/no] ", stream=sys.stderr)
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return sys.stdin.readline().strip().lower() == "yes"

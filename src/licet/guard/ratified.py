@@ -11,7 +11,7 @@ from pathlib import Path
 from licet.errors import KeyFileError
 from licet.escape import visible
 from licet.guard.ratification import MAX_FILE, SUFFIX, Ratification, RatificationError
-from licet.guard.ratifier import believed, place_of, seen
+from licet.guard.ratifier import SEEN_FILE, believed, newest, place_of, seen
 from licet.guard.state import StateFolder
 from licet.ledger.note import NoteError, NoteKey, opened
 from licet.manifest import Manifest
@@ -58,9 +58,14 @@ def ratification(manifest: Manifest, folder: StateFolder) -> Ratified | NotRatif
         found = standing(manifest.source, folder)
     except KeyFileError as error:
         return NotRatified(str(error), alarming=True)
-    if isinstance(found, NotRatified) or found.ratification.manifest == manifest.digest:
+    if isinstance(found, NotRatified):
         return found
     by = found.ratification
+    if by.manifest == manifest.digest:
+        if by.environment == manifest.environment:
+            return found
+        why = f"{file_of(manifest.source)}: is for the environment `{by.environment}`, and the manifest says `{manifest.environment}`"
+        return NotRatified(why, alarming=True)
     why = f"it was changed after it was ratified: {file_of(manifest.source)} (version {by.version}, by {by.by}) is of another manifest"
     return NotRatified(why, alarming=True, found=by)
 
@@ -71,10 +76,11 @@ def standing(manifest: str | Path, folder: StateFolder, also: Sequence[NoteKey] 
     Raises:
         KeyFileError: whom to believe, or what was seen before, cannot be told.
     """
-    file, last = file_of(manifest), seen(folder.keys).get(place_of(manifest))
+    file, rows = file_of(manifest), seen(folder.keys)
+    here = rows.get(place_of(manifest))
     if not os.path.lexists(file):
-        if last is not None:
-            return NotRatified(f"{file}: is gone; version {last.version} stood there", alarming=True)
+        if here is not None:
+            return NotRatified(f"{file}: is gone; version {here.version} stood there", alarming=True)
         return NotRatified(f"{file}: is not there; `licet ratify` makes it")
     keys = (*believed(folder.keys), *also)
     try:
@@ -88,6 +94,16 @@ def standing(manifest: str | Path, folder: StateFolder, also: Sequence[NoteKey] 
         signers = visible(", ".join(known.others[:3]), _LONGEST) or "a witness"
         why = f"{file}: is signed by {signers}, whom this state folder does not believe; `licet ratify --trust KEY` changes that"
         return NotRatified(why, alarming=bool(keys))
+    if found.file != Path(manifest).name:
+        why = f"{file}: is for a manifest named `{found.file}`, and this one is `{visible(Path(manifest).name, _LONGEST)}`"
+        return NotRatified(why, alarming=True)
+    if here is not None and found.line != here.line:
+        why = (
+            f"{file}: is of another line than version {here.version}, which was seen here: it was made for another manifest of this name. "
+            f"Put back what belongs here; or, if this is it, take this path out of {folder.keys / SEEN_FILE}"
+        )
+        return NotRatified(why, alarming=True)
+    last = newest(rows, found.line)
     if last is not None and found.version < last.version:
         why = f"{file}: was set back: it is version {found.version}, and version {last.version} was seen here"
         return NotRatified(why, alarming=True, found=found)

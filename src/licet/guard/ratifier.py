@@ -1,7 +1,7 @@
 """The key by which a person ratifies, whom a guard believes, and what it has seen ratified. All of it stands in the state's folder of keys.
 
-`ratifier.key` signs; `ratifiers` lists the verifier keys that count, one a line; `ratified.seen` remembers the newest version of each
-manifest, so that an older one is known for what it is. Whoever can write in this folder can ratify.
+`ratifier.key` signs; `ratifiers` lists the verifier keys that count, one a line; `ratified.seen` remembers for each manifest the newest
+version and its line, so that an older one, and another line, are known for what they are. Whoever can write in this folder can ratify.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ KEY_FILE, BELIEVED_FILE, SEEN_FILE, LOCK_FILE = "ratifier.key", "ratifiers", "ra
 MAX_BYTES = 1_000_000  # of a file here
 MAX_SEEN = 2_000  # manifests that are remembered; the one that was seen longest ago goes first
 _MAX_PEM = 10_000
+_LINE = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -90,11 +91,12 @@ class Ratifier:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was ratified last for one manifest, as far as this folder has seen."""
+    """What was ratified last for one manifest, as far as this folder has seen, and to which line that belongs."""
 
     version: int
     digest: str
     manifest: str
+    line: str
 
 
 def believed(keys: Path) -> tuple[NoteKey, ...]:
@@ -164,7 +166,13 @@ _DAMAGED = "is not what it was written as; it remembers what was ratified last. 
 
 def _is_seen(row: Seen) -> bool:
     digests = all(type(each) is str and _DIGEST.fullmatch(each) for each in (row.digest, row.manifest))
-    return digests and type(row.version) is int and 1 <= row.version <= MAX_VERSION
+    line = type(row.line) is str and _LINE.fullmatch(row.line) is not None
+    return digests and line and type(row.version) is int and 1 <= row.version <= MAX_VERSION
+
+
+def newest(rows: Mapping[str, Seen], line: str) -> Seen | None:
+    """What was seen last of a line, wherever its manifests stood: each release may have a folder of its own."""
+    return max((row for row in rows.values() if row.line == line), key=lambda row: row.version, default=None)
 
 
 def place_of(manifest: str | Path) -> str:
@@ -178,7 +186,7 @@ def remember(keys: Path, manifest: str | Path, found: Ratification) -> None:
     Raises:
         KeyFileError: it cannot be kept.
     """
-    place, row = place_of(manifest), Seen(found.version, found.digest, found.manifest)
+    place, row = place_of(manifest), Seen(found.version, found.digest, found.manifest, found.line)
     if seen(keys).get(place) == row:
         return
     with locked(keys):
@@ -193,11 +201,11 @@ def note(keys: Path, place: str, row: Seen) -> None:
     """
     rows = dict(seen(keys))
     known = rows.pop(place, None)
-    if known is not None and known.version > row.version:
+    if known is not None and known.line == row.line and known.version > row.version:
         row = known
     rows[place] = row
     kept = list(rows.items())[-MAX_SEEN:]
-    text = json.dumps({path: [each.version, each.digest, each.manifest] for path, each in kept}, indent=0)
+    text = json.dumps({path: [each.version, each.digest, each.manifest, each.line] for path, each in kept}, indent=0)
     _put(keys / SEEN_FILE, text.encode())
 
 
