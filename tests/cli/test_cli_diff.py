@@ -157,3 +157,43 @@ def test_texts_of_a_manifest_cannot_act_on_the_terminal(capsys: Out) -> None:
     got = capsys.readouterr()
     assert "tools.send_email.arguments.body" in got.out
     assert not acting(got.out)
+
+
+def test_diff_and_backtest_say_the_same_of_the_same_traces(capsys: Out) -> None:
+    """Both take it from the same sums, calls that are decided alike for another reason among them."""
+    changed(MORE, ("[intent, counterpart]", "[intent]"))
+    found = told(capsys, "--traces", SESSIONS)
+    main(["backtest", SESSIONS, "--old", "old.yaml", "--new", "new.yaml", "--json"])
+    held = json.loads(capsys.readouterr().out)
+    assert found["traces"]["changes"] == {name: number for name, number in held["changes"]["changes"].items() if number}
+    assert found["traces"]["changes"]["other reason"] > 0
+    rows = {tuple(row["path"]): row["affected"]["calls"] for row in found["differences"]}
+    assert {tuple(row["path"]): row["affected"]["calls"] for row in held["differences"]} == rows
+    main(["diff", "old.yaml", "new.yaml", "--traces", SESSIONS])
+    decided = sum(number for name, number in found["traces"]["changes"].items() if name != "other reason")
+    assert f"  {decided} of 16 judged by both are decided differently, " in capsys.readouterr().out
+
+
+def test_only_sessions_of_the_suite_that_is_named_count(capsys: Out) -> None:
+    changed(MORE)
+    lines = Path(SESSIONS).read_text(encoding="utf-8").splitlines()
+    other = [json.dumps(json.loads(line) | {"suite": "other"}) for line in lines]
+    Path("runs.jsonl").write_text("\n".join([*lines, *other]), encoding="utf-8")
+    suite = json.loads(lines[0])["suite"]
+    assert told(capsys, "--traces", "runs.jsonl", "--suite", suite)["traces"]["coverage"]["calls"] == 16
+    assert main(["diff", "old.yaml", "new.yaml", "--suite", suite]) == 2
+    assert main(["suggest", "runs.jsonl", "-m", "old.yaml", "--suite", suite]) in (0, 1)
+    assert "from 5 sessions" in capsys.readouterr().out
+    assert main(["suggest", "-m", "old.yaml", "--suite", suite]) == 2
+
+
+@pytest.mark.parametrize("text", ["", '{"a": 1}\n'], ids=["empty", "no-session"])
+def test_traces_in_which_no_call_was_judged_are_said_and_have_an_exit_code(text: str, capsys: Out) -> None:
+    changed(LESS)
+    Path("runs.jsonl").write_text(text, encoding="utf-8")
+    assert main(["diff", "old.yaml", "new.yaml", "--traces", "runs.jsonl"]) == 3
+    assert "no call was judged by both, of 0 sessions" in capsys.readouterr().err
+    assert main(["suggest", "runs.jsonl", "-m", "old.yaml"]) == 3
+    assert "no session of a task kind of this manifest is there" in capsys.readouterr().err
+    changed(MORE)
+    assert main(["diff", "old.yaml", "new.yaml", "--traces", "runs.jsonl"]) == 1, "what is wider is told all the same"

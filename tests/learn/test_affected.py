@@ -58,8 +58,8 @@ def test_a_call_counts_for_what_its_reasons_look_at(name: str):
     assert affected.unexplained.changes == ({} if speaks else {"newly denied": 1})
 
 
-def test_what_both_decide_alike_counts_for_nothing():
-    affected = counted(CASES["the-grant"][0], CallOutcome(1, "mail", ALLOW, ALLOW), CallOutcome(2, "mail", denied("a.b"), denied("a.c")))
+def test_what_both_decide_alike_for_the_same_reasons_counts_for_nothing():
+    affected = counted(CASES["the-grant"][0], CallOutcome(1, "mail", ALLOW, ALLOW), CallOutcome(2, "mail", denied("a.b"), denied("a.b")))
     assert (affected.calls, affected.by_difference[0].changes, affected.unexplained.changes) == (0, {}, {})
 
 
@@ -79,3 +79,18 @@ def test_a_reason_that_both_have_is_not_why():
     old, new = Verdict(Decision("allow", (both,))), Verdict(Decision("deny", (both, Reason("chain.order", "deny", "x")), "deny"))
     affected = counted(CASES["its-budget"][0], CallOutcome(1, "mail", old, new))
     assert affected.by_difference[0].changes == {}
+
+
+def test_what_is_decided_alike_for_another_reason_counts_for_what_gave_the_reason():
+    """Else a backtest says that it changed, and no key that it did."""
+    flag = Reason("chain.novel", "flag", "was never used")
+    old, new = denied("scope.tool"), Verdict(Decision("deny", (*denied("scope.tool").reasons, flag), "deny"))
+    affected = counted(at("tasks", "answer", "baseline", kind="answer"), CallOutcome(1, "mail", old, new))
+    assert (affected.calls, affected.by_difference[0].changes) == (1, {"other reason": 1})
+
+
+def test_what_only_flags_is_not_why_a_call_is_denied():
+    flag, stop = Reason("chain.novel", "flag", "was never used"), Reason("chain.order", "deny", "x")
+    call = CallOutcome(1, "mail", ALLOW, Verdict(Decision("deny", (flag, stop), "deny")))
+    assert counted(at("tasks", "answer", "baseline", kind="answer"), call).by_difference[0].changes == {}
+    assert counted(at("tasks", "answer", "chain", kind="answer"), call).by_difference[0].changes == {"newly denied": 1}

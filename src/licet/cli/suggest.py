@@ -15,7 +15,7 @@ from licet.cli.progress import Progress
 from licet.cli.recordings import Recordings
 from licet.cli.state import add_state, existing, store_of
 from licet.clock import lasting
-from licet.errors import ManifestError
+from licet.errors import ManifestError, UsageError
 from licet.escape import counted
 from licet.guard.ratified import Ratified, ratification
 from licet.guard.rehearsal import Rehearsal
@@ -38,12 +38,16 @@ window from now, task kinds and agents without any session, and baselines that a
 A grant is unused only where its kind had work in the window, and if it has been idle for longer than the window and than three times its
 longest pause. Of arguments only traces tell: the store has no values. Nothing is changed.
 
-Exit codes: 0 nothing to suggest, 1 suggestions, 2 usage, or a manifest that does not hold.
+Exit codes: 0 nothing to suggest, 1 suggestions, 2 usage, or a manifest that does not hold, 3 nothing to suggest, and no session was there
+from which one could tell.
 
 example: licet suggest -m licet.yaml
          licet suggest runs/*.jsonl.gz -m licet.yaml --window 30d
          licet suggest -m licet.yaml --json | jq '.suggestions[] | select(.what == "unused-grant") | .path'
 """
+
+
+OK, FOUND, NOTHING_SEEN = 0, 1, 3
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +57,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", metavar="TIME", type=seconds, default=90.0 * DAY, help="how far to look back, and ahead (default: 90d)")
     parser.add_argument("--until", metavar="DAY", type=_day, help="the window's last day, as YYYY-MM-DD (default: today)")
     parser.add_argument("--task", metavar="KIND", help="with TRACES: the task kind of every session (default: as for `licet replay`)")
+    parser.add_argument("--suite", metavar="NAME", help="with TRACES: only sessions of this suite: for files that hold several")
     parser.add_argument("--agent", metavar="NAME", help="with TRACES: who acts (default: the only agent that may run the kind)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     add_state(parser)
@@ -67,6 +72,8 @@ def _day(text: str) -> date:
 
 def run(options: argparse.Namespace) -> int:
     """Print every suggestion; 1 if there is one."""
+    if options.suite is not None and not options.traces:
+        raise UsageError("--suite speaks of recorded sessions; name some")
     now = time.time() if options.until is None else _end_of(options.until)
     manifest, document = _loaded(options.manifest)
     standing = ratification(manifest, StateFolder(default_state() if options.state is None else Path(options.state)))
@@ -80,7 +87,16 @@ def run(options: argparse.Namespace) -> int:
         output.data(_as_dict(options, suggestions, suggester, document, usage) | {"manifest_digest": manifest.digest})
     else:
         _say(options, suggestions, suggester, document, usage)
-    return 1 if suggestions else 0
+    if suggestions:
+        return FOUND
+    if not _sessions(usage):
+        output.error("no session of a task kind of this manifest is there: nothing can be told of what is used")
+        return NOTHING_SEEN
+    return OK
+
+
+def _sessions(usage: Usage) -> int:
+    return sum(kind.all.sessions for kind in usage.kinds.values())
 
 
 def _end_of(day: date) -> float:
@@ -95,7 +111,7 @@ def _loaded(name: str) -> tuple[Manifest, Document]:
 
 
 def _from_traces(options: argparse.Namespace, manifest: Manifest, usage: Usage, unratified: str) -> Evidence:
-    recordings = Recordings(options.traces, kinds=() if options.task is not None else manifest.tasks)
+    recordings = Recordings(options.traces, suite=options.suite, kinds=() if options.task is not None else manifest.tasks)
     tally = Tally(known_tools(manifest), manifest.tasks)
     number = 0
     progress = Progress(options.traces, lambda _seconds: counted(number, "session"))
@@ -140,8 +156,7 @@ def _say(options: argparse.Namespace, suggestions: list[Suggestion], suggester: 
         output.say(output.paint("note", "dim"), f": {note}")
     if usage.others:
         output.error(f"{counted(usage.others, 'session')} of no task kind of this manifest; `--task` names one for all")
-    sessions = sum(kind.all.sessions for kind in usage.kinds.values())
-    output.say(f"{counted(len(suggestions), 'suggestion')} from {counted(sessions, 'session')}; window {lasting(options.window)}")
+    output.say(f"{counted(len(suggestions), 'suggestion')} from {counted(_sessions(usage), 'session')}; window {lasting(options.window)}")
 
 
 def _as_dict(

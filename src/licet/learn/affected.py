@@ -1,4 +1,4 @@
-"""Which of the differences between two manifests can be why a recorded call is decided otherwise.
+"""Which of the differences between two manifests can be why a recorded call is decided otherwise, or for another reason.
 
 A reason names its check, and a check looks at certain keys of the manifest. Where several keys changed of which one check speaks, the call
 counts for each of them; where none did, it follows from what became of an earlier call of the session.
@@ -7,12 +7,12 @@ counts for each of them; where none did, it follows from what became of an earli
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from licet.learn.differences.found import Difference
 from licet.records import Reason
-from licet.replay.verdicts import CallOutcome, SessionOutcome, Verdict, told
+from licet.replay.verdicts import CallOutcome, Change, SessionOutcome, Verdict, told
 
 _LABELS = frozenset({"output", "fields", "format", "store"})
 _WHERE = _LABELS | {"origin", "content", "access", "egress", "arguments"}
@@ -49,7 +49,10 @@ class Count:
 
 
 class Affected:
-    """Counts, for each of `differences`, the calls that both manifests judged and decided differently. `most`: how many are named."""
+    """Counts, for each of `differences`, the calls that both manifests judged, and that changed. `most`: how many are named.
+
+    What changed is what `licet.replay.Changes` counts, a call that is decided alike for another reason among it.
+    """
 
     def __init__(self, differences: Sequence[Difference], most: int = 3) -> None:
         self._differences = differences
@@ -59,16 +62,16 @@ class Affected:
         self.unexplained = Count()
         """Calls of which no difference speaks by itself."""
         self.calls = 0
-        """How many calls are decided differently, each counted once."""
+        """How many calls changed, each counted once."""
 
     def add(self, session: SessionOutcome) -> None:
         """One session that was held against both."""
         seen: set[int] = set()
         for call in session.calls:
-            if call.change is None or call.change == "other reason":
+            if call.change is None:
                 continue
             self.calls += 1
-            reasons = _other_reasons(call)
+            reasons = _other_reasons(call, call.change)
             found = [index for index in self._of(session.kind, call.tool) if _speaks_of(self._differences[index], reasons)]
             for count in [self.by_difference[index] for index in found] or [self.unexplained]:
                 count.changes[call.change] += 1
@@ -113,11 +116,18 @@ def _speaks_of(difference: Difference, reasons: Sequence[Reason]) -> bool:
     return any(_looks_at(found, path) for found in reasons)
 
 
-def _other_reasons(call: CallOutcome) -> list[Reason]:
+_STOP: Mapping[str, frozenset[str]] = {
+    "newly denied": frozenset({"deny"}), "newly asked": frozenset({"ask", "deny"}), "newly allowed": frozenset({"ask", "deny"}),
+}  # fmt: skip
+"""What a reason must ask for to be why. What only flags denies nothing."""
+
+
+def _other_reasons(call: CallOutcome, change: Change) -> list[Reason]:
     """The reasons that only one side has; where both have the same, all of them: then what is done with them differs."""
     sides = [(call.old.reasons, told(call.new.reasons)), (call.new.reasons, told(call.old.reasons))]
     found = [each for reasons, others in sides for each in reasons if told((each,))[0] not in others]
-    return found or [*call.old.reasons, *call.new.reasons]
+    stop = [each for each in found if each.effect in _STOP.get(change, ()) and not each.observed]
+    return stop or found or [*call.old.reasons, *call.new.reasons]
 
 
 def _looks_at(reason: Reason, path: tuple[str, ...]) -> bool:
