@@ -121,7 +121,7 @@ def test_the_page_on_ratifying_shows_what_its_commands_print(tmp_path: Path):
         shown = ""
         for command in re.findall(r"^\$ (.*)$", block[1], re.MULTILINE):
             ran = subprocess.run(
-                ["bash", "-c", licet + command], cwd=folder, env=environment | {"LICET_STATE": str(folder / "state")}, text=True,
+                ["bash", "-c", licet + command], cwd=folder, env=environment | {"LICET_STATE": "state"}, text=True,
                 capture_output=True, timeout=60, check=True,
             )  # fmt: skip
             shown += f"$ {command}\n{ran.stdout}"

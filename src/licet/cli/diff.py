@@ -22,6 +22,7 @@ from licet.replay import Backtest, Changes, Coverage, Moving
 
 _WAYS: Mapping[str, Style] = {"widened": "red", "changed": "yellow", "narrowed": "green"}
 EVERYWHERE = "every task kind"
+_SAID = {"other reason": "decided alike for another reason"}
 OK, FOUND, NOTHING_JUDGED = 0, 1, 3
 
 EXAMPLE = """\
@@ -127,7 +128,7 @@ def _is_shown(options: argparse.Namespace, each: Difference) -> bool:
 
 
 def _calls(count: Count) -> str:
-    changes = ", ".join(f"{counted(number, 'call')} {change}" for change, number in count.changes.items())
+    changes = ", ".join(f"{counted(number, 'call')} {_SAID.get(change, change)}" for change, number in count.changes.items())
     first = count.first[0]
     return f"{changes} in {counted(count.sessions, 'session')}; first: {first['session']}, call {first['call']} ({first['tool']})"
 
