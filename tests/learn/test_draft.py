@@ -89,6 +89,8 @@ def work(n: int, *more: Any, time: float | None = None, **how: Any) -> Any:
 
 
 def comments(text: str) -> Counter[str]:
+    """Those of a grant that was taken out say so, and are the same comments."""
+    text = re.sub(r"# \S+ \(taken out\): ", "# ", text)
     return Counter(found[1].strip() for line in text.split("\n") if (found := re.search(r"(?:^|\s)(#.*)$", line)))
 
 

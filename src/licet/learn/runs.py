@@ -29,7 +29,7 @@ NO_KIND = "no task kind is named like its suite"
 UNDECLARED = "it called what is not declared under `tools:`"
 FOUND = "a finding stands on it"
 
-_ALARMS = ("origin.", "flow.")
+_ALARMS = ("origin.", "flow.", "guard.undecided")
 # What an inventory or a manifest in observe mode lacks says nothing against a run: that it is not granted yet is why one learns. Where it
 # was enforced, a call was denied.
 # That something is new is why one learns again: where a person refused it, a call was denied.
@@ -157,7 +157,7 @@ def _rehearsed(session: Session, rehearsal: Rehearsal, kind: str, agent: str, *,
 
 
 def alarming(reasons: Iterable[Reason]) -> Iterator[Reason]:
-    """Those by which an origin or flow check denies or asks, or would in enforce mode."""
+    """Those by which an origin or flow check denies or asks, or would in enforce mode; and what could not be judged."""
     return (found for found in reasons if found.effect != "flag" and found.check.startswith(_ALARMS))
 
 

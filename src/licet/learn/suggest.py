@@ -17,7 +17,7 @@ from licet.clock import lasting
 from licet.escape import counted
 from licet.learn.constraints import Seen, calls_at_most, rule_for
 from licet.learn.due import Due, Suggestion, What
-from licet.learn.judged import evidence, is_sensitive
+from licet.learn.judged import Settings, evidence, few, is_sensitive
 from licet.learn.tally import Tally
 from licet.learn.uses import DAY, KindUses, Usage, Uses
 from licet.learn.values import Support
@@ -139,7 +139,8 @@ class Suggester:
         of_kind = tally.kinds[kind]
         of_tool, grant = of_kind.tools[tool], task.tools[tool]
         path = ("tasks", kind, "tools", tool)
-        limit = calls_at_most(of_tool) if is_sensitive(self._manifest, tool) else None
+        rarely = few(of_kind, Settings())
+        limit = calls_at_most(of_tool, rarely) if is_sensitive(self._manifest, tool) else None
         if limit is not None and (grant.at_most is None or limit < grant.at_most):
             now = "any number of times" if grant.at_most is None else f"{grant.at_most} times"
             sentence = f"`{tool}` may be called {now} in a task, and {limit} would do"
@@ -151,7 +152,7 @@ class Suggester:
                 continue  # naming an argument would make it known
             rules = tuple(rule for rule in (own, declared) if rule is not None)
             granted = declared.model_dump(mode="json", exclude_unset=True) if declared is not None else {}
-            rule = rule_for(Seen(argument, found, of_tool, rules, is_sensitive(self._manifest, tool)), granted)
+            rule = rule_for(Seen(argument, found, of_tool, rules, is_sensitive(self._manifest, tool), rarely), granted)
             if rule.why:
                 why = "; ".join([evidence(found.support, of_kind), *rule.why])
                 told = (f"`{argument}` of `{tool}` could be narrower", why, f"{argument}: {_yaml(granted | rule.keywords)}")

@@ -138,7 +138,10 @@ def _opaque(at: At, subject: str, old: Argument, new: Argument) -> Iterator[Diff
         place = at.under(word)
         if before == after:
             continue
-        if before is None:
+        if "uri" in (before, after) and None in (before, after):
+            # Of a URL a missing `http://` and a trailing slash make no difference, so that an origin holds for more than one spelling.
+            yield place.changed(f"{subject} is {'now' if after else 'no longer'} read as a URL, whose spellings count as one")
+        elif before is None:
             yield place.narrowed(f"{subject} must {verb} {shown(after)}")
         elif after is None:
             yield place.widened(f"{subject} need no longer {verb} {shown(before)}")
