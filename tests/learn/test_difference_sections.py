@@ -102,7 +102,7 @@ CASES: dict[str, tuple[str, str, list[tuple[str, str]]]] = {
     "store": (", store: crm", "", [("widened", "tools.read.store")]),
     "format": ("output: untrusted", "output: untrusted, format: json", [("changed", "tools.read.format")]),
     # Of a URL a missing `http://` and a trailing slash make no difference to an origin.
-    "a URL": ("to: {origin", "to: {format: uri, origin", [("changed", "tools.mail.arguments.to.format")]),
+    "a URL": ("to: {origin", "to: {format: uri, origin", [("changed", "tools.mail.arguments.to.format"), ("narrowed", "tools.mail.arguments.to.type")]),
     "definition": (SHA + "\n    arguments", OTHER + "\n    arguments", [("changed", "tools.mail.definition")]),
     "unknown-arguments": ("access: write", "access: write\n    unknown_arguments: drop", [("widened", "tools.mail.unknown_arguments")]),
     "credential": (" credential: key,", "", [("widened", "tools.read.credential")]),
