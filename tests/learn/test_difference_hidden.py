@@ -129,7 +129,7 @@ def test_where_labels_of_fields_are_only_narrowed_no_leaf_is_more_trusted(seed: 
     rng, held = random.Random(500 + seed), 0
     leaves = [leaf for size in (1, 2, 3) for leaf in itertools.product(("a", "b", "c", "[]"), repeat=size) if leaf[0] != "[]"]
     rank = {"untrusted": 0, "counterpart": 1, "trusted": 2}
-    for _ in range(250):
+    for _ in range(100):
         first = labelled(rng)
         second = {**first, **labelled(rng)} if rng.random() < 0.5 else dict(rng.sample(sorted(first.items()), len(first) // 2))
         pair = rng.sample([first, second], 2)
@@ -142,7 +142,7 @@ def test_where_labels_of_fields_are_only_narrowed_no_leaf_is_more_trusted(seed: 
         before, after = (OutputLabels.of(each.tools["read"].output, each.tools["read"].fields) for each in sides)
         for leaf in leaves:
             assert rank[after.label(leaf)] <= rank[before.label(leaf)], (leaf, old.tools["read"].fields, new.tools["read"].fields)
-    assert held > 10
+    assert held > 4
 
 
 def labelled(rng: random.Random) -> dict[str, str]:
