@@ -7,7 +7,6 @@ tainted in its stores for the sessions after.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
@@ -20,7 +19,7 @@ from licet.guard.ticket import Ticket
 from licet.manifest import Manifest
 from licet.records import Decision, ToolCall
 from licet.replay.coverage import JUDGED_WITH_LESS, NOT_JUDGED, SESSIONS, TAKEN, Coverage
-from licet.replay.recorded import agent_of, kind_of, sound, together, words_of
+from licet.replay.recorded import agent_of, kind_of, sound, together, told_last, words_of
 from licet.replay.run import FRAMEWORK, NOT_EXECUTED, PRINCIPAL
 from licet.replay.sessions import RecordedCall, Session
 from licet.replay.verdicts import CallOutcome, SessionOutcome, Verdict
@@ -187,7 +186,7 @@ class Backtest:
         out: list[CallOutcome] = []
         with writing:
             sides = [(side, *side.begin(session, words)) for side in judging]
-            for last, some in _told_last(together(session.calls)):
+            for last, some in told_last(together(session.calls)):
                 begun: list[tuple[_Side, Ticket, RecordedCall]] = []
                 for call in some:
                     time = times[len(out)]
@@ -285,12 +284,3 @@ def _times(session: Session) -> list[float | None]:
     if times and times[0] is None:
         times[0] = session.time
     return times
-
-
-def _told_last(groups: Iterator[list[RecordedCall]]) -> Iterator[tuple[bool, list[RecordedCall]]]:
-    """Each, and whether it is the last."""
-    before = next(groups, None)
-    while before is not None:
-        after = next(groups, None)
-        yield after is None, before
-        before = after

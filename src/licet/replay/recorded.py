@@ -69,6 +69,15 @@ def together(calls: Sequence[RecordedCall]) -> Iterator[list[RecordedCall]]:
         yield [call for _, call in some]
 
 
+def told_last(groups: Iterator[list[RecordedCall]]) -> Iterator[tuple[bool, list[RecordedCall]]]:
+    """Each, and whether it is the last."""
+    before = next(groups, None)
+    while before is not None:
+        after = next(groups, None)
+        yield after is None, before
+        before = after
+
+
 def sound(given: str) -> str:
     """A lone surrogate is JSON and no text; the guard takes text only. Tools and arguments are left as they were recorded."""
     return given.encode("utf-8", "backslashreplace").decode()
