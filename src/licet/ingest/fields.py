@@ -1,0 +1,157 @@
+"""Fields that many logs have: times, addresses, user agents, names. Each made the same for every reader, and quickly.
+
+What is the same again and again is kept in bounded caches; a value that is longer than what they keep is cut before.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+
+from licet.ingest.recognised import Unreadable
+from licet.secretlike import scrub
+
+EARLIEST: Final = 946_684_800.0  # 2000-01-01; before it, no log of these platforms was written
+_LATEST: Final = 253_402_300_799.0  # the year 9999, which datetime ends with; the intake judges what is merely in the future
+_LONGEST_AGENT: Final = 512  # characters
+_LONGEST_ADDRESS: Final = 64
+_LONGEST_NAME: Final = 64
+_SCRUBBED: Final = 200  # characters; a shorter name than this is looked up in a cache
+
+_ENGINES: Final = ("Edg/", "OPR/", "SamsungBrowser/", "Firefox/", "FxiOS/", "CriOS/", "Chrome/", "Safari/", "Trident/", "MSIE ")
+_NO_BROWSERS: Final = ("PowerShell/", "HeadlessChrome/", "PhantomJS/")
+_PARTNERS: Final = ("APN/", "HashiCorp/")  # what partners put before the name of their program
+
+
+def time_of(text: object, key: str) -> float:
+    """Seconds since the epoch of an RFC 3339 time; one without an offset is in UTC, as Microsoft 365 writes it.
+
+    Raises:
+        Unreadable: it is none, or before 2000.
+    """
+    if not isinstance(text, str) or len(text) < 19:  # a day alone is no time
+        raise Unreadable("is missing" if text is None or text == "" else "is no time", key)
+    try:
+        read = datetime.fromisoformat(text)
+        time = (read if read.tzinfo is not None else read.replace(tzinfo=UTC)).timestamp()
+    except ValueError as error:
+        raise Unreadable("is no time", key) from error
+    if time < EARLIEST:
+        raise Unreadable("is before the year 2000", key)
+    return time
+
+
+def time_of_millis(number: object, key: str) -> float:
+    """Seconds since the epoch of milliseconds since the epoch.
+
+    Raises:
+        Unreadable: it is no number of milliseconds, or before 2000.
+    """
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise Unreadable("is missing" if number is None else "is no time in milliseconds", key)
+    if number < EARLIEST * 1000:
+        raise Unreadable("is before the year 2000", key)
+    if not number <= _LATEST * 1000:  # so that NaN is none either
+        raise Unreadable("is no time in milliseconds", key)
+    return number / 1000
+
+
+def address_of(raw: str) -> str:
+    """The IP address in its shortest form, without port and brackets; empty if the text is none (`AWS Internal`, a host's name)."""
+    return _address(raw) if len(raw) <= _LONGEST_ADDRESS else ""
+
+
+def network_of(ip: str) -> str:
+    """The /24 (IPv4) or /48 (IPv6) of an address; empty for what is none, and for the platform itself (loopback, link-local)."""
+    return _network(ip) if len(ip) <= _LONGEST_ADDRESS else ""
+
+
+def agent_of(raw: str) -> str:
+    """The product of a user agent and its major version: `aws-cli/2`, `kubectl/1`, `Chrome/113`. What stands before it for a partner
+    programme is passed over. Without a version the name alone, of at most 64 characters.
+    """
+    return _agent(raw if len(raw) <= _LONGEST_AGENT else raw[:_LONGEST_AGENT])
+
+
+def interactive_agent(raw: str) -> bool:
+    """Whether the user agent is that of a browser or of a cloud's console, at which a person sits. A command line is no sign of one."""
+    return _interactive(raw if len(raw) <= _LONGEST_AGENT else raw[:_LONGEST_AGENT])
+
+
+def clean(name: str) -> str:
+    """A name that the log holds, with what looks like a secret masked: names are kept, and anybody can put a token into one."""
+    return _clean(name) if len(name) <= _SCRUBBED else scrub(name)
+
+
+@lru_cache(32_768)
+def _clean(name: str) -> str:
+    return scrub(name)
+
+
+@lru_cache(32_768)
+def _address(raw: str) -> str:
+    found = _parsed(raw)
+    return "" if found is None else str(found)
+
+
+@lru_cache(32_768)
+def _network(ip: str) -> str:
+    found = _parsed(ip)
+    if found is None or found.is_loopback or found.is_link_local or found.is_unspecified:
+        return ""
+    kept = 24 if found.version == 4 else 48
+    size = found.max_prefixlen - kept
+    return f"{type(found)(int(found) >> size << size)}/{kept}"
+
+
+def _parsed(raw: str) -> IPv4Address | IPv6Address | None:
+    text = raw.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return (found.ipv4_mapped or found) if isinstance(found, IPv6Address) else found
+
+
+@lru_cache(8_192)
+def _agent(raw: str) -> str:
+    text = raw.strip().strip("[]").strip()
+    if text.startswith("Mozilla/"):
+        for sign in (*_NO_BROWSERS, *_ENGINES):
+            at = text.find(sign)
+            if at >= 0:
+                product = text[:at].rpartition(" ")[2] + sign[:-1]  # `WindowsPowerShell` and not `PowerShell`
+                return scrub(_named(product, text[at + len(sign) :]))
+    words: list[str] = []
+    for word in text.split(" "):
+        if word.startswith("(") and words:
+            break
+        if not words and word.startswith(_PARTNERS):
+            continue
+        name, slash, version = word.partition("/")
+        words.append(name)
+        if slash:
+            return scrub(_named(" ".join(words), version))
+    return scrub(_named(" ".join(words) or text, ""))
+
+
+def _named(product: str, version: str) -> str:
+    version = version.removeprefix("v")
+    digits = version[: next((at for at, sign in enumerate(version) if sign not in "0123456789"), len(version))]
+    product = product[:_LONGEST_NAME]
+    return f"{product}/{digits[:6]}" if digits else product
+
+
+@lru_cache(8_192)
+def _interactive(raw: str) -> bool:
+    text = raw.strip().strip("[]").strip()
+    if text.startswith("Mozilla/"):
+        return any(sign in text for sign in _ENGINES) and not any(sign in text for sign in _NO_BROWSERS)
+    first = text.partition("/")[0].partition(" ")[0].lower()
+    return "console" in first or first == "signin.amazonaws.com" or "exec-env/CloudShell" in text
