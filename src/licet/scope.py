@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -110,6 +110,15 @@ class CompiledGrant:
     content: frozenset[str] = frozenset()
     destinations: frozenset[str] = frozenset()
     keys: frozenset[tuple[str, LeafPath]] = frozenset()
+    limited: frozenset[str] = field(init=False)
+    """The arguments of which this layer speaks."""
+    endorses: bool = field(init=False)
+    """Whether some rule names a source."""
+
+    def __post_init__(self) -> None:
+        # Every call asks for both.
+        object.__setattr__(self, "limited", frozenset(rule.name for rule in self.rules))
+        object.__setattr__(self, "endorses", any(sourced.rule.endorsements for sourced in self.sourced))
 
     @classmethod
     def of(cls, arguments: Mapping[str, Argument], at_most: int | None = None, *, ask: bool = False) -> CompiledGrant:
@@ -126,11 +135,6 @@ class CompiledGrant:
         """The grant as JSON."""
         rules: dict[str, Plain] = {rule.name: rule.rule.model_dump(mode="json", exclude_unset=True) for rule in self.rules}
         return {"arguments": rules, "at_most": self.at_most, "ask": self.ask}
-
-    @property
-    def limited(self) -> frozenset[str]:
-        """The arguments of which this layer speaks."""
-        return frozenset(rule.name for rule in self.rules)
 
     def refusals(self, plain: Mapping[str, Plain], defaults_to_null: frozenset[str]) -> Iterator[tuple[str, str, str]]:
         """Each argument that this layer refuses, why, and what would pass."""
@@ -194,7 +198,11 @@ class Scope:
 
     def asks(self, tool: str) -> bool:
         """Whether some layer wants a person to confirm each call."""
-        return any(grant.ask for grant in self.grants_of(tool))
+        return tool in self._asked
+
+    @cached_property
+    def _asked(self) -> frozenset[str]:
+        return frozenset(tool for tool, grants in self._granted.items() if any(grant.ask for grant in grants))
 
 
 def compile_grants(source: str, grants: Mapping[str, Grant]) -> Layer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from licet.guard.task import GuardedTask, lineage
 from licet.guard.ticket import Ticket, asks_of
 from licet.manifest.baseline import Baseline
 from licet.policy import CHECKS_OF_A_CALL, Facts, Measure, Request, decide
-from licet.policy.engine import weigh
+from licet.policy.engine import UNDECIDED, weigh
 from licet.policy.request import reason
 from licet.policy.rules import endorsed_by
 from licet.records import CallRecord, CallStatus, Claim, Decision, Effect, Reason, ToolCall
@@ -135,17 +135,19 @@ class Judge:
         self, tx: Transaction, task: GuardedTask | None, request: Request, seen: Seen, *, paid: bool = False
     ) -> tuple[Decision, Facts, list[Claim]]:
         facts, wanted = self._facts(tx, task, request, seen, paid=paid)
+        return decide(CHECKS_OF_A_CALL, request, facts, lambda found: self._moded(tx, task, request.time, found)), facts, wanted
+
+    def _moded(self, tx: Transaction, task: GuardedTask | None, now: float, reasons: list[Reason]) -> Iterator[Reason]:
+        """The reasons as the modes and effects of the manifest have them."""
         kinds = [each.record.kind for each in lineage(task)] or [""]
-        glass = {kind: bool(kind) and tx.glass_broken(kind, request.time) for kind in kinds}
-
-        def observed(check: str) -> bool:
-            # A sub-task stays within the tasks above it: what one of them enforces is enforced.
-            return all(self._observed(check, kind, request.time, glass=glass[kind]) for kind in kinds)
-
-        def effect(found: Reason) -> Effect:
-            return self._effect(found, kinds)
-
-        return decide(CHECKS_OF_A_CALL, request, facts, observed, effect), facts, wanted
+        glass = {kind: bool(kind) and tx.glass_broken(kind, now) for kind in kinds}
+        for found in reasons:
+            if found.check == UNDECIDED:
+                yield found
+            else:
+                # A sub-task stays within the tasks above it: what one of them enforces is enforced.
+                observed = all(self._observed(found.check, kind, now, glass=glass[kind]) for kind in kinds)
+                yield replace(found, observed=observed, effect=self._effect(found, kinds))
 
     def give_back(self, judged: Judged) -> None:
         """Return what a call took from its budgets: it was allowed, and could then not be recorded, so that it never ran."""

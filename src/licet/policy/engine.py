@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import TypeVar
 
 from licet.policy.checks import chain, credential, environment, flow, guard_self, identity, intent, novel, origin, scope, tool
@@ -11,6 +10,8 @@ from licet.policy.request import Facts, Request, reason
 from licet.records import Decision, Effect, Outcome, Reason
 
 _WEIGHT: dict[Effect, int] = {"deny": 0, "ask": 1, "flag": 2}
+_NOTHING_SAID = Decision("allow")
+UNDECIDED = "guard.undecided"
 RequestT = TypeVar("RequestT")
 FactsT = TypeVar("FactsT")
 
@@ -50,26 +51,25 @@ def decide(
     checks: Iterable[Callable[[RequestT, FactsT], Iterable[Reason]]],
     request: RequestT,
     facts: FactsT,
-    observed: Callable[[str], bool] = lambda _check: False,
-    effect: Callable[[Reason], Effect] = lambda found: found.effect,
+    moded: Callable[[list[Reason]], Iterable[Reason]] = lambda found: found,
 ) -> Decision:
     """Run every check and weigh the reasons.
 
-    `observed(check id)` says which reasons are recorded only, `effect(reason)` what each asks for.
+    `moded` gives each reason the effect that is set for it, and says of it whether it is recorded only; asked only if there are any.
     """
     reasons: list[Reason] = []
     errors: list[str] = []
     for check in checks:
         try:
-            # Most checks have nothing to say of most calls.
-            if said := [*check(request, facts)]:
-                reasons += [replace(found, observed=observed(found.check), effect=effect(found)) for found in said]
+            # Most checks have nothing to say of most calls, and answer `()`: to make and run a generator for that costs several times more.
+            if said := check(request, facts):
+                reasons += [*said]
         # A check that fails in whatever way has not decided, and could-not-decide is deny: the one broad handler that closes.
         except Exception as error:  # noqa: BLE001 - it closes
             name = f"{check.__module__.rpartition('.')[2]}.{check.__name__}" if hasattr(check, "__name__") else repr(check)
             errors.append(name)
-            reasons.append(reason("guard.undecided", f"check `{name}` could not decide: {type(error).__name__}"))
-    return weigh(reasons, errors)
+            reasons.append(reason(UNDECIDED, f"check `{name}` could not decide: {type(error).__name__}"))
+    return weigh(moded(reasons), errors) if reasons else _NOTHING_SAID
 
 
 def weigh(reasons: Iterable[Reason], errors: Iterable[str] = ()) -> Decision:

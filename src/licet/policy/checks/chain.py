@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from licet.manifest import START
 from licet.policy.request import Facts, Request, reason
 from licet.records import Reason
 
 
-def order(request: Request, facts: Facts) -> Iterator[Reason]:
+def order(request: Request, facts: Facts) -> Iterable[Reason]:
     """With a declared chain, an edge must lead here from the last completed call, or from `start`.
 
     A sub-task follows the chains of the tasks above it too: their calls and its own are one order.
     """
+    return _order(request, facts) if facts.chains else ()
+
+
+def _order(request: Request, facts: Facts) -> Iterator[Reason]:
     for kind, last in facts.chains:
         chain = facts.manifest.tasks[kind].chain or ()
         before = last or START

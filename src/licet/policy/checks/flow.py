@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from licet.chain.origin import Exposure, Trace
 from licet.chain.text import exact
@@ -14,12 +14,14 @@ from licet.policy.rules import destinations_of, rules_of
 from licet.records import Reason
 
 
-def egress(request: Request, facts: Facts) -> Iterator[Reason]:
+def egress(request: Request, facts: Facts) -> Iterable[Reason]:
     """The built-in flow: what was revealed leaves only to a destination from the intent or a trusted field, or to the counterpart to whom
     all of it belongs. Where the argument's own rule lets a person endorse the destination, the same person is asked about this."""
-    tool = facts.tool(request.tool)
-    if tool is None or not tool.leaves or not facts.exposures:
-        return
+    tool = facts.tool(request.tool) if facts.exposures else None
+    return _egress(request, facts, tool) if tool is not None and tool.leaves else ()
+
+
+def _egress(request: Request, facts: Facts, tool: Tool) -> Iterator[Reason]:
     names = destinations_of(request.tool, facts)
     going = _going(facts, names)
     for exposure in facts.exposures:
@@ -53,11 +55,13 @@ def _by(exposure: Exposure, bad: Trace | None) -> str:
     return f"`{place.tool}` (call {place.seq})" if place.tool else str(place)
 
 
-def declared(request: Request, facts: Facts) -> Iterator[Reason]:
+def declared(request: Request, facts: Facts) -> Iterable[Reason]:
     """The manifest's own flows."""
-    tool = facts.tool(request.tool)
-    if tool is None or not facts.exposures:
-        return
+    tool = facts.tool(request.tool) if facts.exposures and facts.manifest.flows else None
+    return _declared(request, facts, tool) if tool is not None else ()
+
+
+def _declared(request: Request, facts: Facts, tool: Tool) -> Iterator[Reason]:
     names = destinations_of(request.tool, facts)
     going = _going(facts, names)
     for flow in facts.manifest.flows:
@@ -97,7 +101,7 @@ def _may_receive(trace: Trace, exposure: Exposure) -> bool:
 
 def _asked_about(trace: Trace, request: Request, facts: Facts) -> bool:
     """Whether the argument's own rule has a person confirm this very value."""
-    rules = list(rules_of(request.tool, trace, facts))
+    rules = rules_of(request.tool, trace, facts)
     return any(trace.allows(rule.ask) is not None and trace.allows(rule.allowed) is None for rule in rules)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from licet.manifest import Tool
 from licet.policy.request import Facts, Request, reason
@@ -35,11 +35,13 @@ _WRITES = re.compile(
 )
 
 
-def mismatch(request: Request, facts: Facts) -> Iterator[Reason]:
+def mismatch(request: Request, facts: Facts) -> Iterable[Reason]:
     """A stated reason that names another tool than the call's, or less access than the call's tool has."""
+    return _mismatch(request, facts) if request.reason else ()
+
+
+def _mismatch(request: Request, facts: Facts) -> Iterator[Reason]:
     said = unicodedata.normalize("NFKC", request.reason[:_MAX])
-    if not said:
-        return
     named = _tools_named(said, facts.manifest.tools)
     if named and request.tool not in named:
         other = sorted(named)[0]

@@ -6,7 +6,7 @@ are, does (measured: benchmarks/README.md). So only calls that write or leave ou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from licet.chain.origin import Place, Trace
 from licet.chain.sources import novel_sources, sources
@@ -21,11 +21,15 @@ _SHOWN = 4  # sources that a sentence names
 _NOWHERE = {"nowhere": "nowhere that the guard has seen"}
 
 
-def novel(request: Request, facts: Facts) -> Iterator[Reason]:
+def novel(request: Request, facts: Facts) -> Iterable[Reason]:
     """A tool that this task kind never used, or a value from where it never took one; and, beside these, a transition never seen."""
-    tool, base = facts.tool(request.tool), facts.baseline
-    if tool is None or base is None or not (tool.writes or tool.leaves):
-        return
+    if facts.baseline is None:
+        return ()
+    tool = facts.tool(request.tool)
+    return _novel(request, facts, facts.baseline) if tool is not None and (tool.writes or tool.leaves) else ()
+
+
+def _novel(request: Request, facts: Facts, base: Baseline) -> Iterator[Reason]:
     found = [_tool(request.tool, base, facts)] if not base.knows_tool(request.tool) else list(_origins(request.tool, base, facts))
     yield from found
     before = facts.last_tool or START
@@ -34,17 +38,18 @@ def novel(request: Request, facts: Facts) -> Iterator[Reason]:
         yield reason("chain.novel", f"`{request.tool}` followed `{before}` {times} of `{facts.seen_of}`", (before, request.tool))
 
 
-def escalation(request: Request, facts: Facts) -> Iterator[Reason]:
+def escalation(request: Request, facts: Facts) -> Iterable[Reason]:
     """After untrusted content entered, access above all that this task kind has used."""
-    tool, base = facts.tool(request.tool), facts.baseline
-    if tool is None or base is None or not facts.ratified or facts.entered is None:
-        return
+    base = facts.baseline
+    if base is None or not facts.ratified or facts.entered is None or (tool := facts.tool(request.tool)) is None:
+        return ()
     used = [facts.manifest.tools[name].access for name in base.tools if name in facts.manifest.tools and base.knows_tool(name)]
     most = max(used, key=_ACCESS.__getitem__, default="read")
-    if _ACCESS[tool.access] > _ACCESS[most]:
-        sessions = f"{_sessions(base.sessions)} of `{facts.seen_of}` used {most or 'write'} access at most"
-        sentence = f"`{request.tool}` has {tool.access or 'write'} access, and {sessions}; before it {facts.entered} was shown"
-        yield reason("chain.escalation", sentence, (request.tool, *_path(facts.entered)))
+    if _ACCESS[tool.access] <= _ACCESS[most]:
+        return ()
+    sessions = f"{_sessions(base.sessions)} of `{facts.seen_of}` used {most or 'write'} access at most"
+    sentence = f"`{request.tool}` has {tool.access or 'write'} access, and {sessions}; before it {facts.entered} was shown"
+    return [reason("chain.escalation", sentence, (request.tool, *_path(facts.entered)))]
 
 
 def _tool(name: str, base: Baseline, facts: Facts) -> Reason:
