@@ -7,6 +7,7 @@ left to forget, no field counts as trusted any more.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import hmac
 import os
@@ -99,6 +100,17 @@ class OriginIndex:
         self._revealed: dict[str, set[int]] = {}
         self._every: set[str] = set()
         self._written: set[int] = set()
+
+    def twin(self) -> OriginIndex:
+        """Another index that knows what this one does, with the same salt; what either is told from here on the other does not know."""
+        out = copy.copy(self)
+        for name, held in vars(self).items():
+            if isinstance(held, (dict, list, set)):
+                setattr(out, name, held.copy())
+        out.intent = self.intent.twin()
+        out.exposures = {label: replace(seen, calls=set(seen.calls)) for label, seen in self.exposures.items()}
+        out._revealed = {label: set(known) for label, known in self._revealed.items()}
+        return out
 
     def __len__(self) -> int:
         return len(self._taint) + len(self._trust) + len(self._counterparts) + len(self._held) + len(self._places)

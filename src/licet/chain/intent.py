@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -110,6 +111,12 @@ class Intent:
         self._named: set[tuple[str, str]] = set()
         self.words: set[str] = set()
         """Words that can tell one record from another, in lower case."""
+
+    def twin(self) -> Intent:
+        """Another one of the same words; what either is told from here on the other does not know."""
+        out = copy.copy(self)
+        out._texts, out._forms, out._named, out.words = list(self._texts), set(self._forms), set(self._named), set(self.words)
+        return out
 
     def add(self, text: str) -> None:
         """A turn of the user. `HIDDEN` stands for what he did not write."""

@@ -25,7 +25,8 @@ _MOST = 10_000  # answers that are kept
 class Alike:
     """Two rehearsals, and what their stores remember. Sessions of which `can_only` says yes are run on `old` alone, in `both`.
 
-    Any other session is run on each, within `apart`: a store into which the two then wrote differently is never shared again.
+    Any other session is run on each, within `apart`: a store into which the two then wrote differently is never shared again. Where
+    `show_the_same` says yes of its tools, what its outputs hold is worked out once (see `licet.replay.sides`).
     """
 
     def __init__(self, old: Rehearsal, new: Rehearsal) -> None:
@@ -33,6 +34,7 @@ class Alike:
         settings = [(side._clock, side._learned.ratified, side._origins._secret, *side._origins.bounds) for side in self._sides]
         self._may = settings[0] == settings[1] and self._texts(_rest) == 1
         self._known: dict[tuple[str, str, frozenset[str]], bool] = {}
+        self._shown: dict[str, bool] = {}
         self._differing = self._differences()
 
     def _texts(self, of: Any) -> int:
@@ -55,6 +57,19 @@ class Alike:
             if len(self._known) < _MOST:
                 self._known[key] = known
         return known and not (self._differing and self._differing & self._stores(tools))
+
+    def show_the_same(self, tools: frozenset[str]) -> bool:
+        """Whether what these tools are given, return and write is taken in alike, whatever the two decide."""
+        return self._may and all(map(self._is_shown_alike, tools)) and not (self._differing and self._differing & self._stores(tools))
+
+    def _is_shown_alike(self, tool: str) -> bool:
+        known = self._shown.get(tool)
+        if known is None:
+            known = self._texts(lambda manifest: _text(manifest.tools.get(tool))) == 1
+            known = known and _across(self._sides[0], frozenset({tool})) == _across(self._sides[1], frozenset({tool}))
+            if len(self._shown) < _MOST:
+                self._shown[tool] = known
+        return known
 
     def _stores(self, tools: Iterable[str]) -> set[str]:
         declared = self._sides[0].manifest.tools

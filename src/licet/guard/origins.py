@@ -19,7 +19,7 @@ from licet.guard.ticket import Ticket, running_ticket
 from licet.locks import Lock
 from licet.manifest import Manifest, Tool
 from licet.manifest.labels import OutputLabels
-from licet.records import Used
+from licet.records import Decision, Used
 from licet.scope import CompiledManifest
 from licet.secretlike import scrub
 from licet.store import JudgingStore
@@ -164,6 +164,17 @@ class Origins:
     def _new(self) -> _Held:
         return _Held(OriginIndex(max_atoms=self._max_atoms, max_grams=2 * self._max_atoms))
 
+    def beside(self, task: GuardedTask, other: Origins) -> None:
+        """What `other` is told of the task counts here too, until `part`. What was denied counts for each alone."""
+        held = other._of(task)
+        with self._lock:
+            self._trees[task.record.root] = _Held(held.index, told_full=held.told_full, denials=set(held.denials), calls=held.calls)
+
+    def part(self, task: GuardedTask) -> None:
+        """From here on what others are told of the task counts no more."""
+        held = self._of(task)
+        held.index = held.index.twin()
+
     # What is asked -----------------------------------------------------------------------------------------------------
 
     def look(self, task: GuardedTask | None, tool: str, plain: Mapping[str, Plain]) -> Seen:
@@ -176,9 +187,13 @@ class Origins:
         with held.lock:
             index = held.index
             traces = tuple(index.traces(tool, plain, urls, deep=deep))
-            probed = len(held.denials) >= self._probes
+            probed = self.probed(task)
             carried = index.carried(plain, self._by_value) if self._by_value else frozenset()
             return Seen(traces, index.entered, tuple(index.exposures.values()), index.full, probed, carried)
+
+    def probed(self, task: GuardedTask) -> bool:
+        """Whether so many calls of the task were denied for origin or flow that its writes ask a person."""
+        return len(self._of(task).denials) >= self._probes
 
     # What calls do -----------------------------------------------------------------------------------------------------
 
@@ -192,21 +207,20 @@ class Origins:
         if not tool.writes:
             return
         forms: dict[str, None] = {}
-        # What a person was asked about, and approved, that person vouches for.
-        vouched = {found.value for found in ticket.decision.reasons if found.effect == "ask" and found.value and not found.observed}
+        approved = vouched(ticket.decision)
         index = self._of(ticket.task).index if ticket.task is not None else OriginIndex()
         traces = ticket.seen.traces if ticket.seen else ()
         if ticket.task is None:  # it runs only where that is observed; nobody's intent stands behind it
             traces = tuple(index.traces(ticket.call.tool, ticket.plain, frozenset(), deep=False))
         for trace in traces:
-            if trace.kinds & {"intent", "trusted"} or str(trace.value) in vouched:
+            if trace.kinds & {"intent", "trusted"} or str(trace.value) in approved:
                 continue
             forms.update(dict.fromkeys(store_forms(trace.value, trace.path, trace.argument)))
             for part in trace.parts:
-                if part.value not in vouched:
+                if part.value not in approved:
                     forms.update(dict.fromkeys(written_forms(part.value, trace.argument, trace.path)))
             # What merely stands in a text counts where it comes back within a text.
-            forms.update(dict.fromkeys(inner_forms(trace.value, lambda piece: piece in vouched or index.vouched(piece))))
+            forms.update(dict.fromkeys(inner_forms(trace.value, lambda piece: piece in approved or index.vouched(piece))))
         index.note_written(forms)
         if tool.store is not None and forms:
             task_id = ticket.task.id if ticket.task else ""
@@ -307,6 +321,11 @@ class Origins:
 
     def _keyed(self, store: str, form: str) -> str:
         return hmac.new(self._secret, f"{store}\0{form}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]
+
+
+def vouched(decision: Decision) -> set[str]:
+    """What a person was asked about, and, if the call runs, approved: that person vouches for it."""
+    return {found.value for found in decision.reasons if found.effect == "ask" and found.value and not found.observed}
 
 
 def _named(traces: Sequence[Trace]) -> frozenset[str]:

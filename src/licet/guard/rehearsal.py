@@ -9,18 +9,18 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from licet.approval import TIMEOUT_SECONDS
-from licet.budgets import owned
-from licet.canonical import digest
+from licet.budgets import TaskBudgets, owned
+from licet.canonical import Plain, digest
 from licet.chain.index import MAX_ATOMS
 from licet.clock import Clock, SystemClock, lasting
 from licet.errors import UsageError, traced
 from licet.guard.judge import Judge
 from licet.guard.learned import Learned
-from licet.guard.origins import Origins
+from licet.guard.origins import Origins, Seen
 from licet.guard.outputs import plain_output
 from licet.guard.parts import Ground
 from licet.guard.stated import recordable_call
@@ -63,7 +63,7 @@ class Rehearsal:
         self._store = MemoryStore()
         secret = secret or os.urandom(32)
         self._pseudonyms = Pseudonyms(secret)
-        self._origins = Origins(manifest, self._compiled, self._store, secret, values=values, probes=probes)
+        self._origins = _Origins(manifest, self._compiled, self._store, secret, values=values, probes=probes)
         self._numbers = itertools.count()
         self._life = _Life(self._origins, self._store, self._clock)
         self._learned = learned = Learned(manifest, ratified=ratified)
@@ -85,10 +85,12 @@ class Rehearsal:
         record = TaskRecord(
             task_id, kind, agent, principal, intent, self.manifest.digest, self._clock.now(), declared.ttl.total_seconds(), root=task_id
         )
-        budgets = owned(task_id, (layer.grants for layer in scope.layers[-1:]), declared.budgets)
-        task = GuardedTask(self._life, record, scope, (budgets,), None)
+        task = GuardedTask(self._life, record, scope, (self._budgets(task_id, kind),), None)
         self._life.begin(task)
         return task
+
+    def _budgets(self, task_id: str, kind: str) -> TaskBudgets:
+        return owned(task_id, (layer.grants for layer in self._compiled.scopes[kind].layers[-1:]), self.manifest.tasks[kind].budgets)
 
     def end(self, task: GuardedTask) -> None:
         """End a task, and forget it."""
@@ -96,50 +98,77 @@ class Rehearsal:
 
     def judge(self, task: GuardedTask, call: ToolCall) -> Ticket:
         """The guard's answer to a call, as `Guard.begin` gives it. Never raises: what cannot be decided is a denied ticket."""
-        try:
-            return self._judged(task, call)
-        # As for `Gate.begin` (design § 4): an error anywhere below is a denial, whatever it is.
-        except Exception as error:  # noqa: BLE001 - see above
-            return Ticket(os.urandom(16).hex(), call, _undecided(error), task=task, bound=None, digest="")
-
-    def _judged(self, task: GuardedTask, call: ToolCall) -> Ticket:
-        call = recordable_call(call, self.manifest.tools)
-        bound, problem = self._judge.bind(call, None)
-        request = self._judge.request(call, None, bound, problem)
-        ticket = Ticket(f"{task.id[:16]}{next(self._numbers):016x}", call, Decision("deny"), task=task, bound=bound, digest="")
-        ticket.started = request.time
-        judged = self._judge.judge(ticket, request)
-        ticket.decision, ticket.seq = judged.decision, judged.seq
-        if ticket.decision.outcome == "ask":
-            ticket.asked_until = request.time + TIMEOUT_SECONDS
-            ticket.move("asked", "ended")
-        else:
-            self._decided(ticket)
+        ticket = self.consider(task, call)
+        if ticket.action != "ask":
+            self.settle(ticket)
         return ticket
 
     def answer(self, ticket: Ticket, approved: bool) -> Ticket:  # noqa: FBT001 - the answer to a question
         """What a person answers to a ticket whose action is `ask`, as `Guard.resolve` takes it."""
-        if ticket.task is None or not ticket.move("ended", "asked"):
-            return ticket
-        try:
-            return self._answered(ticket, approved=approved)
-        # As for `judge`.
-        except Exception as error:  # noqa: BLE001 - see above
-            ticket.decision = _undecided(error)
-            return ticket
-
-    def _answered(self, ticket: Ticket, *, approved: bool) -> Ticket:
-        if approved:
-            request = self._judge.request(ticket.call, None, ticket._bound, "")
-            ticket.decision = self._judge.judge(ticket, request, approved=True).decision
-        elif ticket.task is not None:
-            self._store.refuse(ticket.task.record.root, ticket.call.tool)
-            refused = reason("approval.refused", "a person refused this call")
-            ticket.decision = weigh([refused, *ticket.decision.reasons])
-        self._decided(ticket)
+        if self.reply(ticket, approved=approved):
+            self.settle(ticket)
         return ticket
 
-    def _decided(self, ticket: Ticket) -> None:
+    # In two steps, for who has to know what is decided before anything follows from it.
+
+    def consider(self, task: GuardedTask, call: ToolCall, like: Ticket | None = None, seen: Seen | None = None) -> Ticket:
+        """The decision alone: `settle` takes note of it, after `reply` where a person is asked. Never raises.
+
+        `like` is the ticket of another rehearsal for the same call, which binds it alike; `seen`, what that one sees, where it is the same.
+        """
+        try:
+            return self._considered(task, call, like, seen)
+        # As for `Gate.begin` (design § 4): an error anywhere below is a denial, whatever it is.
+        except Exception as error:  # noqa: BLE001 - see above
+            return Ticket(os.urandom(16).hex(), call, _undecided(error), task=task, bound=None, digest="")
+
+    def _considered(self, task: GuardedTask, call: ToolCall, like: Ticket | None, seen: Seen | None) -> Ticket:
+        if like is None or like._bound is None:
+            call = recordable_call(call, self.manifest.tools)
+            bound, problem = self._judge.bind(call, None)
+        else:
+            call, bound, problem = like.call, like._bound, ""
+        request = self._judge.request(call, None, bound, problem)
+        ticket_id = f"{task.id[:16]}{next(self._numbers):016x}" if like is None else like.id
+        ticket = Ticket(ticket_id, call, Decision("deny"), task=task, bound=bound, digest="")
+        ticket.started = request.time
+        self._origins.given = seen
+        try:
+            judged = self._judge.judge(ticket, request)
+        finally:
+            self._origins.given = None
+        ticket.decision, ticket.seq = judged.decision, judged.seq
+        if ticket.decision.outcome == "ask":
+            ticket.asked_until = request.time + TIMEOUT_SECONDS
+            ticket.move("asked", "ended")
+        return ticket
+
+    def reply(self, ticket: Ticket, *, approved: bool) -> bool:
+        """What a person answers: it is decided anew. False where nobody was asked. Never raises."""
+        if ticket.task is None or not ticket.move("ended", "asked"):
+            return False
+        try:
+            if approved:
+                request = self._judge.request(ticket.call, None, ticket._bound, "")
+                ticket.decision = self._judge.judge(ticket, request, approved=True).decision
+            else:
+                self._store.refuse(ticket.task.record.root, ticket.call.tool)
+                refused = reason("approval.refused", "a person refused this call")
+                ticket.decision = weigh([refused, *ticket.decision.reasons])
+        # As for `consider`.
+        except Exception as error:  # noqa: BLE001 - see above
+            ticket.decision = _undecided(error)
+        return True
+
+    def settle(self, ticket: Ticket) -> None:
+        """What follows from the decision: what the call writes is remembered, or that it was denied. Never raises."""
+        try:
+            self._settled(ticket)
+        # As for `consider`.
+        except Exception as error:  # noqa: BLE001 - see above
+            ticket.decision = _undecided(error)
+
+    def _settled(self, ticket: Ticket) -> None:
         if ticket.allowed:
             self._origins.wrote(ticket)
             ticket.move("open", "ended")
@@ -164,8 +193,32 @@ class Rehearsal:
                 self._origins.blind(ticket, f"the output of `{ticket.call.tool}` is of a kind that cannot be looked into")
         if error is not None:
             self._origins.saw(ticket, error, failed=True)
-        else:
+        self.over(ticket, error)
+
+    def over(self, ticket: Ticket, error: str | None = None) -> None:
+        """The call has come to its end: what `done` notes beside what was shown."""
+        if error is None and ticket.task is not None:
             self._store.completed(ticket.task.id, ticket.call.tool)
+
+    # Two rehearsals of one session, which are shown the same.
+
+    def enter(self, task: GuardedTask, other: Rehearsal) -> GuardedTask:
+        """A task like one of another rehearsal, in the middle of it: its kind, agent and words, what it was shown and has used up.
+
+        What it is shown from here on is taken in once for both, by the other, until `part`. Both have the same clock and secret.
+        """
+        kind = task.record.kind
+        declared, scope = self.manifest.tasks[kind], self._compiled.scopes[kind]
+        record = replace(task.record, manifest_digest=self.manifest.digest, ttl=declared.ttl.total_seconds())
+        mine = GuardedTask(self._life, record, scope, (self._budgets(task.id, kind),), None)
+        mine.turns, mine._begun, mine._monotonic = list(task.turns), True, task._monotonic
+        self._store.adopt(record, other._store)
+        self._origins.beside(mine, other._origins)
+        return mine
+
+    def part(self, task: GuardedTask) -> None:
+        """From here on the task is shown other things than the one that it is like."""
+        self._origins.part(task)
 
     def names(self, tool: str) -> frozenset[str]:
         """The arguments of a tool of which the manifest speaks: a recording has no signature that could tell others."""
@@ -187,6 +240,17 @@ class Rehearsal:
     def close(self) -> None:
         """Let go of the temporary file."""
         self._store.close()
+
+
+class _Origins(Origins):
+    """The guard's origins, where another rehearsal may have looked already."""
+
+    given: Seen | None = None
+
+    def look(self, task: GuardedTask | None, tool: str, plain: Mapping[str, Plain]) -> Seen:
+        if self.given is None or task is None:
+            return super().look(task, tool, plain)
+        return replace(self.given, probed=self.probed(task))
 
 
 class _Judge(Judge):

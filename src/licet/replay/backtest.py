@@ -6,29 +6,19 @@ tainted in its stores for the sessions after.
 
 from __future__ import annotations
 
-import re
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from licet.clock import SystemClock
-from licet.errors import UsageError
 from licet.guard.alike import Alike
 from licet.guard.rehearsal import Rehearsal
-from licet.guard.task import GuardedTask
-from licet.guard.ticket import Ticket
-from licet.manifest import Manifest
-from licet.records import Decision, ToolCall
+from licet.records import ToolCall
 from licet.replay.coverage import JUDGED_WITH_LESS, NOT_JUDGED, SESSIONS, TAKEN, Coverage
-from licet.replay.recorded import agent_of, kind_of, sound, together, told_last, words_of
-from licet.replay.run import FRAMEWORK, NOT_EXECUTED, PRINCIPAL
+from licet.replay.recorded import sound, together, told_last, words_of
+from licet.replay.run import FRAMEWORK
 from licet.replay.sessions import RecordedCall, Session
-from licet.replay.verdicts import CallOutcome, SessionOutcome, Verdict
+from licet.replay.sides import UNDECLARED, Apart, InStep, Side, Sides
+from licet.replay.verdicts import CallOutcome, SessionOutcome
 
-NO_KIND = "which task kind it is a run of cannot be told"
-NO_AGENT = "which agent acts cannot be told"
-NO_TASK = "no task can be begun for it"
-UNDECLARED = "the tool is not declared"
-UNTIMED = "a budget per time refuses it, and the recording has no times"
 NOT_RUN = "never executed as recorded, so that nothing came from it"
 TIMELESS = "no time of the call is recorded, so that budgets per time, and times to live that differ, are not judged"
 PINNED = "the tool is pinned, and no recording has its definition (tool.changed)"
@@ -37,8 +27,6 @@ FORMLESS = "an output is text, and `fields:` of its tool speak of structured res
 RATIFIED = "baselines count as ratified, and one that nobody ratified only flags"
 SUITELESS = "no task kind has the suite's name, so that the only one was taken; --task says which one it is"
 """Why a session or a call is not judged, or judged with less than a live guard has."""
-
-_BY_RATE = re.compile(r"this would be \d+ rate of ")
 
 
 class Moving:
@@ -63,82 +51,6 @@ class Moving:
         self._passed = max(self._passed, seconds)
 
 
-@dataclass(slots=True)
-class _Side:
-    """One manifest's world. `chosen` and `agent` are what the user said of every session."""
-
-    name: str
-    rehearsal: Rehearsal
-    chosen: str | None
-    agent: str | None
-    approve: bool
-    known: dict[str, tuple[str, str] | str] = field(default_factory=dict)  # by suite: kind and agent, or why they cannot be told
-
-    @property
-    def manifest(self) -> Manifest:
-        return self.rehearsal.manifest
-
-    def who(self, session: Session) -> tuple[str, str] | str:
-        """The kind and the agent of a session, or why they cannot be told."""
-        found = self.known.get(session.suite)
-        if found is None:
-            found = self._who(session)
-            if len(self.known) < 10_000:
-                self.known[session.suite] = found
-        return found
-
-    def _who(self, session: Session) -> tuple[str, str] | str:
-        try:
-            kind = kind_of(self.manifest, session, self.chosen)
-        except UsageError:
-            return NO_KIND
-        try:
-            return kind, agent_of(self.manifest, kind, self.agent)
-        except UsageError:
-            return NO_AGENT
-
-    def begin(self, session: Session, words: list[str]) -> tuple[GuardedTask | None, str, str]:
-        """A task, its kind, and why there is none."""
-        who = self.who(session)
-        if isinstance(who, str):
-            return None, "", who
-        kind, agent = who
-        intent, *turns = words or [self.manifest.tasks[kind].intent]
-        try:
-            task = self.rehearsal.begin(kind, intent=intent, agent=agent, principal=PRINCIPAL)
-        except UsageError:
-            return None, "", NO_TASK
-        for turn in turns:
-            task.say(turn)
-        return task, kind, ""
-
-    def judge(self, task: GuardedTask, call: ToolCall, *, timed: bool) -> tuple[Ticket, Verdict]:
-        """What this side says to a call."""
-        ticket = self.rehearsal.judge(task, call)
-        first = ticket.decision
-        if ticket.action == "ask":
-            self.rehearsal.answer(ticket, self.approve)
-        why = ""
-        if first.outcome == "allow" and call.tool not in self.manifest.tools:
-            why = UNDECLARED  # it runs only because that is observed, and nothing is known of it
-        elif first.outcome == "deny" and not timed and _only_by_rate(first):
-            why = UNTIMED  # for whatever else it is denied, it is denied for certain
-        return ticket, Verdict(first, why, ticket.allowed)
-
-    def done(self, ticket: Ticket, recorded: RecordedCall) -> None:
-        """What came of a call, if this side let it run."""
-        if not ticket.allowed:
-            return
-        if not recorded.executed:
-            self.rehearsal.done(ticket, error=NOT_EXECUTED)
-        else:
-            self.rehearsal.done(ticket, output=recorded.output, error=recorded.error)
-
-
-def _only_by_rate(decision: Decision) -> bool:
-    return all(_BY_RATE.match(found.sentence) for found in decision.reasons if found.effect == "deny" and not found.observed)
-
-
 class Backtest:
     """Both sides, for any number of sessions. Not for use from several threads.
 
@@ -159,59 +71,55 @@ class Backtest:
     ) -> None:  # fmt: skip
         self._clock, self._apart = clock, apart
         self._alike = Alike(old, new) if shared else None
-        self._old, self._new = (_Side(name, side, kind, agent, approve) for name, side in (("old", old), ("new", new)))
+        self._old, self._new = (Side(name, side, kind, agent, approve) for name, side in (("old", old), ("new", new)))
         self.coverage = Coverage()
         self._times: dict[tuple[str, str], tuple[bool, frozenset[str]]] = {}
 
     def run(self, session: Session) -> SessionOutcome:
         """What both say to each call of one session, in the recorded order. Never raises for what a recording holds."""
+        self._clock.start()
         if self._apart:
             self._old.rehearsal.forget()
             self._new.rehearsal.forget()
         who = [side.who(session) for side in (self._old, self._new)]
         known = who[0]
-        if self._alike is None or isinstance(known, str) or known != who[1]:
-            return self._run(session, (self._old, self._new), nullcontext())
-        if self._alike.can_only(*known, frozenset(call.tool for call in session.calls)):
-            return self._run(session, (self._old,), self._alike.both())
-        return self._run(session, (self._old, self._new), self._alike.apart())
-
-    def _run(self, session: Session, judging: tuple[_Side, ...], writing: AbstractContextManager[None]) -> SessionOutcome:
-        """With one side judging, what it says both say."""
-        self._clock.start()
         words = list(words_of(session))
+        return self._run(session, self._sides(session, words, None if isinstance(known, str) or known != who[1] else known))
+
+    def _sides(self, session: Session, words: list[str], known: tuple[str, str] | None) -> Sides:
+        """`known`: kind and agent, if both sides have the same."""
+        alike, both = self._alike, (self._old, self._new)
+        if alike is None or known is None:
+            return Apart(both, session, words, alike)
+        tools = frozenset(call.tool for call in session.calls)
+        if alike.can_only(*known, tools):
+            return Apart((self._old,), session, words, alike)
+        if words and alike.show_the_same(tools):
+            task, _, _ = self._old.begin(session, words)
+            if task is not None:
+                return InStep(*both, task, alike, lambda tool: not alike.can_only(*known, frozenset({tool})))
+        return Apart(both, session, words, alike)
+
+    def _run(self, session: Session, sides: Sides) -> SessionOutcome:
         times = _times(session)
         timed = None not in times
         begin = min((each for each in (session.time, *times) if each is not None), default=0.0)
         out: list[CallOutcome] = []
-        with writing:
-            sides = [(side, *side.begin(session, words)) for side in judging]
+        with sides:
             for last, some in told_last(together(session.calls)):
-                begun: list[tuple[_Side, Ticket, RecordedCall]] = []
                 for call in some:
                     time = times[len(out)]
                     if time is not None:
                         self._clock.passed(time - begin)
-                    asked = ToolCall(call.tool, call.arguments, framework=FRAMEWORK)
-                    verdicts: list[Verdict] = []
-                    for side, task, _, why in sides:
-                        if task is None:
-                            verdicts.append(Verdict(None, why))
-                            continue
-                        ticket, verdict = side.judge(task, asked, timed=timed)
-                        begun.append((side, ticket, call))
-                        verdicts.append(verdict)
-                    out.append(self._known(CallOutcome(len(out) + 1, call.tool, verdicts[0], verdicts[-1])))
+                    verdicts = sides.judge(call, ToolCall(call.tool, call.arguments, framework=FRAMEWORK), timed=timed)
+                    out.append(self._known(CallOutcome(len(out) + 1, call.tool, *verdicts)))
                     self._count(call, out[-1])
-                    if time is None and self._depends_on_time(sides[0][2], sides[-1][2], call.tool):
+                    if time is None and self._depends_on_time(*sides.kinds, call.tool):
                         self.coverage.note(JUDGED_WITH_LESS, TIMELESS, call.tool)
-                for side, ticket, call in () if last else begun:  # nobody asks what came of the last ones
-                    side.done(ticket, call)
-            for side, task, _, _ in sides:
-                if task is not None:
-                    side.rehearsal.end(task)
-        outcome = SessionOutcome(sound(session.id), session.place, sides[0][2], sides[-1][2], tuple(out))
-        self._count_session(session, outcome, sides[0][3], sides[-1][3])
+                if not last:  # nobody asks what came of the last ones
+                    sides.came()
+        outcome = SessionOutcome(sound(session.id), session.place, *sides.kinds, tuple(out))
+        self._count_session(session, outcome, *sides.whys)
         return outcome
 
     def _known(self, call: CallOutcome) -> CallOutcome:

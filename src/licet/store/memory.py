@@ -50,6 +50,13 @@ class MemoryStore:
         """Keep a new task."""
         self._tasks[task.id] = _Task(task)
 
+    def adopt(self, task: TaskRecord, other: MemoryStore) -> None:
+        """Keep a task that has used up what the one of the same id has in another store."""
+        its = other._tasks[task.id]
+        values = {key: set(held) for key, held in its.values.items()}
+        times = {key: list(held) for key, held in its.times.items()}
+        self._tasks[task.id] = _Task(task, its.calls, its.last_tool, dict(its.used), values, times, its.questions, set(its.refused))
+
     def completed(self, task_id: str, tool: str) -> None:
         """A call of the task has come to its end without an error."""
         self._tasks[task_id].last_tool = tool
