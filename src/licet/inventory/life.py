@@ -1,0 +1,67 @@
+"""What became of one credential, told from all that is known to have happened to it. Pure; any order of events gives the same answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from licet.events import LifecycleEvent
+from licet.inventory.model import Credential, CredentialStatus
+
+
+def life_of(known: Credential, events: Iterable[LifecycleEvent], workload_ended: Callable[[str], float] = lambda _: 0.0) -> Credential:
+    """The credential with what its lifecycle events say. What was tried and denied changed nothing.
+
+    Args:
+        known: who it is; what it says of its life is forgotten, as the events say all of it.
+        events: of this credential, and those that name it as superseded.
+        workload_ended: when a workload ended; 0: not that is known.
+    """
+    found = replace(
+        known, generation=-1, supersedes="", issued_by="", issued=0.0, expires=0.0, rotated=0.0, revoked=0.0, ended=0.0, workload="",
+        status="unknown",
+    )  # fmt: skip
+    for event in sorted((each for each in events if each.outcome == "success"), key=lambda each: (each.time, each.uid)):
+        if event.supersedes == known.uid:
+            # It ends once, by the first version that takes its place.
+            found = found if found.rotated else replace(found, rotated=event.time)
+        elif event.credential == known.uid:
+            found = _begun(found, event) if event.kind in _BEGINS else _ended(found, event)
+    if found.workload and not found.ended:
+        found = replace(found, ended=workload_ended(found.workload))
+    return found
+
+
+_BEGINS = ("issued", "created", "rotated", "renewed", "bound")
+
+
+def _begun(found: Credential, event: LifecycleEvent) -> Credential:
+    if event.kind in ("issued", "created", "rotated"):
+        found = replace(found, issued=found.issued or event.time, issued_by=found.issued_by or event.by)
+    return replace(
+        found, supersedes=event.supersedes or found.supersedes, expires=event.expires or found.expires,
+        generation=max(found.generation, event.generation), workload=event.workload or found.workload,
+    )  # fmt: skip
+
+
+def _ended(found: Credential, event: LifecycleEvent) -> Credential:
+    if event.kind == "activated":  # a suspended one is taken up again
+        return replace(found, revoked=0.0, status="unknown")
+    if event.kind in ("suspended", "revoked", "deleted"):
+        return replace(found, revoked=found.revoked or event.time, status=event.kind)
+    if event.kind == "job_ended":
+        return replace(found, ended=found.ended or event.time)
+    if event.kind == "expired":
+        return replace(found, expires=min(found.expires or event.time, event.time))
+    return found
+
+
+def status_at(credential: Credential, now: float) -> CredentialStatus:
+    """What it is at `now` (seconds since the epoch)."""
+    if credential.revoked:
+        return credential.status if credential.status in ("suspended", "deleted") else "revoked"
+    if credential.rotated:
+        return "superseded"
+    if credential.ended and credential.ended <= now:
+        return "ended"
+    return "expired" if credential.expires and credential.expires <= now else "active"

@@ -1,0 +1,62 @@
+"""The tables of `inventory.db`.
+
+Uses lie by identity and time, since that is how they are judged, so that going through one identity is one walk and keeping another use of
+it one step; what most uses have in common (`shapes`) and long names (`words`) stand once.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+VERSION: Final = 1
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS words (id INTEGER PRIMARY KEY, word TEXT UNIQUE NOT NULL);
+CREATE TABLE IF NOT EXISTS shapes (id INTEGER PRIMARY KEY, shape TEXT UNIQUE NOT NULL);
+CREATE TABLE IF NOT EXISTS uses (
+    subject INTEGER, time REAL, uid TEXT, shape INTEGER, credential INTEGER, session TEXT, workload TEXT, ip TEXT, resource TEXT,
+    intent TEXT, trace TEXT, digest BLOB, file INTEGER, line INTEGER, PRIMARY KEY (subject, time, uid)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS lifecycle (
+    uid TEXT PRIMARY KEY, time REAL, kind TEXT, identity TEXT, credential TEXT, supersedes TEXT, workload TEXT, body TEXT) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS lifecycle_by_identity ON lifecycle (identity) WHERE identity <> '';
+CREATE INDEX IF NOT EXISTS lifecycle_by_credential ON lifecycle (credential) WHERE credential <> '';
+CREATE INDEX IF NOT EXISTS lifecycle_by_superseded ON lifecycle (supersedes) WHERE supersedes <> '';
+CREATE INDEX IF NOT EXISTS lifecycle_by_workload ON lifecycle (workload) WHERE workload <> '';
+CREATE TABLE IF NOT EXISTS identities (
+    id INTEGER PRIMARY KEY, uid TEXT UNIQUE NOT NULL, kind TEXT, name TEXT, source TEXT, account TEXT, declared TEXT, third_party INTEGER,
+    same_as TEXT, same_confidence REAL, created REAL, first_seen REAL, last_seen REAL, uses INTEGER, status TEXT);
+CREATE INDEX IF NOT EXISTS identities_same ON identities (same_as) WHERE same_as <> '';
+CREATE TABLE IF NOT EXISTS credentials (
+    id INTEGER PRIMARY KEY, uid TEXT UNIQUE NOT NULL, kind TEXT, identity TEXT, name TEXT, shown TEXT, declared TEXT, generation INTEGER,
+    supersedes TEXT, issued_by TEXT, issued REAL, expires REAL, rotated REAL, rotate_every REAL, revoked REAL, ended REAL, workload TEXT,
+    canary INTEGER, first_seen REAL, last_used REAL, uses INTEGER, status TEXT);
+CREATE INDEX IF NOT EXISTS credentials_by_identity ON credentials (identity);
+CREATE INDEX IF NOT EXISTS credentials_by_workload ON credentials (workload) WHERE workload <> '';
+CREATE TABLE IF NOT EXISTS holders (
+    credential INTEGER, subject INTEGER, first REAL, last REAL, uses INTEGER, PRIMARY KEY (credential, subject)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS owners (uid TEXT PRIMARY KEY, name TEXT, contact TEXT, kind TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ownerships (
+    identity TEXT, source TEXT, owner TEXT, confidence REAL, time REAL, by TEXT, PRIMARY KEY (identity, source)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS environments (uid TEXT PRIMARY KEY, accounts TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS edges (origin TEXT, target TEXT, PRIMARY KEY (origin, target)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS dirty (subject INTEGER PRIMARY KEY, since REAL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS folds (subject INTEGER PRIMARY KEY, time REAL, detectors TEXT, state TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS signals (
+    id TEXT PRIMARY KEY, subject INTEGER, time REAL, code TEXT, alert INTEGER, points REAL, finding TEXT, body TEXT) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS signals_by_subject ON signals (subject, time);
+CREATE TABLE IF NOT EXISTS findings (
+    id TEXT PRIMARY KEY, identity TEXT, time REAL, updated REAL, severity TEXT, status TEXT, body TEXT) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS findings_by_identity ON findings (identity);
+CREATE TABLE IF NOT EXISTS verdicts (finding TEXT, time REAL, verdict TEXT, by TEXT, reason TEXT, until REAL);
+CREATE INDEX IF NOT EXISTS verdicts_by_finding ON verdicts (finding);
+CREATE TABLE IF NOT EXISTS deliveries (
+    sink TEXT, finding TEXT, version TEXT, delivered REAL, tries INTEGER, next REAL, error TEXT, PRIMARY KEY (sink, finding, version))
+    WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cursors (source TEXT, path TEXT, body TEXT, PRIMARY KEY (source, path)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS refusals (
+    source TEXT, cause TEXT, file TEXT, line INTEGER, number INTEGER, PRIMARY KEY (source, cause, file)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sources (
+    source TEXT, account TEXT, first REAL, last REAL, events INTEGER, again INTEGER, passed INTEGER, intake REAL, gap REAL,
+    credential INTEGER, workload INTEGER, PRIMARY KEY (source, account)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS probes (credential TEXT, time REAL, command TEXT, authenticates INTEGER, detail TEXT);
+"""

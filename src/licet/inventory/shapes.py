@@ -1,0 +1,97 @@
+"""A use as a row: what many uses have in common stands once, as a shape, and long names once, as words."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from licet.events import UseEvent
+
+_MOST = 200_000  # of each kind that are kept in memory
+
+_CREDENTIAL, _WORD = "SELECT uid FROM credentials WHERE id=?", "SELECT word FROM words WHERE id=?"
+INSERT = "INSERT OR IGNORE INTO uses VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+SELECT = (
+    "SELECT time, uid, shape, credential, session, workload, ip, resource, intent, trace, digest, file, line FROM uses"
+    " WHERE subject=? AND (time, uid) > (?, ?) AND time<=? ORDER BY time, uid LIMIT ?"
+)
+
+
+class Shapes:
+    """Numbers of shapes and words, on one connection. What it remembers is forgotten with `forget`, after a step that was undone."""
+
+    def __init__(self) -> None:
+        self._shapes: dict[tuple[Any, ...], int] = {}
+        self._words: dict[str, int] = {}
+        self._read: dict[int, list[Any]] = {}
+        self._texts: dict[tuple[str, int], str] = {}
+
+    def forget(self) -> None:
+        """Numbers given in a step that was undone are not valid."""
+        self._shapes.clear()
+        self._words.clear()
+        self._read.clear()
+        self._texts.clear()
+
+    def word(self, db: sqlite3.Connection, text: str) -> int:
+        """The number of a text, given if it is new."""
+        found = self._words.get(text)
+        if found is None:
+            found = _number(db, "words", "word", text)
+            if len(self._words) >= _MOST:
+                self._words.clear()
+            self._words[text] = found
+        return found
+
+    def row(self, db: sqlite3.Connection, event: UseEvent, subject: int, credential: int) -> tuple[Any, ...]:
+        """The row of `uses`."""
+        key = (
+            event.source, event.operation, event.outcome, event.access, event.credential_kind, event.account, event.region, event.network,
+            event.country, event.agent, event.interactive, event.resource_kind, event.resource_account, event.on_behalf_of, event.error,
+            event.identity_kind, event.identity_name,
+        )  # fmt: skip
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = _number(db, "shapes", "shape", json.dumps(key, ensure_ascii=True, separators=(",", ":")))
+            if len(self._shapes) >= _MOST:
+                self._shapes.clear()
+            self._shapes[key] = shape
+        file, _, line = event.place.rpartition(":")
+        return (
+            subject, event.time, event.uid, shape, credential, event.session, event.workload, event.ip, event.resource, event.intent,
+            event.trace_id, bytes.fromhex(event.digest), self.word(db, file), int(line) if line.isdecimal() else 0,
+        )  # fmt: skip
+
+    def event(self, db: sqlite3.Connection, identity: str, row: Sequence[Any]) -> UseEvent:
+        """The event of a row of `SELECT`."""
+        time, uid, number, credential, session, workload, ip, resource, intent, trace, digest, file, line = row
+        shape = self._read.get(number)
+        if shape is None:
+            shape = json.loads(db.execute("SELECT shape FROM shapes WHERE id=?", (number,)).fetchone()[0])
+            shape[13] = tuple(shape[13])
+            if len(self._read) >= _MOST:
+                self._read.clear()
+            self._read[number] = shape
+        used = self._text(db, _CREDENTIAL, credential) if credential else ""
+        return UseEvent(
+            shape[0], uid[len(shape[0]) + 1 :], time, identity, shape[1], shape[2], shape[3], shape[15], shape[16], used,
+            shape[4], session, workload, shape[5], shape[6], ip, shape[7], shape[8], shape[9], shape[10], resource, shape[11], shape[12],
+            shape[13], intent, trace, shape[14], digest.hex(), f"{self._text(db, _WORD, file)}:{line}",
+        )  # fmt: skip
+
+    def _text(self, db: sqlite3.Connection, query: str, number: int) -> str:
+        found = self._texts.get((query, number))
+        if found is None:
+            found = str(db.execute(query, (number,)).fetchone()[0])
+            if len(self._texts) >= _MOST:
+                self._texts.clear()
+            self._texts[query, number] = found
+        return found
+
+
+def _number(db: sqlite3.Connection, table: str, column: str, text: str) -> int:
+    db.execute(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", (text,))  # noqa: S608 - names of our own
+    found = db.execute(f"SELECT id FROM {table} WHERE {column}=?", (text,)).fetchone()  # noqa: S608 - names of our own
+    return int(found[0])

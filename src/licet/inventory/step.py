@@ -1,0 +1,250 @@
+"""What one step writes into `inventory.db`: uses, lifecycle events, declarations, and who is to be judged because of them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.life import life_of
+from licet.inventory.model import Credential, Identity
+from licet.inventory.rows import SELECT_CREDENTIAL, SELECT_IDENTITY, credential_of, declared_text, events_of, identity_of, workload_ended
+from licet.inventory.shapes import INSERT, Shapes
+
+_MOST = 200_000  # numbers of identities and credentials that are kept in memory
+
+
+class Kept(NamedTuple):
+    """What one step kept: of how many events, and how many of them stood there already."""
+
+    uses: int = 0
+    lifecycle: int = 0
+    again: int = 0
+
+
+class Refused(NamedTuple):
+    """A record that no reader could use: the cause in few words, and where it stands."""
+
+    cause: str
+    file: str
+    line: int
+
+
+class Step:
+    """What is written in one transaction."""
+
+    def __init__(
+        self, db: sqlite3.Connection, shapes: Shapes, subjects: dict[str, int], credentials: dict[str, tuple[int, str]]
+    ) -> None:  # fmt: skip
+        self._db, self._shapes, self._subjects, self._credentials = db, shapes, subjects, credentials
+        self._since: dict[int, float] = {}
+        self._sources: dict[tuple[str, str], list[float]] = {}
+
+    def keep(self, uses: Sequence[UseEvent], lifecycle: Sequence[LifecycleEvent], *, anew: bool = False) -> Kept:
+        """Keep events, and mark who is concerned. `anew`: a lifecycle event that stands there is replaced."""
+        new_uses = self._keep_uses(uses)
+        new_lifecycle = sum(self._keep_lifecycle(event, anew=anew) for event in lifecycle)
+        for subject, since in self._since.items():
+            self.dirty(subject, since)
+        return Kept(new_uses, new_lifecycle, len(uses) + len(lifecycle) - new_uses - new_lifecycle)
+
+    def _keep_uses(self, uses: Sequence[UseEvent]) -> int:
+        db, row, new = self._db, self._shapes.row, 0
+        seen: dict[tuple[int, int], list[float]] = {}  # by subject and credential: first, last, how many
+        for event in uses:
+            subject = self._subjects.get(event.identity) or self._new_subject(event)
+            known = (0, "") if not event.credential else self._credentials.get(event.credential) or self._first_use(event)
+            credential = known[0]
+            if db.execute(INSERT, row(db, event, subject, credential)).rowcount != 1:
+                self._source(event.source, event.account)[3] += 1
+                continue
+            new += 1
+            time = event.time
+            of = self._source(event.source, event.account)
+            of[0], of[1] = min(of[0], time), max(of[1], time)
+            of[2] += 1
+            of[4] += bool(credential)
+            of[5] += bool(event.workload)
+            if credential and not known[1]:
+                self._belongs(event.credential, event.identity, subject)
+            found = seen.get((subject, credential))
+            if found is None:
+                seen[subject, credential] = [time, time, 1]
+            else:
+                found[0], found[1] = min(found[0], time), max(found[1], time)
+                found[2] += 1
+        for (subject, credential), (first, last, number) in seen.items():
+            self._mark(subject, first)
+            db.execute(
+                "UPDATE identities SET first_seen=min(iif(first_seen=0, ?1, first_seen), ?1), last_seen=max(last_seen, ?2), uses=uses+?3"
+                " WHERE id=?4",
+                (first, last, number, subject),
+            )
+            if credential:
+                db.execute(
+                    "UPDATE credentials SET first_seen=min(iif(first_seen=0, ?1, first_seen), ?1), last_used=max(last_used, ?2),"
+                    " uses=uses+?3 WHERE id=?4",
+                    (first, last, number, credential),
+                )
+                db.execute(
+                    "INSERT INTO holders VALUES (?1,?2,?3,?4,?5)"
+                    " ON CONFLICT DO UPDATE SET first=min(first, ?3), last=max(last, ?4), uses=uses+?5",
+                    (credential, subject, first, last, number),
+                )
+        return new
+
+    def _keep_lifecycle(self, event: LifecycleEvent, *, anew: bool) -> bool:
+        body = json.dumps(event, ensure_ascii=True, separators=(",", ":"))
+        values = (event.uid, event.time, event.kind, event.identity, event.credential, event.supersedes, event.workload, body)
+        if anew:
+            self._db.execute("DELETE FROM lifecycle WHERE uid=?", (event.uid,))
+        if self._db.execute("INSERT OR IGNORE INTO lifecycle VALUES (?,?,?,?,?,?,?,?)", values).rowcount != 1:
+            self._source(event.source, event.account)[3] += 1
+            return False
+        of = self._source(event.source, event.account)
+        of[0], of[1] = min(of[0], event.time), max(of[1], event.time)
+        if event.identity:
+            self._mark(self.subject(event.identity), event.time)
+            if event.kind in ("created", "deleted") and event.outcome == "success" and not event.credential:
+                column = "created=?, status='active'" if event.kind == "created" else "status=iif(?>0,'deleted',status)"
+                self._db.execute(f"UPDATE identities SET {column} WHERE uid=?", (event.time, event.identity))  # noqa: S608 - two texts of ours
+        for credential in {event.credential, event.supersedes} - {""}:
+            self._concerns(credential, event)
+        if event.workload and event.kind == "job_ended":
+            for uid, identity in self._db.execute("SELECT uid, identity FROM credentials WHERE workload=?", (event.workload,)).fetchall():
+                self._renew_life(uid)
+                if identity:
+                    self._mark(self.subject(identity), event.time)
+        return True
+
+    def _concerns(self, credential: str, event: LifecycleEvent) -> None:
+        _, belongs = self._credentials.get(credential) or self._known_credential(credential, event.credential_kind)
+        if not belongs and event.identity:
+            self._belongs(credential, event.identity, self.subject(event.identity))
+        elif belongs:
+            self._mark(self.subject(belongs), event.time)
+        self._renew_life(credential)
+
+    def _renew_life(self, uid: str) -> None:
+        """What became of it, into its row."""
+        row = self._db.execute(f"{SELECT_CREDENTIAL} WHERE uid=?", (uid,)).fetchone()
+        known = credential_of(row)
+        found = life_of(known, events_of(self._db, uid), lambda workload: workload_ended(self._db, workload))
+        self._db.execute(
+            "UPDATE credentials SET generation=?, supersedes=?, issued_by=?, issued=?, expires=?, rotated=?, revoked=?, ended=?,"
+            " workload=?, status=? WHERE uid=?",
+            (found.generation, found.supersedes, found.issued_by, found.issued, found.expires, found.rotated, found.revoked, found.ended,
+             found.workload, found.status, uid),
+        )  # fmt: skip
+
+    def _belongs(self, credential: str, identity: str, subject: int) -> None:
+        """From now on it is known whose it is, and what happened to it before concerns that identity."""
+        self._db.execute("UPDATE credentials SET identity=? WHERE uid=?", (identity, credential))
+        self._credentials[credential] = (self._credentials[credential][0], identity)
+        found = self._db.execute(
+            "SELECT min(time) FROM lifecycle WHERE credential=?1 OR supersedes=?1"
+            " OR workload IN (SELECT workload FROM credentials WHERE uid=?1 AND workload<>'')",
+            (credential,),
+        ).fetchone()[0]
+        if found is not None:
+            self._mark(subject, found)
+
+    def _first_use(self, event: UseEvent) -> tuple[int, str]:
+        return self._known_credential(event.credential, event.credential_kind)
+
+    def _known_credential(self, uid: str, kind: str) -> tuple[int, str]:
+        db = self._db
+        db.execute(
+            "INSERT OR IGNORE INTO credentials (uid, kind, identity, name, shown, declared, generation, supersedes, issued_by, issued,"
+            " expires, rotated, rotate_every, revoked, ended, workload, canary, first_seen, last_used, uses, status)"
+            " VALUES (?,?,'','','','{}',-1,'','',0,0,0,0,0,0,'',0,0,0,0,'unknown')",
+            (uid, kind),
+        )
+        number, identity, before = db.execute("SELECT id, identity, kind FROM credentials WHERE uid=?", (uid,)).fetchone()
+        if kind and not before:
+            db.execute("UPDATE credentials SET kind=? WHERE id=?", (kind, number))
+        if len(self._credentials) >= _MOST:
+            self._credentials.clear()
+        self._credentials[uid] = (number, identity)
+        return number, identity
+
+    def _new_subject(self, event: UseEvent) -> int:
+        subject = self.subject(event.identity)
+        self._db.execute(
+            "UPDATE identities SET kind=iif(kind='unknown', ?, kind), name=iif(name='', ?, name), source=iif(source='', ?, source),"
+            " account=iif(account='', ?, account) WHERE id=?",
+            (event.identity_kind, event.identity_name, event.source, event.account, subject),
+        )
+        return subject
+
+    def subject(self, uid: str) -> int:
+        """The number of an identity, given if it is new."""
+        found = self._subjects.get(uid)
+        if found is None:
+            self._db.execute(
+                "INSERT OR IGNORE INTO identities (uid, kind, name, source, account, declared, third_party, same_as, same_confidence,"
+                " created, first_seen, last_seen, uses, status) VALUES (?,'unknown','','','','{}',0,'',0,0,0,0,0,'unknown')",
+                (uid,),
+            )
+            found = int(self._db.execute("SELECT id FROM identities WHERE uid=?", (uid,)).fetchone()[0])
+            if len(self._subjects) >= _MOST:
+                self._subjects.clear()
+            self._subjects[uid] = found
+        return found
+
+    def _mark(self, subject: int, since: float) -> None:
+        found = self._since.get(subject)
+        if found is None or since < found:
+            self._since[subject] = since
+
+    def dirty(self, subject: int, since: float) -> None:
+        """This identity is to be judged, from this time on."""
+        self._db.execute("INSERT INTO dirty VALUES (?1,?2) ON CONFLICT DO UPDATE SET since=min(since, ?2)", (subject, since))
+
+    def _source(self, source: str, account: str) -> list[float]:
+        found = self._sources.get((source, account))
+        if found is None:
+            self._sources[source, account] = found = [float("inf"), float("-inf"), 0, 0, 0, 0]
+        return found
+
+    def count_sources(self, passed: int, source: str, now: float) -> None:
+        """Keep how fresh and how well attributed each source is."""
+        if passed:
+            self._source(source, "")
+        for (name, account), (first, last, events, again, credential, workload) in self._sources.items():
+            self._db.execute(
+                "INSERT INTO sources VALUES (?1,?2,?3,?4,?5,?6,?7,?8,0,?9,?10) ON CONFLICT DO UPDATE SET first=min(first, ?3),"
+                " last=max(last, ?4), events=events+?5, again=again+?6, passed=passed+?7, intake=?8, credential=credential+?9,"
+                " workload=workload+?10",
+                (name, account, first, last, events, again, passed if (name, account) == (source, "") else 0, now, credential, workload),
+            )
+
+    def declare_identity(self, said: Identity) -> None:
+        """What somebody said of an identity; empty fields change nothing."""
+        subject = self.subject(said.uid)
+        before = identity_of(self._db.execute(f"{SELECT_IDENTITY} WHERE id=?", (subject,)).fetchone())
+        self._db.execute(
+            "UPDATE identities SET kind=?, name=?, account=?, declared=?, third_party=?, same_as=?, same_confidence=?, created=?"
+            " WHERE id=?",
+            (said.kind if said.kind != "unknown" else before.kind, said.name or before.name, said.account or before.account,
+             declared_text(said.declared, before.declared), said.third_party or before.third_party, said.same_as or before.same_as,
+             said.same_confidence or before.same_confidence, said.created or before.created, subject),
+        )  # fmt: skip
+        self.dirty(subject, float("-inf"))
+
+    def declare_credential(self, said: Credential) -> None:
+        """What somebody said of a credential; empty fields change nothing."""
+        _, belongs = self._credentials.get(said.uid) or self._known_credential(said.uid, said.kind)
+        row = self._db.execute(f"{SELECT_CREDENTIAL} WHERE uid=?", (said.uid,)).fetchone()
+        before = credential_of(row)
+        self._db.execute(
+            "UPDATE credentials SET kind=?, name=?, shown=?, declared=?, rotate_every=?, canary=? WHERE uid=?",
+            (said.kind or before.kind, said.name or before.name, said.shown or before.shown, declared_text(said.declared, before.declared),
+             said.rotate_every or before.rotate_every, said.canary or before.canary, said.uid),
+        )  # fmt: skip
+        if said.identity and not belongs:
+            self._belongs(said.uid, said.identity, self.subject(said.identity))
+        if identity := said.identity or belongs:
+            self.dirty(self.subject(identity), float("-inf"))

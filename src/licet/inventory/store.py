@@ -1,0 +1,211 @@
+"""`inventory.db`: all that is known of identities, owners and credentials, and what was done with them.
+
+Intake writes uses and lifecycle events, in steps that hold the reader's place too: what a step kept is kept once, whatever is cut off.
+Each identity of which something new came is marked, with the time of the earliest of it, until the monitor has judged it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.life import life_of
+from licet.inventory.model import Credential, Environment, Identity, Owner, Ownership
+from licet.inventory.rows import SELECT_CREDENTIAL, SELECT_IDENTITY, credential_of, events_of, identity_of, lifecycle_of, workload_ended
+from licet.inventory.schema import SCHEMA, VERSION
+from licet.inventory.shapes import SELECT, Shapes
+from licet.inventory.step import Kept, Refused, Step
+from licet.store.files import translated
+from licet.store.opened import SqliteFile
+
+FILE = "inventory.db"
+ALL_TIME = (float("-inf"), float("inf"))
+_PAGE = 2_000  # uses that are read at once
+_BUSY_SECONDS = 30.0  # intake and monitor take turns with long steps
+_CACHE_KIB = 64 * 1024
+
+
+class Inventory(SqliteFile):
+    """The inventory in the file `path`, created with mode 0600. Use it from any thread.
+
+    Raises:
+        StoreError: the file cannot be opened, is not ours alone, or is of another version.
+    """
+
+    def __init__(self, path: str | Path, *, busy_seconds: float = _BUSY_SECONDS, reading: bool = False) -> None:
+        self._shapes = Shapes()
+        self._subjects: dict[str, int] = {}
+        self._credentials: dict[str, tuple[int, str]] = {}
+        super().__init__(path, SCHEMA, VERSION, busy_seconds=busy_seconds, reading=reading)
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        super()._prepare(connection)
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+
+    # intake
+
+    def keep(
+        self, uses: Sequence[UseEvent], lifecycle: Sequence[LifecycleEvent] = (), *, shown: Mapping[str, str] | None = None,
+        cursor: tuple[str, str, Mapping[str, Any]] | None = None, refused: Iterable[tuple[str, Refused]] = (), passed: int = 0,
+        now: float = 0.0,
+    ) -> Kept:  # fmt: skip
+        """Keep events, and where their reader stands, in one step. What is there already is passed over.
+
+        Args:
+            uses, lifecycle: in any order.
+            shown: by fingerprint, what may be printed of a credential's id.
+            cursor: source, path, and where its reader stands after these.
+            refused: by source, what was refused on the way.
+            passed: how many records of `cursor`'s source were none of our affair.
+            now: when (seconds since the epoch).
+
+        Raises:
+            StoreError: nothing was kept.
+        """
+        try:
+            with self.step() as db:
+                step = Step(db, self._shapes, self._subjects, self._credentials)
+                kept = step.keep(uses, lifecycle)
+                for uid, text in (shown or {}).items():
+                    db.execute("UPDATE credentials SET shown=? WHERE uid=? AND shown=''", (text, uid))
+                for source, refusal in refused:
+                    db.execute(
+                        "INSERT INTO refusals VALUES (?,?,?,?,1) ON CONFLICT DO UPDATE SET number=number+1",
+                        (source, refusal.cause, refusal.file, refusal.line),
+                    )
+                step.count_sources(passed, cursor[0] if cursor else "", now)
+                if cursor is not None:
+                    db.execute("INSERT OR REPLACE INTO cursors VALUES (?,?,?)", (cursor[0], cursor[1], json.dumps(cursor[2])))
+        except BaseException:
+            self._shapes.forget()
+            self._subjects.clear()
+            self._credentials.clear()
+            raise
+        return kept
+
+    def cursor(self, source: str, path: str) -> dict[str, Any] | None:
+        """Where the reader of this path stood; None: it never read it."""
+        found = self.rows("SELECT body FROM cursors WHERE source=? AND path=?", (source, path))
+        return json.loads(found[0][0]) if found else None
+
+    # what was declared
+
+    def declare(
+        self, *, identities: Iterable[Identity] = (), credentials: Iterable[Credential] = (), owners: Iterable[Owner] = (),
+        ownerships: Iterable[Ownership] = (), environments: Iterable[Environment] = (), edges: Iterable[tuple[str, str]] = (),
+        lifecycle: Iterable[LifecycleEvent] = (),
+    ) -> None:  # fmt: skip
+        """Keep what somebody declared of identities and credentials; what was seen of them stays. Whoever is concerned is judged anew.
+
+        Empty fields of what is handed in change nothing. Times of a credential's life that were declared are lifecycle events of the source
+        `declared`; one of the same id takes the place of what was declared before.
+        """
+        with self.step() as db:
+            step = Step(db, self._shapes, self._subjects, self._credentials)
+            for owner in owners:
+                db.execute("INSERT OR REPLACE INTO owners VALUES (?,?,?,?)", (owner.uid, owner.name, owner.contact, owner.kind))
+            for identity in identities:
+                step.declare_identity(identity)
+            for credential in credentials:
+                step.declare_credential(credential)
+            step.keep((), list(lifecycle), anew=True)
+            for own in ownerships:
+                db.execute(
+                    "INSERT OR REPLACE INTO ownerships VALUES (?,?,?,?,?,?)",
+                    (own.identity, own.source, own.owner, own.confidence, own.time, own.by),
+                )
+                step.dirty(step.subject(own.identity), float("-inf"))
+            named = [(each.uid, json.dumps(each.accounts)) for each in environments]
+            db.executemany("INSERT OR REPLACE INTO environments VALUES (?,?)", named)
+            pairs = list(edges)
+            db.executemany("INSERT OR IGNORE INTO edges VALUES (?,?)", pairs)
+            if named or pairs:  # they concern everybody
+                db.execute("INSERT OR REPLACE INTO dirty SELECT id, ? FROM identities", (float("-inf"),))
+
+    # reading
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a query; for rooms on this floor and above."""
+        return self._read(query, values)
+
+    def identity(self, uid: str) -> Identity | None:
+        """One identity, or None."""
+        found = self.rows(f"{SELECT_IDENTITY} WHERE uid=?", (uid,))
+        return identity_of(found[0]) if found else None
+
+    def identities(self, after: str = "", limit: int = 1_000) -> list[Identity]:
+        """Identities by uid, page by page: those behind `after`."""
+        found = self.rows(f"{SELECT_IDENTITY} WHERE uid>? ORDER BY uid LIMIT ?", (after, limit))
+        return [identity_of(row) for row in found]
+
+    def credential(self, uid: str) -> Credential | None:
+        """One credential as its row has it; `life` says what became of it."""
+        found = self.rows(f"{SELECT_CREDENTIAL} WHERE uid=?", (uid,))
+        return credential_of(found[0]) if found else None
+
+    def credentials_of(self, identity: str) -> list[Credential]:
+        """The credentials of an identity, oldest first."""
+        found = self.rows(f"{SELECT_CREDENTIAL} WHERE identity=? ORDER BY first_seen, uid", (identity,))
+        return [credential_of(row) for row in found]
+
+    def owner_of(self, identity: str) -> tuple[Owner, Ownership] | None:
+        """Who answers for an identity by the surest word there is: its own, else that of the identity that it is a face of."""
+        found = self.rows(
+            "SELECT ownerships.identity, owner, source, confidence, time, by, name, contact, kind FROM ownerships"
+            " LEFT JOIN owners ON owners.uid=owner WHERE ownerships.identity IN (?, (SELECT same_as FROM identities WHERE uid=?))"
+            " ORDER BY ownerships.identity=? DESC, confidence DESC, time DESC LIMIT 1",
+            (identity, identity, identity),
+        )
+        if not found:
+            return None
+        uid, owner, source, confidence, time, by, name, contact, kind = found[0]
+        return Owner(owner, name or "", contact or "", kind or "team"), Ownership(uid, owner, source, confidence, time, by)
+
+    def uses(self, identity: str, since: float = ALL_TIME[0], until: float = ALL_TIME[1]) -> Iterator[UseEvent]:
+        """The uses of an identity in the order of time and uid, both ends included. Read in pages, so that memory does not grow."""
+        found = self.rows("SELECT id FROM identities WHERE uid=?", (identity,))
+        last = ""
+        while found:
+            with self._lock, translated(self._path):
+                db = self._db()
+                page = db.execute(SELECT, (found[0][0], since, last, until, _PAGE)).fetchall()
+                events = [self._shapes.event(db, identity, row) for row in page]
+            yield from events
+            if len(page) < _PAGE:
+                return
+            since, last = page[-1][0], page[-1][1]
+
+    def lifecycle_of(self, identity: str) -> list[LifecycleEvent]:
+        """All that happened to an identity, its credentials and what they are bound to, in the order of time and uid."""
+        mine = "(SELECT uid FROM credentials WHERE identity=?)"
+        bound = "(SELECT workload FROM credentials WHERE identity=? AND workload<>'')"
+        found = self.rows(
+            f"SELECT body FROM lifecycle WHERE identity=? OR credential IN {mine} OR supersedes IN {mine}"  # noqa: S608 - texts of our own
+            f" OR workload IN {bound} ORDER BY time, uid",
+            (identity,) * 4,
+        )
+        return [lifecycle_of(row[0]) for row in found]
+
+    def life(self, uid: str) -> tuple[Credential, list[LifecycleEvent]] | None:
+        """A credential with what became of it, and the events that say so; None: nobody ever saw it."""
+        known = self.credential(uid)
+        if known is None:
+            return None
+        events = events_of(self._db(), uid)
+        return life_of(known, events, lambda workload: workload_ended(self._db(), workload)), events
+
+    def dirty(self) -> list[tuple[str, float]]:
+        """The identities of which something came that the monitor has not judged, with the time of the earliest of it."""
+        return [(uid, since) for uid, since in self.rows("SELECT uid, since FROM dirty JOIN identities ON id=subject ORDER BY subject")]
+
+    def environments(self) -> list[Environment]:
+        """The declared environments."""
+        return [Environment(uid, tuple(json.loads(accounts))) for uid, accounts in self.rows("SELECT uid, accounts FROM environments")]
+
+    def edges(self) -> frozenset[tuple[str, str]]:
+        """From which environment into which one may go."""
+        return frozenset((origin, target) for origin, target in self.rows("SELECT origin, target FROM edges"))
