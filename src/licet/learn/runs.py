@@ -17,7 +17,7 @@ from licet.guard.rehearsal import Rehearsal
 from licet.guard.ticket import Ticket
 from licet.manifest import START
 from licet.records import Reason, ToolCall
-from licet.replay.recorded import agent_of, kind_of, sound, together, told_last, words_of
+from licet.replay.recorded import agent_of, kind_of, together, told_last, words_of
 from licet.replay.run import FRAMEWORK
 from licet.replay.sessions import RecordedCall, Session
 from licet.secretlike import scrub
@@ -136,8 +136,7 @@ def _rehearsed(session: Session, rehearsal: Rehearsal, kind: str, agent: str, *,
         for last, some in told_last(together(session.calls)):
             judged: list[tuple[RecordedCall, Ticket]] = []
             for call in some:
-                call_id = sound(f"{session.id}/{len(steps)}")
-                ticket = rehearsal.judge(task, ToolCall(call.tool, call.arguments, call_id=call_id, framework=FRAMEWORK))
+                ticket = rehearsal.judge(task, ToolCall(call.tool, call.arguments, framework=FRAMEWORK))
                 # A yes is an answer to what was asked then, and to nothing else.
                 approved = frozenset(call.asked if call.decided == "ask" and call.executed else ())
                 alarms += [

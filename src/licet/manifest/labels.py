@@ -19,6 +19,7 @@ WORDS: tuple[OriginWord, ...] = ("intent", "trusted", "counterpart", "nowhere")
 ITEM, KEY = "[]", "~"
 WHOLE = "$"
 _RANK: Mapping[Label, int] = {"untrusted": 0, "counterpart": 1, "trusted": 2}
+_MOST = 10_000  # paths of which the answer is kept: a tool's own output can have any number of keys
 _PART = re.compile(r"[^.\[\]~$()\s]+")
 _SOURCE = re.compile(r"(?P<tool>[A-Za-z_][A-Za-z0-9_.:/-]*?)(?:\((?P<argument>[A-Za-z_][\w.-]*) in intent\))?:(?P<path>[^:()]+)")
 
@@ -216,6 +217,7 @@ class OutputLabels:
     default: Label
     paths: tuple[tuple[FieldPath, Label], ...]
     _known: dict[LeafPath, Label] = field(default_factory=dict)
+    _wild: dict[LeafPath, frozenset[int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, output: Label, fields: Mapping[str, Label]) -> OutputLabels:
@@ -228,7 +230,7 @@ class OutputLabels:
         if known is None:
             found = [(-path.exactness, _RANK[label], label) for path, label in self.paths if path.matches(leaf)]
             known = min(found)[2] if found else self.default
-            if len(self._known) < 10_000:  # a tool's own output can have any number of keys
+            if len(self._known) < _MOST:
                 self._known[leaf] = known
         return known
 
@@ -239,8 +241,13 @@ class OutputLabels:
 
     def wild(self, leaf: LeafPath) -> frozenset[int]:
         """At which places of the leaf's path the path that labels it says `*`."""
-        found = [path for path, label in self.paths if path.parts is not None and path.matches(leaf) and label == self.label(leaf)]
-        return frozenset(at for path in found for at, part in enumerate(path.parts or ()) if part == "*")
+        known = self._wild.get(leaf)
+        if known is None:
+            found = [path for path, label in self.paths if path.parts is not None and path.matches(leaf) and label == self.label(leaf)]
+            known = frozenset(at for path in found for at, part in enumerate(path.parts or ()) if part == "*")
+            if len(self._wild) < _MOST:
+                self._wild[leaf] = known
+        return known
 
     @property
     def names(self) -> frozenset[str]:
