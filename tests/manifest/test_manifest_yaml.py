@@ -15,8 +15,6 @@ from licet.errors import ManifestError
 from licet.manifest import loads
 from licet.manifest.lint import check
 from licet.manifest.loader import parse
-from licet.manifest.models import UNENFORCED
-from licet.manifest.schema import build
 from licet.manifest.yaml_reader import read
 from manifests import NOW, VALID, changed
 
@@ -148,28 +146,6 @@ def test_order_comments_and_layout_do_not_change_the_digest(seed: int) -> None:
 def test_another_limit_is_another_digest() -> None:
     """What changes a decision changes the digest."""
     assert loads(changed("maxLength: 500", "maxLength: 501"), now=NOW).digest != loads(VALID, now=NOW).digest
-
-
-_PLACES = {
-    "Manifest": ("environment: prod\n", "environment: prod\n{key}: x\n"),
-    "Tool": ("access: read,", "access: read, {key}: x,"),
-    "Argument": ("to: {type: string}", "to: {{type: string, {key}: x}}"),
-    "Credential": ("expires: 2027-01-31", "expires: 2027-01-31, {key}: x"),
-}
-
-
-@pytest.mark.parametrize("model,key", [(model, key) for model, keys in UNENFORCED.items() for key in keys])
-def test_a_key_that_is_not_enforced_yet_is_an_error_that_says_so(model: str, key: str) -> None:
-    """A rule that does nothing would be a trap; the schema does not offer it either."""
-    old, new = _PLACES[model]
-    with pytest.raises(ManifestError) as caught:
-        loads(changed(old, new.format(key=key)), now=NOW)
-    (problem,) = caught.value.problems
-    assert problem.code == "not-enforced"
-    assert problem.key.endswith(key)
-    assert "does not enforce" in problem.message
-    schema = build()
-    assert key not in (schema if model == "Manifest" else schema["$defs"][model])["properties"]
 
 
 @pytest.mark.parametrize(

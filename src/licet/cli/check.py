@@ -26,7 +26,7 @@ Each problem has a code that stays the same from release to release:
   wrong-type    a text where a number must stand, and the like             wrong-value   a value that cannot stand here
   empty         a scope, a list or a text without content                  reference     a name that refers to nothing
   wildcard      a name that would grant everything                         rule          parts that do not fit together
-  observe       an `observe` that may not be                               not-enforced  a rule that this release would not hold
+  observe       an `observe` that may not be                               secret        a secret, where only its id may stand
 The lints have codes of their own, for example missing-access and laundering (errors), unowned-agent and no-origin (warnings).
 
 example: licet check licet.yaml

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.fingerprints import is_fingerprint
 from licet.inventory.life import life_of
 from licet.inventory.model import Credential, Environment, Identity, Owner, Ownership
 from licet.inventory.rows import SELECT_CREDENTIAL, SELECT_IDENTITY, credential_of, events_of, identity_of, lifecycle_of, workload_ended
@@ -118,7 +119,8 @@ class Inventory(SqliteFile):
                     "INSERT OR REPLACE INTO ownerships VALUES (?,?,?,?,?,?)",
                     (own.identity, own.source, own.owner, own.confidence, own.time, own.by),
                 )
-                step.dirty(step.subject(own.identity), float("-inf"))
+                if not is_fingerprint(own.identity):  # credentials have owners too
+                    step.dirty(step.subject(own.identity), float("-inf"))
             named = [(each.uid, json.dumps(each.accounts)) for each in environments]
             db.executemany("INSERT OR REPLACE INTO environments VALUES (?,?)", named)
             pairs = list(edges)

@@ -216,8 +216,13 @@ class OutputLabels:
 
     default: Label
     paths: tuple[tuple[FieldPath, Label], ...]
+    names: frozenset[str] = field(init=False)
+    """The keys that the manifest writes out."""
     _known: dict[LeafPath, Label] = field(default_factory=dict)
     _wild: dict[LeafPath, frozenset[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.names = frozenset(part for path, _ in self.paths for part in path.parts or ())
 
     @classmethod
     def of(cls, output: Label, fields: Mapping[str, Label]) -> OutputLabels:
@@ -248,8 +253,3 @@ class OutputLabels:
             if len(self._wild) < _MOST:
                 self._wild[leaf] = known
         return known
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The keys that the manifest writes out."""
-        return frozenset(part for path, _ in self.paths for part in path.parts or ())

@@ -19,7 +19,6 @@ from licet.manifest.baseline import Baseline, Minimum
 from licet.manifest.evidence import LedgerSettings, Witness
 from licet.manifest.identities import TrustedIssuer
 from licet.manifest.models import (
-    UNENFORCED,
     Agent,
     Budget,
     CheckSettings,
@@ -126,7 +125,6 @@ def parse(text: str, *, name: str, now: float | None = None) -> tuple[Manifest |
     if not isinstance(document.data, dict):
         problems.append(Problem(name, 1, 1, "", "a manifest is a mapping", "start with `licet: 1`"))
         return None, document, problems
-    problems += _unenforced(document, name)
     problems += _blank(document, name)
     manifest: Manifest | None = None
     try:
@@ -139,7 +137,7 @@ def parse(text: str, *, name: str, now: float | None = None) -> tuple[Manifest |
             if problem is not None and problem.key not in told:
                 told.add(problem.key)
                 problems.append(problem)
-        if not problems:  # only keys that `_unenforced` reports were wrong; they are never dropped in silence
+        if not problems:  # whatever was wrong is never dropped in silence
             problems.append(Problem(name, 1, 1, "", "does not validate", "report this manifest"))
     else:
         manifest._digest, manifest._source = digest(document.data), name
@@ -158,20 +156,6 @@ def place(rules: list[Rule], document: Document, name: str) -> list[Problem]:
     return [_place(rule, document, name) for rule in rules]
 
 
-def _unenforced(document: Document, name: str) -> Iterator[Problem]:
-    for path in list(document.places):
-        if not path or isinstance(path[-1], int):
-            continue
-        model, key = _model_at(path[:-1]), str(path[-1])
-        if model is None:
-            continue
-        what = UNENFORCED.get(model.__name__, {}).get(key)
-        if what:
-            line, column = document.place(path)
-            why = f"this release does not enforce {what} yet, and a declared rule that does nothing would be a trap"
-            yield Problem(name, line, column, _key(path), why, "take it out for now", code="not-enforced")
-
-
 def _blank(document: Document, name: str) -> Iterator[Problem]:
     """Keys with nothing behind them. Read as absent, a blank `at_most:` or `pattern:` would take a limit away without a word."""
     refused = {path for path, *_ in document.refused}
@@ -186,7 +170,7 @@ def _blank(document: Document, name: str) -> Iterator[Problem]:
 
 
 def _explain(item: Any, document: Document, name: str) -> Problem | None:
-    """One pydantic error as a problem; None where `_unenforced` has said it already."""
+    """One pydantic error as a problem; None where `_blank` has said it already."""
     path = _known_path(item["loc"], document)
     line, column = document.place(path)
     kind, message, fix = item["type"], str(item["msg"]), ""
@@ -194,8 +178,6 @@ def _explain(item: Any, document: Document, name: str) -> Problem | None:
     key = str(path[-1]) if path else ""
     if path and _value(document.data, path) is None and path in document.places:
         return None  # `_blank` has said it
-    if model is not None and key in UNENFORCED.get(model.__name__, {}):
-        return None
     if kind == "extra_forbidden":
         known = sorted(model.model_fields) if model else []
         close = difflib.get_close_matches(key, known, n=1)

@@ -22,6 +22,7 @@ from licet.manifest.baseline import Baseline
 from licet.manifest.evidence import LedgerSettings
 from licet.manifest.identities import IssuerName, ProvedBy, TrustedIssuer
 from licet.manifest.labels import Fields, Label, OriginWord
+from licet.manifest.watched import Place, ShownIds, Watched
 from licet.manifest.words import Closed, Day, Duration, Edges, Name, Names, Text
 
 Access = Literal["read", "write", "admin"]
@@ -86,10 +87,11 @@ class Owner(Closed):
     contact: Text
 
 
-class Agent(Closed):
+class Agent(Watched):
     """An agent: for which task kinds it may be used, to whom it may delegate, and which proved subjects it is (`proved_by`).
 
-    `model` is the language model that it runs on: a baseline that was learned from others does not speak of it.
+    `model` is the language model that it runs on: a baseline that was learned from others does not speak of it. `identities` are its names
+    in logs: a role's ARN, a service account, an application.
     """
 
     owner: str | None = None
@@ -99,10 +101,14 @@ class Agent(Closed):
     tasks: Names = ()
     may_delegate_to: Names = ()
     proved_by: ProvedBy = Field(default_factory=dict)
+    identities: ShownIds = ()
 
 
-class Credential(Closed):
-    """What tools authenticate with; never the secret itself."""
+class Credential(Watched):
+    """What tools authenticate with; never the secret itself.
+
+    `ids` are what logs show of it: an access key's id, a token's id or hash. One that is a `canary` is for nobody to use.
+    """
 
     owner: str | None = None
     kind: Text | None = None
@@ -113,6 +119,8 @@ class Credential(Closed):
     rotated: Day | None = None
     rotate_every: Duration | None = None
     revoked: Day | None = None
+    ids: ShownIds = ()
+    canary: bool = False
 
 
 class Recorded(Closed):
@@ -264,6 +272,7 @@ class Manifest(Moded):
     issuers: Mapping[IssuerName, TrustedIssuer] = Field(default_factory=dict)
     tools: Mapping[Name, Tool]
     tasks: Mapping[Name, TaskKind]
+    environments: Mapping[Name, Place] = Field(default_factory=dict)
     edges: Edges = ()
     flows: Annotated[tuple[Flow, ...], BeforeValidator(listed)] = ()
     checks: Mapping[str, CheckSettings] = Field(default_factory=dict)
@@ -301,9 +310,3 @@ class Manifest(Moded):
         """The contact of an owner, or an empty text."""
         found = self.owners.get(owner or "")
         return found.contact if found else ""
-
-
-UNENFORCED: Mapping[str, Mapping[str, str]] = {
-    "Credential": {"regions": "regions of use", "networks": "networks of use"},
-}
-"""Keys of the grammar that this release does not enforce: declaring one is an error, because a rule that does nothing is a trap."""

@@ -12,6 +12,7 @@ from licet.manifest.arguments import Argument
 from licet.manifest.identities import misfit
 from licet.manifest.labels import OriginRule
 from licet.manifest.models import START, CheckSettings, Manifest, Moded, TaskKind, end_of
+from licet.manifest.watched import secret_itself
 from licet.manifest.yaml_reader import Path
 
 MAX_OBSERVE_DAYS = 30
@@ -52,6 +53,7 @@ def broken_rules(manifest: Manifest, now: float) -> list[Rule]:
         *_witnesses(manifest),
         *_issuers(manifest),
         *_proofs(manifest),
+        *_shown(manifest),
         *_origins(manifest),
         *_flows(manifest),
         *_checks(manifest),
@@ -121,10 +123,30 @@ def _references(manifest: Manifest) -> Iterator[Rule]:
         *map(manifest.environment_of, manifest.agents.values()),
         *map(manifest.environment_of, manifest.tools.values()),
         *map(manifest.environment_of, manifest.credentials.values()),
+        *manifest.environments,
     }
     for index, pair in enumerate(manifest.edges):
         for end in pair:
             yield from _known(("edges", index), end, environments, "environments in use")
+
+
+def _shown(manifest: Manifest) -> Iterator[Rule]:
+    """What logs show belongs to one thing only, and is never the secret itself."""
+    named = [
+        *((("agents", name, "identities"), agent.identities, "agent") for name, agent in manifest.agents.items()),
+        *((("credentials", name, "ids"), credential.ids, "credential") for name, credential in manifest.credentials.items()),
+        *((("environments", name, "accounts"), place.accounts, "environment") for name, place in manifest.environments.items()),
+    ]
+    first: dict[tuple[str, str], str] = {}
+    for path, shown, what in named:
+        for index, text in enumerate(shown):
+            if secret_itself(text):
+                yield Rule(
+                    (*path, index), "this looks like the secret itself", "write the id or the hash that logs show of it", code="secret"
+                )
+            other = first.setdefault((what, text), path[1])
+            if other != path[1]:
+                yield Rule((*path, index), f"this is {what} `{other}` already", "write it once")
 
 
 def _checks_by_place(manifest: Manifest) -> Iterator[tuple[Path, Mapping[str, CheckSettings]]]:

@@ -31,6 +31,8 @@ def world(old: Manifest, new: Manifest) -> Iterator[Difference]:
         was, now = ((here, there) in manifest.allowed_edges for manifest in (old, new))
         sentence = f"{shown(here)} may {'' if now else 'no longer '}reach {shown(there)}"
         yield from At(("edges", f"{here} -> {there}")).weighed(was, now, sentence)
+    if old.environments != new.environments:
+        yield At(("environments",)).changed("what an environment is in logs is otherwise", decides=False)
     for word in type(old.ledger).model_fields:
         before, after = getattr(old.ledger, word), getattr(new.ledger, word)
         if before != after:
@@ -69,6 +71,7 @@ def _agent(at: At, name: str, old: Manifest, new: Manifest) -> Iterator[Differen
     yield from at.under("model").other(before.model, after.model, f"the model of {who}")
     yield from _owner(at.under("owner"), who, before, after, decides=_stops("identity.unowned", old, new))
     yield from at.under("purpose").told(before.purpose, after.purpose, f"the purpose of {who}")
+    yield from _watched(at, who, before, after, ("identities", "uses", "regions", "networks"))
 
 
 def _owner(at: At, what: str, old: Agent | Credential, new: Agent | Credential, *, decides: bool) -> Iterator[Difference]:
@@ -109,8 +112,16 @@ def _credential(at: At, name: str, old: Manifest, new: Manifest) -> Iterator[Dif
         longer = after.rotate_every is None or (before.rotate_every is not None and after.rotate_every > before.rotate_every)
         place, sentence = at.under("rotate_every"), f"{what} is to be rotated {'less' if longer else 'more'} often"
         yield (place.widened if longer else place.narrowed)(sentence, decides=stale)
+    yield from _watched(at, what, before, after, ("ids", "uses", "regions", "networks", "canary"))
     for word in ("kind", "purpose"):
         yield from at.under(word).told(getattr(before, word), getattr(after, word), f"the {word} of {what}")
+
+
+def _watched(at: At, what: str, old: Agent | Credential, new: Agent | Credential, words: tuple[str, ...]) -> Iterator[Difference]:
+    """What only the monitor looks at: it decides no call."""
+    for word in words:
+        if getattr(old, word) != getattr(new, word):
+            yield at.under(word).changed(f"what the monitor knows of {what} is otherwise: `{word}`", decides=False)
 
 
 def _issuer(at: At, name: str, old: Manifest, new: Manifest) -> Iterator[Difference]:

@@ -1,0 +1,83 @@
+"""What a manifest declares of identities and credentials, as the inventory keeps it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from licet.errors import ManifestError
+from licet.inventory.declared import agent_uid, credential_id, declarations
+from licet.inventory.fingerprints import Fingerprints
+from licet.inventory.life import status_at
+from licet.inventory.store import Inventory
+from licet.manifest import loads
+
+NOW = 1_790_000_000.0  # 2026-09-21
+TEXT = """
+licet: 1
+environment: prod
+environments: {prod: {accounts: ["111122223333", eks-prod]}, stage: {accounts: ["444455556666"]}}
+edges: [stage -> prod]
+owners: {ops: {name: Operations, contact: ops@acme.example}}
+agents:
+  bot: {owner: ops, tasks: [work], identities: ["arn:aws:iam::111122223333:role/bot"], uses: ["s3:GetObject"], regions: [eu-west-1]}
+credentials:
+  crm: {owner: ops, kind: api-key, ids: [AKIAIOSFODNN7EXAMPLE], issued: 2026-01-01, expires: 2026-09-01, networks: [192.0.2.0/24], canary: true}
+tools: {look: {access: read, egress: false, credential: crm}}
+tasks: {work: {intent: Work, ttl: 10m, tools: {look: {}}}}
+"""
+
+
+def test_agents_faces_credentials_and_owners_stand_in_the_inventory(tmp_path: Path) -> None:
+    """An agent's names in logs are faces of it, a credential is found by its id and by its name, and each has its owner."""
+    fingerprint = Fingerprints(bytes(32)).of
+    inventory = Inventory(tmp_path / "inventory.db")
+    inventory.declare(**declarations(loads(TEXT, now=NOW), fingerprint, NOW)._asdict())
+    face = inventory.identity("arn:aws:iam::111122223333:role/bot")
+    assert face is not None
+    assert (face.same_as, face.same_confidence, face.declared.uses) == (agent_uid("bot"), 1.0, ("s3:GetObject",))
+    owner = inventory.owner_of(face.uid)
+    assert owner is not None
+    assert (owner[0].contact, owner[1].source) == ("ops@acme.example", "manifest")
+    for shown in ("AKIAIOSFODNN7EXAMPLE", credential_id("crm")):
+        credential, _ = inventory.life(fingerprint(shown)) or pytest.fail(shown)
+        assert (credential.name, credential.canary, credential.declared.networks) == ("crm", True, ("192.0.2.0/24",))
+        assert (status_at(credential, NOW), status_at(credential, NOW - 30 * 86_400)) == ("expired", "active")
+        assert inventory.owner_of(credential.uid) is not None
+    assert {each.uid: each.accounts for each in inventory.environments()} == {
+        "prod": ("111122223333", "eks-prod"),
+        "stage": ("444455556666",),
+    }
+    assert inventory.edges() == {("stage", "prod")}
+    inventory.close()
+
+
+def test_what_is_declared_anew_takes_the_place_of_what_was(tmp_path: Path) -> None:
+    """A later day of expiry is the one that holds, and declaring twice changes nothing."""
+    fingerprint, inventory = Fingerprints(bytes(32)).of, Inventory(tmp_path / "inventory.db")
+    for expires in ("2026-09-01", "2027-09-01", "2027-09-01"):
+        manifest = loads(TEXT.replace("expires: 2026-09-01", f"expires: {expires}"), now=NOW)
+        inventory.declare(**declarations(manifest, fingerprint, NOW)._asdict())
+    credential, events = inventory.life(fingerprint("AKIAIOSFODNN7EXAMPLE")) or pytest.fail("gone")
+    assert (status_at(credential, NOW), len(events)) == ("active", 1)
+    inventory.close()
+
+
+@pytest.mark.parametrize(
+    "old,new,key,message",
+    [
+        ("AKIAIOSFODNN7EXAMPLE", "ghp_0123456789abcdef", "credentials.crm.ids[0]", "the secret itself"),
+        ("192.0.2.0/24", "0.0.0.0/0", "credentials.crm.networks", "every address"),
+        ("192.0.2.0/24", "somewhere", "credentials.crm.networks", "is no network"),
+        ('uses: ["s3:GetObject"]', 'uses: ["*"]', "agents.bot.uses[0]", ""),
+        ('["444455556666"]', '["111122223333"]', "environments.stage.accounts[0]", "`prod` already"),
+        ('accounts: ["444455556666"]', "accounts: []", "environments.stage.accounts", ""),
+    ],
+)
+def test_what_cannot_be_held_against_logs_is_an_error_that_names_the_key(old: str, new: str, key: str, message: str) -> None:
+    """A secret in place of its id, a network that is every address, an account of two environments."""
+    with pytest.raises(ManifestError) as caught:
+        loads(TEXT.replace(old, new), now=NOW)
+    (problem,) = caught.value.problems
+    assert (problem.key, message in problem.message) == (key, True)
