@@ -67,11 +67,11 @@ def test_what_is_declared_anew_takes_the_place_of_what_was(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "old,new,key,message",
     [
-        ("AKIAIOSFODNN7EXAMPLE", "ghp_0123456789abcdef", "credentials.crm.ids[0]", "the secret itself"),
+        ("AKIAIOSFODNN7EXAMPLE", "ghp_0123456789abcdef", "credentials.crm.ids.0", "the secret itself"),
         ("192.0.2.0/24", "0.0.0.0/0", "credentials.crm.networks", "every address"),
         ("192.0.2.0/24", "somewhere", "credentials.crm.networks", "is no network"),
-        ('uses: ["s3:GetObject"]', 'uses: ["*"]', "agents.bot.uses[0]", ""),
-        ('["444455556666"]', '["111122223333"]', "environments.stage.accounts[0]", "`prod` already"),
+        ('uses: ["s3:GetObject"]', 'uses: ["*"]', "agents.bot.uses.0", ""),
+        ('["444455556666"]', '["111122223333"]', "environments.stage.accounts.0", "`prod` already"),
         ('accounts: ["444455556666"]', "accounts: []", "environments.stage.accounts", ""),
     ],
 )
