@@ -59,7 +59,7 @@ def snapshot(arguments: Mapping[str, Any], opaque: Iterable[str] = ()) -> Snapsh
     Raises:
         SnapshotError: a value has a type that cannot be frozen, holds itself, is too deep or too large, or is not finite.
     """
-    hidden = frozenset(opaque)
+    hidden = frozenset(opaque) if opaque else opaque
     copier = _Copier()
     values: dict[str, Any] = {}
     plain: dict[str, Plain] = {}
@@ -94,6 +94,14 @@ class _Copier:
         kind = type(value)  # never `isinstance`, which believes what an object says of its own class
         if value is None or kind is bool:
             return value, value
+        if kind is str:  # what most values are comes first
+            return self.text(value, path)
+        if kind is dict or kind is list:
+            return self._container(value, path, depth)
+        return self._other(value, path, depth)
+
+    def _other(self, value: Any, path: str, depth: int) -> tuple[Any, Plain]:
+        kind = type(value)
         if issubclass(kind, enum.Enum):
             return value, self._enum(value, path, depth)
         if issubclass(kind, str):
@@ -136,8 +144,10 @@ class _Copier:
         return value, value.isoformat()
 
     def text(self, value: str, path: str) -> tuple[str, str]:
-        text = str.__str__(value) if type(value) is str else "".join(str.__iter__(value))
+        text: str = value if type(value) is str else "".join(str.__iter__(value))
         self._grow(len(text), path)
+        if text.isascii():
+            return text, text
         try:
             text.encode("utf-8")
         except UnicodeEncodeError as error:
@@ -180,13 +190,14 @@ class _Copier:
         """`named`: the keys are names that a class declares. Other keys are content, and stay out of messages."""
         copied: dict[str, Any] = {}
         plain: dict[str, Plain] = {}
+        inner = f"{path}.*"
         for key, item in _items(value, path):
             if not issubclass(type(key), str):
                 raise SnapshotError(path, f"has a key of type `{type(key).__qualname__}`; only text keys can be judged")
             name, _ = self.text(key, path)
             if name in (BYTES, OPAQUE):
                 raise SnapshotError(path, f"uses the reserved key `{name}`")
-            copied[name], plain[name] = self.copy(item, f"{path}.{name if named else '*'}", depth + 1)
+            copied[name], plain[name] = self.copy(item, f"{path}.{name}" if named else inner, depth + 1)
         return copied, plain
 
     def _list(self, value: Iterable[Any], path: str, depth: int) -> tuple[list[Any], Plain]:

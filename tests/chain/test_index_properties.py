@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,7 +43,7 @@ def less_trusted(*given: Label) -> Label:
 def index_of(history: Sequence[Output], *, max_atoms: int = 10_000) -> OriginIndex:
     index = OriginIndex(max_atoms=max_atoms, salt=b"of these tests")
     for number, output in enumerate(history, 1):
-        index.observe(replace(output, seq=number, call_id=f"call {number}"))
+        index.observe(output._replace(seq=number, call_id=f"call {number}"))
     return index
 
 
@@ -76,7 +75,7 @@ def test_asking_changes_nothing(history: list[Output]) -> None:
     """What a batch over a finished trace finds is what was found call by call, with questions asked all along."""
     asked = OriginIndex(salt=b"of these tests")
     for number, output in enumerate(history, 1):
-        asked.observe(replace(output, seq=number, call_id=f"call {number}"))
+        asked.observe(output._replace(seq=number, call_id=f"call {number}"))
         for value in VALUES:
             asked.trace("send", "to", value)
     batch = index_of(history)
@@ -121,8 +120,8 @@ def test_a_label_that_is_less_trusted_never_adds_an_allow(history: list[Output],
     narrowed = list(history)
     if number < len(history) and place < len(history[number].leaves):
         leaves = list(history[number].leaves)
-        leaves[place] = replace(leaves[place], label=less_trusted(leaves[place].label, other))
-        narrowed[number] = replace(history[number], leaves=leaves)
+        leaves[place] = leaves[place]._replace(label=less_trusted(leaves[place].label, other))
+        narrowed[number] = history[number]._replace(leaves=leaves)
     # A counterpart may write his own address into what he says, and stays one: for rules that name him the labels have no order.
     rules = [("intent", "trusted")] if other == "counterpart" else [("intent", "trusted"), ("intent", "trusted", "counterpart")]
     for terms in rules:
@@ -132,7 +131,7 @@ def test_a_label_that_is_less_trusted_never_adds_an_allow(history: list[Output],
 @given(history=histories, more=st.lists(values, max_size=2))
 @settings(max_examples=100, deadline=None)
 def test_a_call_that_brings_more_never_adds_trust(history: list[Output], more: list[Plain]) -> None:
-    bringing = [replace(output, brought=(*output.brought, *more)) for output in history]
+    bringing = [output._replace(brought=(*output.brought, *more)) for output in history]
     assert trusted(index_of(bringing)) <= trusted(index_of(history))
 
 

@@ -25,9 +25,11 @@ class Brought:
             self._atoms.update(atoms(words))
             self._atoms.update(grouped(loose(value)))
             self._atoms.update(words)
-        others = [squeezed(loose(form)) for value in values if isinstance(value, str) for form, way in forms(value) if way]
         # Joined in order, so that what comes in parts is found whole.
-        self._text = "\0".join(["".join(texts), *others])
+        self._text = "".join(texts)
+        if texts:
+            others = [squeezed(loose(form)) for value in values if isinstance(value, str) for form, way in forms(value) if way]
+            self._text = "\0".join([self._text, *others])
 
     def __contains__(self, value: Plain) -> bool:
         if not self._atoms:

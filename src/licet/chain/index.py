@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import hmac
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import filterfalse
+from typing import NamedTuple
 
 from licet.canonical import Plain
 from licet.chain.brought import Brought
@@ -44,11 +44,11 @@ MAX_GRAMS = 200_000
 MAX_DEEP = 200  # leaves of one call in which encodings are looked for
 _REFS = 4  # places that are kept for one value
 _RUN = 5  # bigrams in a row that make a passage
+_NO_LABELS: frozenset[str] = frozenset()
 _LINES = re.compile(r"[\n\r\t,;]|: ")
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """One output, or one text that entered: what the index is told of it. `brought` are the argument leaves of the call itself.
 
     `asked_by` is the counterpart's own address, where the call had nothing else to look for and the output is one record.
@@ -318,13 +318,15 @@ class OriginIndex:
             for trace in self.trace(tool, argument, value, url=argument in urls, deep=deep and count <= MAX_DEEP):
                 count += 1
                 hasty = deep and count > MAX_DEEP and trace.kinds == {"nowhere"}
-                yield replace(trace, kinds=frozenset({"unseen"})) if hasty else trace
+                yield trace._replace(kinds=frozenset({"unseen"})) if hasty else trace
 
     def trace(self, tool: str, argument: str, value: Plain, *, url: bool = False, deep: bool = True) -> list[Trace]:
         """Where every leaf of one argument came from. `deep`: look for encodings too."""
         names = words_of(argument)
         if names <= {"id"}:
             names |= words_of(tool)
+        if not isinstance(value, (list, dict)):
+            return [self._trace(argument, argument, (), value, names, url=url, deep=deep)]
         return [
             self._trace(argument, shown, path, leaf, names, url=url, deep=deep and count <= MAX_DEEP)
             for count, (shown, path, leaf) in enumerate(argument_leaves(value, argument))
@@ -336,16 +338,16 @@ class OriginIndex:
             return Trace(argument, shown, path, value, frozenset({self._unknown}))
         kinds: set[OriginKind] = set()
         places: list[Place] = []
-        if self.intent.holds(value, names, url=url):
+        if self.intent.holds_forms(whole, value, names):
             kinds.add("intent")
         keys = list(self._hashes(list(whole)))
-        chosen: tuple[tuple[OriginKind, dict[int, tuple[int, ...]]], ...] = (("trusted", self._trust), ("counterpart", self._counterparts))
-        for kind_of, index in chosen:
-            refs = [ref for key in keys for ref in index.get(key, ())]
-            if refs and not (kind_of == "trusted" and self.full):
-                kinds.add(kind_of)
-                places += [self._places[ref] for ref in refs]
-        held = tuple(self._places[ref] for key in keys for ref in self._held.get(key, ()))
+        if not self.full and (trusted := self._kept(self._trust, keys)):
+            kinds.add("trusted")
+            places += trusted
+        if counterparts := self._kept(self._counterparts, keys):
+            kinds.add("counterpart")
+            places += counterparts
+        held = self._kept(self._held, keys)
         found = party(value, names)
         # What is whole the user's, or a trusted field's, is nobody else's, whatever stands in it.
         parts = () if kinds & {"intent", "trusted"} or not (self._taint or self._grams) else tuple(self._parts(value, names, deep=deep))
@@ -357,9 +359,14 @@ class OriginIndex:
             # Built around somebody's address or secret: the model did not make that up.
             kinds.add(built.place.kind)
             places.append(built.place)
-        owns = frozenset(label for label, seen in self.exposures.items() if not seen.owners.isdisjoint(keys))
+        owns = _NO_LABELS
+        if self.exposures:
+            owns = frozenset(label for label, seen in self.exposures.items() if not seen.owners.isdisjoint(keys))
         known = frozenset(kinds or {self._unknown})
-        return Trace(argument, shown, path, value, known, tuple(places), held, parts, found, self.digest(whole[0]), owns)
+        return Trace(argument, shown, path, value, known, tuple(places), tuple(held), parts, found, self.digest(whole[0]), owns)
+
+    def _kept(self, index: dict[int, tuple[int, ...]], keys: list[int]) -> list[Place]:
+        return [self._places[ref] for key in keys for ref in index.get(key, ())] if index else []
 
     @property
     def _unknown(self) -> OriginKind:
@@ -417,7 +424,7 @@ class OriginIndex:
 
     def digest(self, form: str) -> str:
         """Eight hex digits that stand for a value in this task, and say nothing of it outside."""
-        return hmac.new(self._key, form.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:8]
+        return hashlib.blake2b(form.encode("utf-8", "replace"), digest_size=4, key=self._key).hexdigest()
 
 
 class _Places:
@@ -444,7 +451,7 @@ class _Places:
                 anchored, output.named, output.task_id,
             )  # fmt: skip
             known = self._known[key] = len(self._index._places)
-            self._index._places.append(place if label is None else replace(place, label="untrusted", stored=True))
+            self._index._places.append(place if label is None else place._replace(label="untrusted", stored=True))
         return known
 
 

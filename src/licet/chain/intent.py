@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from licet.canonical import Plain
 from licet.chain.party import party
 from licet.chain.text import PIECE, SHORT, exact
 
+_REMEMBERED = 2_000  # characters; a longer turn seldom comes twice
+_SHORT_NAME = 100
 HIDDEN = "\x00"  # stands where a value was filled in that the user did not write
 _EDGES = ".:!?*-…“”‘’«»#"
 _JOINS = frozenset("@/\\_+%&=~-")  # a value that goes on beyond one of these is another value
@@ -120,35 +124,18 @@ class Intent:
 
     def add(self, text: str) -> None:
         """A turn of the user. `HIDDEN` stands for what he did not write."""
-        self._texts.append(" ".join(text.split()))
-        before: list[str] = []
-        for word in whole_words(text):
-            named = word.removeprefix("#")
-            for form in exact(named):
-                self._forms.add(form)
-                self._named.update((name, form) for name in before)
-                if named != word:
-                    self._named.add(("#", form))
-            if ":" in word and "://" not in word:  # `id:13`
-                name, _, value = word.rpartition(":")
-                self._named.update((name.lower(), form) for form in exact(value))
-            lowered = named.lower()
-            if lowered not in _LINKING:  # `my username is foo`
-                before = [lowered, *before[:1]] if lowered in _NAMING else [lowered]
-        for match in _THOUSANDS.finditer(text):
-            self._forms.update(exact(match[0].replace(",", "")))
-        for match in _PRINTED_IBAN.finditer(text):
-            if party(match[0]) == "account":
-                self._forms.update(exact(match[0]))
-        for groups in _QUOTED.findall(text):
-            for form in exact(next(filter(None, groups), "")) if HIDDEN not in "".join(groups) else ():
-                self._forms.add(form)
-                self._named.add(("'", form))
-        self.words |= {w.lower() for w in _WORD.findall(text.replace(HIDDEN, " ")) if len(w) >= 4 and not w.isdigit()} - _STOP
+        said = _known_turn(text) if len(text) <= _REMEMBERED else _turn(text)
+        self._texts.append(said.text)
+        self._forms |= said.forms
+        self._named |= said.named
+        self.words |= said.words
 
     def holds(self, value: Plain, names: Iterable[str], *, url: bool = False) -> bool:
         """Whether the value is the user's: it stands in a turn, whole. `names` are the words by which a short value must be named."""
-        forms = exact(value, url=url)
+        return self.holds_forms(exact(value, url=url), value, names)
+
+    def holds_forms(self, forms: tuple[str, ...], value: Plain, names: Iterable[str]) -> bool:
+        """The same, for whoever has the value's exact forms."""
         if not forms:
             return False
         if is_short(forms[0]):
@@ -169,6 +156,49 @@ class Intent:
                     return True
                 at = turn.find(text, at + 1)
         return False
+
+
+class _Turn(NamedTuple):
+    """What one turn says: its text with plain gaps, the exact forms of its values, short ones with what names them, and its words."""
+
+    text: str
+    forms: frozenset[str]
+    named: frozenset[tuple[str, str]]
+    words: frozenset[str]
+
+
+def _turn(text: str) -> _Turn:
+    forms: set[str] = set()
+    named: set[tuple[str, str]] = set()
+    before: list[str] = []
+    for word in whole_words(text):
+        bare = word.removeprefix("#")
+        for form in exact(bare):
+            forms.add(form)
+            named.update((name, form) for name in before)
+            if bare != word:
+                named.add(("#", form))
+        if ":" in word and "://" not in word:  # `id:13`
+            name, _, value = word.rpartition(":")
+            named.update((name.lower(), form) for form in exact(value))
+        lowered = bare.lower()
+        if lowered not in _LINKING:  # `my username is foo`
+            before = [lowered, *before[:1]] if lowered in _NAMING else [lowered]
+    for match in _THOUSANDS.finditer(text):
+        forms.update(exact(match[0].replace(",", "")))
+    for match in _PRINTED_IBAN.finditer(text):
+        if party(match[0]) == "account":
+            forms.update(exact(match[0]))
+    for groups in _QUOTED.findall(text):
+        for form in exact(next(filter(None, groups), "")) if HIDDEN not in "".join(groups) else ():
+            forms.add(form)
+            named.add(("'", form))
+    words = {w.lower() for w in _WORD.findall(text.replace(HIDDEN, " ")) if len(w) >= 4 and not w.isdigit()} - _STOP
+    return _Turn(" ".join(text.split()), frozenset(forms), frozenset(named), frozenset(words))
+
+
+# The same request comes again and again: to a service by many users, and when sessions are judged by two manifests.
+_known_turn = functools.lru_cache(maxsize=256)(_turn)
 
 
 def whole_words(text: str) -> Iterator[str]:
@@ -224,4 +254,11 @@ def is_short(form: str) -> bool:
 
 def words_of(name: str) -> frozenset[str]:
     """The words in a name: `ticket_id` and `ticketId` are `ticket` and `id`."""
+    return _known_words(name) if len(name) <= _SHORT_NAME else _words_of(name)
+
+
+def _words_of(name: str) -> frozenset[str]:
     return frozenset(word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name))
+
+
+_known_words = functools.lru_cache(maxsize=2_048)(_words_of)

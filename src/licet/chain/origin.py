@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from licet.canonical import Plain
 from licet.manifest.labels import KEY, Endorsement, Label, LeafPath, OriginTerm
@@ -12,8 +12,7 @@ from licet.manifest.labels import KEY, Endorsement, Label, LeafPath, OriginTerm
 OriginKind = Literal["intent", "trusted", "counterpart", "untrusted", "unseen", "nowhere"]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a value was seen: a field of a call's output, or model input that no guarded call made (`tool` is then empty).
 
     `sole`: no other record stood beside its own. `anchored`: the intent led there,
@@ -56,15 +55,14 @@ class Part:
     whole: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """One leaf of one argument. `kinds` are all origins that hold; `places` are where the whole value was seen; `held` where a source
     that some rule endorses held it; `parts` are tainted values in it. `party` is what it names (`address`, `account`, `link`, `path`)."""
 
     argument: str
     leaf: str
     path: LeafPath
-    value: Plain = field(repr=False)
+    value: Plain
     kinds: frozenset[OriginKind]
     places: tuple[Place, ...] = ()
     held: tuple[Place, ...] = ()
@@ -73,6 +71,9 @@ class Trace:
     digest: str = ""
 
     owns: frozenset[str] = frozenset()  # labels of which all that was revealed is this counterpart's own
+
+    def __repr__(self) -> str:
+        return f"Trace(leaf={self.leaf!r}, kinds={sorted(self.kinds)!r})"  # without the value
 
     @property
     def is_key(self) -> bool:

@@ -6,8 +6,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from licet.canonical import Plain
 from licet.chain.documents import NO_DOCUMENT, Documents
@@ -25,8 +24,7 @@ _COMMON_KEYS = frozenset(
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """One value of an output. `record` is the number of the list item that it stands in (the first list on the way), or -1.
 
     `alone`: no other item stood beside those on its way, so that what the output shows is of this one record.
@@ -104,8 +102,12 @@ class _Walk:
 
     def _leaf(self, path: LeafPath, value: str | int | float, record: int, crowds: frozenset[int]) -> None:
         label = self.labels.label(path)
-        alone = label == "untrusted" or not any(path[at] == ITEM or at in self.labels.wild(path) for at in crowds)
+        alone = label == "untrusted" or not crowds or self._alone(path, crowds)
         self.out.append(Leaf(path, value, label, record, alone))
+
+    def _alone(self, path: LeafPath, crowds: frozenset[int]) -> bool:
+        wild = self.labels.wild(path)
+        return not any(path[at] == ITEM or at in wild for at in crowds)
 
     def _dict(self, value: dict[str, Plain], path: LeafPath, record: int, crowds: frozenset[int]) -> None:
         if len(value) == 1 and BYTES in value:

@@ -7,6 +7,7 @@ import hmac
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from licet.canonical import Plain
 from licet.chain.index import OriginIndex, Output
@@ -28,8 +29,7 @@ MAX_USED = 50  # value flows that are kept of one call
 _UNKNOWN = Tool()
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What the index says for one call, at the moment of asking."""
 
     traces: tuple[Trace, ...] = ()

@@ -250,7 +250,7 @@ class _Origins(Origins):
     def look(self, task: GuardedTask | None, tool: str, plain: Mapping[str, Plain]) -> Seen:
         if self.given is None or task is None:
             return super().look(task, tool, plain)
-        return replace(self.given, probed=self.probed(task))
+        return self.given._replace(probed=self.probed(task))
 
 
 class _Judge(Judge):

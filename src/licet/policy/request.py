@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from licet.canonical import Plain
 from licet.catalogue import CHECKS
 from licet.chain.origin import Exposure, Place, Trace
-from licet.manifest import Agent, Credential, Manifest, TaskKind, Tool
+from licet.manifest import Agent, Manifest, TaskKind, Tool
 from licet.manifest.baseline import Baseline
 from licet.records import Claim, Effect, Reason, TaskRecord
 from licet.scope import Scope
@@ -18,8 +19,7 @@ from licet.secretlike import scrub
 MAX_NAMED = 10  # reasons of one check that name arguments: a model can make up any number of them
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One call. `plain` are its arguments after binding to the tool's signature, with the defaults filled in.
 
     `known` are the names of all arguments that the tool takes (None: nobody knows, so that nothing can pass).
@@ -50,8 +50,7 @@ class Measure:
     after: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """All that is known when the call is judged."""
 
     manifest: Manifest
@@ -88,11 +87,6 @@ class Facts:
     def tool(self, name: str) -> Tool | None:
         """The tool, if it is declared."""
         return self.manifest.tools.get(name)
-
-    def credential(self, name: str) -> Credential | None:
-        """The credential of the tool, if it has one."""
-        tool = self.tool(name)
-        return self.manifest.credentials.get(tool.credential or "") if tool else None
 
 
 def reason(check: str, sentence: str, path: Iterable[str] = (), effect: Effect | None = None, *, hint: str = "", value: str = "") -> Reason:
