@@ -5,16 +5,21 @@ What is the same again and again is kept in bounded caches; a value that is long
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
-from licet.ingest.recognised import Unreadable
+from licet.ingest.recognised import Place, Record, Unreadable
 from licet.secretlike import scrub
 
 EARLIEST: Final = 946_684_800.0  # 2000-01-01; before it, no log of these platforms was written
 _LATEST: Final = 253_402_300_799.0  # the year 9999, which datetime ends with; the intake judges what is merely in the future
+_SHORT_ID: Final = 24  # characters; no secret of a known form is so short
+_UUID: Final = 36
+_UUID_SIGNS: Final = "0123456789abcdefABCDEF-"
 _LONGEST_AGENT: Final = 512  # characters
 _LONGEST_ADDRESS: Final = 64
 _LONGEST_NAME: Final = 64
@@ -83,6 +88,56 @@ def interactive_agent(raw: str) -> bool:
 def clean(name: str) -> str:
     """A name that the log holds, with what looks like a secret masked: names are kept, and anybody can put a token into one."""
     return _clean(name) if len(name) <= _SCRUBBED else scrub(name)
+
+
+def id_of(raw: str, record: Record, place: Place) -> str:
+    """The native id of a record. One that looks like a secret is replaced by its fingerprint, as some ids are the client's to choose
+    (`Audit-ID` of Kubernetes); a record without one is known by a digest of its content.
+
+    Raises:
+        Unreadable: without an id, the record is nested too deeply.
+    """
+    if not raw:
+        try:
+            return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:40]
+        except RecursionError as error:
+            raise Unreadable("is nested too deeply") from error
+    if len(raw) <= _SHORT_ID or (len(raw) == _UUID and not raw.strip(_UUID_SIGNS)):
+        return raw
+    return raw if scrub(raw) == raw else place.fingerprint(raw)
+
+
+def credential_of(raw: str, place: Place) -> str:
+    """The fingerprint of a credential's id, the same with and without the prefix that Kubernetes puts before it."""
+    return place.fingerprint(raw.removeprefix("JTI=").removeprefix("X509SHA256="))
+
+
+def name_in(record: Record, key: str) -> str:
+    """A name or a word of the record, with what looks like a secret masked; empty where it is absent or null.
+
+    Raises:
+        Unreadable: it is something else than a text.
+    """
+    found = record.get(key)
+    if found is None:
+        return ""
+    if not isinstance(found, str):
+        raise Unreadable("is no text", key)
+    return _clean(found) if len(found) <= _SCRUBBED else scrub(found)
+
+
+def parts(record: Record, key: str) -> list[Record]:
+    """The objects of a list of the record; empty where it is absent or null.
+
+    Raises:
+        Unreadable: it is no list, or holds something else than objects.
+    """
+    found = record.get(key)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise Unreadable("is no list of objects", key)
+    return found
 
 
 @lru_cache(32_768)

@@ -1,0 +1,206 @@
+"""Audit events of a Kubernetes API server: audit.k8s.io/v1, from level Metadata on.
+
+Where a record tells who authenticated and for whom (impersonation), the first is the identity and the second `on_behalf_of`. Pods are
+workloads by namespace and name, as the deletion of one is logged without its uid at level Metadata; the uid is the use's session.
+Source: https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/ and .../reference/labels-annotations-taints/audit-annotations/
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from licet.events import AccessLevel, IdentityKind, LifecycleEvent, UseEvent, UseOutcome
+from licet.ingest.fields import address_of, agent_of, clean, credential_of, id_of, interactive_agent, name_in, network_of, parts, time_of
+from licet.ingest.kubernetes_changes import changes, pod
+from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable, part, text
+
+_TIMES: Final = ("requestReceivedTimestamp", "stageTimestamp", "timestamp")
+_EXTRA: Final = "authentication.kubernetes.io/"
+_STALE: Final = "authentication.k8s.io/stale-token"
+_DECISION: Final = "authorization.k8s.io/decision"
+
+_READS: Final = frozenset({"get", "list", "watch", "head", "options"})
+_ADMIN_VERBS: Final = frozenset({"impersonate", "bind", "escalate", "approve", "sign"})
+_ADMIN_GROUPS: Final = frozenset({"rbac.authorization.k8s.io", "certificates.k8s.io", "admissionregistration.k8s.io"})
+_ADMIN_RESOURCES: Final = frozenset({
+    "secrets", "pods/exec", "pods/attach", "pods/portforward", "pods/ephemeralcontainers", "pods/proxy", "nodes/proxy", "services/proxy",
+    "serviceaccounts/token",
+})  # fmt: skip
+"""Whatever the verb: with a WebSocket, `exec` is a `get`; who may watch secrets reads them."""
+_ASKS: Final = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
+"""Reviews: created to ask something, which changes nothing."""
+
+
+def read(record: Record, place: Place) -> Recognised:
+    """One audit event, a list of them (`EventList`), or one in the envelope of Azure's diagnostic log."""
+    listed = record.get("items")
+    if listed is not None and record.get("kind") == "EventList":
+        return _read_all(parts(record, "items"), place)
+    if "auditID" not in record and "properties" in record:
+        return read(_enveloped(record), place)
+    stage = text(record, "stage")
+    if stage in ("RequestReceived", "ResponseStarted"):
+        return Recognised(passed="before the response is complete")
+    if stage not in ("", "ResponseComplete", "Panic"):
+        raise Unreadable("is no stage", "stage")
+    verb = name_in(record, "verb")
+    if not verb:
+        raise Unreadable("is missing", "verb")
+    identity = name_in(part(record, "user"), "username")
+    if not identity:
+        if part(record, "responseStatus").get("code") == 401:
+            return Recognised(passed="nobody was authenticated")
+        raise Unreadable("is missing", "user.username")
+    key = next((key for key in _TIMES if record.get(key) is not None), _TIMES[0])
+    time = time_of(record.get(key), key)
+    native = id_of(text(record, "auditID"), record, place)
+    use = _use(record, place, (f"{native}/{stage}" if stage else native, time, identity, verb))
+    return Recognised((use,), _stale(record, use) + changes(record, use, place))
+
+
+def _use(record: Record, place: Place, found: tuple[str, float, str, str]) -> UseEvent:
+    native, time, identity, verb = found
+    user = part(record, "user")
+    target = part(record, "objectRef")
+    if target:
+        group = name_in(target, "apiGroup")
+        kind = name_in(target, "resource")
+        if sub := name_in(target, "subresource"):
+            kind = f"{kind}/{sub}"
+        operation = f"{group or 'core'}:{verb}/{kind}"
+        resource = _resource(name_in(target, "namespace"), kind, name_in(target, "name"))
+        access = access_of(group, verb, kind)
+    else:
+        kind, resource = "", clean(text(record, "requestURI").partition("?")[0])
+        operation = f"nonresource:{verb}{'/'.join(resource.split('/', 3)[:3])}"
+        access = "read" if verb in _READS else "write"
+    ip = _first(record, "sourceIPs")
+    ip = address_of(ip) if ip else ""
+    agent = text(record, "userAgent")
+    credential, session, workload = "", "", ""
+    if extra := part(user, "extra"):
+        credential = _first(extra, f"{_EXTRA}credential-id")
+        if running := _first(extra, f"{_EXTRA}pod-name"):
+            workload = pod(_namespace_of(identity), clean(running))
+        session = clean(_first(extra, f"{_EXTRA}pod-uid"))
+    impersonated = record.get("impersonatedUser")
+    on_behalf_of = (name_in(part(record, "impersonatedUser"), "username"),) if impersonated else ()
+    outcome, error = _outcome(record)
+    return UseEvent(
+        "kubernetes", native, time, identity, operation, outcome, access,
+        identity_kind=_kind_of(identity),
+        identity_name=identity.rpartition(":")[2] if identity.startswith("system:") else "",
+        credential=credential_of(credential, place) if credential else "",
+        credential_kind=_credential_kind(credential),
+        session=session,
+        workload=workload,
+        account=place.account,
+        ip=ip,
+        network=network_of(ip) if ip else "",
+        agent=agent_of(agent) if agent else "",
+        interactive=interactive_agent(agent) or (kind in ("pods/exec", "pods/attach") and "tty=true" in text(record, "requestURI")),
+        resource=resource,
+        resource_kind=kind,
+        on_behalf_of=on_behalf_of,
+        error=error,
+    )  # fmt: skip
+
+
+def access_of(group: str, verb: str, kind: str) -> AccessLevel:
+    """What a verb on a kind (`pods`, `pods/exec`) of an API group lets somebody do."""
+    if kind in _ADMIN_RESOURCES or verb in _ADMIN_VERBS:
+        return "admin"
+    if verb in _READS or group in _ASKS:
+        return "read"
+    return "admin" if group in _ADMIN_GROUPS or kind == "serviceaccounts" else "write"
+
+
+def _outcome(record: Record) -> tuple[UseOutcome, str]:
+    status = part(record, "responseStatus")
+    code = status.get("code")
+    if code is not None and (not isinstance(code, int) or isinstance(code, bool)):
+        raise Unreadable("is no number", "responseStatus.code")
+    error = name_in(status, "reason") or (str(code) if code is not None and code >= 400 else "")
+    decision = part(record, "annotations").get(_DECISION)
+    if decision == "forbid" or code in (401, 403):
+        return "denied", error or "forbidden"
+    if record.get("stage") == "Panic" or (code is not None and code >= 400):
+        return "failed", error or "panic"
+    return "success", ""
+
+
+def _stale(record: Record, use: UseEvent) -> tuple[LifecycleEvent, ...]:
+    """The API server says by itself that a token is older than it should be, and since when: it takes it for a while all the same."""
+    said = text(part(record, "annotations"), _STALE)
+    if not said or not use.credential:
+        return ()
+    seconds = said.rpartition(":")[2].strip()
+    if not (seconds.isascii() and seconds.isdecimal() and len(seconds) < 10):
+        return ()
+    reason = "the API server calls the token stale: it should have been renewed by then"
+    return (
+        LifecycleEvent(
+            "kubernetes", f"{use.native_id}#stale", use.time - int(seconds), "expired", identity=use.identity, credential=use.credential,
+            credential_kind=use.credential_kind, account=use.account, reason=reason,
+        ),
+    )  # fmt: skip
+
+
+def _read_all(items: list[Record], place: Place) -> Recognised:
+    if any("items" in item or "properties" in item for item in items):
+        raise Unreadable("is a list in a list", "items")
+    read_all = [read(item, place) for item in items]
+    uses = tuple(use for found in read_all for use in found.uses)
+    lifecycle = tuple(event for found in read_all for event in found.lifecycle)
+    return Recognised(uses, lifecycle, "" if uses else "a list without a completed request")
+
+
+def _enveloped(record: Record) -> Record:
+    inner = text(part(record, "properties"), "log")
+    if not inner:
+        raise Unreadable("is missing", "auditID")
+    try:
+        found = json.loads(inner)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable("is no JSON", "properties.log") from error
+    if not isinstance(found, dict) or "properties" in found:
+        raise Unreadable("is no audit event", "properties.log")
+    return found if any(found.get(key) for key in _TIMES) else {**found, "timestamp": record.get("time")}
+
+
+def _resource(namespace: str, kind: str, name: str) -> str:
+    path = f"namespaces/{namespace}/{kind}" if namespace and kind != "namespaces" else kind
+    return f"{path}/{name}" if name else path
+
+
+def _first(record: Record, key: str) -> str:
+    """The first text of a list, as `extra` and `sourceIPs` have them; empty without one."""
+    found = record.get(key)
+    if found is None or found == []:
+        return ""
+    if not isinstance(found, list) or not isinstance(found[0], str):
+        raise Unreadable("is no list of texts", key)
+    return found[0]
+
+
+def _kind_of(identity: str) -> IdentityKind:
+    if identity.startswith("system:serviceaccount:"):
+        return "service_account"
+    if identity.startswith("system:") and identity not in ("system:anonymous", "system:admin"):
+        return "service"
+    return "unknown"
+
+
+def _credential_kind(credential: str) -> str:
+    if not credential:
+        return ""
+    return "client_certificate" if credential.startswith("X509SHA256=") else "service_account_token"
+
+
+def _namespace_of(identity: str) -> str:
+    return identity.split(":", 3)[2] if identity.startswith("system:serviceaccount:") and identity.count(":") >= 3 else ""
+
+
+SOURCE: Final = Source("kubernetes", "Kubernetes audit", read, lag=300.0, records=("items",))
+"""`lag`: a webhook backend sends its batches at least every 30 seconds; log shippers need minutes."""

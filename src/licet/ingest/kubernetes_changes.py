@@ -1,0 +1,189 @@
+"""What an audit event of Kubernetes says of credentials, identities, grants and pods that it changes.
+
+Who was granted something stands in the request's body, which the log has from level Request on; issued tokens and ended pods are in it at
+level Metadata too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from licet.events import AccessLevel, LifecycleEvent, LifecycleKind, UseEvent
+from licet.ingest.fields import clean, credential_of, name_in, parts, time_of
+from licet.ingest.recognised import Place, Record, Unreadable, part, text
+
+_ISSUED_ID: Final = "authentication.kubernetes.io/issued-credential-id"
+_ACCOUNT_OF_SECRET: Final = "kubernetes.io/service-account.name"  # noqa: S105 - the annotation's name
+_TOKEN_SECRET: Final = "kubernetes.io/service-account-token"  # noqa: S105 - the type's name
+_LEVELS: Final[dict[str, AccessLevel]] = {"cluster-admin": "admin", "admin": "admin", "edit": "write", "view": "read"}
+"""The roles that each cluster has (https://kubernetes.io/docs/reference/access-authn-authz/rbac/#user-facing-roles)."""
+
+
+def pod(namespace: str, name: str) -> str:
+    """The uid of a pod as a workload."""
+    return f"pod:{namespace}/{name}"
+
+
+def changes(record: Record, use: UseEvent, place: Place) -> tuple[LifecycleEvent, ...]:
+    """What the request changed, or was to change: a denied one is there too, and its `outcome` says so.
+
+    Raises:
+        Unreadable: the request's body is not what its kind has.
+    """
+    find = _OF.get(use.resource_kind)
+    if find is None or use.operation.partition("/")[0].rpartition(":")[2] not in ("create", "update", "patch", "delete"):
+        return ()
+    found = list(find(record, use, place))
+    if len(found) > 1:
+        return tuple(
+            event._replace(native_id=f"{use.native_id}#{number}") if number > 1 else event for number, event in enumerate(found, 1)
+        )
+    return tuple(found)
+
+
+def _event(use: UseEvent, kind: LifecycleKind, **fields: Any) -> LifecycleEvent:
+    event = LifecycleEvent(use.source, use.native_id, use.time, kind, by=use.identity, account=use.account, outcome=use.outcome)
+    return event._replace(**fields)
+
+
+def _verb(use: UseEvent) -> str:
+    return use.operation.partition(":")[2].partition("/")[0]
+
+
+def _body(record: Record, key: str) -> Record:
+    """The object that was stored, if the log has it, else the one that was sent; a patch may be a list, and then there is none."""
+    for body in ("responseObject", "requestObject"):
+        found = record.get(body)
+        if isinstance(found, dict) and found.get(key) is not None:
+            return found
+    return {}
+
+
+def _target(record: Record) -> tuple[Record, str]:
+    """What the request is about, and its name: where the request had none, it is in what was stored."""
+    target = part(record, "objectRef")
+    return target, name_in(target, "name") or name_in(part(_body(record, "metadata"), "metadata"), "name")
+
+
+def _token(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleEvent]:
+    if _verb(use) != "create":
+        return
+    target = part(record, "objectRef")
+    namespace, name = name_in(target, "namespace"), name_in(target, "name")
+    account = f"system:serviceaccount:{namespace}:{name}"
+    shown = text(part(record, "annotations"), _ISSUED_ID)
+    credential = credential_of(shown, place) if shown else ""
+    spec = part(_body(record, "spec"), "spec")
+    bound = part(spec, "boundObjectRef")
+    workload = pod(namespace, name_in(bound, "name")) if bound.get("kind") == "Pod" and bound.get("name") else ""
+    expires = _expires(record, spec, use.time)
+    kind = "service_account_token"
+    yield _event(use, "issued", identity=account, credential=credential, credential_kind=kind, workload=workload, expires=expires)
+    if workload and credential:
+        yield _event(use, "bound", identity=account, credential=credential, credential_kind=kind, workload=workload)
+
+
+def _expires(record: Record, spec: Record, issued: float) -> float:
+    """When the token ends: as it was issued, else as it was asked for."""
+    ends = part(_body(record, "status"), "status").get("expirationTimestamp")
+    if ends is not None:
+        return time_of(ends, "responseObject.status.expirationTimestamp")
+    seconds = spec.get("expirationSeconds")
+    if seconds is None:
+        return 0.0
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 < seconds < 2**32:
+        raise Unreadable("is no number of seconds", "requestObject.spec.expirationSeconds")
+    return issued + seconds
+
+
+def _pod(record: Record, use: UseEvent, _place: Place) -> Iterator[LifecycleEvent]:
+    target, name = _target(record)
+    if not name:
+        return  # a name that the server makes up is not in the log of the creation at level Metadata
+    workload = pod(name_in(target, "namespace"), name)
+    verb = _verb(use)
+    if verb == "delete":
+        yield _event(use, "job_ended", workload=workload)
+    elif verb == "create":
+        account = name_in(part(_body(record, "spec"), "spec"), "serviceAccountName")
+        identity = f"system:serviceaccount:{name_in(target, 'namespace')}:{account}" if account else ""
+        yield _event(use, "job_started", workload=workload, identity=identity)
+
+
+def _account(record: Record, use: UseEvent, _place: Place) -> Iterator[LifecycleEvent]:
+    target, name = _target(record)
+    if name and _verb(use) in ("create", "delete"):
+        kind: LifecycleKind = "created" if _verb(use) == "create" else "deleted"
+        yield _event(use, kind, identity=f"system:serviceaccount:{name_in(target, 'namespace')}:{name}")
+
+
+def _secret(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleEvent]:
+    """A secret that holds a token for good. Nothing of it but names is looked at."""
+    body = _body(record, "type")
+    if body.get("type") != _TOKEN_SECRET or _verb(use) not in ("create", "delete"):
+        return
+    target, name = _target(record)
+    namespace = name_in(target, "namespace")
+    account = name_in(part(part(body, "metadata"), "annotations"), _ACCOUNT_OF_SECRET)
+    kind: LifecycleKind = "issued" if _verb(use) == "create" else "revoked"
+    yield _event(
+        use, kind, identity=f"system:serviceaccount:{namespace}:{account}" if account else "",
+        credential=place.fingerprint(f"secret:{namespace}/{name}"), credential_kind="service_account_token",
+        reason="a token in a secret, which does not expire",
+    )  # fmt: skip
+
+
+def _binding(record: Record, use: UseEvent, _place: Place) -> Iterator[LifecycleEvent]:
+    body = _body(record, "subjects")
+    role = part(body, "roleRef") or part(_body(record, "roleRef"), "roleRef")
+    privilege = name_in(role, "name")
+    kind: LifecycleKind = "ungranted" if _verb(use) == "delete" else "granted"
+    access = _LEVELS.get(privilege, "admin" if "*" in privilege or privilege.startswith("system:controller:") else "")
+    for subject in parts(body, "subjects"):
+        yield _event(use, kind, identity=_subject(subject), privilege=privilege, access=access, reason=use.resource)
+
+
+def _subject(subject: Record) -> str:
+    kind, name = subject.get("kind"), name_in(subject, "name")
+    if kind == "ServiceAccount":
+        space = name_in(subject, "namespace")
+        return f"system:serviceaccount:{space}:{name}"
+    return f"group:{name}" if kind == "Group" else name
+
+
+def _role(record: Record, use: UseEvent, _place: Place) -> Iterator[LifecycleEvent]:
+    """A role that is given everything: granted to the role, as the log does not say who has it."""
+    if _verb(use) == "delete":
+        return
+    body = _body(record, "rules")
+    target, name = _target(record)
+    space = name_in(target, "namespace")
+    for rule in parts(body, "rules"):
+        verbs, kinds, groups = (_words(rule, key) for key in ("verbs", "resources", "apiGroups"))
+        if kinds and ("*" in verbs or "*" in kinds):
+            group = "*" if "*" in groups else (groups[0] if groups else "") or "core"
+            privilege = f"{group}:{'*' if '*' in verbs else verbs[0] if verbs else ''}/{'*' if '*' in kinds else kinds[0]}"
+            identity = f"role:{space}/{name}" if space else f"clusterrole:{name}"
+            yield _event(use, "granted", identity=identity, privilege=privilege, access="admin", reason=use.resource)
+
+
+def _words(rule: Record, key: str) -> list[str]:
+    found = rule.get(key)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
+        raise Unreadable("is no list of texts", f"rules.{key}")
+    return [clean(word) for word in found]
+
+
+_OF: Final[dict[str, Callable[[Record, UseEvent, Place], Iterator[LifecycleEvent]]]] = {
+    "serviceaccounts/token": _token,
+    "pods": _pod,
+    "serviceaccounts": _account,
+    "secrets": _secret,
+    "rolebindings": _binding,
+    "clusterrolebindings": _binding,
+    "roles": _role,
+    "clusterroles": _role,
+}

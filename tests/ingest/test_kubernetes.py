@@ -1,0 +1,319 @@
+"""Audit events of Kubernetes: who used what with which token, and what that changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from licet.events import LifecycleEvent, UseEvent
+from licet.ingest import kubernetes
+from licet.ingest.recognised import Recognised, Unreadable
+from licet.inventory.used import needed_permissions, used_permissions
+from readers import CANARY, SHARED, needs_data, panther, place, read_or_refused, with_canary
+
+WEB = "system:serviceaccount:shop:web"
+EXTRA = "authentication.kubernetes.io/"
+
+
+def event(**changed: Any) -> dict[str, Any]:
+    """A read of a configmap by the service account `web`, with the token of its pod."""
+    record: dict[str, Any] = {
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "auditID": "7b1c6c1e-0c57-4ac5-9d8c-2f1d5c3f6a10",
+        "stage": "ResponseComplete", "requestURI": "/api/v1/namespaces/shop/configmaps/prices", "verb": "get",
+        "user": {"username": WEB, "uid": "u-1", "groups": ["system:serviceaccounts"], "extra": {
+            f"{EXTRA}credential-id": ["JTI=token-1"], f"{EXTRA}pod-name": ["web-0"], f"{EXTRA}pod-uid": ["p-1"],
+        }},
+        "sourceIPs": ["203.0.113.7"], "userAgent": "web/1.2 (linux/amd64)",
+        "objectRef": {"resource": "configmaps", "namespace": "shop", "name": "prices", "apiVersion": "v1"},
+        "responseStatus": {"metadata": {}, "code": 200}, "requestReceivedTimestamp": "2026-03-01T12:00:00.000000Z",
+        "annotations": {"authorization.k8s.io/decision": "allow"},
+    }  # fmt: skip
+    return {**record, **changed}
+
+
+def about(resource: str, *, name: str = "", sub: str = "", group: str = "", **changed: Any) -> dict[str, Any]:
+    target = {"resource": resource, "namespace": "shop", "name": name, "subresource": sub, "apiGroup": group}
+    return event(objectRef={key: value for key, value in target.items() if value}, **changed)
+
+
+def used(record: dict[str, Any], account: str = "eks-prod") -> UseEvent:
+    return kubernetes.read(record, place(account)).uses[0]
+
+
+def changed(record: dict[str, Any]) -> tuple[LifecycleEvent, ...]:
+    return kubernetes.read(record, place("eks-prod")).lifecycle
+
+
+def test_a_use_has_the_token_the_pod_and_the_place() -> None:
+    at = place("eks-prod")
+    use = kubernetes.read(event(), at).uses[0]
+    assert (use.identity, use.identity_kind, use.identity_name) == (WEB, "service_account", "web")
+    assert (use.credential, use.credential_kind) == (at.fingerprint("token-1"), "service_account_token")
+    assert (use.workload, use.session) == ("pod:shop/web-0", "p-1")
+    assert (use.operation, use.access, use.outcome) == ("core:get/configmaps", "read", "success")
+    assert (use.account, use.resource, use.resource_kind) == ("eks-prod", "namespaces/shop/configmaps/prices", "configmaps")
+    assert (use.ip, use.network, use.agent, use.time) == ("203.0.113.7", "203.0.113.0/24", "web/1", 1772366400.0)
+    assert use.native_id == "7b1c6c1e-0c57-4ac5-9d8c-2f1d5c3f6a10/ResponseComplete"
+
+
+@pytest.mark.parametrize(
+    "verb, resource, sub, group, access",
+    [
+        ("list", "pods", "", "", "read"),
+        ("create", "pods", "", "", "write"),
+        ("get", "secrets", "", "", "admin"),
+        ("watch", "secrets", "", "", "admin"),
+        ("get", "pods", "exec", "", "admin"),
+        ("create", "pods", "portforward", "", "admin"),
+        ("create", "serviceaccounts", "token", "", "admin"),
+        ("create", "serviceaccounts", "", "", "admin"),
+        ("list", "rolebindings", "", "rbac.authorization.k8s.io", "read"),
+        ("patch", "clusterrolebindings", "", "rbac.authorization.k8s.io", "admin"),
+        ("create", "selfsubjectaccessreviews", "", "authorization.k8s.io", "read"),
+        ("impersonate", "users", "", "", "admin"),
+    ],
+)
+def test_what_an_operation_gives_access_to(verb: str, resource: str, sub: str, group: str, access: str) -> None:
+    use = used(about(resource, sub=sub, group=group, verb=verb))
+    assert use.access == access
+    assert use.operation == f"{group or 'core'}:{verb}/{resource}" + (f"/{sub}" if sub else "")
+
+
+@pytest.mark.parametrize(
+    "status, decision, outcome",
+    [
+        ({"code": 200}, "allow", "success"),
+        ({"code": 101}, "allow", "success"),
+        ({"code": 403, "reason": "Forbidden"}, "forbid", "denied"),
+        ({"code": 200}, "forbid", "denied"),
+        ({"code": 401}, "", "denied"),
+        ({"code": 404, "reason": "NotFound"}, "allow", "failed"),
+        ({}, "forbid", "denied"),
+    ],
+)
+def test_what_came_of_a_request(status: dict[str, Any], decision: str, outcome: str) -> None:
+    annotations = {"authorization.k8s.io/decision": decision} if decision else {}
+    use = used(event(responseStatus=status, annotations=annotations))
+    assert use.outcome == outcome
+    assert bool(use.error) is (outcome != "success")
+
+
+def test_only_the_last_stage_of_a_request_is_a_use() -> None:
+    for stage in ("RequestReceived", "ResponseStarted"):
+        assert kubernetes.read(event(stage=stage), place()).passed
+    assert used(event(stage="Panic")).outcome == "failed"
+    assert used(event(stage="")).native_id == event()["auditID"]
+
+
+def test_whoever_impersonates_is_the_identity_and_the_other_stands_beside_it() -> None:
+    use = used(event(user={"username": "system:admin"}, impersonatedUser={"username": "alice"}))
+    assert (use.identity, use.on_behalf_of) == ("system:admin", ("alice",))
+
+
+def test_a_request_without_an_object_is_named_by_its_path_without_its_query() -> None:
+    use = used({**event(requestURI=f"/apis/apps/v1?token={CANARY}"), "objectRef": None})
+    assert use.operation == "nonresource:get/apis/apps"
+    assert CANARY not in str(use)
+
+
+def test_a_person_at_a_terminal_in_a_pod_is_interactive() -> None:
+    uri = "/api/v1/namespaces/shop/pods/web-0/exec?command=sh&stdin=true&tty={}"
+    assert used(about("pods", name="web-0", sub="exec", verb="create", requestURI=uri.format("true"))).interactive
+    assert not used(about("pods", name="web-0", sub="exec", verb="create", requestURI=uri.format("false"))).interactive
+
+
+def token_request(**changed_: Any) -> dict[str, Any]:
+    record = about("serviceaccounts", name="web", sub="token", verb="create", user={"username": "system:node:n1"})
+    return {**record, "annotations": {f"{EXTRA}issued-credential-id": "JTI=token-1"}, **changed_}
+
+
+def test_an_issued_token_is_the_one_that_is_used_later() -> None:
+    (issued,) = changed(token_request())
+    assert (issued.kind, issued.identity, issued.by) == ("issued", WEB, "system:node:n1")
+    assert issued.credential == used(event()).credential != ""
+    assert (issued.workload, issued.expires) == ("", 0.0)
+
+
+def test_a_token_is_bound_to_its_pod_and_ends_when_it_was_asked_to() -> None:
+    spec = {"expirationSeconds": 3607, "boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": "web-0", "uid": "p-1"}}
+    issued, bound = changed(token_request(requestObject={"kind": "TokenRequest", "spec": spec}))
+    assert (issued.kind, issued.expires, issued.workload) == ("issued", 1772366400.0 + 3607, "pod:shop/web-0")
+    assert (bound.kind, bound.workload, bound.credential) == ("bound", used(event()).workload, issued.credential)
+    assert issued.native_id != bound.native_id
+
+
+def test_the_end_that_was_granted_goes_before_the_one_that_was_asked_for() -> None:
+    response = {"spec": {"expirationSeconds": 60}, "status": {"expirationTimestamp": "2026-03-01T13:00:00Z", "token": CANARY}}
+    (issued,) = changed(token_request(responseObject=response))
+    assert issued.expires == 1772366400.0 + 3600
+    assert CANARY not in str(issued)
+
+
+def test_the_deletion_of_a_pod_ends_its_workload_and_a_new_one_of_its_name_starts_it() -> None:
+    (ended,) = changed(about("pods", name="web-0", verb="delete"))
+    (started,) = changed(about("pods", name="web-0", verb="create", requestObject={"spec": {"serviceAccountName": "web"}}))
+    assert (ended.kind, ended.workload) == ("job_ended", used(event()).workload)
+    assert (started.kind, started.workload, started.identity) == ("job_started", ended.workload, WEB)
+
+
+def test_a_binding_grants_its_role_to_each_subject() -> None:
+    subjects = [
+        {"kind": "ServiceAccount", "namespace": "shop", "name": "web"},
+        {"kind": "User", "name": "eve"},
+        {"kind": "Group", "name": "g"},
+    ]
+    body = {"roleRef": {"kind": "ClusterRole", "name": "cluster-admin"}, "subjects": subjects}
+    found = changed(about("clusterrolebindings", name="b", group="rbac.authorization.k8s.io", verb="create", requestObject=body))
+    assert [(one.kind, one.identity, one.privilege, one.access, one.by) for one in found] == [
+        ("granted", who, "cluster-admin", "admin", WEB) for who in (WEB, "eve", "group:g")
+    ]
+    assert len({one.native_id for one in found}) == 3
+
+
+def test_a_denied_grant_says_so() -> None:
+    body = {"roleRef": {"name": "edit"}, "subjects": [{"kind": "User", "name": "eve"}]}
+    record = about(
+        "rolebindings", name="b", group="rbac.authorization.k8s.io", verb="create", requestObject=body, responseStatus={"code": 403}
+    )
+    (granted,) = changed(record)
+    assert (granted.outcome, granted.access) == ("denied", "write")
+
+
+def test_a_role_with_a_wildcard_is_admin_and_one_without_grants_nothing_to_look_at() -> None:
+    def role(*rules: dict[str, Any]) -> dict[str, Any]:
+        return about("roles", name="r", group="rbac.authorization.k8s.io", verb="create", requestObject={"rules": list(rules)})
+
+    (granted,) = changed(role({"apiGroups": [""], "resources": ["*"], "verbs": ["get"]}))
+    assert (granted.identity, granted.privilege, granted.access) == ("role:shop/r", "core:get/*", "admin")
+    assert not changed(role({"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}))
+
+
+def test_a_token_in_a_secret_is_issued_to_its_account_and_its_value_stays_behind() -> None:
+    body = {
+        "type": "kubernetes.io/service-account-token", "data": {"token": CANARY},
+        "metadata": {"annotations": {"kubernetes.io/service-account.name": "web"}},
+    }  # fmt: skip
+    (issued,) = changed(about("secrets", name="web-token", verb="create", requestObject=body))
+    assert (issued.kind, issued.identity) == ("issued", WEB)
+    assert CANARY not in str(issued)
+    assert not changed(about("secrets", name="db", verb="create", requestObject={**body, "type": "Opaque"}))
+
+
+def test_an_account_is_created_and_deleted() -> None:
+    found = [changed(about("serviceaccounts", name="web", verb=verb))[0] for verb in ("create", "delete")]
+    assert [(one.kind, one.identity) for one in found] == [("created", WEB), ("deleted", WEB)]
+
+
+def test_a_token_that_the_server_calls_stale_expired_when_it_became_so() -> None:
+    said = f"subject: {WEB}, seconds after warning threshold: 3600"
+    (stale,) = changed(event(annotations={"authentication.k8s.io/stale-token": said}))
+    assert (stale.kind, stale.credential, stale.time) == ("expired", used(event()).credential, 1772366400.0 - 3600)
+
+
+def test_a_list_is_read_as_its_items_and_holds_no_lists() -> None:
+    items = [event(), event(stage="RequestReceived"), about("pods", name="web-0", verb="delete")]
+    found = kubernetes.read({"kind": "EventList", "items": items}, place())
+    assert (len(found.uses), len(found.lifecycle)) == (2, 1)
+    with pytest.raises(Unreadable):
+        kubernetes.read({"kind": "EventList", "items": [{"kind": "EventList", "items": []}]}, place())
+
+
+def test_the_envelope_of_azure_is_opened() -> None:
+    record = {"time": "2026-03-01T12:00:00Z", "category": "kube-audit", "properties": {"log": json.dumps(event())}}
+    assert used(record) == used(event())
+
+
+def test_an_id_that_the_client_chose_and_that_is_a_token_is_not_kept() -> None:
+    uses = [used(event(auditID=audit_id)) for audit_id in (CANARY, CANARY + "x")]
+    assert uses[0].native_id != uses[1].native_id
+    assert CANARY not in str(uses)
+
+
+@pytest.mark.parametrize(
+    "changes, key",
+    [
+        ({"requestReceivedTimestamp": None}, "requestReceivedTimestamp"),
+        ({"requestReceivedTimestamp": "now"}, "requestReceivedTimestamp"),
+        ({"verb": ""}, "verb"),
+        ({"user": {}}, "user.username"),
+        ({"user": "alice"}, "user"),
+        ({"stage": "Done"}, "stage"),
+        ({"responseStatus": {"code": "200"}}, "responseStatus.code"),
+        ({"sourceIPs": "203.0.113.7"}, "sourceIPs"),
+    ],
+)
+def test_what_is_wrong_is_named(changes: dict[str, Any], key: str) -> None:
+    with pytest.raises(Unreadable) as error:
+        kubernetes.read(event(**changes), place())
+    assert error.value.key == key
+
+
+def test_a_request_that_nobody_was_authenticated_for_is_passed_over() -> None:
+    assert kubernetes.read(event(user={}, responseStatus={"code": 401}), place()).passed
+
+
+def audit2rbac() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (SHARED / "audit2rbac" / "demo.log").read_text().splitlines() if line.strip()]
+
+
+@needs_data
+def test_the_permissions_of_the_published_example_are_the_published_ones() -> None:
+    uses = [use for record in audit2rbac() for use in kubernetes.read(record, place()).uses]
+    needed = needed_permissions(uses)
+    kinds = ("configmaps", "pods", "secrets")
+    assert needed["alice"] == {("ns1", f"core:{verb}/{kind}") for verb in ("get", "list", "watch") for kind in kinds}
+    pods = {f"core:{verb}/pods" for verb in ("get", "list", "watch")}
+    assert {("ns1", pod) for pod in pods} | {("default", pod) for pod in pods} <= needed["bob"]
+    assert used_permissions(uses)["system:serviceaccount:ns1:sa1"] == {("", "core:list/pods")}
+    assert "alice" not in used_permissions(uses)  # all that she tried was denied
+
+
+def falco() -> Iterator[Any]:
+    for path in sorted((SHARED / "falco_k8s_audit" / "traces").iterdir()):
+        yield from (json.loads(line) for line in path.read_text().splitlines() if line.strip())
+
+
+@needs_data
+def test_the_published_records_are_read_or_refused_by_a_named_cause() -> None:
+    found = [read_or_refused(kubernetes.read, record, place()) for record in [*audit2rbac(), *falco(), *panther("Amazon.EKS.Audit")]]
+    read = [one for one in found if isinstance(one, Recognised) and one.uses]
+    assert len(read) >= 37 + 45
+
+
+@needs_data
+def test_no_secret_in_any_text_of_a_real_record_is_in_an_event() -> None:
+    records = [*audit2rbac()[:2], *falco(), token_request()]
+    for record in records:
+        for changed_ in with_canary(record):
+            assert CANARY not in str(read_or_refused(kubernetes.read, changed_, place()))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = [*event(), "requestObject", "responseObject", "impersonatedUser", "items", "properties"]
+
+
+@given(record=st.dictionaries(st.sampled_from(KEYS), JSON), kind=st.sampled_from(["", *("pods", "secrets", "roles", "rolebindings")]))
+@settings(max_examples=300)
+def test_any_object_is_recognised_or_refused(record: dict[str, Any], kind: str) -> None:
+    read_or_refused(kubernetes.read, record, place())
+    base = about(kind, name="n", verb="create") if kind else token_request()
+    read_or_refused(kubernetes.read, {**base, **record}, place())
+    body = {key: record[key] for key in record if key in ("requestObject", "responseObject")}
+    read_or_refused(kubernetes.read, {**base, **body}, place())
+
+
+@given(found=JSON, key=st.sampled_from(["spec", "status", "subjects", "roleRef", "rules", "type", "metadata"]))
+@settings(max_examples=300)
+def test_any_body_of_a_change_is_recognised_or_refused(found: Any, key: str) -> None:
+    for kind in ("pods", "secrets", "roles", "rolebindings", "serviceaccounts"):
+        read_or_refused(kubernetes.read, about(kind, name="n", verb="create", requestObject={key: found}), place())
+    read_or_refused(kubernetes.read, token_request(responseObject={key: found}), place())
