@@ -187,8 +187,66 @@ class CallRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Because:
+    """One thing that a finding rests on: what was observed, what was expected, and why that was expected.
+
+    `basis` is `declared`, `lifecycle`, `baseline`, `peer` or `catalogue`; `since` when what was expected began to hold (seconds since the
+    epoch, 0: not known), `sample` on how many events that rests (0: on a declaration).
+    """
+
+    code: str
+    observed: str
+    expected: str
+    basis: str
+    time: float
+    since: float = 0.0
+    sample: int = 0
+    last: float = 0.0
+    number: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """An event that a finding rests on: without those there is no finding, and with nothing else there is.
+
+    `uid` is the source's name and its own id; `digest` the SHA-256 of the record as it was read, `place` where that stands. `body` is what
+    was learned, where the evidence is a baseline and no event.
+    """
+
+    uid: str
+    role: str
+    identity: str
+    time: float
+    digest: str = ""
+    place: str = ""
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why there is a finding: the chain of what was seen, in order, with what speaks for it and against it, and what to do.
+
+    `confidence` is 0 to 1; `points` only where no single fact is enough.
+    """
+
+    identity: str
+    credentials: tuple[str, ...]
+    because: tuple[Because, ...]
+    evidence: tuple[Evidence, ...]
+    counter: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    confidence: float = 1.0
+    points: float = 0.0
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The reason codes, in order of time, each once."""
+        return tuple(dict.fromkeys(each.code for each in self.because))
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that an owner must look at."""
+    """Something that an owner must look at. `explanation`: of those that the monitor of identities makes out of many events."""
 
     id: str
     time: float
@@ -200,6 +258,7 @@ class Finding:
     owner: str = ""
     references: tuple[str, ...] = ()
     ledger: int = 0  # the number of the ledger's record that gave rise to it; 0: there is none
+    explanation: Explanation | None = None
 
 
 MAX_ACTORS = 8
