@@ -271,6 +271,8 @@ class OriginIndex:
 
     def _tainted(self, leaf: Leaf) -> bool:
         """Whether untrusted content held this value, in any form that a reader would take for it."""
+        if not self._taint and not self._grams:
+            return False
         return self._place_of(leaf.value, field_words(leaf.path)) is not None
 
     def _place_of(self, value: Plain, names: Iterable[str] = ()) -> Place | None:

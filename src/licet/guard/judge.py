@@ -190,11 +190,10 @@ class Judge:
                 wanted = [self._p.pseudonyms.claim(claim) for owner in task.budgets for claim in claims(owner, request.tool, request.plain)]
         except BudgetRefusal as error:
             uncountable = str(error)
-        measures = tuple(Measure(claim, tx.measure(claim, request.time)) for claim in wanted)
+        measures = tuple([Measure(claim, tx.measure(claim, request.time)) for claim in wanted])
+        kinds = self._p.manifest.tasks
         chains = tuple(
-            (each.record.kind, tx.last_tool_under(each.id))
-            for each in lineage(task)
-            if self._p.manifest.tasks[each.record.kind].chain is not None
+            [(each.record.kind, tx.last_tool_under(each.id)) for each in lineage(task) if kinds[each.record.kind].chain is not None]
         )
         seen_of, baseline = self._baseline(task)
         facts = Facts(

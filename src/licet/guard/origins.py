@@ -27,6 +27,7 @@ from licet.store import JudgingStore
 
 MAX_USED = 50  # value flows that are kept of one call
 _UNKNOWN = Tool()
+_NO_NAMES: frozenset[str] = frozenset()
 
 
 class Seen(NamedTuple):
@@ -188,7 +189,7 @@ class Origins:
             index = held.index
             traces = tuple(index.traces(tool, plain, urls, deep=deep))
             probed = self.probed(task)
-            carried = index.carried(plain, self._by_value) if self._by_value else frozenset()
+            carried = index.carried(plain, self._by_value) if self._by_value else _NO_NAMES
             return Seen(traces, index.entered, tuple(index.exposures.values()), index.full, probed, carried)
 
     def probed(self, task: GuardedTask) -> bool:
@@ -243,20 +244,22 @@ class Origins:
             found = [Leaf(leaf.path, leaf.value, "untrusted", leaf.record) for leaf in found]
         held = self._of(ticket.task)
         traces = ticket.seen.traces if ticket.seen else ()
+        something = plain not in (None, "", [], {})
         with held.lock:
             index = held.index
             output = Output(
-                ticket.seq, ticket.id, name, found, tuple(trace.value for trace in traces), tuple(tool.reveals or ()),
+                ticket.seq, ticket.id, name, found, tuple([trace.value for trace in traces]), tuple(tool.reveals or ()),
                 any(trace.anchored for trace in traces if trace.value is not None), _named(traces),
-                name in self._compiled.endorsed_tools, ticket.task.id, labels.names if labels else frozenset(),
-                plain not in (None, "", [], {}), self._by_value, _asked_by(traces, plain),
+                name in self._compiled.endorsed_tools, ticket.task.id, labels.names if labels else _NO_NAMES,
+                something, self._by_value, _asked_by(traces, plain) if tool.reveals else (),
             )  # fmt: skip
             index.observe(output, (lambda asked: self._remembered(tool.store, asked)) if tool.store else None)
-            if any(leaf.label == "untrusted" for leaf in found):
+            if ticket.is_within and any(leaf.label == "untrusted" for leaf in found):
                 ticket.note_untrusted()
-        self._reveal_around(ticket, output)
+        if output.reveals:
+            self._reveal_around(ticket, output)
         with held.lock:
-            if plain not in (None, "", [], {}) and not failed and (told := self._misfit(name, labels, found)):
+            if something and not failed and (told := self._misfit(name, labels, found)):
                 return told
             if index.full and not held.told_full:
                 held.told_full = True
@@ -267,7 +270,7 @@ class Origins:
         """A tool that works in a task of its own has shown what it reveals to the task that called it too."""
         root = ticket.task.record.root if ticket.task else ""
         outer = ticket.within or ticket.joins
-        while outer is not None and output.reveals:
+        while outer is not None:
             if outer.task is not None and outer.task.record.root != root:
                 held = self._of(outer.task)
                 with held.lock:
@@ -277,9 +280,9 @@ class Origins:
 
     def _misfit(self, name: str, labels: OutputLabels | None, found: Sequence[Leaf]) -> str:
         """A sentence, once, if no declared field of a tool names anything in what it returned: then no label ever applies."""
-        declared = [path for path, _ in labels.paths if path.parts is not None] if labels else []
-        if name in self._fitting or not declared:
+        if name in self._fitting or labels is None or not labels.names:
             return ""
+        declared = [path for path, _ in labels.paths if path.parts is not None]
         self._fitting.add(name)
         if any(path.matches(leaf.path) for leaf in found for path in declared):
             return ""
@@ -331,7 +334,8 @@ def vouched(decision: Decision) -> set[str]:
 def _named(traces: Sequence[Trace]) -> frozenset[str]:
     """The arguments that the intent names: every leaf of them is the user's."""
     told = [trace for trace in traces if trace.digest and not trace.is_key]  # null and the like name nothing
-    return frozenset(trace.argument for trace in told) - {trace.argument for trace in told if "intent" not in trace.kinds}
+    named = {trace.argument for trace in told if "intent" in trace.kinds}
+    return frozenset(named.difference([trace.argument for trace in told if "intent" not in trace.kinds])) if named else _NO_NAMES
 
 
 def _asked_by(traces: Sequence[Trace], plain: Plain) -> tuple[Plain, ...]:

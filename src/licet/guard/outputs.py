@@ -10,12 +10,17 @@ MAX_TEXT = 1_000_000  # characters of what an object shows of itself
 
 def plain_output(output: object) -> tuple[Plain, str, bool]:
     """A tool's output as plain data, and its digest; of what cannot be frozen the text that it shows, the digest of its type, and False."""
+    plain, whole = plain_of(output)
+    return plain, digest(plain) if whole else digest_text(f"unjudgeable {type(output).__qualname__}"), whole
+
+
+def plain_of(output: object) -> tuple[Plain, bool]:
+    """The same without the digest."""
     try:
-        plain = snapshot({"output": output}).plain["output"]
-        return plain, digest(plain), True
+        return snapshot({"output": output}).plain["output"], True
     # The output's own code may raise anything while it is read; the tool has run, and its result must reach the agent.
     except Exception:  # noqa: BLE001
-        return _text_of(output), digest_text(f"unjudgeable {type(output).__qualname__}"), False
+        return _text_of(output), False
 
 
 def error_text(error: BaseException) -> str:

@@ -21,7 +21,7 @@ from licet.errors import UsageError, traced
 from licet.guard.judge import Judge
 from licet.guard.learned import Learned
 from licet.guard.origins import Origins, Seen
-from licet.guard.outputs import plain_output
+from licet.guard.outputs import plain_of
 from licet.guard.parts import Ground
 from licet.guard.stated import recordable_call
 from licet.guard.task import GuardedTask, Turn
@@ -187,7 +187,7 @@ class Rehearsal:
             self._origins.wrote(ticket)
             ticket.decision = given
         if output is not _NOTHING:
-            plain, _, whole = plain_output(output)
+            plain, whole = plain_of(output)
             self._origins.saw(ticket, plain)
             if not whole:
                 self._origins.blind(ticket, f"the output of `{ticket.call.tool}` is of a kind that cannot be looked into")

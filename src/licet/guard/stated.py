@@ -16,6 +16,7 @@ from licet.records import ToolCall
 DESCRIPTION = "In one sentence: why this call is needed for the task. It is recorded, and no part of what the tool does."
 MAX_REASON = 2_000  # characters; what is longer is cut, with a digest
 _NAMES = ("reason", "licet_reason")
+_RECORDED = ("call_id", "framework", "agent", "run", "session", "definition")
 
 
 def reason_parameter(tool: str, taken: Collection[str]) -> str:
@@ -69,9 +70,14 @@ def recordable_call(call: ToolCall, declared: Collection[str]) -> ToolCall:
 
     Only the name of a declared tool stays as it is, whatever it looks like.
     """
-    fields = {name: getattr(call, name) for name in ("tool", "call_id", "framework", "agent", "run", "session", "definition")}
-    if type(call.tool) is str and call.tool in declared:
-        del fields["tool"]
-    cleaned: dict[str, Any] = {name: recordable(text) for name, text in fields.items() if text is not None or name == "tool"}
-    same = all(type(fields[name]) is str and fields[name] == text for name, text in cleaned.items())
-    return call if same else replace(call, **cleaned)
+    cleaned: dict[str, Any] = {}
+    if type(call.tool) is not str or call.tool not in declared:
+        cleaned["tool"] = recordable(call.tool)
+    for name in _RECORDED:
+        text = getattr(call, name)
+        if text is None or (type(text) is str and not text):
+            continue
+        clean = recordable(text)
+        if type(text) is not str or clean != text:
+            cleaned[name] = clean
+    return replace(call, **cleaned) if cleaned else call

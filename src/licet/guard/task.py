@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
@@ -66,6 +66,7 @@ class GuardedTask:
         self.scope = scope
         self.budgets = budgets
         self.parent = parent
+        self.above: tuple[GuardedTask, ...] = () if parent is None else (parent, *parent.above)
         self.turns: list[Turn] = [Turn("intent", record.intent)]
         self._tasks = tasks
         self._secret = secrets.token_hex(16)
@@ -191,11 +192,9 @@ class GuardedTask:
         return f"GuardedTask(id={self.id!r}, kind={self.record.kind!r})"
 
 
-def lineage(task: GuardedTask | None) -> Iterator[GuardedTask]:
+def lineage(task: GuardedTask | None) -> tuple[GuardedTask, ...]:
     """The task, and those above it."""
-    while task is not None:
-        yield task
-        task = task.parent
+    return () if task is None else (task, *task.above)
 
 
 def interpolate(intent: str, values: Mapping[str, str]) -> tuple[str, list[Turn], list[tuple[int, int]]]:

@@ -162,6 +162,11 @@ class Ticket:
         """The arguments as they were judged: for those who only read."""
         return self._bound.plain if self._bound else {}
 
+    @property
+    def is_within(self) -> bool:
+        """Whether there are calls around this one."""
+        return self.within is not None or self.joins is not None
+
     def note_untrusted(self) -> None:
         """The calls around this one have been shown what it was shown."""
         outer = self.within or self.joins
