@@ -1,0 +1,26 @@
+"""Names and ARNs of AWS, with what looks like a secret masked in each of their parts."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from licet.ingest.fields import clean
+
+LONGEST: Final = 512  # characters of a name or an id that are kept
+
+
+def clean_name(name: str) -> str:
+    """`name`, cut and cleaned part by part: taken as one text, `secretsmanager:GetSecretValue` is a secret and its value."""
+    return _clean_name(name if len(name) <= LONGEST else name[:LONGEST])
+
+
+@lru_cache(32_768)
+def _clean_name(name: str) -> str:
+    return ":".join(map(clean, name.split(":")))
+
+
+def account_in(arn: str) -> str:
+    """The account of an ARN; empty where it has none (a bucket, a policy of AWS) and for what is no ARN."""
+    parts = arn.split(":", 5)
+    return parts[4] if len(parts) > 5 and parts[0] == "arn" and parts[4].isdecimal() else ""

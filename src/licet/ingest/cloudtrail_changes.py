@@ -1,0 +1,222 @@
+"""What a record of CloudTrail changes: keys, rights, users, roles, trails.
+
+CloudTrail names users and roles without their path, where their ARN has it. A user or role that has a path is then named by an ARN without
+it, unless it acts upon itself: nothing in the record tells the path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from licet.events import AccessLevel, LifecycleEvent, LifecycleKind, UseEvent
+from licet.ingest.aws_names import LONGEST, clean_name
+from licet.ingest.aws_policies import reach_of, reach_of_managed, trust_of
+
+_MONTHS: Final = {
+    name: number
+    for number, name in enumerate(("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1)
+}
+_VERBS: Final[Mapping[str, LifecycleKind]] = {"Put": "granted", "Attach": "granted", "Delete": "ungranted", "Detach": "ungranted"}
+_HALF: Final = {"AM": 0, "PM": 12}
+_ACTIVE: Final[Mapping[str, LifecycleKind]] = {"Active": "activated", "Inactive": "suspended"}
+
+
+class Change(NamedTuple):
+    """One record, as far as what it changes is concerned."""
+
+    use: UseEvent
+    parameters: object
+    response: object
+    fingerprint: Callable[[str], str]
+
+    def asked(self, key: str) -> str:
+        """A text among the parameters; empty where there is none."""
+        return _text(self.parameters, key)
+
+    def answered(self, *path: str) -> str:
+        """A text in the response; empty where there is none."""
+        found = self.response
+        for key in path[:-1]:
+            found = found.get(key) if isinstance(found, dict) else None
+        return _text(found, path[-1])
+
+    def named(self, kind: str, name: str) -> str:
+        """The ARN of a user, role or group of this account, by its name; empty for an empty one."""
+        if not name:
+            return ""
+        actor, account = self.use.identity, self.use.account
+        head, _, own = actor.partition("/")
+        if head.endswith(f"::{account}:{kind}") and own.rpartition("/")[2] == name:
+            return actor  # with its path
+        partition = actor.split(":", 2)[1] if actor.startswith("arn:") else "aws"
+        return clean_name(f"arn:{partition}:iam::{account}:{kind}/{name}")
+
+    def person(self) -> str:
+        """Whom a call upon a user concerns; a user that names none means itself."""
+        name = self.asked("userName")
+        return self.named("user", name) if name else self.use.identity
+
+    def event(self, kind: LifecycleKind, identity: str = "", **more: Any) -> LifecycleEvent:
+        """The event, with what all of them have from the record."""
+        use = self.use
+        return LifecycleEvent(
+            use.source, use.native_id, use.time, kind, identity=identity, by=use.identity, account=use.account, outcome=use.outcome, **more
+        )
+
+
+_Found = Iterator[LifecycleEvent]
+
+
+def _text(found: object, key: str) -> str:
+    value = found.get(key) if isinstance(found, dict) else None
+    return value[:LONGEST] if isinstance(value, str) else ""
+
+
+def _key_created(change: Change) -> _Found:
+    name = change.answered("accessKey", "userName")
+    credential = change.fingerprint(change.answered("accessKey", "accessKeyId"))
+    identity = change.named("user", name) if name else change.person()
+    yield change.event("issued", identity, credential=credential, credential_kind="access_key" if credential else "")
+
+
+def _key_updated(change: Change) -> _Found:
+    if kind := _ACTIVE.get(change.asked("status")):
+        yield from _key(change, kind)
+
+
+def _key_deleted(change: Change) -> _Found:
+    yield from _key(change, "deleted")
+
+
+def _key(change: Change, kind: LifecycleKind) -> _Found:
+    # Without a key it would say that the user is deleted.
+    if credential := change.fingerprint(change.asked("accessKeyId")):
+        yield change.event(kind, change.person(), credential=credential, credential_kind="access_key")
+
+
+def _session_issued(change: Change) -> _Found:
+    # Of a call that named no role, or was denied, there is nothing to know a credential by.
+    credential = change.fingerprint(change.answered("credentials", "accessKeyId"))
+    if credential:
+        expires = expiry(_at(change.response, "credentials", "expiration"))
+        identity = clean_name(change.asked("roleArn")) or change.use.identity
+        yield change.event("issued", identity, credential=credential, credential_kind="temporary_key", expires=expires)
+
+
+def _user_created(change: Change) -> _Found:
+    if identity := clean_name(change.answered("user", "arn")) or change.named("user", change.asked("userName")):
+        yield change.event("created", identity)
+
+
+def _role_created(change: Change) -> _Found:
+    if identity := clean_name(change.answered("role", "arn")) or change.named("role", change.asked("roleName")):
+        yield change.event("created", identity)
+
+
+def _user_deleted(change: Change) -> _Found:
+    if identity := change.named("user", change.asked("userName")):
+        yield change.event("deleted", identity)
+
+
+def _role_deleted(change: Change) -> _Found:
+    if identity := change.named("role", change.asked("roleName")):
+        yield change.event("deleted", identity)
+
+
+def _policy(kind: LifecycleKind, holder: str) -> Callable[[Change], _Found]:
+    def read(change: Change) -> _Found:
+        identity = change.named(holder, change.asked(f"{holder}Name"))
+        arn = change.asked("policyArn")
+        access: AccessLevel = reach_of_managed(arn) if arn else reach_of(_at(change.parameters, "policyDocument"))
+        if identity and (privilege := clean_name(arn or change.asked("policyName"))):
+            yield change.event(kind, identity, privilege=privilege, access=access)
+
+    return read
+
+
+def _trust_changed(change: Change) -> _Found:
+    if identity := change.named("role", change.asked("roleName")):
+        access, outside = trust_of(_at(change.parameters, "policyDocument"), change.use.account)
+        reason = f"trusts {outside}" if outside else ""
+        yield change.event("granted", identity, privilege="sts:AssumeRole", access=access, reason=clean_name(reason[:LONGEST]))
+
+
+def _membership(kind: LifecycleKind) -> Callable[[Change], _Found]:
+    def read(change: Change) -> _Found:
+        if (user := change.asked("userName")) and (group := change.named("group", change.asked("groupName"))):
+            access: AccessLevel = "admin" if "admin" in group.rpartition("/")[2].lower() else ""
+            yield change.event(kind, change.named("user", user), privilege=group, access=access)
+
+    return read
+
+
+def _login(kind: LifecycleKind) -> Callable[[Change], _Found]:
+    def read(change: Change) -> _Found:
+        yield change.event(kind, change.person(), privilege="signin:ConsoleLogin")
+
+    return read
+
+
+def _logging(kind: LifecycleKind) -> Callable[[Change], _Found]:
+    # A trail is no identity: it concerns who did it, and the reason says which trail.
+    def read(change: Change) -> _Found:
+        yield change.event(kind, change.use.identity, reason=clean_name(change.asked("name")))
+
+    return read
+
+
+def _at(found: object, *path: str) -> object:
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def expiry(shown: object) -> float:
+    """Seconds since the epoch of the end of temporary credentials: `Jul 10, 2023, 12:09:47 PM` in UTC, as CloudTrail shows it, or RFC 3339.
+    0 where it is neither.
+    """
+    if not isinstance(shown, str) or not 15 <= len(shown) <= 40:  # the shortest and the longest of both
+        return 0.0
+    words = shown.replace(",", " ").split()
+    try:
+        if len(words) == 5:  # month, day, year, time, half of the day
+            hour, minute, second = (int(each) for each in words[3].split(":"))
+            if not 1 <= hour <= 12:
+                return 0.0
+            hour = hour % 12 + _HALF[words[4]]
+            return datetime(int(words[2]), _MONTHS[words[0]], int(words[1]), hour, minute, second, tzinfo=UTC).timestamp()
+        when = datetime.fromisoformat(shown)
+        return (when if when.tzinfo is not None else when.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, KeyError, OverflowError):
+        return 0.0
+
+
+CHANGES: Final[Mapping[str, Callable[[Change], _Found]]] = {
+    "iam:CreateAccessKey": _key_created,
+    "iam:UpdateAccessKey": _key_updated,
+    "iam:DeleteAccessKey": _key_deleted,
+    "iam:CreateUser": _user_created,
+    "iam:CreateRole": _role_created,
+    "iam:CreateServiceLinkedRole": _role_created,
+    "iam:DeleteUser": _user_deleted,
+    "iam:DeleteRole": _role_deleted,
+    "iam:CreateLoginProfile": _login("granted"),
+    "iam:UpdateLoginProfile": _login("granted"),
+    "iam:DeleteLoginProfile": _login("ungranted"),
+    "iam:AddUserToGroup": _membership("granted"),
+    "iam:RemoveUserFromGroup": _membership("ungranted"),
+    "iam:UpdateAssumeRolePolicy": _trust_changed,
+    **{f"iam:{verb}{holder.title()}Policy": _policy(kind, holder)
+       for verb, kind in _VERBS.items() for holder in ("user", "role", "group")},
+    "sts:AssumeRole": _session_issued,
+    "sts:AssumeRoleWithSAML": _session_issued,
+    "sts:AssumeRoleWithWebIdentity": _session_issued,
+    "sts:GetSessionToken": _session_issued,
+    "sts:GetFederationToken": _session_issued,
+    "cloudtrail:StopLogging": _logging("logging_stopped"),
+    "cloudtrail:DeleteTrail": _logging("logging_stopped"),
+    "cloudtrail:StartLogging": _logging("logging_started"),
+}  # fmt: skip
+"""Which calls change something, and how that is read."""
