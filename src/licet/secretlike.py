@@ -22,8 +22,8 @@ _clean: set[str] = set()
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One form. `find` has a group `it`, which is masked if `holds`; a text that has none of `near` (in lower case), or not
-    `least` characters, has none of these.
+    """One form. `find` has a group `it`, which is masked if `holds`; a text that has none of `near`, none of `also` (both in lower case),
+    or not `least` characters, has none of these.
 
     `collector` says the same in the syntax of RE2, for otel-collector.yaml; empty where that cannot tell it from what is harmless.
     """
@@ -35,6 +35,11 @@ class Form:
     least: int
     spans: Callable[[re.Match[str]], list[tuple[int, int]]]
     collector: str
+    also: tuple[str, ...] = ()
+
+    def may_be_in(self, text: str, lowered: str) -> bool:
+        """Whether it is worth to look closely."""
+        return len(text) >= self.least and _one_in(self.near, lowered) and (not self.also or _one_in(self.also, lowered))
 
 
 def scrub(text: str) -> str:
@@ -44,7 +49,7 @@ def scrub(text: str) -> str:
     out = text
     lowered = text.lower()
     for form in _FORMS:
-        if len(out) >= form.least and any(sign in lowered for sign in form.near):
+        if form.may_be_in(out, lowered):
             out = _masked(form, out)
             lowered = lowered if out is text else out.lower()
     if out == text and len(text) <= _KNOWN_LENGTH:
@@ -57,7 +62,7 @@ def scrub(text: str) -> str:
 def secret_in(text: str) -> str:
     """What the text holds: `a token`, `a private key`, `a secret`, `a card number`; empty if nothing in it looks like one."""
     lowered = text.lower()
-    near = (form for form in _FORMS if len(text) >= form.least and any(sign in lowered for sign in form.near))
+    near = (form for form in _FORMS if form.may_be_in(text, lowered))
     return next((form.what for form in near if any(form.spans(found) for found in form.find.finditer(text))), "")
 
 
@@ -93,6 +98,13 @@ def _behind(key: str, value: Any, *, is_jwk: bool) -> Any:
     if _KEY_NAMES.search(key) and value not in (None, "", [], {}) and not isinstance(value, bool):
         return "[a secret]"
     return scrubbed(value)
+
+
+def _one_in(signs: tuple[str, ...], text: str) -> bool:
+    for sign in signs:  # noqa: SIM110 - a generator costs more than what it looks for
+        if sign in text:
+            return True
+    return False
 
 
 def _masked(form: Form, text: str) -> str:
@@ -192,6 +204,7 @@ _NAMES = (
     r"encryption[_-]?key|(?:access|refresh|auth|session|client|bearer|id)[_-]?token|\bpwd\b"
 )
 _WEAK_NAMES = r"\btoken\b|\bsig\b|\bcookie\b|\bauthorization\b"
+_NAMED_BY = ("pass", "secret", "credential", "key", "token", "pwd", "sig", "cookie", "authorization")  # each name above has one of them
 _QUOTES = r"""[\\"'\]]{0,4}"""
 _PEM = r"-----BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _PRIVATE_MEMBERS = frozenset({"d", "k", "p", "q", "dp", "dq", "qi", "oth"})
@@ -200,6 +213,7 @@ _CARDS = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11}|"
     r"(?:6011|64[4-9]\d|65\d\d|62\d\d|35[2-8]\d)\d{12,15}", re.ASCII,
 )  # fmt: skip
+_CARD_RUN = r"(?<![\w.])(?=(?:[0-9][ .\xa0-]?){12}[0-9])(?P<it>[0-9](?:[ .\xa0-]?[0-9])*)"  # no card has fewer digits
 _GAP = r"[ .\x{a0}-]?"
 _CARDS_RE2 = (
     rf"\b(4[0-9]{{3}}|5[1-5][0-9]{{2}}|2[2-7][0-9]{{2}}|6(011|5[0-9]{{2}}|2[0-9]{{2}}|4[4-9][0-9])|35[2-8][0-9])({_GAP}[0-9]{{4}}){{3}}\b|"
@@ -214,7 +228,8 @@ def _form(  # noqa: PLR0917 - a row of the table below
     name: str, what: str, find: str, near: str, collector: str, holds: Callable[[re.Match[str]], bool] = _whole
 ) -> Form:
     least, re2 = _LEAST.get(name, SHORTEST), collector.replace("(?:", "(")
-    return Form(name, what, re.compile(find, re.ASCII), tuple(near.split("|")), least, _if(holds), re2)
+    also = _NAMED_BY if name == "named" else ()
+    return Form(name, what, re.compile(find, re.ASCII), tuple(near.split("|")), least, _if(holds), re2, also)
 
 
 _FORMS = (
@@ -254,5 +269,5 @@ _FORMS = (
     ),
     _form("hex", "a secret", r"(?<![0-9A-Za-z:_])(?P<it>[0-9A-Fa-f]{48,})(?![0-9A-Za-z])", "", r"(?:^|[^0-9A-Za-z:_])[0-9A-Fa-f]{48,}\b"),
     _form("random", "a secret", r"(?<![A-Za-z0-9+/_-])(?P<it>[A-Za-z0-9+/_-]{40,}={0,2})", "", "", _is_random),
-    Form("card", "a card number", re.compile(r"(?<![\w.])(?P<it>[0-9](?:[ .\xa0-]?[0-9])*)"), ("",), 13, _card_spans, _CARDS_RE2),
+    Form("card", "a card number", re.compile(_CARD_RUN), ("",), 13, _card_spans, _CARDS_RE2),
 )  # fmt: skip
