@@ -17,11 +17,15 @@ Record = Mapping[str, Any]
 
 
 class Recognised(NamedTuple):
-    """`passed`: why the record is none of our affair (a cause with a few words, counted); then there is nothing else."""
+    """`passed`: why the record is none of our affair (a cause with a few words, counted); then there is nothing else.
+
+    `refused`: cause and key of each part that could not be used, of a record that holds many (a line of spans); the others are taken.
+    """
 
     uses: tuple[UseEvent, ...] = ()
     lifecycle: tuple[LifecycleEvent, ...] = ()
     passed: str = ""
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 class Unreadable(LicetError):
