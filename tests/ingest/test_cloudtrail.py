@@ -5,7 +5,9 @@ Real records are quoted from invictus-ir/aws_dataset (MIT), shortened to what is
 
 from __future__ import annotations
 
+import gzip
 import json
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +19,7 @@ from licet.events import LifecycleEvent, UseEvent
 from licet.ingest.cloudtrail import SOURCE, read
 from licet.ingest.cloudtrail_changes import CHANGES, expiry
 from licet.ingest.recognised import Recognised, Unreadable
+from readers import CANARY, SHARED, needs_data, panther, place, read_or_refused, with_canary
 
 PLACE: Any = SimpleNamespace(fingerprint=lambda shown: f"cred:{shown[::-1]}" if shown else "", account="")
 BERT = {
@@ -119,6 +122,10 @@ def test_each_kind_of_who_has_an_identity(identity: dict[str, Any], uid: str, ki
 def test_a_service_of_aws_has_no_credential() -> None:
     identity = session("arn:aws:iam::1:role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS", "arn:aws:sts::1:assumed-role/x/y")
     assert use_of(userIdentity=identity).credential == ""
+
+
+def test_a_key_that_the_log_masks_is_no_credential_that_many_share() -> None:
+    assert use_of(userIdentity={**BERT, "accessKeyId": "REDACTED"}).credential == ""
 
 
 def test_an_event_of_a_service_names_the_service() -> None:
@@ -325,3 +332,39 @@ def test_any_object_is_read_or_refused_with_its_cause(operation: str, changed: d
 def test_any_object_at_all_is_refused_or_passed(one: object, other: object) -> None:
     with pytest.raises(Unreadable):
         read({"detail": one, "eventVersion": other}, PLACE)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        record_of("sts:AssumeRole", **ASSUMED),
+        record_of("s3:GetObject", userIdentity=session(ROLE, "arn:aws:sts::1:assumed-role/r/i-0af0", sourceIdentity="jane")),
+        record_of("iam:PutUserPolicy", requestParameters={"userName": "ci", "policyName": "p", "policyDocument": ALL}),
+        record_of("iam:UpdateAssumeRolePolicy", requestParameters={"roleName": "r", "policyDocument": TRUST}),
+        record_of("iam:CreateUser", requestParameters={"userName": "ci"}, responseElements={"user": {"arn": CI}}),
+        record_of("iam:AddUserToGroup", requestParameters={"userName": "ci", "groupName": "g"}),
+        record_of("cloudtrail:StopLogging", requestParameters={"name": "trail-1"}, errorCode="AccessDenied"),
+        record_of("iam:CreateAccessKey", requestParameters={"userName": "ci"}, responseElements=KEY),
+        record_of("s3:GetObject", userIdentity={"type": "WebIdentityUser", "userName": "u", "identityProvider": "p", "principalId": "q"}),
+    ],
+)
+def test_a_token_in_any_text_of_a_record_is_not_handed_on(record: dict[str, Any]) -> None:
+    for changed in with_canary(record):
+        assert CANARY not in str(read_or_refused(read, changed, place()))
+
+
+@needs_data
+def test_every_record_of_a_real_account_is_read() -> None:
+    with gzip.open(SHARED / "invictus_aws" / "cloudtrail.jsonl.gz", "rt") as lines:
+        found = [read(json.loads(line), place()) for line in lines]
+    assert len(found) == 2900
+    assert Counter(event.kind for each in found for event in each.lifecycle)["issued"] == 38
+    assert sum(bool(each.uses[0].credential) for each in found if each.uses[0].identity_kind != "service") >= 2810
+
+
+@needs_data
+def test_every_record_of_panther_is_read_or_refused_with_its_cause() -> None:
+    records = panther("AWS.CloudTrail")
+    causes = Counter(str(found) if isinstance(found := read_or_refused(read, each, place()), Unreadable) else "" for each in records)
+    assert causes.pop("") == len(records) - causes.total() > 150
+    assert set(causes) == {"`eventID`: is missing", "`userIdentity`: names nobody"}  # cut down to what a rule looks at

@@ -56,7 +56,7 @@ def trust_of(document: object, account: str) -> tuple[AccessLevel, str]:
 def reach_of_managed(arn: str) -> AccessLevel:
     """The level of a managed policy, by its name; empty where that does not tell."""
     name = arn.rpartition("/")[2]
-    if ":iam::aws:" not in arn and not arn.startswith("arn:aws-"):
+    if ":iam::aws:" not in arn:  # the account's own, which anybody can name as he likes
         return "admin" if name == "AdministratorAccess" else ""
     return _MANAGED.get(name) or ("read" if "ReadOnly" in name else "write" if "FullAccess" in name else "")
 

@@ -35,6 +35,7 @@ _RESOURCES: Final = {
     "trailName": "trail", "name": "", "resourceArn": "",
 }  # fmt: skip
 _CONSOLE: Final = frozenset({"AwsConsoleSignIn", "AwsConsoleAction"})
+_UUID, _DASHES = 36, 4
 
 
 class _Who(NamedTuple):
@@ -58,11 +59,13 @@ def read(record: Record, place: Place) -> Recognised:
     if record.get("eventCategory") == "Insight":
         return Recognised(passed="insight")
     native_id, source, name = _needed(record, "eventID"), _needed(record, "eventSource"), _needed(record, "eventName")
+    if len(native_id) != _UUID or native_id.count("-") != _DASHES:  # which is what AWS writes, and no token looks like
+        native_id = clean_name(native_id)
     time = time_of(record.get("eventTime"), "eventTime")
     operation, service, rule = _operation(source, name)
     identity = part(record, "userIdentity")
     who = _who(identity, record, service)
-    account = (text(record, "recipientAccountId") or text(identity, "accountId") or place.account)[:LONGEST]
+    account = clean_name(text(record, "recipientAccountId") or text(identity, "accountId") or place.account)
     event_type = text(record, "eventType")
     outcome, error = _outcome_of(record, event_type)
     parameters = record.get("requestParameters")
@@ -75,7 +78,7 @@ def read(record: Record, place: Place) -> Recognised:
         "admin" if rule.when is not None and rule.when(record) else rule.access,
         who.kind, who.name, credential, "" if not credential else "temporary_key" if shown.startswith("ASIA") else "access_key",
         who.session, who.session if who.session.startswith("i-") else "",
-        account, text(record, "awsRegion")[:LONGEST], ip, network_of(ip), "", agent_of(raw_agent),
+        account, clean_name(text(record, "awsRegion")), ip, network_of(ip), "", agent_of(raw_agent),
         interactive_agent(raw_agent) or record.get("sessionCredentialFromConsole") in ("true", True) or event_type in _CONSOLE,
         resource, resource_kind, "" if resource_account == account else resource_account, _behalf(identity), error=error,
     )  # fmt: skip
