@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002 - what all detectors are called with
 """What a detector is: a fold over one identity's events.
 
 Events come in the order of time and uid. What a detector keeps is its state: JSON objects, lists, texts and numbers only, bounded in size
@@ -8,7 +9,7 @@ signals, at once or in pieces.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, Literal
 
 from licet.events import LifecycleEvent, UseEvent
 from licet.monitor.signal import Signal
@@ -16,28 +17,42 @@ from licet.monitor.world import World
 
 State = dict[str, Any]
 
+Called = Literal["always", "form", "never"]
+"""For which uses a detector is called: for all; for all but those that are like one of which it said nothing, in what `fold.FORM` lists
+(what it says depends on these and on what was declared, and on nothing else); for none."""
 
-class Detector(Protocol):
-    """One detector, without state of its own.
+
+class Detector:
+    """One detector, without state of its own. This one says nothing; the others take from it what they do not need.
 
     Attributes:
         name: stable, as findings name it.
         version: another one folds every identity again.
         codes: the reason codes that it can give.
+        standing: those of them that `end` gives.
+        uses: for which uses it is called.
+        lives: whether it is called for lifecycle events.
     """
 
-    name: str
-    version: int
-    codes: tuple[str, ...]
+    name: str = ""
+    version: int = 1
+    codes: tuple[str, ...] = ()
+    standing: tuple[str, ...] = ()
+    uses: Called = "never"
+    lives: bool = False
 
     def start(self) -> State:
         """The state before the first event."""
+        return {}
 
     def use(self, state: State, event: UseEvent, world: World) -> Iterable[Signal]:
-        """One use. Called for every use, so that it returns `()` at once where it has nothing to say."""
+        """One use. Called for many, so that it returns `()` at once where it has nothing to say."""
+        return ()
 
     def lifecycle(self, state: State, event: LifecycleEvent, world: World) -> Iterable[Signal]:
         """Something that happened to the identity or one of its credentials."""
+        return ()
 
     def end(self, state: State, identity: str, world: World) -> Iterable[Signal]:
-        """What is so at `world.now`, after the last event: dormant, unowned. Changes nothing."""
+        """What is so at `world.now`, after the last event: dormant. Changes nothing."""
+        return ()

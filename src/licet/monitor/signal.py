@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Literal, NamedTuple
 
 from licet.records import Severity
@@ -40,7 +41,6 @@ class Signal(NamedTuple):
         sample: on how many events the expectation rests; 0: on a declaration.
         counter: what speaks against it, a sentence each.
         action: what to do, a sentence.
-        network: where it came from, for a person who looks.
     """
 
     code: str
@@ -59,3 +59,9 @@ class Signal(NamedTuple):
     sample: int = 0
     counter: tuple[str, ...] = ()
     action: str = ""
+
+    @property
+    def id(self) -> str:
+        """The same for the same thing, in every run and process."""
+        parts = "\0".join((self.code, self.identity, self.credential, self.value))
+        return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:32]

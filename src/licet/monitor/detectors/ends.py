@@ -1,0 +1,130 @@
+"""Uses after the end: revoked, superseded, bound to a job that is over, expired.
+
+Each is a fact of what happened to the credential, at the time of the event itself and not of its arrival. Only a use that succeeded shows
+that the credential still authenticates; what was denied is a signal of its own, and a small one. A suspended credential that was activated
+again is fine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from licet.clock import lasting
+from licet.events import LifecycleEvent, UseEvent
+from licet.monitor.detector import Called, Detector, State
+from licet.monitor.saying import keep, row, say
+from licet.monitor.signal import Signal
+from licet.monitor.world import World
+
+_MOST = 4_096  # credentials and jobs of one identity whose ends are known; the oldest go first
+_WHOLE: Final = ""  # the identity itself, where a credential's fingerprint stands else
+
+_SAYS: Final = {
+    "revoked": ("POST_REVOCATION_USE", "no use after it was {}"),
+    "rotated": ("POST_ROTATION_USE", "no use of the old version after its rotation"),
+    "ended": ("POST_JOB_USE", "no use after its job ended"),
+    "expires": ("EXPIRED_ACCEPTED", "no use after it expired"),
+}
+
+
+class Ends(Detector):
+    """POST_REVOCATION_USE, POST_ROTATION_USE, POST_JOB_USE, EXPIRED_ACCEPTED; DENIED_AFTER_END, ROTATION_OVERLAP."""
+
+    name = "ends"
+    codes = ("POST_REVOCATION_USE", "POST_ROTATION_USE", "POST_JOB_USE", "EXPIRED_ACCEPTED", "DENIED_AFTER_END", "ROTATION_OVERLAP")
+    uses: Called = "always"
+    lives = True
+
+    def start(self) -> State:
+        """`of`: by credential, its ends, each as time, uid and what happened; `jobs`: by workload, its end."""
+        return {"of": {}, "jobs": {}}
+
+    def lifecycle(self, state: State, event: LifecycleEvent, world: World) -> Iterable[Signal]:
+        """Note what ends by it."""
+        if event.outcome != "success":
+            return ()
+        kind, credential = event.kind, event.credential
+        if event.supersedes:
+            # It ends once, by the first version that takes its place.
+            _of(state, event.supersedes).setdefault("rotated", row(event, "rotation"))
+        if kind in ("revoked", "suspended", "deleted"):
+            if credential or event.identity:
+                _of(state, credential or _WHOLE).setdefault("revoked", [*row(event, "revocation"), kind])
+        elif kind == "activated" or (kind == "created" and not credential):
+            _of(state, credential or _WHOLE).pop("revoked", None)
+        elif kind == "job_ended":
+            if event.workload and event.workload not in state["jobs"]:
+                keep(state["jobs"], event.workload, row(event, "end of the job"), _MOST)
+            if credential:
+                _of(state, credential).setdefault("ended", row(event, "end of the job"))
+        elif credential:
+            _noted(_of(state, credential), event)
+        return ()
+
+    def use(self, state: State, event: UseEvent, world: World) -> Iterable[Signal]:
+        """Whether what it was done with had ended."""
+        ends = state["of"].get(event.credential)
+        whole = state["of"].get(_WHOLE)
+        if (ends is None and whole is None) or event.outcome == "failed":
+            return ()
+        found: list[Signal] = []
+        if event.credential and ends is not None:
+            for what in ("revoked", "rotated", "expires"):
+                if (end := ends.get(what)) is not None:
+                    found += _late(state, what, end, [end], event, world)
+            if (end := ends.get("ended")) is not None:
+                found += _late(state, "ended", end, [end], event, world)
+            elif (bound := ends.get("bound")) is not None and (end := state["jobs"].get(bound[3])) is not None:
+                found += _late(state, "ended", end, [bound, end], event, world)
+        if whole is not None and (end := whole.get("revoked")) is not None:
+            found += _late(state, "revoked", end, [end], event, world)
+        return found
+
+
+def _of(state: State, credential: str) -> dict[str, Any]:
+    known: dict[str, dict[str, Any]] = state["of"]
+    found = known.get(credential)
+    if found is None:
+        found = {}
+        keep(known, credential, found, _MOST)
+    return found
+
+
+def _noted(ends: dict[str, Any], event: LifecycleEvent) -> None:
+    if event.kind == "expired":
+        ends["expires"] = [*row(event, "expiry"), event.time]
+    elif event.expires:
+        ends["expires"] = [*row(event, "its end was said"), event.expires]
+    if event.workload:
+        ends["bound"] = [*row(event, "binding"), event.workload]
+
+
+def _late(  # noqa: PLR0917
+    state: State, what: str, end: list[Any], why: list[list[Any]], event: UseEvent, world: World
+) -> tuple[Signal, ...]:  # fmt: skip
+    since: float = end[3] if what == "expires" else end[2]
+    after = event.time - since
+    grace = world.settings.grace
+    code, expected = _SAYS[what]
+    cited = [each[:3] for each in why]
+    happened = {"revoked": end[-1], "rotated": "superseded", "ended": "at the end of its job", "expires": "expired"}[what]
+    if after <= grace:
+        if what == "rotated" and after > 0 and event.outcome == "success":
+            return say(
+                state, "ROTATION_OVERLAP", value=end[0], time=event.time, credential=event.credential, alert=False, basis="lifecycle",
+                observed=f"the old version was used {lasting(int(after))} after its rotation", expected="the new version only", since=since,
+                cited=[*cited, row(event, "use")],
+            )  # fmt: skip
+        return ()
+    if event.outcome == "denied":
+        return say(
+            state, "DENIED_AFTER_END", value=f"{what} {end[0]}", time=event.time, credential=event.credential, alert=False, since=since,
+            observed=f"tried {event.operation} {lasting(int(after))} after it was {happened}, and was denied", basis="lifecycle",
+            expected=expected.format(happened), cited=[*cited, row(event, "attempt")],
+        )  # fmt: skip
+    return say(
+        state, code, value=end[0], time=event.time, credential=event.credential, since=since, basis="lifecycle",
+        observed=f"{event.operation} succeeded {lasting(int(after))} after it was {happened}",
+        expected=expected.format(happened), cited=[*cited, row(event, "use")],
+    )  # fmt: skip

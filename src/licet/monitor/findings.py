@@ -1,0 +1,141 @@
+"""From signals to findings: one finding for one chain of events, with its reasons in their order.
+
+Signals that alert begin a finding; what follows of the same identity within a day of it belongs to the same one. Signals that have only
+points become a finding when enough of them, of different kinds, come together (risk-based alerting as Splunk and Elastic do it): points
+halve with time, and the same thing twice counts once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from licet.monitor.codes import CODES
+from licet.monitor.signal import Signal
+from licet.monitor.world import DAY, World
+from licet.records import Because, Evidence, Explanation, Finding, Severity
+
+CHAIN = DAY
+"""Within how many seconds of the one before, an alert continues a finding."""
+_ORDER: tuple[Severity, ...] = ("info", "low", "medium", "high", "critical")
+_MOST_CITED = 200  # events that one finding names; the first of each reason come first
+
+
+class Seen(NamedTuple):
+    """A signal, when it was seen last, and how often: the same thing again is no other signal."""
+
+    signal: Signal
+    last: float
+    number: int = 1
+
+
+def findings_of(identity: str, seen: Iterable[Seen], world: World) -> list[Finding]:
+    """The findings of one identity, oldest first. The same signals give the same findings, in whatever order they come."""
+    ordered = sorted(seen, key=lambda each: (each.signal.time, each.signal.code, each.signal.credential, each.signal.value))
+    chains = list(_chains([each for each in ordered if each.signal.alert]))
+    weak = [each for each in ordered if not each.signal.alert]
+    spans = [(chain[0].signal.time - CHAIN, max(each.last for each in chain) + CHAIN) for chain in chains]
+    loose = [each for each in weak if not any(first <= each.signal.time <= last for first, last in spans)]
+    found = [_finding(identity, chain, 0.0, world) for chain in chains]
+    found += [_finding(identity, chain, points, world) for chain, points in _heaps(loose, world)]
+    return sorted(found, key=lambda each: (each.time, each.id))
+
+
+def _chains(alerts: Sequence[Seen]) -> Iterator[list[Seen]]:
+    chain: list[Seen] = []
+    for each in alerts:
+        if chain and each.signal.time - chain[-1].signal.time > CHAIN:
+            yield chain
+            chain = []
+        chain.append(each)
+    if chain:
+        yield chain
+
+
+def _heaps(weak: Sequence[Seen], world: World) -> Iterator[tuple[list[Seen], float]]:
+    """Where points of enough kinds come together: from the first that counts, and on while they last."""
+    settings = world.settings
+    heap: list[Seen] = []
+    reached = 0.0
+    for each in weak:
+        alive = [other for other in heap if each.signal.time - other.signal.time <= 3 * settings.half_life]
+        if reached and len(alive) < len(heap):
+            yield heap, reached
+            heap, reached = [], 0.0
+        elif not reached:
+            heap = alive
+        heap.append(each)
+        now = each.signal.time
+        points = sum(other.signal.points * 0.5 ** ((now - other.signal.time) / settings.half_life) for other in heap)
+        if points > settings.points and len({other.signal.code for other in heap}) >= settings.kinds:
+            reached = max(reached, points)
+    if reached:
+        yield heap, reached
+
+
+def _finding(identity: str, chain: Sequence[Seen], points: float, world: World) -> Finding:
+    signals = [each.signal for each in chain]
+    leading = max(signals, key=lambda each: (_ORDER.index(each.severity), -each.time))
+    owner = world.owner(identity)
+    because = tuple(
+        Because(of.code, of.observed, of.expected, of.basis, of.time, of.since, of.sample, each.last, each.number)
+        for each in chain
+        for of in (each.signal,)
+    )
+    sentence = leading.observed if len(signals) == 1 else f"{leading.observed} ({len(signals)} reasons)"
+    references = tuple(dict.fromkeys(reference for each in signals for reference in CODES[each.code].references))
+    explanation = Explanation(
+        identity, tuple(dict.fromkeys(each.credential for each in signals if each.credential)), because, _evidence(signals),
+        tuple(dict.fromkeys(said for each in signals for said in each.counter)),
+        tuple(dict.fromkeys(each.action or CODES[each.code].action for each in signals)), _confidence(signals, points, world), points,
+    )  # fmt: skip
+    severity = leading.severity if not points else _by_points(points, world)
+    return Finding(
+        finding_id(identity, signals[0]), signals[0].time, f"monitor.{leading.code.lower().replace('_', '-')}", severity, sentence,
+        owner=owner[0].uid if owner else "", references=references, explanation=explanation,
+    )  # fmt: skip
+
+
+def _evidence(signals: Sequence[Signal]) -> tuple[Evidence, ...]:
+    cited = {(each.uid, each.role): each for signal in signals for each in signal.evidence}
+    ordered = sorted(cited.values(), key=lambda each: (each.time, each.uid, each.role))[:_MOST_CITED]
+    return tuple(Evidence(each.uid, each.role, each.identity, each.time, body=each.body) for each in ordered)
+
+
+def _confidence(signals: Sequence[Signal], points: float, world: World) -> float:
+    """Facts of lifecycle and declaration are sure; what was learned is as sure as there are points, never quite."""
+    if any(each.alert and each.basis in ("lifecycle", "declared") for each in signals):
+        return 1.0
+    return 0.8 if not points else min(0.9, 0.4 + 0.1 * points / world.settings.points)
+
+
+def _by_points(points: float, world: World) -> Severity:
+    for factor, severity in ((2.0, "critical"), (1.5, "high")):
+        if points > factor * world.settings.points:
+            return severity  # type: ignore[return-value]
+    return "medium"
+
+
+def finding_id(identity: str, first: Signal) -> str:
+    """Derived from what the finding begins with, so that it is the same however often and in whatever order events are judged."""
+    said = json.dumps([identity, first.code, first.credential, first.value, first.time])
+    return hashlib.sha256(said.encode()).hexdigest()[:24]
+
+
+def signal_id(signal: Signal) -> str:
+    """The id of a signal: what it is about."""
+    said = json.dumps([signal.identity, signal.code, signal.credential, signal.value])
+    return hashlib.sha256(said.encode()).hexdigest()[:24]
+
+
+def merged(signals: Iterable[Signal]) -> list[Seen]:
+    """The same thing seen again is one signal: the first, with the time of the last and their number."""
+    ordered = sorted(signals, key=lambda each: (signal_id(each), each.time))
+    out: list[Seen] = []
+    for _, same in groupby(ordered, key=signal_id):
+        every = list(same)
+        out.append(Seen(every[0], every[-1].time, len(every)))
+    return out
