@@ -282,7 +282,6 @@ class _Life:
     def end(self, task: GuardedTask, by: str, failed: str = "") -> None:  # noqa: ARG002 - the signature of `TaskLife`
         if not task._ended:
             task._ended = True
-            task.record = replace(task.record, ended=self._clock.now(), ended_by=by)
             self._origins.end(task)
             self._store.forget(task.id)
 

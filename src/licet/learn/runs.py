@@ -137,14 +137,12 @@ def _rehearsed(session: Session, rehearsal: Rehearsal, kind: str, agent: str, *,
             judged: list[tuple[RecordedCall, Ticket]] = []
             for call in some:
                 ticket = rehearsal.judge(task, ToolCall(call.tool, call.arguments, framework=FRAMEWORK))
-                # A yes is an answer to what was asked then, and to nothing else.
-                approved = frozenset(call.asked if call.decided == "ask" and call.executed else ())
-                alarms += [
-                    f"{found.check} would {found.effect} now" for found in alarming(ticket.decision.reasons) if found.check not in approved
-                ]
-                if ticket.action == "ask":
-                    asks = {each.check for each in ticket.decision.reasons if each.effect == "ask"}
-                    rehearsal.answer(ticket, asks <= approved or approving)
+                if reasons := ticket.decision.reasons:
+                    # A yes is an answer to what was asked then, and to nothing else.
+                    approved = frozenset(call.asked if call.decided == "ask" and call.executed else ())
+                    alarms += [f"{found.check} would {found.effect} now" for found in alarming(reasons) if found.check not in approved]
+                    if ticket.action == "ask":
+                        rehearsal.answer(ticket, approving or approved.issuperset(each.check for each in reasons if each.effect == "ask"))
                 steps.append(_step(call, ticket))
                 judged.append((call, ticket))
             if last and all(ticket.allowed for _, ticket in judged):

@@ -299,12 +299,17 @@ def _given(steps: list[Step]) -> dict[str, Given]:
     return out
 
 
+_EQUAL = (str, int, bool)  # of which two are equal, within one type, just where they are written alike
+
+
 def _different(values: list[Plain]) -> int:
     """How many different values these are; those of a list count each for itself, as a budget counts them."""
-    seen: set[str] = set()
+    seen: set[str | tuple[type, Plain]] = set()
     for value in values:
         for item in value if isinstance(value, list) else [value]:
-            if item is not None:
+            if type(item) in _EQUAL:
+                seen.add((type(item), item))
+            elif item is not None:
                 seen.add(json.dumps(item, sort_keys=True))
             if len(seen) >= MOST:
                 return MOST

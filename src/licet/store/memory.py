@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from types import TracebackType
 
 from licet.records import EXACT, CallRecord, Claim, Mark, Revocation, TaskRecord
 
@@ -65,10 +66,9 @@ class MemoryStore:
         """The task is over, and nothing asks for it any more."""
         self._tasks.pop(task_id, None)
 
-    @contextmanager
-    def transaction(self) -> Iterator[_Step]:
+    def transaction(self) -> _Step:
         """See `JudgingStore`. Nothing is undone: what judges in memory has nobody beside it."""
-        yield self._step
+        return self._step
 
     def refuse(self, task_id: str, tool: str) -> None:
         """See `JudgingStore`."""
@@ -117,6 +117,12 @@ class _Step:
 
     def __init__(self, tasks: dict[str, _Task]) -> None:
         self._tasks = tasks
+
+    def __enter__(self) -> _Step:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        pass
 
     def task(self, task_id: str) -> TaskRecord | None:
         found = self._tasks.get(task_id)
