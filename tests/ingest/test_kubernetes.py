@@ -302,7 +302,7 @@ KEYS = [*event(), "requestObject", "responseObject", "impersonatedUser", "items"
 
 
 @given(record=st.dictionaries(st.sampled_from(KEYS), JSON), kind=st.sampled_from(["", *("pods", "secrets", "roles", "rolebindings")]))
-@settings(max_examples=300)
+@settings(max_examples=120)
 def test_any_object_is_recognised_or_refused(record: dict[str, Any], kind: str) -> None:
     read_or_refused(kubernetes.read, record, place())
     base = about(kind, name="n", verb="create") if kind else token_request()
@@ -312,7 +312,7 @@ def test_any_object_is_recognised_or_refused(record: dict[str, Any], kind: str) 
 
 
 @given(found=JSON, key=st.sampled_from(["spec", "status", "subjects", "roleRef", "rules", "type", "metadata"]))
-@settings(max_examples=300)
+@settings(max_examples=120)
 def test_any_body_of_a_change_is_recognised_or_refused(found: Any, key: str) -> None:
     for kind in ("pods", "secrets", "roles", "rolebindings", "serviceaccounts"):
         read_or_refused(kubernetes.read, about(kind, name="n", verb="create", requestObject={key: found}), place())
