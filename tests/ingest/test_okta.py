@@ -170,7 +170,7 @@ def test_what_is_wrong_is_named(changes: dict[str, Any], key: str) -> None:
 @needs_data
 def test_the_published_records_are_read_or_refused_by_a_named_cause() -> None:
     found = [read_or_refused(okta.read, record, place()) for record in panther("Okta.SystemLog")]
-    assert sum(isinstance(one, Recognised) and bool(one.uses) for one in found) == 29
+    assert sum(isinstance(one, Recognised) and bool(one.uses) for one in found) == 28
 
 
 BEGINNINGS = [beginning for beginning, _ in okta_changes._OF]
