@@ -57,6 +57,6 @@ CREATE TABLE IF NOT EXISTS refusals (
     source TEXT, cause TEXT, file TEXT, line INTEGER, number INTEGER, PRIMARY KEY (source, cause, file)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sources (
     source TEXT, account TEXT, first REAL, last REAL, events INTEGER, again INTEGER, passed INTEGER, intake REAL, gap REAL,
-    credential INTEGER, workload INTEGER, PRIMARY KEY (source, account)) WITHOUT ROWID;
+    credential INTEGER, workload INTEGER, services INTEGER, PRIMARY KEY (source, account)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS probes (credential TEXT, time REAL, command TEXT, authenticates INTEGER, detail TEXT);
 """

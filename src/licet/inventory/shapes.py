@@ -13,6 +13,7 @@ _MOST = 200_000  # of each kind that are kept in memory
 
 _CREDENTIAL, _WORD = "SELECT uid FROM credentials WHERE id=?", "SELECT word FROM words WHERE id=?"
 INSERT = "INSERT OR IGNORE INTO uses VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+INSERT_NEW = "INSERT INTO uses VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 SELECT = (
     "SELECT time, uid, shape, credential, session, workload, ip, resource, intent, trace, digest, file, line FROM uses"
     " WHERE subject=? AND (time, uid) > (?, ?) AND time<=? ORDER BY time, uid LIMIT ?"
@@ -47,10 +48,12 @@ class Shapes:
 
     def row(self, db: sqlite3.Connection, event: UseEvent, subject: int, credential: int) -> tuple[Any, ...]:
         """The row of `uses`."""
+        (source, native_id, time, _, operation, outcome, access, identity_kind, identity_name, _, credential_kind, session, workload,
+         account, region, ip, network, country, agent, interactive, resource, resource_kind, resource_account, on_behalf_of, intent,
+         trace_id, error, digest, place) = event  # fmt: skip
         key = (
-            event.source, event.operation, event.outcome, event.access, event.credential_kind, event.account, event.region, event.network,
-            event.country, event.agent, event.interactive, event.resource_kind, event.resource_account, event.on_behalf_of, event.error,
-            event.identity_kind, event.identity_name,
+            source, operation, outcome, access, credential_kind, account, region, network, country, agent, interactive, resource_kind,
+            resource_account, on_behalf_of, error, identity_kind, identity_name,
         )  # fmt: skip
         shape = self._shapes.get(key)
         if shape is None:
@@ -58,10 +61,10 @@ class Shapes:
             if len(self._shapes) >= _MOST:
                 self._shapes.clear()
             self._shapes[key] = shape
-        file, _, line = event.place.rpartition(":")
+        file, _, line = place.rpartition(":")
         return (
-            subject, event.time, event.uid, shape, credential, event.session, event.workload, event.ip, event.resource, event.intent,
-            event.trace_id, bytes.fromhex(event.digest), self.word(db, file), int(line) if line.isdecimal() else 0,
+            subject, time, f"{source}/{native_id}", shape, credential, session, workload, ip, resource, intent, trace_id,
+            bytes.fromhex(digest), self._words.get(file) or self.word(db, file), int(line) if line.isdecimal() else 0,
         )  # fmt: skip
 
     def event(self, db: sqlite3.Connection, identity: str, row: Sequence[Any]) -> UseEvent:
@@ -92,6 +95,8 @@ class Shapes:
 
 
 def _number(db: sqlite3.Connection, table: str, column: str, text: str) -> int:
-    db.execute(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", (text,))  # noqa: S608 - names of our own
+    made = db.execute(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", (text,))  # noqa: S608 - names of our own
+    if made.rowcount == 1 and made.lastrowid is not None:
+        return made.lastrowid
     found = db.execute(f"SELECT id FROM {table} WHERE {column}=?", (text,)).fetchone()  # noqa: S608 - names of our own
     return int(found[0])

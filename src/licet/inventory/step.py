@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from licet.events import LifecycleEvent, UseEvent
 from licet.inventory.life import life_of
 from licet.inventory.model import Credential, Identity
 from licet.inventory.rows import SELECT_CREDENTIAL, SELECT_IDENTITY, credential_of, declared_text, events_of, identity_of, workload_ended
-from licet.inventory.shapes import INSERT, Shapes
+from licet.inventory.shapes import INSERT, INSERT_NEW, Shapes
 
 _MOST = 200_000  # numbers of identities and credentials that are kept in memory
+_DIRTY: Final = "INSERT INTO dirty VALUES (?1,?2) ON CONFLICT DO UPDATE SET since=min(since, ?2)"
+
+_Row = tuple[tuple[Any, ...], UseEvent]
+
+
+def _place(row: _Row) -> tuple[int, float, str]:
+    """Where a use lies: by subject, time and uid."""
+    subject, time, uid = row[0][:3]
+    return subject, time, uid
 
 
 class Kept(NamedTuple):
@@ -25,11 +34,12 @@ class Kept(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A record that no reader could use: the cause in few words, and where it stands."""
+    """Records that no reader could use: the cause in few words, where the first of them stands, and how many there are."""
 
     cause: str
     file: str
     line: int
+    number: int = 1
 
 
 class Step:
@@ -46,54 +56,91 @@ class Step:
         """Keep events, and mark who is concerned. `anew`: a lifecycle event that stands there is replaced."""
         new_uses = self._keep_uses(uses)
         new_lifecycle = sum(self._keep_lifecycle(event, anew=anew) for event in lifecycle)
-        for subject, since in self._since.items():
-            self.dirty(subject, since)
+        self._db.executemany(_DIRTY, self._since.items())
         return Kept(new_uses, new_lifecycle, len(uses) + len(lifecycle) - new_uses - new_lifecycle)
 
     def _keep_uses(self, uses: Sequence[UseEvent]) -> int:
-        db, row, new = self._db, self._shapes.row, 0
-        seen: dict[tuple[int, int], list[float]] = {}  # by subject and credential: first, last, how many
+        """In the order in which they lie in the file, so that each page is looked for once."""
+        db, row = self._db, self._shapes.row
+        rows: list[tuple[tuple[Any, ...], UseEvent]] = []
         for event in uses:
             subject = self._subjects.get(event.identity) or self._new_subject(event)
             known = (0, "") if not event.credential else self._credentials.get(event.credential) or self._first_use(event)
-            credential = known[0]
-            if db.execute(INSERT, row(db, event, subject, credential)).rowcount != 1:
-                self._source(event.source, event.account)[3] += 1
-                continue
-            new += 1
-            time = event.time
-            of = self._source(event.source, event.account)
-            of[0], of[1] = min(of[0], time), max(of[1], time)
-            of[2] += 1
-            of[4] += bool(credential)
-            of[5] += bool(event.workload)
-            if credential and not known[1]:
+            rows.append((row(db, event, subject, known[0]), event))
+            if known[0] and not known[1]:
                 self._belongs(event.credential, event.identity, subject)
+        rows.sort(key=_place)
+        new = self._insert(rows)
+        seen: dict[tuple[int, int], list[float]] = {}  # by subject and credential: first, last, how many
+        at: tuple[str, str] | None = None
+        counts: list[float] = []
+        for values, event in new:
+            subject, time, credential = values[0], values[1], values[4]
+            if (event.source, event.account) != at:
+                at = (event.source, event.account)
+                counts = self._source(*at)
+            counts[0] = min(counts[0], time)
+            counts[1] = max(counts[1], time)
+            counts[2] += 1
+            if event.identity_kind == "service":
+                counts[6] += 1
+            else:
+                counts[4] += credential != 0
+                counts[5] += event.workload != ""
             found = seen.get((subject, credential))
             if found is None:
                 seen[subject, credential] = [time, time, 1]
-            else:
-                found[0], found[1] = min(found[0], time), max(found[1], time)
+            else:  # they come in the order of time
+                found[1] = time
                 found[2] += 1
-        for (subject, credential), (first, last, number) in seen.items():
-            self._mark(subject, first)
-            db.execute(
-                "UPDATE identities SET first_seen=min(iif(first_seen=0, ?1, first_seen), ?1), last_seen=max(last_seen, ?2), uses=uses+?3"
-                " WHERE id=?4",
-                (first, last, number, subject),
-            )
-            if credential:
-                db.execute(
-                    "UPDATE credentials SET first_seen=min(iif(first_seen=0, ?1, first_seen), ?1), last_used=max(last_used, ?2),"
-                    " uses=uses+?3 WHERE id=?4",
-                    (first, last, number, credential),
-                )
-                db.execute(
-                    "INSERT INTO holders VALUES (?1,?2,?3,?4,?5)"
-                    " ON CONFLICT DO UPDATE SET first=min(first, ?3), last=max(last, ?4), uses=uses+?5",
-                    (credential, subject, first, last, number),
-                )
+        self._count(seen)
+        return len(new)
+
+    def _insert(self, rows: list[_Row]) -> list[_Row]:
+        """Which of them are new; they are inserted. What is later than all that its subject has done cannot stand there already."""
+        db = self._db
+        new: list[_Row] = []
+        certain: list[tuple[Any, ...]] = []
+        subject, latest, before = 0, 0.0, (0, 0.0, "")
+        for each in rows:
+            values = each[0]
+            if values[0] != subject:
+                subject = values[0]
+                latest = db.execute("SELECT last_seen FROM identities WHERE id=?", (subject,)).fetchone()[0]
+            if values[:3] == before:
+                inserted = False
+            elif values[1] > latest:
+                certain.append(values)
+                inserted = True
+            else:
+                inserted = db.execute(INSERT, values).rowcount == 1
+            before = values[:3]
+            if inserted:
+                new.append(each)
+            else:
+                self._source(each[1].source, each[1].account)[3] += 1
+        db.executemany(INSERT_NEW, certain)
         return new
+
+    def _count(self, seen: Mapping[tuple[int, int], Sequence[float]]) -> None:
+        """How often, from when and until when who used what."""
+        db = self._db
+        for (subject, _), (first, _, _) in seen.items():
+            self._mark(subject, first)
+        db.executemany(
+            "UPDATE identities SET first_seen=min(iif(first_seen=0, ?1, first_seen), ?1), last_seen=max(last_seen, ?2), uses=uses+?3"
+            " WHERE id=?4",
+            [(first, last, number, subject) for (subject, _), (first, last, number) in seen.items()],
+        )
+        db.executemany(
+            "UPDATE credentials SET first_seen=min(iif(first_seen=0, ?1, first_seen), ?1), last_used=max(last_used, ?2), uses=uses+?3"
+            " WHERE id=?4",
+            [(first, last, number, credential) for (_, credential), (first, last, number) in seen.items() if credential],
+        )
+        db.executemany(
+            "INSERT INTO holders VALUES (?1,?2,?3,?4,?5) ON CONFLICT DO UPDATE SET first=min(first, ?3), last=max(last, ?4), uses=uses+?5",
+            [(credential, subject, first, last, number) for (subject, credential), (first, last, number) in seen.items() if credential],
+        )
 
     def _keep_lifecycle(self, event: LifecycleEvent, *, anew: bool) -> bool:
         body = json.dumps(event, ensure_ascii=True, separators=(",", ":"))
@@ -104,7 +151,8 @@ class Step:
             self._source(event.source, event.account)[3] += 1
             return False
         of = self._source(event.source, event.account)
-        of[0], of[1] = min(of[0], event.time), max(of[1], event.time)
+        if event.time:  # what has none held before anybody wrote it down
+            of[0], of[1] = min(of[0], event.time), max(of[1], event.time)
         if event.identity:
             self._mark(self.subject(event.identity), event.time)
             if event.kind in ("created", "deleted") and event.outcome == "success" and not event.credential:
@@ -201,24 +249,25 @@ class Step:
 
     def dirty(self, subject: int, since: float) -> None:
         """This identity is to be judged, from this time on."""
-        self._db.execute("INSERT INTO dirty VALUES (?1,?2) ON CONFLICT DO UPDATE SET since=min(since, ?2)", (subject, since))
+        self._db.execute(_DIRTY, (subject, since))
 
     def _source(self, source: str, account: str) -> list[float]:
         found = self._sources.get((source, account))
-        if found is None:
-            self._sources[source, account] = found = [float("inf"), float("-inf"), 0, 0, 0, 0]
+        if found is None:  # first, last, events, again, with a credential, with a workload, of the platform's own services
+            self._sources[source, account] = found = [float("inf"), float("-inf"), 0, 0, 0, 0, 0]
         return found
 
-    def count_sources(self, passed: int, source: str, now: float) -> None:
-        """Keep how fresh and how well attributed each source is."""
-        if passed:
+    def count_sources(self, passed: Mapping[str, int], now: float) -> None:
+        """Keep how fresh and how well attributed each source is. `passed`: by source, how many records were none of our affair."""
+        for source in passed:
             self._source(source, "")
-        for (name, account), (first, last, events, again, credential, workload) in self._sources.items():
+        for (name, account), (first, last, events, again, credential, workload, services) in self._sources.items():
+            of_passed = passed.get(name, 0) if not account else 0
             self._db.execute(
-                "INSERT INTO sources VALUES (?1,?2,?3,?4,?5,?6,?7,?8,0,?9,?10) ON CONFLICT DO UPDATE SET first=min(first, ?3),"
+                "INSERT INTO sources VALUES (?1,?2,?3,?4,?5,?6,?7,?8,0,?9,?10,?11) ON CONFLICT DO UPDATE SET first=min(first, ?3),"
                 " last=max(last, ?4), events=events+?5, again=again+?6, passed=passed+?7, intake=?8, credential=credential+?9,"
-                " workload=workload+?10",
-                (name, account, first, last, events, again, passed if (name, account) == (source, "") else 0, now, credential, workload),
+                " workload=workload+?10, services=services+?11",
+                (name, account, first, last, events, again, of_passed, now, credential, workload, services),
             )
 
     def declare_identity(self, said: Identity) -> None:

@@ -51,17 +51,17 @@ class Inventory(SqliteFile):
 
     def keep(
         self, uses: Sequence[UseEvent], lifecycle: Sequence[LifecycleEvent] = (), *, shown: Mapping[str, str] | None = None,
-        cursor: tuple[str, str, Mapping[str, Any]] | None = None, refused: Iterable[tuple[str, Refused]] = (), passed: int = 0,
-        now: float = 0.0,
+        cursors: Iterable[tuple[str, str, Mapping[str, Any]]] = (), refused: Iterable[tuple[str, Refused]] = (),
+        passed: Mapping[str, int] | None = None, now: float = 0.0,
     ) -> Kept:  # fmt: skip
-        """Keep events, and where their reader stands, in one step. What is there already is passed over.
+        """Keep events, and where their readers stand, in one step. What is there already is passed over.
 
         Args:
             uses, lifecycle: in any order.
             shown: by fingerprint, what may be printed of a credential's id.
-            cursor: source, path, and where its reader stands after these.
+            cursors: source, path, and where its reader stands after these.
             refused: by source, what was refused on the way.
-            passed: how many records of `cursor`'s source were none of our affair.
+            passed: by source, how many records were none of our affair.
             now: when (seconds since the epoch).
 
         Raises:
@@ -75,12 +75,12 @@ class Inventory(SqliteFile):
                     db.execute("UPDATE credentials SET shown=? WHERE uid=? AND shown=''", (text, uid))
                 for source, refusal in refused:
                     db.execute(
-                        "INSERT INTO refusals VALUES (?,?,?,?,1) ON CONFLICT DO UPDATE SET number=number+1",
-                        (source, refusal.cause, refusal.file, refusal.line),
+                        "INSERT INTO refusals VALUES (?1,?2,?3,?4,?5) ON CONFLICT DO UPDATE SET number=number+?5, line=min(line, ?4)",
+                        (source, *refusal),
                     )
-                step.count_sources(passed, cursor[0] if cursor else "", now)
-                if cursor is not None:
-                    db.execute("INSERT OR REPLACE INTO cursors VALUES (?,?,?)", (cursor[0], cursor[1], json.dumps(cursor[2])))
+                step.count_sources(passed or {}, now)
+                for source, path, body in cursors:
+                    db.execute("INSERT OR REPLACE INTO cursors VALUES (?,?,?)", (source, path, json.dumps(body)))
         except BaseException:
             self._shapes.forget()
             self._subjects.clear()
