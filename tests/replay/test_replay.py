@@ -275,3 +275,25 @@ def test_a_session_that_cannot_be_written_down_is_denied_and_not_lost(place: Pat
             assert isinstance(item, Session)
             Replay(guard, statistics).run(item)
     assert statistics.of("tickets").executed.checks == {"scope.argument": 1}
+
+
+@pytest.mark.parametrize("name", ["licet.yaml", "runs.jsonl", "./runs.jsonl", "link.html"])
+@pytest.mark.parametrize("force", [(), ("--force",)], ids=["", "forced"])
+def test_a_page_never_takes_the_place_of_what_the_replay_reads(place: Path, capsys: Out, name: str, force: tuple[str, ...]) -> None:
+    file = written(session(call("read", number=1)))
+    Path("link.html").symlink_to("licet.yaml")
+    before = {each: Path(each).read_text() for each in ("licet.yaml", file)}
+    assert main(["replay", file, "--html", name, *force]) == 2
+    assert "is read by this command" in capsys.readouterr().err
+    assert {each: Path(each).read_text() for each in before} == before
+
+
+def test_a_page_takes_the_place_of_another_file_only_if_it_is_one_of_ours_or_if_forced(place: Path, capsys: Out) -> None:
+    file = written(session(call("read", number=1)))
+    Path("notes.html").write_text("my notes")
+    assert main(["replay", file, "--html", "notes.html"]) == 2
+    assert "no page of Licet's" in capsys.readouterr().err
+    assert Path("notes.html").read_text() == "my notes"
+    for options in (["--force"], []):
+        assert main(["replay", file, "--html", "notes.html", *options]) == 0
+        assert "my notes" not in Path("notes.html").read_text()

@@ -68,7 +68,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="TIME", type=_since, help="only sessions from this time on: 2026-10-01, or 90d")
     parser.add_argument(
         "--rare", metavar="SHARE", type=_share, default=RARE,
-        help="what could do harm, and stands in no more than this share of a kind's sessions, is left out (default: 5%%)",
+        help="what could do harm, and stands in no more than this share of all sessions, is left out; with --trusted, of those of its kind "
+        "(default: 5%%)",
     )  # fmt: skip
     parser.add_argument(
         "--min-sessions", metavar="N", type=_count, default=SESSIONS,

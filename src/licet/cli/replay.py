@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from licet.cli import output, replay_page
+from licet.cli import output, pages, replay_page
 from licet.cli.progress import Progress
 from licet.cli.recordings import Recordings
 from licet.cli.replay_page import GROUP_WORDS, said_rate
@@ -46,6 +46,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--agent", metavar="NAME", help="who acts (default: the only agent that may run the kind)")
     parser.add_argument("--ask", choices=["yes", "no"], default="no", help="what a person answers to each question (default: no)")
     parser.add_argument("--html", metavar="OUT", help="write one page: the counts, and why the first calls of each check were stopped")
+    parser.add_argument("--force", action="store_true", help="let the page take the place of a file that is no page of Licet's")
     parser.add_argument("--show", metavar="N", type=_count, default=5, help="how many calls of each check the page shows (default: 5)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
 
@@ -59,7 +60,7 @@ def _count(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Replay every file, and print the counts; 1 if a line was no session."""
     if options.html is not None:
-        output.writable(options.html)
+        pages.page_place(options.html, [*options.files, options.manifest], force=options.force)
     recordings = Recordings(options.files, suite=options.suite)  # and all of them are there
     manifest = load(options.manifest)
     recordings.kinds = () if options.task is not None else manifest.tasks

@@ -178,7 +178,11 @@ class Rehearsal:
             self._origins.denied(ticket)
 
     def done(self, ticket: Ticket, *, output: object = _NOTHING, error: str | None = None, anyway: bool = False) -> None:
-        """What the tool gave, as `Guard.end` takes it. `anyway`: also for a call that this guard would not have let run, since it ran."""
+        """What the tool gave, as `Guard.end` takes it. `anyway`: also for a call that this guard would not have let run, since it ran.
+
+        Raises:
+            StoreError: it ran `anyway`, and what it wrote cannot be remembered.
+        """
         if ticket.task is None or not (ticket.allowed or anyway):
             return
         if not ticket.allowed:
@@ -188,12 +192,20 @@ class Rehearsal:
             ticket.decision = given
         if output is not _NOTHING:
             plain, whole = plain_of(output)
-            self._origins.saw(ticket, plain)
+            self._shown(ticket, plain)
             if not whole:
                 self._origins.blind(ticket, f"the output of `{ticket.call.tool}` is of a kind that cannot be looked into")
         if error is not None:
-            self._origins.saw(ticket, error, failed=True)
+            self._shown(ticket, error, failed=True)
         self.over(ticket, error)
+
+    def _shown(self, ticket: Ticket, plain: Plain, *, failed: bool = False) -> None:
+        try:
+            self._origins.saw(ticket, plain, failed=failed)
+        # As live (`Gate.end`): the tool ran, and what cannot be indexed takes all trust away.
+        except Exception as error:  # noqa: BLE001 - see above
+            _log.warning("licet: an output could not be indexed; no field of this task counts as trusted any more: %s", traced(error))
+            self._origins.blind(ticket, f"an output of `{ticket.call.tool}` could not be indexed")
 
     def over(self, ticket: Ticket, error: str | None = None) -> None:
         """The call has come to its end: what `done` notes beside what was shown."""
