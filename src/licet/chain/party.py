@@ -39,6 +39,9 @@ _GROUP = re.compile(r"^[\w ]{1,60}:(?=.*;\s*$)|;\s*$")
 _SEPARATORS = re.compile(r"[\s,;]+")
 _SECRET_START = re.compile(r"(?:sk-|sk_|pk_|rk_|ghp_|gho_|github_pat_|xox[abp]-|AKIA|ASIA|AIza|eyJ)[\w.~+/=-]{10,}")
 _RUN = re.compile(r"[A-Za-z0-9]{14,}")
+_AFTER_AT = re.compile(r"[^\s@<>()\[\],;:\"'/\\?#&=]+")
+_BEFORE_AT = re.compile(_AFTER_AT.pattern + r"\Z")
+_BARE = re.compile(rf"{_AFTER_AT.pattern[:-1]}{{1,64}}@{_AFTER_AT.pattern[:-1]}{{1,255}}")
 _ACCOUNT_WORDS = frozenset({"account", "acct", "iban", "card", "phone", "tel", "payee", "to", "recipient", "recipients", "wallet"})
 
 
@@ -123,14 +126,19 @@ def is_secret(text: str) -> bool:
     return any(not run.isalpha() and not run.isdigit() for run in _RUN.findall(text))
 
 
+def is_bare_address(word: str) -> bool:
+    """Whether a word is one address, and holds no other."""
+    return _BARE.fullmatch(word) is not None
+
+
 def addresses_in(word: str) -> Iterator[str]:
     """The addresses within a word, each looked for around its `@` only."""
     at = word.find("@")
     for _ in range(50):
         if at < 0:
             return
-        left = re.search(r"[^\s@<>()\[\],;:\"'/\\?#&=]+\Z", word[max(0, at - 64) : at])
-        right = re.match(r"[^\s@<>()\[\],;:\"'/\\?#&=]+", word[at + 1 : at + 256])
+        left = _BEFORE_AT.search(word[max(0, at - 64) : at])
+        right = _AFTER_AT.match(word[at + 1 : at + 256])
         if left and right:
             yield f"{left[0]}@{right[0]}"
         at = word.find("@", at + 1)
