@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from licet.ingest.fields import address_of, agent_of, clean, interactive_agent, network_of, time_of, time_of_millis
+from licet.ingest.fields import address_of, agent_of, clean, id_in, interactive_agent, name_in, network_of, time_of, time_of_millis
 from licet.ingest.recognised import Unreadable
 
 CHROME = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/113.0.0.0 Safari/537.36"
@@ -112,3 +112,16 @@ def test_no_text_makes_the_fields_fail(text: str) -> None:
     assert interactive_agent(text) in (True, False)
     with contextlib.suppress(Unreadable):
         time_of(text, "t")
+
+
+def test_a_name_that_is_too_long_for_one_is_refused() -> None:
+    assert name_in({"name": "n" * 2048}, "name") == "n" * 2048
+    with pytest.raises(Unreadable):
+        name_in({"name": "n" * 2049}, "name")
+
+
+@pytest.mark.parametrize("found", [True, -1, 2**64, 1.5, [], "i" * 2049])
+def test_what_is_no_id_is_refused(found: object) -> None:
+    assert [id_in({"id": each}, "id") for each in (None, 5, "5")] == ["", "5", "5"]
+    with pytest.raises(Unreadable):
+        id_in({"id": found}, "id")

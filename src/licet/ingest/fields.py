@@ -23,6 +23,7 @@ _UUID_SIGNS: Final = "0123456789abcdefABCDEF-"
 _LONGEST_AGENT: Final = 512  # characters
 _LONGEST_ADDRESS: Final = 64
 _LONGEST_NAME: Final = 64
+_LONGEST_NAME_IN: Final = 2_048  # characters, as the longest ARN has
 _SCRUBBED: Final = 200  # characters; a shorter name than this is looked up in a cache
 
 _ENGINES: Final = ("Edg/", "OPR/", "SamsungBrowser/", "Firefox/", "FxiOS/", "CriOS/", "Chrome/", "Safari/", "Trident/", "MSIE ")
@@ -116,14 +117,34 @@ def name_in(record: Record, key: str) -> str:
     """A name or a word of the record, with what looks like a secret masked; empty where it is absent or null.
 
     Raises:
-        Unreadable: it is something else than a text.
+        Unreadable: it is something else than a text, or longer than any name of these platforms.
     """
     found = record.get(key)
     if found is None:
         return ""
     if not isinstance(found, str):
         raise Unreadable("is no text", key)
-    return _clean(found) if len(found) <= _SCRUBBED else scrub(found)
+    if len(found) <= _SCRUBBED:
+        return _clean(found)
+    if len(found) > _LONGEST_NAME_IN:
+        raise Unreadable("is too long for a name", key)
+    return scrub(found)
+
+
+def id_in(record: Record, key: str) -> str:
+    """An id that is a number in some exports and a text in others, as it is: not for events, but to make a fingerprint of.
+
+    Raises:
+        Unreadable: it is neither, or no id for its size.
+    """
+    found = record.get(key)
+    if found is None:
+        return ""
+    if isinstance(found, int) and not isinstance(found, bool) and 0 <= found < 2**64:
+        return str(found)
+    if not isinstance(found, str) or len(found) > _LONGEST_NAME_IN:
+        raise Unreadable("is no id", key)
+    return found
 
 
 def parts(record: Record, key: str) -> list[Record]:

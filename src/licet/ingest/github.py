@@ -7,10 +7,11 @@ Source: https://docs.github.com/en/organizations/keeping-your-organization-secur
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from licet.events import AccessLevel, IdentityKind, UseEvent
-from licet.ingest.fields import address_of, agent_of, clean, id_of, interactive_agent, name_in, network_of, time_of, time_of_millis
+from licet.ingest.fields import address_of, agent_of, clean, id_in, id_of, interactive_agent, name_in, network_of, time_of, time_of_millis
 from licet.ingest.github_changes import changes
 from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable, part, text
 
@@ -42,15 +43,15 @@ def read(record: Record, place: Place) -> Recognised:
         raise Unreadable("is missing", "action")
     native = id_of(text(record, "_document_id"), record, place)
     time = _time(record)
-    shown = text(record, "hashed_token") or _number(record, "token_id")
+    shown = text(record, "hashed_token") or id_in(record, "token_id")
     credential = place.fingerprint(shown) if shown else ""
     actor = name_in(record, "actor")
     if not actor and not credential:
         return Recognised(passed="no actor")
     ip, agent = text(record, "actor_ip"), text(record, "user_agent")
     repo, org = _repo(record), name_in(record, "org")
-    run = _number(record, "workflow_run_id")
-    kind = _credential_kind(text(record, "programmatic_access_type"))
+    run = clean(id_in(record, "workflow_run_id"))
+    kind = _credential_kind(text(record, "programmatic_access_type")[:80])
     is_subject = not kind and action.partition(".")[0] in _TOKEN_EVENTS
     use = UseEvent(
         "github", native, time, f"github:{actor or credential}", f"github:{action}", "success", _access(record, action),
@@ -72,6 +73,7 @@ def read(record: Record, place: Place) -> Recognised:
     return Recognised((use,), changes(record, use, place, credential if is_subject else ""))
 
 
+@lru_cache(2_048)
 def access_of(action: str) -> AccessLevel:
     """What an action does, by its category and name."""
     category, _, done = action.partition(".")
@@ -95,21 +97,14 @@ def _time(record: Record) -> float:
     return time_of(found, key) if isinstance(found, str) else time_of_millis(found, key)
 
 
-def _number(record: Record, key: str) -> str:
-    """An id that is a number in some exports and a text in others."""
-    found = record.get(key)
-    if isinstance(found, int) and not isinstance(found, bool):
-        return str(found)
-    return clean(text(record, key))
-
-
 def _repo(record: Record) -> str:
     return name_in(record, "repo") or name_in(record, "repository")
 
 
+@lru_cache(1_024)
 def _credential_kind(said: str) -> str:
     """`Personal access token (classic)` is `personal_access_token_classic`."""
-    words = "".join(sign if sign.isalnum() else " " for sign in clean(said).lower()[:80]).split()
+    words = "".join(sign if sign.isalnum() else " " for sign in clean(said).lower()).split()
     return "_".join(words)
 
 

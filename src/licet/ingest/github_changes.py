@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from licet.events import LifecycleEvent, LifecycleKind, UseEvent
-from licet.ingest.fields import clean, name_in
-from licet.ingest.recognised import Place, Record, text
+from licet.ingest.fields import clean, id_in, name_in
+from licet.ingest.recognised import Place, Record
 
 _TOKENS: Final[dict[str, LifecycleKind]] = {
     "personal_access_token.create": "issued",
@@ -134,7 +134,7 @@ def _app(record: Record) -> str:
 
 def _oauth_app(record: Record) -> str:
     name = name_in(record, "oauth_application_name") or name_in(record, "oauth_application")
-    name = name or clean(_id(record, "oauth_application_id"))
+    name = name or clean(id_in(record, "oauth_application_id"))
     return f"oauth_app/{name}" if name else ""
 
 
@@ -163,10 +163,5 @@ def _words(found: Any) -> str:
 
 def _shown(record: Record, place: Place, *keys: str) -> str:
     """The fingerprint of the first id that the record has under one of the keys."""
-    shown = next((found for key in keys if key and (found := _id(record, key))), "")
+    shown = next((found for key in keys if key and (found := id_in(record, key))), "")
     return place.fingerprint(shown) if shown else ""
-
-
-def _id(record: Record, key: str) -> str:
-    found = record.get(key)
-    return str(found) if isinstance(found, int) and not isinstance(found, bool) else text(record, key)

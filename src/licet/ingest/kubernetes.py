@@ -8,6 +8,7 @@ Source: https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/ and 
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Final
 
 from licet.events import AccessLevel, IdentityKind, LifecycleEvent, UseEvent, UseOutcome
@@ -52,8 +53,7 @@ def read(record: Record, place: Place) -> Recognised:
         if part(record, "responseStatus").get("code") == 401:
             return Recognised(passed="nobody was authenticated")
         raise Unreadable("is missing", "user.username")
-    key = next((key for key in _TIMES if record.get(key) is not None), _TIMES[0])
-    time = time_of(record.get(key), key)
+    time = _time(record)
     native = id_of(text(record, "auditID"), record, place)
     use = _use(record, place, (f"{native}/{stage}" if stage else native, time, identity, verb))
     return Recognised((use,), _stale(record, use) + changes(record, use, place))
@@ -107,6 +107,14 @@ def _use(record: Record, place: Place, found: tuple[str, float, str, str]) -> Us
     )  # fmt: skip
 
 
+def _time(record: Record) -> float:
+    key = _TIMES[0]
+    if record.get(key) is None:  # the two others are those of older servers
+        key = next((other for other in _TIMES if record.get(other) is not None), key)
+    return time_of(record.get(key), key)
+
+
+@lru_cache(8_192)
 def access_of(group: str, verb: str, kind: str) -> AccessLevel:
     """What a verb on a kind (`pods`, `pods/exec`) of an API group lets somebody do."""
     if kind in _ADMIN_RESOURCES or verb in _ADMIN_VERBS:

@@ -8,10 +8,11 @@ Source: https://developer.okta.com/docs/api/openapi/okta-management/management/t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from licet.events import AccessLevel, IdentityKind, UseEvent, UseOutcome
-from licet.ingest.fields import address_of, agent_of, id_of, interactive_agent, name_in, network_of, parts, time_of
+from licet.ingest.fields import address_of, agent_of, clean, id_of, interactive_agent, name_in, network_of, parts, time_of
 from licet.ingest.okta_changes import changes, uid
 from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable, part, text
 
@@ -84,6 +85,7 @@ def read(record: Record, place: Place) -> Recognised:
     return Recognised((use,), changes(record, use, place, targets))
 
 
+@lru_cache(2_048)
 def access_of(event: str) -> AccessLevel:
     """What an event type does."""
     if event.startswith(_READS):
@@ -99,7 +101,7 @@ def _outcome(record: Record, event: str) -> tuple[UseOutcome, str]:
         return outcome, ""
     if result == "FAILURE" and event.startswith(_AUTHENTICATES):
         outcome = "denied"
-    return outcome, name_in(said, "reason")[:200] or result
+    return outcome, clean(text(said, "reason")[:200]) or result
 
 
 def _credential(record: Record, client: Record, actor_id: str, kind: IdentityKind) -> tuple[str, str]:

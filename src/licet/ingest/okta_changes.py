@@ -6,6 +6,7 @@ Targets are found by their type, never by their place in the list, which Okta do
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from licet.events import AccessLevel, LifecycleEvent, LifecycleKind, UseEvent
@@ -38,7 +39,7 @@ def changes(record: Record, use: UseEvent, place: Place, targets: Sequence[Recor
         Unreadable: a target that names what was changed has an id that is no text.
     """
     event = use.operation.removeprefix("okta:")
-    find = next((find for beginning, find in _OF if event.startswith(beginning)), None)
+    find = _find(event)
     if find is None:
         return ()
     base = LifecycleEvent(
@@ -161,7 +162,9 @@ def _broad(privilege: str) -> AccessLevel:
     return "admin" if any(word in privilege.lower() for word in _BROAD) else ""
 
 
-_OF: Final[tuple[tuple[str, Callable[[str, LifecycleEvent, Sequence[Record], Record, Place], _Found]], ...]] = (
+_Find = Callable[[str, LifecycleEvent, Sequence[Record], Record, Place], _Found]
+
+_OF: Final[tuple[tuple[str, _Find], ...]] = (
     ("system.api_token.", _api_token),
     ("app.oauth2.credentials.lifecycle.", _client_credential),
     ("app.oauth2.client.lifecycle.", _client_life),
@@ -176,3 +179,8 @@ _OF: Final[tuple[tuple[str, Callable[[str, LifecycleEvent, Sequence[Record], Rec
     ("system.log_stream.lifecycle.", _logging),
 )
 """The first that the event type begins with."""
+
+
+@lru_cache(2_048)
+def _find(event: str) -> _Find | None:
+    return next((find for beginning, find in _OF if event.startswith(beginning)), None)
