@@ -7,8 +7,8 @@ from typing import Any
 from benchmarks.identity_year.actors import DAY, HOUR, MINUTE, Actor, Operation
 from benchmarks.identity_year.doing import address_of, begun
 from benchmarks.identity_year.drawn import address, browser, strange_agent, stranger
+from benchmarks.identity_year.places import ENVIRONMENTS, REGIONS
 from benchmarks.identity_year.scripts import Script, lasting
-from benchmarks.identity_year.world import ENVIRONMENTS, REGIONS
 
 ODD: dict[str, tuple[Operation, ...]] = {
     "aws": (("rds", "DescribeDBInstances"), ("kms", "Decrypt"), ("organizations", "ListAccounts"), ("lambda", "Invoke"),

@@ -9,7 +9,8 @@ from typing import Any
 from benchmarks.identity_year import aws, kubernetes, saas
 from benchmarks.identity_year.actors import DAY, Act, Actor, Emitted, Operation
 from benchmarks.identity_year.drawn import address, browser, letters, seconds, uuid
-from benchmarks.identity_year.world import OFFICE, World, nat
+from benchmarks.identity_year.places import OFFICE, nat
+from benchmarks.identity_year.world import World
 
 WRITERS = {"aws": aws.record, "kubernetes": kubernetes.record, "github": saas.github, "okta": saas.okta, "entra": saas.entra}
 

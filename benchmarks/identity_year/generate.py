@@ -19,8 +19,9 @@ from pathlib import Path
 from benchmarks.identity_year import plan
 from benchmarks.identity_year.actors import DAY, Emitted
 from benchmarks.identity_year.everyday import a_day
+from benchmarks.identity_year.places import EDGES, ENVIRONMENTS, TEAMS
 from benchmarks.identity_year.scripts import NobodyLeft
-from benchmarks.identity_year.world import EDGES, ENVIRONMENTS, TEAMS, made, rows
+from benchmarks.identity_year.world import made, rows
 from benchmarks.identity_year.writing import Delivery, dumped, lines
 
 FEWEST_DAYS = 160  # for a time of rest that is longer than 90 days, with uses before and after it
@@ -54,7 +55,7 @@ def generate(
         delivery.deliver(day)
     delivery.close()
     owners = [{"owner": team, "name": team.replace("-", " ").title(), "contact": f"{team}@acme.example"} for team in TEAMS]
-    listed = [row for row, actor in zip(rows(world), world.actors, strict=True) if not actor.about.get("unlisted")]
+    listed = list(rows(world))
     inventory = {
         "owners": owners,
         "environments": ENVIRONMENTS,

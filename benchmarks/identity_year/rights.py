@@ -147,12 +147,12 @@ def self_issue(script: Script) -> None:
         maker = world.rotators[user.account]
         script.differs = "who makes keys made it, and it is used where its user is"
     else:
-        maker = script.take(runs_in_aws)
-        maker.uses += ("iam:*",)
-        user = maker
-        if ":user/" not in maker.uid:
-            user = script.take(lambda one: one.shape == "key" and one.account == maker.account)
+        user = script.take(lambda one: one.shape == "key")
+        maker = user
+        if rng.random() < 0.6:
+            maker = script.take(lambda one: runs_in_aws(one) and one.account == user.account)
             script.others = [user.uid]
+        maker.uses += ("iam:*",)
     script.actor = maker if not script.twin else user
     common, records = begun(world, maker, time - 20 * MINUTE, rng)
     script.keep_all(records)
