@@ -194,17 +194,17 @@ def _app_role(target: Target, operation: str) -> Iterator[_Said]:
     name = _text(after if added else before) or _text(after) or target.new("AppRole.Id")
     to = target.new("ServicePrincipal.ObjectID") or _text(target.properties.get("ServicePrincipal.ObjectID", ("", ""))[0])
     if name and to:
-        privilege = permission(name) if _of(target) == "graph" else f"{_of(target)}:{clean(name[:200])}"
+        privilege = permission(name) if _of(target) == "graph" else f"{_of(target)}:{clean(name)[:200]}"
         yield _Said("scope_widened" if added else "ungranted", uid(to), privilege=privilege, access=scope_access(privilege))
 
 
 def _widened(identity: str, before: list[str], after: list[str], of: str) -> Iterator[_Said]:
     for name in dict.fromkeys(after):
         if name not in before:
-            yield _Said("scope_widened", identity, privilege=f"{of}:{clean(name[:200])}", access=scope_access(name[:200]))
+            yield _Said("scope_widened", identity, privilege=f"{of}:{clean(name)[:200]}", access=scope_access(name))
     for name in dict.fromkeys(before):
         if name not in after:
-            yield _Said("ungranted", identity, privilege=f"{of}:{clean(name[:200])}", access=scope_access(name[:200]))
+            yield _Said("ungranted", identity, privilege=f"{of}:{clean(name)[:200]}", access=scope_access(name))
 
 
 def _role(change: Change, operation: str, kind: LifecycleKind) -> Iterator[_Said]:
@@ -215,7 +215,7 @@ def _role(change: Change, operation: str, kind: LifecycleKind) -> Iterator[_Said
     name = name or next((target.name for target in change.targets if target.kind in ("role", "serviceprincipal")), "")
     for target in change.targets:
         if target.id and target.kind in (("user",) if of_an_application else _PEOPLE):
-            yield _Said(kind, uid(target.id), privilege=clean(name[:200]) or "a role", access="" if of_an_application else "admin")
+            yield _Said(kind, uid(target.id), privilege=clean(name)[:200] or "a role", access="" if of_an_application else "admin")
 
 
 def _owner(target: Target, change: Change) -> Iterator[_Said]:
@@ -251,7 +251,7 @@ def _faces(change: Change) -> Iterator[LifecycleEvent]:
 def _of(target: Target) -> str:
     """Whose permission it is."""
     return (
-        "graph" if GRAPH in target.new("TargetId.ServicePrincipalNames") or target.name == "Microsoft Graph" else clean(target.name[:200])
+        "graph" if GRAPH in target.new("TargetId.ServicePrincipalNames") or target.name == "Microsoft Graph" else clean(target.name)[:200]
     )
 
 
@@ -291,7 +291,7 @@ def targets_of(found: list[dict[str, Any]], *, key: str) -> tuple[Target, ...]:
                 values[name] = (one.get("oldValue"), one.get("newValue"))
         own_id, kind, name = (each.get(name_of) for name_of in ("id", "type", "displayname"))
         made.append(Target(
-            own_id if isinstance(own_id, str) else "", kind.lower().replace(" ", "") if isinstance(kind, str) else "",
+            own_id if isinstance(own_id, str) else "", clean(kind).lower().replace(" ", "")[:80] if isinstance(kind, str) else "",
             name if isinstance(name, str) else "", properties=values,
         ))  # fmt: skip
     return tuple(made)

@@ -78,7 +78,7 @@ def _sign_in(top: dict[str, Any], record: Record, place: Place) -> Recognised:
         time_of(said(top, "createddatetime", "timegenerated", "time"), "createdDateTime"),
         identity, _SIGN_IN, outcome, "read", kind, clean(name), credential, credential_kind,
         clean(said(top, "uniquetokenidentifier", "sessionid", "correlationid")),
-        clean(f"app:{application.lower()}" if kind == "human" and application and not of_microsoft(application) else ""),
+        f"app:{clean(application).lower()}" if kind == "human" and application and not of_microsoft(application) else "",
         account, ip=ip, network=_network(top, ip), country=_country(top), agent=agent_of(agent),
         interactive=kind == "human" and top.get("isinteractive") in (True, "true", "True") and not _scripted(agent),
         resource=clean(_resource(top)),
@@ -113,7 +113,7 @@ def _result(top: dict[str, Any]) -> tuple[str, UseOutcome]:
     code = said(status, "errorcode") or said(top, "resulttype", "resultsignature")
     if code.lower() in ("0", "success", "succeeded"):
         return "", "success"
-    return (code[:80], "denied") if code else ("no result", "failed")
+    return (clean(code)[:80], "denied") if code else ("no result", "failed")
 
 
 def _audit(top: dict[str, Any], record: Record, place: Place) -> Recognised:
@@ -134,15 +134,15 @@ def _audit(top: dict[str, Any], record: Record, place: Place) -> Recognised:
     }
     agent = said(top, "useragent") or details.get("User-Agent", "")
     ip = address_of(address or details.get("ipaddr", "") or said(top, "calleripaddress"))
-    operation = " ".join(operation.rstrip(". ").split())[:200]
+    operation = " ".join(clean(operation).rstrip(". ").split())[:200]
     targets = directory.targets_of(objects(top, "targetresources"), key="targetResources")
     change = directory.Change(NAME, record_id, time, operation, identity, outcome, account, targets)
     first = targets[0] if targets else directory.Target("")
     use = UseEvent(
-        NAME, record_id, time, identity, f"entra:{clean(operation)}", outcome, access_of(operation), kind, clean(name),
+        NAME, record_id, time, identity, f"entra:{operation}", outcome, access_of(operation), kind, clean(name),
         session=clean(said(top, "correlationid")), account=account, ip=ip, network=network_of(ip), agent=agent_of(agent),
         interactive=kind == "human" and interactive_agent(agent), resource=uid(first.id) if first.id else "",
-        resource_kind=clean(first.kind), error="" if outcome == "success" else clean(result[:80]),
+        resource_kind=clean(first.kind), error="" if outcome == "success" else clean(result)[:80],
     )  # fmt: skip
     return Recognised((use,), directory.lifecycle_of(change, place))
 
@@ -187,7 +187,7 @@ def _activity(top: dict[str, Any], record: Record, place: Place) -> Recognised:
         NAME, native_id(top, record, "requestid", "operationid"), time_of(said(top, "timegenerated", "time"), "TimeGenerated"),
         identity, operation, outcome, access, kind, session=clean(said(top, "signinactivityid").rstrip("=")), account=account, ip=ip,
         network=network_of(ip), agent=agent_of(agent), interactive=kind == "human" and interactive_agent(agent),
-        on_behalf_of=on_behalf, error="" if outcome == "success" else clean(code[:80]),
+        on_behalf_of=on_behalf, error="" if outcome == "success" else clean(code)[:80],
     )  # fmt: skip
     return Recognised((use,), faces)
 
@@ -227,7 +227,7 @@ def _country(top: dict[str, Any]) -> str:
             raise Unreadable("is no object", key)
         found = unfolded(found, key) if not isinstance(found, str) or found.startswith("{") else None
         if isinstance(found, dict) and isinstance(country := found.get("countryOrRegion"), str):
-            return clean(country[:80])
+            return clean(country)[:80]
     return ""
 
 

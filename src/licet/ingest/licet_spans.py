@@ -36,7 +36,7 @@ def read(record: Record, place: Place) -> Recognised:
     good = 0
     for span in spans_of(data, ""):
         if isinstance(span, BadSpan):
-            refused.append((_cause(span), clean(span.key[:200])))
+            refused.append((_cause(span), clean(span.key)[:200]))
             continue
         good += 1
         if conventions.ours(span):
@@ -87,7 +87,7 @@ def _task(span: ReadSpan, place: Place) -> tuple[LifecycleEvent, ...]:
 
 def _environment(span: ReadSpan, place: Place) -> str:
     found = span.resource.get("deployment.environment.name")
-    return clean(found[:200]) if isinstance(found, str) and found else place.account
+    return clean(found)[:200] if isinstance(found, str) and found else place.account
 
 
 def _cause(span: BadSpan) -> str:

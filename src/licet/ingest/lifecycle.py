@@ -40,7 +40,7 @@ def read(record: Record, place: Place) -> Recognised:
         Unreadable: a key is unknown or missing, or its value is not what it should be.
     """
     if not record.keys() <= KEYS:
-        raise Unreadable("is no key of this format", clean(min(map(str, record.keys() - KEYS))[:80]))
+        raise Unreadable("is no key of this format", clean(min(map(str, record.keys() - KEYS)))[:80])
     for key in ("id", "time", "kind"):
         if not record.get(key):
             raise Unreadable("is missing", key)

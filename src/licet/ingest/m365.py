@@ -49,10 +49,10 @@ def read(record: Record, place: Place) -> Recognised:
     top = lowered(record)
     if "auditdata" in top:
         top = folded(top, "auditdata")
-    operation, workload = said(top, "operation"), said(top, "workload", "officeworkload").lower()
+    operation, workload = said(top, "operation"), clean(said(top, "workload", "officeworkload")).lower()
     if not operation or not (workload or "recordtype" in top):
         raise Unreadable("is no record of the audit log", "Operation")
-    operation = " ".join(operation.rstrip(". ").split())[:200]
+    operation = " ".join(clean(operation).rstrip(". ").split())[:200]
     service = _service(workload)
     account = clean(said(top, "organizationid", "organizationname")) or place.account
     extended = _named(top, "extendedproperties") | _named(top, "operationproperties")
@@ -64,11 +64,11 @@ def read(record: Record, place: Place) -> Recognised:
     use = UseEvent(
         NAME, native_id(top, record, "id", "officeid", "sourcerecordid"),
         time_of(said(top, "creationtime", "timegenerated", "creationdate"), "CreationTime"), identity,
-        f"{service}:{clean(operation)}", outcome, access_of(operation), kind, clean(_name(top, kind)),
+        f"{service}:{operation}", outcome, access_of(operation), kind, clean(_name(top, kind)),
         session=clean(said(context, "aadsessionid") or said(top, "sessionid")), account=account, ip=ip, network=network_of(ip),
         agent=agent_of(agent), interactive=kind == "human" and interactive_agent(agent),
-        resource=clean(said(top, "mailboxownerupn", "objectid", "officeobjectid", "mailboxguid")[:500].lower()),
-        resource_kind=clean(said(top, "itemtype", "recordtype")[:80]), on_behalf_of=on_behalf, error=error,
+        resource=clean(said(top, "mailboxownerupn", "objectid", "officeobjectid", "mailboxguid"))[:500].lower(),
+        resource_kind=clean(said(top, "itemtype", "recordtype"))[:80], on_behalf_of=on_behalf, error=error,
     )  # fmt: skip
     lifecycle = tuple(_logging(use, top)) if operation.lower().startswith("set-") else ()
     if service == "entra" and "modifiedproperties" in top:
@@ -103,16 +103,16 @@ def _name(top: dict[str, Any], kind: IdentityKind) -> str:
 
 @lru_cache(256)
 def _service(workload: str) -> str:
-    return _SERVICES.get(workload) or clean("".join(sign for sign in workload if sign.isalnum())[:40]) or "m365"
+    return _SERVICES.get(workload) or "".join(sign for sign in workload if sign.isalnum())[:40] or "m365"
 
 
 def _outcome(top: dict[str, Any], operation: str) -> tuple[UseOutcome, str]:
     """A record of which nothing says that it failed tells of what was done."""
     if operation.lower() == "userloginfailed":
-        return "denied", clean(said(top, "logonerror", "errornumber")[:80]) or "login failed"
+        return "denied", clean(said(top, "logonerror", "errornumber"))[:80] or "login failed"
     result = said(top, "resultstatus", "resultreasontype").lower()
     if result.startswith(_FAILED):
-        return "failed", clean(result[:80])
+        return "failed", clean(result)[:80]
     return "success", ""
 
 
@@ -136,7 +136,7 @@ def _logging(use: UseEvent, top: dict[str, Any]) -> Iterator[LifecycleEvent]:
     for name, value in _named(top, "parameters").items():
         ends = _STOPS.get((use.operation.partition(":")[2].lower(), name))
         if ends is not None:
-            kind, told = "logging_stopped" if value.lower() == ends else "logging_started", f"{name} is {clean(value[:80])}"
+            kind, told = "logging_stopped" if value.lower() == ends else "logging_started", f"{name} is {clean(value)[:80]}"
             yield LifecycleEvent(
                 NAME, use.native_id, use.time, kind, use.identity, by=use.identity, account=use.account, outcome=use.outcome, reason=told  # type: ignore[arg-type]
             )  # fmt: skip

@@ -20,6 +20,9 @@ from licet.ingest.recognised import Record, Unreadable
 NOBODY: Final = frozenset({"", "none", "null", "not available", "unknown", "00000000-0000-0000-0000-000000000000"})
 """What stands where there is nothing (in lower case)."""
 
+_BEGINS: Final = frozenset(letter for word in NOBODY for letter in (word[:1], word[:1].upper()))
+_WIDEST: Final = 200  # keys of an object; the keys of one with more are not remembered
+
 GRAPH: Final = "00000003-0000-0000-c000-000000000000"
 _OWN_FORM = re.compile(r"0000000[0-9a-f]-0000-(?:0ff1-ce00|0000-c000)-000000000000")
 _OWN: Final = frozenset({
@@ -111,7 +114,14 @@ _ADMIN_SCOPE = re.compile(
 
 def lowered(record: Record) -> dict[str, Any]:
     """The record by its keys in lower case."""
-    return {key.lower(): value for key, value in record.items()}
+    if len(record) > _WIDEST:
+        return {key.lower(): value for key, value in record.items()}
+    return dict(zip(_lowered(tuple(record)), record.values(), strict=True))
+
+
+@lru_cache(256)
+def _lowered(keys: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(key.lower() for key in keys)
 
 
 def unfolded(value: Any, key: str) -> Any:
@@ -168,12 +178,13 @@ def said(top: Mapping[str, Any], *keys: str) -> str:
         found = top.get(key)
         if found is None or found == "":
             continue
-        if type(found) is int and abs(found) < 2**63:
+        if isinstance(found, str):
+            if found[0] not in _BEGINS or found.lower() not in NOBODY:
+                return found
+        elif type(found) is int and abs(found) < 2**63:
             return str(found)
-        if not isinstance(found, str):
+        else:
             raise Unreadable("is no text", key)
-        if found.lower() not in NOBODY:
-            return found
     return ""
 
 
@@ -197,12 +208,12 @@ def uid(name: str) -> str:
     """How an identity of Entra is called here: by its object id, its application id, or a person by the name that he signs in with, as
     Microsoft 365 has no other. In lower case, as Microsoft compares them.
     """
-    return _uid(name) if len(name) <= 200 else "entra:" + clean(name[:1_000].lower())
+    return _uid(name) if len(name) <= 200 else "entra:" + clean(name)[:1_000].lower()
 
 
 @lru_cache(32_768)
 def _uid(name: str) -> str:
-    return "entra:" + clean(name.lower()) if name.lower() not in NOBODY else ""
+    return "entra:" + clean(name).lower() if name.lower() not in NOBODY else ""
 
 
 def of_microsoft(application: str) -> bool:
@@ -213,13 +224,17 @@ def of_microsoft(application: str) -> bool:
 
 def permission(entitlement: str, resource: str = GRAPH) -> str:
     """`graph:Mail.ReadWrite` for a permission by its id or its name; `resource` is the application that it is a permission of."""
-    name = clean(_PERMISSIONS.get(entitlement.lower(), entitlement)[:200])
-    return f"{'graph' if resource.lower() == GRAPH else clean(resource.lower()[:200])}:{name}"
+    name = clean(_PERMISSIONS.get(entitlement.lower(), entitlement))[:200]
+    return f"{'graph' if resource.lower() == GRAPH else clean(resource)[:200].lower()}:{name}"
+
+
+def scope_access(name: str) -> AccessLevel:
+    """How far a permission of an application reaches, by its name; empty where that is an id that is not known here."""
+    return _scope_access(name[:200])
 
 
 @lru_cache(4_096)
-def scope_access(name: str) -> AccessLevel:
-    """How far a permission of an application reaches, by its name; empty where that is an id that is not known here."""
+def _scope_access(name: str) -> AccessLevel:
     name = name.rpartition(":")[2]
     if _ADMIN_SCOPE.fullmatch(name):
         return "admin"

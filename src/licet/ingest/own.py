@@ -143,8 +143,8 @@ def _revocations(store: Store, fingerprint: Callable[[str], str], setting: Setti
     for entry in store.revocations(now):
         kind, value = entry.mark
         base = LifecycleEvent(
-            NAME, f"{kind}:{clean(value)}", entry.time, "revoked", by=clean(entry.by[:200]), account=setting.environment,
-            reason=clean(entry.reason[:500]), place=f"{_FILE}:0",
+            NAME, f"{kind}:{clean(value)}", entry.time, "revoked", by=clean(entry.by)[:200], account=setting.environment,
+            reason=clean(entry.reason)[:500], place=f"{_FILE}:0",
         )  # fmt: skip
         if kind == "jti":
             yield base._replace(credential=fingerprint(value), credential_kind=TOKEN)
