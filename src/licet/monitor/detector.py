@@ -1,9 +1,9 @@
 # ruff: noqa: ARG002 - what all detectors are called with
 """What a detector is: a fold over one identity's events.
 
-Events come in the order of time and uid. What a detector keeps is its state: JSON objects, lists, texts and numbers only, bounded in size
-whatever the number of events, as it is kept between two runs. Nothing else is kept, and no clock is read: the same events give the same
-signals, at once or in pieces.
+Events come in the order of time and uid. What a detector keeps is its state: JSON objects, lists, texts and numbers, bounded in size
+whatever the number of events, as it is kept between two runs (within a fold also events, see `Detector.settle`). Nothing else is kept, and
+no clock is read: the same events give the same signals, at once or in pieces.
 """
 
 from __future__ import annotations
@@ -52,6 +52,9 @@ class Detector:
     def lifecycle(self, state: State, event: LifecycleEvent, world: World) -> Iterable[Signal]:
         """Something that happened to the identity or one of its credentials."""
         return ()
+
+    def settle(self, state: State) -> None:
+        """After the last event of a fold: what is no JSON in the state becomes JSON. Until then it may hold events as they came."""
 
     def end(self, state: State, identity: str, world: World) -> Iterable[Signal]:
         """What is so at `world.now`, after the last event: dormant. Changes nothing."""

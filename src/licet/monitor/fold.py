@@ -59,7 +59,7 @@ def merged(uses: Iterable[UseEvent], lifecycle: Sequence[LifecycleEvent]) -> Ite
         yield from rest
 
 
-def fold(
+def fold(  # noqa: PLR0912 - one loop, as it runs for every event
     detectors: Sequence[Detector], items: Iterable[Item], world: World, identity: str, state: State | None = None
 ) -> Folded:  # fmt: skip
     """Fold one identity's events, or go on with those that are later than all before.
@@ -97,6 +97,8 @@ def fold(
             for life, own in lives:
                 if found := life(own, item, world):
                     _tell(told, found, identity)
+    for each in detectors:
+        each.settle(states[each.name])
     return Folded(tuple(told.values()), states, last)
 
 

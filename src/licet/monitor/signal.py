@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Literal, NamedTuple
 
 from licet.records import Severity
@@ -63,5 +64,5 @@ class Signal(NamedTuple):
     @property
     def id(self) -> str:
         """The same for the same thing, in every run and process."""
-        parts = "\0".join((self.code, self.identity, self.credential, self.value))
-        return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        said = json.dumps([self.identity, self.code, self.credential, self.value])
+        return hashlib.sha256(said.encode()).hexdigest()[:24]

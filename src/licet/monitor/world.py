@@ -37,10 +37,15 @@ class Settings:
 
 
 class World(Protocol):
-    """What detectors may ask. Nothing is asked of events that are not their own identity's."""
+    """What detectors may ask. Nothing is asked of events that are not their own identity's.
+
+    Attributes:
+        owners: whether anybody was ever named as the owner of anything.
+    """
 
     settings: Settings
     now: float
+    owners: bool
 
     def identity(self, uid: str) -> Identity:
         """An identity as it was declared, with what it has of the one that it is a face of; one that nobody knows has no declarations."""

@@ -40,28 +40,34 @@ class Dormant(Detector):
         """Note it, and whether it came after a long rest."""
         if event.outcome != "success":
             return ()
-        of, time, uid = state["of"], event.time, event.uid
-        settings = world.settings
+        of, time = state["of"], event.time
         found: tuple[Signal, ...] = ()
         for key in (event.credential, "") if event.credential else ("",):
             known = of.get(key)
             if known is None:
-                of[key] = [time, time, 0.0, uid, None]
+                of[key] = [time, time, 0.0, event, None]
                 if len(of) > _MOST:
                     _shed(of)
                 continue
             rest = time - known[_LAST]
-            if rest > settings.window and rest > settings.longest_gap * known[_REST]:
-                known[_AWAKE] = [[known[_UID], "the use before", known[_LAST]], time, rest, known[_REST]]
-            awake = known[_AWAKE]
-            if awake is not None:
-                if found or time - awake[1] > DAY:  # what the credential says, the identity need not say again
+            if rest > known[_REST]:
+                settings = world.settings
+                if rest > settings.window and rest > settings.longest_gap * known[_REST]:
+                    known[_AWAKE] = [[_uid(known), "the use before", known[_LAST]], time, rest, known[_REST]]
+                known[_REST] = rest
+            if known[_AWAKE] is not None:
+                if found or time - known[_AWAKE][1] > DAY:  # what the credential says, the identity need not say again
                     known[_AWAKE] = None
                 else:
-                    found = _revived(state, event, key, awake, world)
-            known[_REST] = max(known[_REST], rest)
-            known[_LAST], known[_UID] = time, uid
+                    found = _revived(state, event, key, known[_AWAKE], world)
+            known[_LAST] = time
+            known[_UID] = event
         return found
+
+    def settle(self, state: State) -> None:
+        """Of the last uses only the uids are kept."""
+        for known in state["of"].values():
+            known[_UID] = _uid(known)
 
     def lifecycle(self, state: State, event: LifecycleEvent, world: World) -> Iterable[Signal]:
         """Note what was made, and what has ended."""
@@ -114,6 +120,11 @@ def _revived(state: State, event: UseEvent, key: str, awake: list[Any], world: W
         observed=f"used again ({event.operation}) after {lasting(int(slept))} without any use",
         expected=f"no rest of more than {lasting(int(world.settings.window))}{usual}", cited=[before, row(event, "use")],
     )  # fmt: skip
+
+
+def _uid(known: list[Any]) -> str:
+    last = known[_UID]
+    return last.uid if isinstance(last, UseEvent) else str(last)
 
 
 def _noted(over: dict[str, float], key: str, time: float) -> None:

@@ -64,8 +64,11 @@ class Ends(Detector):
 
     def use(self, state: State, event: UseEvent, world: World) -> Iterable[Signal]:
         """Whether what it was done with had ended."""
-        ends = state["of"].get(event.credential)
-        whole = state["of"].get(_WHOLE)
+        of = state["of"]
+        if not of:
+            return ()
+        ends = of.get(event.credential)
+        whole = of.get(_WHOLE)
         if (ends is None and whole is None) or event.outcome == "failed":
             return ()
         found: list[Signal] = []

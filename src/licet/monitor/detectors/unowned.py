@@ -1,0 +1,58 @@
+"""Identities of machines that act, and that nobody owns.
+
+A new one has a day's time to get an owner. Where nobody was ever named as an owner of anything, this says little, and only has points:
+none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from licet.events import LifecycleEvent, UseEvent
+from licet.monitor.detector import Called, Detector, State
+from licet.monitor.saying import MOST_CITED, row, say
+from licet.monitor.signal import Signal
+from licet.monitor.world import DAY, World
+
+MACHINES = ("service_account", "role", "oauth_app", "bot", "ai_agent", "pipeline")
+"""The kinds that need an owner. A platform's own services and people do not; of what is not known, nothing is said."""
+
+
+class Unowned(Detector):
+    """UNOWNED_ACTIVE, as it stands now."""
+
+    name = "unowned"
+    codes = ("UNOWNED_ACTIVE",)
+    standing = ("UNOWNED_ACTIVE",)
+    uses: Called = "always"
+    lives = True
+
+    def start(self) -> State:
+        """`uses`: the first ones; `owned`: whether an owner came since."""
+        return {"uses": [], "owned": False}
+
+    def use(self, state: State, event: UseEvent, world: World) -> Iterable[Signal]:
+        """Note it."""
+        if len(state["uses"]) < MOST_CITED and event.outcome == "success":
+            state["uses"].append(row(event, "use"))
+        return ()
+
+    def lifecycle(self, state: State, event: LifecycleEvent, world: World) -> Iterable[Signal]:
+        """Note that it has an owner."""
+        if event.kind == "owner_changed" and event.outcome == "success":
+            state["owned"] = True
+        return ()
+
+    def end(self, state: State, identity: str, world: World) -> Iterable[Signal]:
+        """Whether nobody owns it still."""
+        uses = state["uses"]
+        if not uses or state["owned"] or world.now - uses[0][2] <= DAY:
+            return ()
+        known = world.identity(identity)
+        if known.kind not in MACHINES or world.owner(identity) is not None:
+            return ()
+        return say(
+            {}, "UNOWNED_ACTIVE", value="", time=uses[0][2], alert=world.owners, points=None if world.owners else 0.0, basis="declared",
+            observed=f"a {known.kind.replace('_', ' ')} that acts has no owner", expected="an owner within a day of its first use",
+            cited=uses if world.owners else uses[:1],
+        )  # fmt: skip

@@ -1,0 +1,87 @@
+"""What is declared, out of the inventory: looked up once and kept while a run lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any, Final
+
+from licet.events import LifecycleEvent
+from licet.inventory.model import Credential, Declared, Identity, Owner, Ownership
+from licet.inventory.rows import SELECT_CREDENTIAL, credential_of, lifecycle_of
+from licet.inventory.store import Inventory
+from licet.monitor.world import Settings
+
+_MOST: Final = 20_000  # identities and owners that are kept
+_UNDECLARED: Final = Credential("")
+_UNKNOWN: Final = object()
+
+
+class Known:
+    """A `licet.monitor.world.World` over an inventory, as it stands when it is made."""
+
+    def __init__(self, inventory: Inventory, settings: Settings, now: float) -> None:
+        self.settings, self.now = settings, now
+        self._inventory = inventory
+        # Only those of which something was declared: the others, of which there can be very many, have nothing to say.
+        rows = inventory.rows(f"{SELECT_CREDENTIAL} WHERE canary=1 OR declared<>'{{}}'")
+        self._credentials: Mapping[str, Credential] = {found.uid: found for found in map(credential_of, rows)}
+        self._environments = {account: each.uid for each in inventory.environments() for account in each.accounts}
+        self._edges = inventory.edges()
+        self._identities: dict[str, Identity] = {}
+        self._owners: dict[str, Any] = {}
+        self.owners = bool(inventory.rows("SELECT 1 FROM ownerships LIMIT 1"))
+
+    def identity(self, uid: str) -> Identity:
+        """An identity as it was declared, with what it has of the one that it is a face of; one that nobody knows has no declarations."""
+        found = self._identities.get(uid)
+        if found is None:
+            found = self._inventory.identity(uid) or Identity(uid)
+            if found.same_as and (whole := self._inventory.identity(found.same_as)) is not None:
+                found = _with(found, whole)
+            if len(self._identities) >= _MOST:
+                self._identities.clear()
+            self._identities[uid] = found
+        return found
+
+    def credential(self, uid: str) -> Credential:
+        """What was declared of a credential, and nothing else of it."""
+        return self._credentials.get(uid, _UNDECLARED)
+
+    def owner(self, uid: str) -> tuple[Owner, Ownership] | None:
+        """Who answers for an identity."""
+        found = self._owners.get(uid, _UNKNOWN)
+        if found is _UNKNOWN:
+            found = self._inventory.owner_of(uid)
+            if len(self._owners) >= _MOST:
+                self._owners.clear()
+            self._owners[uid] = found
+        return found  # type: ignore[no-any-return]
+
+    def environment(self, account: str) -> str:
+        """The environment of an account, cluster, organisation or tenant; empty if none was declared."""
+        return self._environments.get(account, "")
+
+    def edge(self, origin: str, target: str) -> bool:
+        """Whether one may go from one environment into another."""
+        return (origin, target) in self._edges
+
+    def workload_ended(self, workload: str) -> LifecycleEvent | None:
+        """How a workload ended, where that is known."""
+        found = self._inventory.rows(
+            "SELECT body FROM lifecycle WHERE workload=? AND kind='job_ended' ORDER BY time, uid LIMIT 1", (workload,)
+        )
+        return lifecycle_of(found[0][0]) if found else None
+
+    def peers_with(self, uid: str, dimension: str, value: str) -> int:  # noqa: ARG002 - of a world
+        """None is known: nothing that was learned of others is asked here."""
+        return 0
+
+
+def _with(found: Identity, whole: Identity) -> Identity:
+    """What nobody said of a face is as it was said of the identity that it stands under."""
+    said = {each.name: getattr(found.declared, each.name) or getattr(whole.declared, each.name) for each in fields(Declared)}
+    return replace(
+        found, declared=Declared(**said), kind=found.kind if found.kind != "unknown" else whole.kind,
+        third_party=found.third_party or whole.third_party,
+    )  # fmt: skip
