@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from licet.ingest.fields import address_of, agent_of, clean, id_in, interactive_agent, name_in, network_of, time_of, time_of_millis
+from licet.ingest.fields import address_of, agent_of, clean, id_in, id_of, interactive_agent, name_in, network_of, time_of, time_of_millis
 from licet.ingest.recognised import Unreadable
+from readers import place
 
 CHROME = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/113.0.0.0 Safari/537.36"
 EDGE = f"{CHROME} Edg/114.0.1"
@@ -125,3 +126,11 @@ def test_what_is_no_id_is_refused(found: object) -> None:
     assert [id_in({"id": each}, "id") for each in (None, 5, "5")] == ["", "5", "5"]
     with pytest.raises(Unreadable):
         id_in({"id": found}, "id")
+
+
+def test_a_record_without_an_id_that_is_nested_too_deeply_is_refused() -> None:
+    record: dict[str, object] = {}
+    for _ in range(20_000):
+        record = {"in": record}
+    with pytest.raises(Unreadable):
+        id_of("", record, place())

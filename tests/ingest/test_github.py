@@ -116,6 +116,11 @@ def test_a_token_is_issued_used_and_revoked_by_the_same_fingerprint() -> None:
     assert issued.credential == revoked.credential == used(event()).credential
 
 
+def test_a_token_that_is_the_subject_is_not_what_the_request_was_made_with() -> None:
+    use = used(web("oauth_access.create", hashed_token=HASH))
+    assert (use.credential, use.credential_kind) == ("", "")
+
+
 def test_the_token_that_a_request_was_made_with_is_not_the_one_that_it_revokes() -> None:
     record = event("personal_access_token.access_revoked", user_programmatic_access_id=9, user="bob")
     assert changed(record).credential == place().fingerprint("9") != used(record).credential != ""

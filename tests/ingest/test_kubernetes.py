@@ -226,6 +226,8 @@ def test_a_list_is_read_as_its_items_and_holds_no_lists() -> None:
 def test_the_envelope_of_azure_is_opened() -> None:
     record = {"time": "2026-03-01T12:00:00Z", "category": "kube-audit", "properties": {"log": json.dumps(event())}}
     assert used(record) == used(event())
+    untimed = {key: value for key, value in event().items() if key != "requestReceivedTimestamp"}
+    assert used({**record, "properties": {"log": json.dumps(untimed)}}).time == used(event()).time
 
 
 def test_an_id_that_the_client_chose_and_that_is_a_token_is_not_kept() -> None:

@@ -128,6 +128,12 @@ def test_what_an_app_may_do_in_the_organisation_grows_and_a_users_consent_is_a_g
     assert (granted.kind, granted.privilege, granted.access) == ("granted", "email openid", "")
 
 
+@pytest.mark.parametrize("said", [5, ["openid"], None, {}], ids=["number", "list", "null", "object"])
+def test_what_was_granted_may_be_of_any_form_as_okta_promises_none(said: Any) -> None:
+    client = {"id": "0oa1mailer", "type": "PublicClientApp"}
+    assert changed(by_hand("app.oauth2.as.consent.grant", client, debugContext={"debugData": {"grantedScopes": said}})).privilege == ""
+
+
 def test_a_person_becomes_an_administrator() -> None:
     debug = {"debugData": {"privilegeGranted": "Super administrator"}}
     granted = changed(by_hand("user.account.privilege.grant", {"id": "00u2bob", "type": "User"}, debugContext=debug))

@@ -147,7 +147,7 @@ def _scopes(targets: Sequence[Record], record: Record) -> str:
         if isinstance(kind := target.get("type"), str) and any(word in kind.lower() for word in ("scope", "role", "privilege"))
     ]
     words = named or (_debug(record, "grantedScopes") or _debug(record, "scopes") or _debug(record, "privilegeGranted")).split()
-    return clean(" ".join(sorted(words))[:_LONGEST])
+    return " ".join(sorted(words))[:_LONGEST]
 
 
 def _debug(record: Record, key: str) -> str:
