@@ -61,6 +61,20 @@ def test_a_use_has_the_token_the_pod_and_the_place() -> None:
     assert use.native_id == "7b1c6c1e-0c57-4ac5-9d8c-2f1d5c3f6a10/ResponseComplete"
 
 
+def test_who_came_in_to_eks_with_an_access_key_has_it_as_credential() -> None:
+    extra = {"accessKeyId": ["ASIAEXAMPLE"], "sessionName": ["ann"], "arn": ["arn:aws:sts::111122223333:assumed-role/ops/ann"]}
+    use = used(event(user={"username": "ops", "extra": extra}))
+    assert (use.credential, use.credential_kind, use.session) == (place().fingerprint("ASIAEXAMPLE"), "temporary_key", "ann")
+
+
+@pytest.mark.parametrize(
+    "record", [{}, {"protoPayload": {"methodName": "io.k8s.core.v1.pods.list"}}, {"kind": 0}], ids=["nothing", "gke", "kind"]
+)
+def test_what_is_no_audit_event_is_called_that(record: dict[str, Any]) -> None:
+    with pytest.raises(Unreadable, match="no audit event"):
+        kubernetes.read(record, place())
+
+
 @pytest.mark.parametrize(
     "verb, resource, sub, group, access",
     [

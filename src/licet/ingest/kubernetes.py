@@ -18,6 +18,8 @@ from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadabl
 
 _TIMES: Final = ("requestReceivedTimestamp", "stageTimestamp", "timestamp")
 _EXTRA: Final = "authentication.kubernetes.io/"
+_AWS_KEY: Final = "accessKeyId"
+"""EKS tells the access key with which somebody came in: the same that CloudTrail shows."""
 _STALE: Final = "authentication.k8s.io/stale-token"
 _DECISION: Final = "authorization.k8s.io/decision"
 
@@ -47,6 +49,8 @@ def read(record: Record, place: Place) -> Recognised:
         raise Unreadable("is no stage", "stage")
     verb = name_in(record, "verb")
     if not verb:
+        if "auditID" not in record and record.get("kind") != "Event":
+            raise Unreadable("is no audit event of Kubernetes")
         raise Unreadable("is missing", "verb")
     identity = name_in(part(record, "user"), "username")
     if not identity:
@@ -80,10 +84,10 @@ def _use(record: Record, place: Place, found: tuple[str, float, str, str]) -> Us
     agent = text(record, "userAgent")
     credential, session, workload = "", "", ""
     if extra := part(user, "extra"):
-        credential = _first(extra, f"{_EXTRA}credential-id")
+        credential = _first(extra, f"{_EXTRA}credential-id") or _first(extra, _AWS_KEY)
         if running := _first(extra, f"{_EXTRA}pod-name"):
             workload = pod(_namespace_of(identity), clean(running))
-        session = clean(_first(extra, f"{_EXTRA}pod-uid"))
+        session = clean(_first(extra, f"{_EXTRA}pod-uid") or _first(extra, "sessionName"))
     impersonated = record.get("impersonatedUser")
     on_behalf_of = (name_in(part(record, "impersonatedUser"), "username"),) if impersonated else ()
     outcome, error = _outcome(record)
@@ -203,7 +207,11 @@ def _kind_of(identity: str) -> IdentityKind:
 def _credential_kind(credential: str) -> str:
     if not credential:
         return ""
-    return "client_certificate" if credential.startswith("X509SHA256=") else "service_account_token"
+    if credential.startswith("X509SHA256="):
+        return "client_certificate"
+    if credential.startswith(("AKIA", "ASIA")):
+        return "access_key" if credential.startswith("AKIA") else "temporary_key"
+    return "service_account_token"
 
 
 def _namespace_of(identity: str) -> str:
