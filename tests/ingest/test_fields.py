@@ -107,6 +107,17 @@ def test_a_token_in_a_name_or_an_agent_is_masked() -> None:
     assert token not in agent_of(f"{token}/1.0") + agent_of(token) + clean(f"pods/{token}")
 
 
+@pytest.mark.parametrize(
+    "name", ["system:serviceaccount:external-secrets:writer-1", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/db-AbCdEf"]
+)
+def test_a_name_of_what_holds_secrets_is_none(name: str) -> None:
+    assert clean(name) == name == name_in({"name": name}, "name")
+
+
+def test_a_password_in_an_address_is_masked() -> None:
+    assert "hunter22" not in clean("https://bob:hunter22@example.com/repo")
+
+
 @given(st.text())
 def test_no_text_makes_the_fields_fail(text: str) -> None:
     assert isinstance(network_of(text) + address_of(text) + agent_of(text) + clean(text), str)

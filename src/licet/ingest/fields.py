@@ -87,8 +87,11 @@ def interactive_agent(raw: str) -> bool:
 
 
 def clean(name: str) -> str:
-    """A name that the log holds, with what looks like a secret masked: names are kept, and anybody can put a token into one."""
-    return _clean(name) if len(name) <= _SCRUBBED else scrub(name)
+    """A name that the log holds, with what looks like a secret masked: names are kept, and anybody can put a token into one.
+
+    What stands between colons is looked at part by part: `external-secrets:writer` is a namespace and a name, and no secret.
+    """
+    return _clean(name) if len(name) <= _SCRUBBED else _by_parts(name)
 
 
 def id_of(raw: str, record: Record, place: Place) -> str:
@@ -128,7 +131,7 @@ def name_in(record: Record, key: str) -> str:
         return _clean(found)
     if len(found) > _LONGEST_NAME_IN:
         raise Unreadable("is too long for a name", key)
-    return scrub(found)
+    return _by_parts(found)
 
 
 def id_in(record: Record, key: str) -> str:
@@ -163,7 +166,11 @@ def parts(record: Record, key: str) -> list[Record]:
 
 @lru_cache(32_768)
 def _clean(name: str) -> str:
-    return scrub(name)
+    return _by_parts(name)
+
+
+def _by_parts(name: str) -> str:
+    return ":".join(map(scrub, name.split(":"))) if ":" in name and "://" not in name else scrub(name)
 
 
 @lru_cache(32_768)

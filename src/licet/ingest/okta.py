@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import Final
 
 from licet.events import AccessLevel, IdentityKind, UseEvent, UseOutcome
-from licet.ingest.fields import address_of, agent_of, clean, id_of, interactive_agent, name_in, network_of, parts, time_of
+from licet.ingest.fields import address_of, agent_of, id_of, interactive_agent, name_in, network_of, parts, time_of
 from licet.ingest.okta_changes import changes, uid
 from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable, part, text
+from licet.secretlike import scrub
 
 _KINDS: Final[dict[str, IdentityKind]] = {
     "User": "human", "PublicClientApp": "oauth_app", "PublicClientAppEntity": "oauth_app", "SystemPrincipal": "service",
@@ -101,7 +102,7 @@ def _outcome(record: Record, event: str) -> tuple[UseOutcome, str]:
         return outcome, ""
     if result == "FAILURE" and event.startswith(_AUTHENTICATES):
         outcome = "denied"
-    return outcome, clean(text(said, "reason")[:200]) or result
+    return outcome, scrub(text(said, "reason")[:200]) or result
 
 
 def _credential(record: Record, client: Record, actor_id: str, kind: IdentityKind) -> tuple[str, str]:
