@@ -19,6 +19,7 @@ from licet.events import LifecycleEvent, UseEvent
 from licet.ingest.cloudtrail import SOURCE, read
 from licet.ingest.cloudtrail_changes import CHANGES, expiry
 from licet.ingest.recognised import Recognised, Unreadable
+from licet.inventory.faces import faces_of, same_as
 from readers import CANARY, SHARED, needs_data, panther, place, read_or_refused, with_canary
 
 PLACE: Any = SimpleNamespace(fingerprint=lambda shown: f"cred:{shown[::-1]}" if shown else "", account="")
@@ -240,17 +241,37 @@ CRED = "cred:" + "AKIATFQR7NSC3ZO6PKAZ"[::-1]
     ],
 )  # fmt: skip
 def test_what_a_call_changes_is_a_lifecycle_event(operation: str, asked: object, answered: object, expected: dict[str, Any]) -> None:
-    (event,) = changes_of(operation, requestParameters=asked, responseElements=answered)
+    (event,) = (each for each in changes_of(operation, requestParameters=asked, responseElements=answered) if not same_as(each))
     assert {key: getattr(event, key) for key in expected} == expected
     assert (event.by, event.outcome, event.account) == (BERT_UID, "success", "123837392027")
 
 
 def test_who_has_a_path_and_acts_upon_itself_is_the_same_identity() -> None:
-    uid = "arn:aws:iam::123837392027:user/machines/ci"
-    (event,) = changes_of(
-        "iam:AttachUserPolicy", userIdentity={**BERT, "arn": uid}, requestParameters={"userName": "ci", "policyArn": ADMIN}
-    )
+    uid, asked = "arn:aws:iam::123837392027:user/machines/ci", {"userName": "ci", "policyArn": ADMIN}
+    event, _ = changes_of("iam:AttachUserPolicy", userIdentity={**BERT, "arn": uid}, requestParameters=asked)
     assert event.identity == event.by == uid
+
+
+PATHED = "arn:aws:iam::123837392027:role/service-role/web"
+KEYS_OF_ROLE = {"requestParameters": {"roleArn": PATHED}, "responseElements": ASSUMED["responseElements"]}
+
+
+@pytest.mark.parametrize(
+    "operation, more, named",
+    [
+        ("sts:AssumeRole", KEYS_OF_ROLE, PATHED),
+        ("sts:AssumeRole", {**KEYS_OF_ROLE, "errorCode": "AccessDenied", "responseElements": None}, ""),
+        ("sts:AssumeRole", ASSUMED, ""),
+        ("iam:CreateRole", {"responseElements": {"role": {"arn": PATHED}}}, PATHED),
+        ("iam:CreateUser", {"responseElements": {"user": {"arn": f"{CI[:-2]}a/b/ci"}}}, f"{CI[:-2]}a/b/ci"),
+        ("s3:GetObject", {"userIdentity": {**BERT, "arn": f"{CI[:-2]}a/ci"}}, f"{CI[:-2]}a/ci"),
+        ("sts:AssumeRole", {**KEYS_OF_ROLE, "requestParameters": {"roleArn": SSO}}, ""),
+    ],
+)
+def test_an_arn_with_its_path_says_whose_the_one_without_is(operation: str, more: dict[str, Any], named: str) -> None:
+    faces = faces_of(changes_of(operation, **more))
+    bare = f"{named.partition('/')[0]}/{named.rpartition('/')[2]}"
+    assert [(each.uid, each.same_as) for each in faces] == ([(bare, named)] if named else [])
 
 
 def test_what_was_denied_is_denied_in_what_it_would_have_changed() -> None:
@@ -322,9 +343,8 @@ def test_any_object_is_read_or_refused_with_its_cause(operation: str, changed: d
         found = SOURCE.read(record_of(operation, **changed), PLACE)
     except Unreadable:
         return  # with a cause, which it cannot be made without
-    for event in (*found.uses, *found.lifecycle):
-        assert event.native_id
-        assert event.time > 0
+    assert all(event.native_id and event.time > 0 for event in found.uses)
+    assert all(event.native_id and (event.time > 0 or same_as(event)) for event in found.lifecycle)
     assert found.uses or found.passed
 
 

@@ -24,3 +24,16 @@ def account_in(arn: str) -> str:
     """The account of an ARN; empty where it has none (a bucket, a policy of AWS) and for what is no ARN."""
     parts = arn.split(":", 5)
     return parts[4] if len(parts) > 5 and parts[0] == "arn" and parts[4].isdecimal() else ""
+
+
+@lru_cache(8_192)
+def without_path(arn: str) -> str:
+    """The ARN of a user or role without its path, as which calls upon it by its name are read; empty where it has none.
+
+    A name is unique in its account, whatever the path. Roles that belong to AWS keep their path: nobody changes them by name.
+    """
+    head, _, path = arn.partition("/")
+    between, _, name = path.rpartition("/")
+    if not between or not head.endswith((":user", ":role")) or between.startswith(("aws-reserved/", "aws-service-role/")):
+        return ""
+    return f"{head}/{name}"

@@ -14,7 +14,7 @@ from licet.events import IdentityKind, UseEvent, UseOutcome
 from licet.ingest.aws_actions import operation_of
 from licet.ingest.aws_names import LONGEST, account_in, clean_name
 from licet.ingest.aws_sensitive import Rule, rule_of
-from licet.ingest.cloudtrail_changes import CHANGES, Change
+from licet.ingest.cloudtrail_changes import CHANGES, Change, one_with_path
 from licet.ingest.fields import address_of, agent_of, interactive_agent, network_of, time_of
 from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable, part, text
 
@@ -83,9 +83,11 @@ def read(record: Record, place: Place) -> Recognised:
         resource, resource_kind, "" if resource_account == account else resource_account, _behalf(identity), error=error,
     )  # fmt: skip
     changed = CHANGES.get(operation)
+    # Of a role the path is told when it is assumed; of a user perhaps nowhere but here.
+    faces = one_with_path(who.uid, use) if ":user/" in who.uid else ()
     if changed is None:
-        return Recognised((use,))
-    return Recognised((use,), tuple(changed(Change(use, parameters, record.get("responseElements"), place.fingerprint))))
+        return Recognised((use,), tuple(faces))
+    return Recognised((use,), (*changed(Change(use, parameters, record.get("responseElements"), place.fingerprint)), *faces))
 
 
 def _needed(record: Record, key: str) -> str:

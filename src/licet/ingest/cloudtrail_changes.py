@@ -1,7 +1,7 @@
 """What a record of CloudTrail changes: keys, rights, users, roles, trails.
 
-CloudTrail names users and roles without their path, where their ARN has it. A user or role that has a path is then named by an ARN without
-it, unless it acts upon itself: nothing in the record tells the path.
+CloudTrail names users and roles that are changed without their path, where their ARN has it. Who has a path is then named by an ARN without
+it, unless it acts upon itself: nothing in the record tells the path. Records that have the whole ARN say that both are one.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from licet.events import AccessLevel, LifecycleEvent, LifecycleKind, UseEvent
-from licet.ingest.aws_names import LONGEST, clean_name
+from licet.ingest.aws_names import LONGEST, clean_name, without_path
 from licet.ingest.aws_policies import reach_of, reach_of_managed, trust_of
+from licet.inventory.faces import face
 
 _MONTHS: Final = {
     name: number
@@ -74,6 +75,12 @@ def _text(found: object, key: str) -> str:
     return value[:LONGEST] if isinstance(value, str) else ""
 
 
+def one_with_path(identity: str, use: UseEvent) -> _Found:
+    """That the ARN without the path is another name of `identity`, if that has a path."""
+    if bare := without_path(identity):
+        yield face(use.source, bare, identity, account=use.account)
+
+
 def _key_created(change: Change) -> _Found:
     name = change.answered("accessKey", "userName")
     credential = change.fingerprint(change.answered("accessKey", "accessKeyId"))
@@ -103,16 +110,19 @@ def _session_issued(change: Change) -> _Found:
         expires = expiry(_at(change.response, "credentials", "expiration"))
         identity = clean_name(change.asked("roleArn")) or change.use.identity
         yield change.event("issued", identity, credential=credential, credential_kind="temporary_key", expires=expires)
+        yield from one_with_path(identity, change.use)
 
 
 def _user_created(change: Change) -> _Found:
     if identity := clean_name(change.answered("user", "arn")) or change.named("user", change.asked("userName")):
         yield change.event("created", identity)
+        yield from one_with_path(identity, change.use)
 
 
 def _role_created(change: Change) -> _Found:
     if identity := clean_name(change.answered("role", "arn")) or change.named("role", change.asked("roleName")):
         yield change.event("created", identity)
+        yield from one_with_path(identity, change.use)
 
 
 def _user_deleted(change: Change) -> _Found:
