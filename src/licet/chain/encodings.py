@@ -29,6 +29,12 @@ _BASE32 = re.compile(r"[A-Za-z2-7]{8,}={0,6}")
 _HEX = re.compile(
     r"(?<![0-9a-zA-Z])(?:0x)?(?:[0-9a-fA-F]{2}){3,}(?![0-9a-zA-Z])|(?<![0-9a-zA-Z])(?:(?:0x|\\x)?[0-9a-fA-F]{2}[\s:,-]+){2,}(?:0x)?[0-9a-fA-F]{2}(?![0-9a-zA-Z])"
 )
+# What the forms above and below cannot be without: it is looked for first, because a search for it skips most of a text.
+_NEAR_HEX = re.compile(r"[0-9a-fA-F]{6}|[0-9a-fA-F]{2}[\s:,-]+(?:0x|\\x)?[0-9a-fA-F]{2}[\s:,-]")
+_NEAR_CODES = re.compile(r"\d\d[\s,;.-]+\d\d")
+_NEAR_BITS = re.compile(r"[01]{8}\s*[01]{8}")
+_NEAR_LEET = re.compile(r"[013457@$]")
+_IN_BASE85, _IN_ASCII85 = re.compile(r"[0-9A-Za-z!#$%&()*+;<=>?@^_`{|}~-]*"), re.compile(r"[!-uz]*")
 _NOT_HEX = re.compile(r"0x|\\x|[\s:,-]")
 _CODES = re.compile(r"(?<!\w)(?:\d{2,3}[\s,;.-]+){2,}\d{2,3}(?!\w)")
 _BITS = re.compile(r"(?:[01]{8}\s*){2,}[01]{8}")
@@ -68,7 +74,7 @@ def _each(pattern: re.Pattern[str], decode: Callable[[str], str | None], text: s
 
 def _base64(text: str) -> Iterator[str]:
     yield from _each(_BASE64, _base64_word, text)
-    if (tight := _WRAPPED.sub("", text)) != text:
+    if "\n" in text and (tight := _WRAPPED.sub("", text)) != text:
         yield from _each(_BASE64, _base64_word, tight)
 
 
@@ -77,8 +83,11 @@ def _base64_word(word: str) -> str | None:
         return None  # a word
     bare = word.rstrip("=").replace("-", "+").replace("_", "/")
     for start in range(4 if len(bare) >= 16 else 1):  # something may be stuck to its beginning
-        for end in (len(bare), start + (len(bare) - start) // 4 * 4):
+        whole = start + (len(bare) - start) // 4 * 4
+        for end in (len(bare), whole) if len(bare) > whole else (whole,):
             part = bare[start:end]
+            if len(part) % 4 == 1:
+                continue  # no bytes are written so
             try:
                 decoded = _text(base64.b64decode(part + "=" * (-len(part) % 4), validate=True))
             except (binascii.Error, ValueError):
@@ -89,13 +98,18 @@ def _base64_word(word: str) -> str | None:
 
 
 def _base85(text: str) -> Iterator[str]:
-    for decode in (base64.b85decode, base64.a85decode):
-        yield from _each(_BASE85, functools.partial(_base85_word, decode), text)
+    if len(text) < 10 or not any(len(word) >= 10 for word in text.split()):
+        return
+    for decode, signs in ((base64.b85decode, _IN_BASE85), (base64.a85decode, _IN_ASCII85)):
+        yield from _each(_BASE85, functools.partial(_base85_word, decode, signs), text)
 
 
-def _base85_word(decode: Callable[[str], bytes], word: str) -> str | None:
+def _base85_word(decode: Callable[[str], bytes], signs: re.Pattern[str], word: str) -> str | None:
+    bare = word.removeprefix("<~").removesuffix("~>")
+    if not signs.fullmatch(bare):
+        return None  # as both would say, a character at a time
     try:
-        return _text(decode(word.removeprefix("<~").removesuffix("~>")))
+        return _text(decode(bare))
     except (ValueError, OverflowError, struct.error):
         return None
 
@@ -106,6 +120,8 @@ def _base32(text: str) -> Iterator[str]:
 
 def _base32_word(word: str) -> str | None:
     bare = word.rstrip("=").upper()
+    if len(bare) % 8 in (1, 3, 6):
+        return None  # no bytes are written so
     try:
         return _text(base64.b32decode(bare + "=" * (-len(bare) % 8)))
     except (binascii.Error, ValueError):
@@ -113,12 +129,16 @@ def _base32_word(word: str) -> str | None:
 
 
 def _hex(text: str) -> Iterator[str]:
-    yield from _each(_HEX, lambda word: _text(bytes.fromhex(_NOT_HEX.sub("", word))), _WRAPPED.sub("", text))
+    tight = _WRAPPED.sub("", text) if "\n" in text else text
+    if _NEAR_HEX.search(tight):
+        yield from _each(_HEX, lambda word: _text(bytes.fromhex(_NOT_HEX.sub("", word))), tight)
 
 
 def _codes(text: str) -> Iterator[str]:
-    yield from _each(_CODES, _of_codes, text)
-    yield from _each(_BITS, lambda found: _text(bytes(int(byte, 2) for byte in re.findall(r"[01]{8}", found))), text)
+    if _NEAR_CODES.search(text):
+        yield from _each(_CODES, _of_codes, text)
+    if _NEAR_BITS.search(text):
+        yield from _each(_BITS, lambda found: _text(bytes(int(byte, 2) for byte in re.findall(r"[01]{8}", found))), text)
 
 
 def _of_codes(found: str) -> str | None:
@@ -129,7 +149,7 @@ def _of_codes(found: str) -> str | None:
 def _percent(text: str) -> Iterator[str]:
     if "%" in text or "+" in text:
         yield urllib.parse.unquote_plus(text)
-    if re.search(r"=[0-9A-F]{2}", text):  # quoted-printable, RFC 2045
+    if "=" in text and re.search(r"=[0-9A-F]{2}", text):  # quoted-printable, RFC 2045
         yield urllib.parse.unquote(re.sub(r"=\r?\n", "", text).replace("=", "%"))
 
 
@@ -149,15 +169,22 @@ def _whole(text: str) -> str:
 
 
 def _utf7(text: str) -> Iterator[str]:
-    if _UTF7.search(text) and text.isascii():
+    if "+" in text and text.isascii() and _UTF7.search(text):
         yield _whole(text.encode().decode("utf-7", "replace"))
 
 
 def _joined(text: str) -> Iterator[str]:
     if _SPACED.search(text):
         yield _SPACED.sub(lambda match: re.sub(r"[ \t]" if re.search(r"\S[ \t]\S", match[0]) else r"[.\-_*|/]", "", match[0]), text)
-    if len(text) <= MAX_DECODED and _WORD_DOT.search(text):
+    if len(text) <= MAX_DECODED and _may_say_dot(text) and _WORD_DOT.search(text):
         yield _WORD_DOT.sub(".", _WORD_AT.sub("@", text))
+
+
+def _may_say_dot(text: str) -> bool:
+    if not text.isascii():
+        return True  # letters that are `i` when case is ignored
+    lowered = text.lower()
+    return "dot" in lowered or "point" in lowered or ("." in text and any(sign in text for sign in "[({"))
 
 
 def _reversed(text: str) -> Iterator[str]:
@@ -171,13 +198,13 @@ def _rot13(text: str) -> Iterator[str]:
 
 def _leet(text: str) -> Iterator[str]:
     folded = loose(text)
-    for table in _LEET:
+    for table in _LEET if _NEAR_LEET.search(folded) else ():
         if (undone := folded.translate(table)) != folded:
             yield undone
 
 
 def _punycode(text: str) -> Iterator[str]:
-    if _PUNYCODE.search(text):
+    if "--" in text and _PUNYCODE.search(text):
         yield _PUNYCODE.sub(lambda match: _label(match[0]), text)
 
 
