@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from licet.events import IdentityKind, UseEvent, UseOutcome
 from licet.ingest.aws_actions import operation_of
-from licet.ingest.aws_names import LONGEST, account_in, clean_name
+from licet.ingest.aws_names import LONGEST, account_in, clean_name, without_path
 from licet.ingest.aws_sensitive import Rule, rule_of
 from licet.ingest.cloudtrail_changes import CHANGES, Change, one_with_path
 from licet.ingest.fields import address_of, agent_of, interactive_agent, network_of, time_of
@@ -43,6 +43,7 @@ class _Who(NamedTuple):
     kind: IdentityKind
     name: str = ""
     session: str = ""
+    user_with_path: bool = False
 
 
 def read(record: Record, place: Place) -> Recognised:
@@ -84,9 +85,9 @@ def read(record: Record, place: Place) -> Recognised:
     )  # fmt: skip
     changed = CHANGES.get(operation)
     # Of a role the path is told when it is assumed; of a user perhaps nowhere but here.
-    faces = one_with_path(who.uid, use) if ":user/" in who.uid else ()
+    faces = tuple(one_with_path(who.uid, use)) if who.user_with_path else ()
     if changed is None:
-        return Recognised((use,), tuple(faces))
+        return Recognised((use,), faces)
     return Recognised((use,), (*changed(Change(use, parameters, record.get("responseElements"), place.fingerprint)), *faces))
 
 
@@ -149,7 +150,7 @@ def _by_arn(arn: str, own: str) -> _Who:
         return _Who(clean_name(arn), kind, clean_name(name.rpartition("/")[2]), session)
     if arn.endswith(":root"):
         return _Who(clean_name(arn), "human", "root", session)
-    return _Who(clean_name(arn), "unknown", clean_name(name.rpartition("/")[2]), session)
+    return _Who(clean_name(arn), "unknown", clean_name(name.rpartition("/")[2]), session, bool(without_path(arn)))
 
 
 def _without_arn(identity: Record, record: Record, service: str) -> _Who:
@@ -180,13 +181,13 @@ def _service(name: str) -> _Who:
 
 
 def _behalf(identity: Record) -> tuple[str, ...]:
-    found: list[str] = []
     context, behalf = identity.get("sessionContext"), identity.get("onBehalfOf")
-    if isinstance(context, dict) and isinstance(person := context.get("sourceIdentity"), str) and person:
-        found.append(clean_name(person))
-    if isinstance(behalf, dict) and isinstance(person := behalf.get("userId"), str) and person:
-        found.append(f"identitycenter:{clean_name(person)}")
-    return tuple(found)
+    source = context.get("sourceIdentity") if isinstance(context, dict) else None
+    person = behalf.get("userId") if isinstance(behalf, dict) else None
+    if not source and not person:
+        return ()
+    named = (source, f"identitycenter:{person}" if isinstance(person, str) and person else None)
+    return tuple(clean_name(each) for each in named if isinstance(each, str) and each)
 
 
 def _resource(record: Record, parameters: object) -> tuple[str, str, str]:
