@@ -18,20 +18,20 @@ CREATE TABLE IF NOT EXISTS uses (
     intent TEXT, trace TEXT, digest BLOB, file INTEGER, line INTEGER, PRIMARY KEY (subject, time, uid)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lifecycle (
     uid TEXT PRIMARY KEY, time REAL, kind TEXT, identity TEXT, credential TEXT, supersedes TEXT, workload TEXT, body TEXT) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS lifecycle_by_identity ON lifecycle (identity) WHERE identity <> '';
-CREATE INDEX IF NOT EXISTS lifecycle_by_credential ON lifecycle (credential) WHERE credential <> '';
-CREATE INDEX IF NOT EXISTS lifecycle_by_superseded ON lifecycle (supersedes) WHERE supersedes <> '';
-CREATE INDEX IF NOT EXISTS lifecycle_by_workload ON lifecycle (workload) WHERE workload <> '';
+CREATE INDEX IF NOT EXISTS lifecycle_by_identity ON lifecycle (identity, time);
+CREATE INDEX IF NOT EXISTS lifecycle_by_credential ON lifecycle (credential);
+CREATE INDEX IF NOT EXISTS lifecycle_by_superseded ON lifecycle (supersedes);
+CREATE INDEX IF NOT EXISTS lifecycle_by_workload ON lifecycle (workload);
 CREATE TABLE IF NOT EXISTS identities (
     id INTEGER PRIMARY KEY, uid TEXT UNIQUE NOT NULL, kind TEXT, name TEXT, source TEXT, account TEXT, declared TEXT, third_party INTEGER,
     same_as TEXT, same_confidence REAL, created REAL, first_seen REAL, last_seen REAL, uses INTEGER, status TEXT);
-CREATE INDEX IF NOT EXISTS identities_same ON identities (same_as) WHERE same_as <> '';
+CREATE INDEX IF NOT EXISTS identities_same ON identities (same_as);
 CREATE TABLE IF NOT EXISTS credentials (
     id INTEGER PRIMARY KEY, uid TEXT UNIQUE NOT NULL, kind TEXT, identity TEXT, name TEXT, shown TEXT, declared TEXT, generation INTEGER,
     supersedes TEXT, issued_by TEXT, issued REAL, expires REAL, rotated REAL, rotate_every REAL, revoked REAL, ended REAL, workload TEXT,
     canary INTEGER, first_seen REAL, last_used REAL, uses INTEGER, status TEXT);
 CREATE INDEX IF NOT EXISTS credentials_by_identity ON credentials (identity);
-CREATE INDEX IF NOT EXISTS credentials_by_workload ON credentials (workload) WHERE workload <> '';
+CREATE INDEX IF NOT EXISTS credentials_by_workload ON credentials (workload);
 CREATE TABLE IF NOT EXISTS holders (
     credential INTEGER, subject INTEGER, first REAL, last REAL, uses INTEGER, PRIMARY KEY (credential, subject)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS owners (uid TEXT PRIMARY KEY, name TEXT, contact TEXT, kind TEXT) WITHOUT ROWID;

@@ -15,6 +15,9 @@ from licet.inventory.shapes import INSERT, INSERT_NEW, Shapes
 
 _MOST = 200_000  # numbers of identities and credentials that are kept in memory
 _DIRTY: Final = "INSERT INTO dirty VALUES (?1,?2) ON CONFLICT DO UPDATE SET since=min(since, ?2)"
+_BOUND: Final = (  # that the credential is bound to another one by now ends nothing of what it was
+    "SELECT uid, identity FROM credentials WHERE workload=?1 OR uid IN (SELECT credential FROM lifecycle WHERE workload=?1)"
+)
 
 _Row = tuple[tuple[Any, ...], UseEvent]
 
@@ -161,7 +164,7 @@ class Step:
         for credential in {event.credential, event.supersedes} - {""}:
             self._concerns(credential, event)
         if event.workload and event.kind == "job_ended":
-            for uid, identity in self._db.execute("SELECT uid, identity FROM credentials WHERE workload=?", (event.workload,)).fetchall():
+            for uid, identity in self._db.execute(_BOUND, (event.workload,)).fetchall():
                 self._renew_life(uid)
                 if identity:
                     self._mark(self.subject(identity), event.time)
@@ -193,7 +196,7 @@ class Step:
         self._credentials[credential] = (self._credentials[credential][0], identity)
         found = self._db.execute(
             "SELECT min(time) FROM lifecycle WHERE credential=?1 OR supersedes=?1"
-            " OR workload IN (SELECT workload FROM credentials WHERE uid=?1 AND workload<>'')",
+            " OR workload IN (SELECT workload FROM lifecycle WHERE credential=?1 AND workload<>'')",
             (credential,),
         ).fetchone()[0]
         if found is not None:

@@ -41,11 +41,8 @@ class Folded(NamedTuple):
     last: float
 
 
-def merged(uses: Iterable[UseEvent], lifecycle: Sequence[LifecycleEvent]) -> Iterator[Item]:
+def merged(uses: Iterable[UseEvent], lifecycle: Iterable[LifecycleEvent]) -> Iterator[Item]:
     """Both, each in the order of time and uid, as one row in that order."""
-    if not lifecycle:
-        yield from uses
-        return
     rest = iter(lifecycle)
     other = next(rest, None)
     for use in uses:

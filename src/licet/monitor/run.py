@@ -1,0 +1,215 @@
+"""`licet monitor`: every identity of which something new came is judged, once, and what it gives is kept.
+
+Whatever is cut off loses nothing and repeats nothing: an identity is marked as taken before it is read, and its mark goes away in the step
+that writes what came of it, unless something new came meanwhile. Where all that is new is later than what was judged, the fold goes on from
+where it was; else the identity is folded from its first event.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+from licet.inventory.store import Inventory
+from licet.monitor.detector import Detector, State
+from licet.monitor.detectors import DETECTORS
+from licet.monitor.detectors.unowned import MACHINES
+from licet.monitor.fold import Item, ended, fold, versions
+from licet.monitor.history import history
+from licet.monitor.known import Known
+from licet.monitor.shared import shared
+from licet.monitor.signal import Signal
+from licet.monitor.silence import silence
+from licet.monitor.stored import put, withdraw
+from licet.monitor.world import DAY, Settings
+
+_TAKEN: Final = math.inf
+_ALL: Final = -math.inf
+_BATCH: Final = 64  # identities that are taken, and written, in one step
+_STATE: Final = 4 * 2**20  # characters of states that are held until they are written
+
+
+class Report(NamedTuple):
+    """What a run did.
+
+    Attributes:
+        identities: how many were judged.
+        events: how many events were read for it.
+        changed: how many signals are new, say something else, or were withdrawn.
+        signals: by code, how many there are now.
+    """
+
+    identities: int = 0
+    events: int = 0
+    changed: int = 0
+    signals: Mapping[str, int] = {}
+
+
+class _Taken(NamedTuple):
+    subject: int
+    uid: str
+    after: float  # the fold goes on from here; minus infinity: anew
+
+
+class _Judged(NamedTuple):
+    taken: _Taken
+    signals: tuple[Signal, ...]
+    standing: tuple[Signal, ...]
+    last: float
+    state: str
+
+
+def monitor(
+    inventory: Inventory, settings: Settings, now: float, progress: Callable[[int, int, int], None] = lambda *_: None, *,
+    detectors: Sequence[Detector] = DETECTORS, lags: Mapping[str, float] | None = None, rebuild: bool = False,
+) -> Report:  # fmt: skip
+    """Judge what is new. Running it again changes nothing; one run at a time.
+
+    Args:
+        inventory: where events are read, and signals written.
+        settings: another setting folds every identity anew.
+        now: seconds since the epoch, for what time alone can change.
+        progress: called with how many identities are done, of how many, and how many events were read.
+        detectors: another version of one folds every identity anew.
+        lags: by source, how late its records may come, in seconds.
+        rebuild: fold every identity anew.
+
+    Raises:
+        StoreError: the inventory cannot be read or written; what was judged until then is kept.
+    """
+    world, made = Known(inventory, settings, now), versions(detectors, settings)
+    _mark(inventory, made, rebuild=rebuild)
+    waiting = [uid for uid, _ in inventory.dirty()]
+    total, events, changed, done = len(waiting), 0, 0, set[int]()
+
+    def counted(items: Iterable[Item]) -> Iterator[Item]:
+        nonlocal events
+        for item in items:
+            events += 1
+            if not events % 10_000:
+                progress(len(done), total, events)
+            yield item
+
+    for batch in _batches(waiting):
+        judged: list[_Judged] = []
+        for taken in _take(inventory, batch, made):
+            state = None if taken.after == _ALL else _state(inventory, taken.subject)
+            folded = fold(detectors, counted(history(inventory, taken.uid, taken.after)), world, taken.uid, state)
+            standing = ended(detectors, folded.state, taken.uid, world)
+            body = json.dumps(folded.state, ensure_ascii=True, separators=(",", ":"))
+            judged.append(_Judged(taken, folded.signals, standing, max(folded.last, taken.after), body))
+            done.add(taken.subject)
+            if sum(len(each.state) for each in judged) > _STATE:
+                changed += _write(inventory, judged, detectors, made)
+                judged = []
+        changed += _write(inventory, judged, detectors, made)
+        progress(len(done), total, events)
+    changed += _by_time(inventory, detectors, world, done)
+    with inventory.step() as db:
+        changed += shared(db) + silence(db, now, lags or {})
+    found = inventory.rows("SELECT code, count(*) FROM signals GROUP BY code ORDER BY code")
+    return Report(len(done), events, changed, dict(found))
+
+
+def _batches(uids: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(uids)
+    while batch := list(islice(rest, _BATCH)):
+        yield batch
+
+
+def _mark(inventory: Inventory, made: str, *, rebuild: bool) -> None:
+    with inventory.step() as db:
+        if rebuild:
+            db.execute("DELETE FROM folds")
+            db.execute("INSERT OR REPLACE INTO dirty SELECT id, ? FROM identities", (_ALL,))
+        db.execute("INSERT OR REPLACE INTO dirty SELECT subject, ? FROM folds WHERE detectors<>?", (_ALL, made))
+        # What is declared of an identity holds for its faces too.
+        db.execute(
+            "INSERT OR REPLACE INTO dirty SELECT face.id, ?1 FROM dirty JOIN identities AS whole ON whole.id=dirty.subject"
+            " JOIN identities AS face ON face.same_as=whole.uid AND face.same_as<>'' WHERE dirty.since=?1",
+            (_ALL,),
+        )
+
+
+def _take(inventory: Inventory, uids: Sequence[str], made: str) -> list[_Taken]:
+    """Mark identities as taken. The fold of one that must be made anew goes at once, so that it is made anew even if this run ends here."""
+    found = []
+    with inventory.step() as db:
+        for uid in uids:
+            row = db.execute(
+                "SELECT dirty.subject, since, time, detectors FROM dirty JOIN identities ON id=dirty.subject"
+                " LEFT JOIN folds ON folds.subject=dirty.subject WHERE uid=?",
+                (uid,),
+            ).fetchone()
+            if row is None:
+                continue
+            subject, since, time, detectors = row
+            anew = time is None or detectors != made or since <= time
+            if anew:
+                db.execute("DELETE FROM folds WHERE subject=?", (subject,))
+            db.execute("UPDATE dirty SET since=? WHERE subject=?", (_TAKEN, subject))
+            found.append(_Taken(subject, uid, _ALL if anew else time))
+    return found
+
+
+def _state(inventory: Inventory, subject: int) -> State | None:
+    found = inventory.rows("SELECT state FROM folds WHERE subject=?", (subject,))
+    return json.loads(found[0][0]) if found else None
+
+
+def _write(inventory: Inventory, judged: Sequence[_Judged], detectors: Sequence[Detector], made: str) -> int:
+    changed = 0
+    with inventory.step() as db:
+        for each in judged:
+            subject = each.taken.subject
+            codes = {code for one in detectors for code in (one.codes if each.taken.after == _ALL else one.standing)}
+            changed += _replace(db, subject, codes, (*each.signals, *each.standing))
+            # Minus infinity is written where there was no event at all, so that the first one is later.
+            db.execute("INSERT OR REPLACE INTO folds VALUES (?,?,?,?)", (subject, each.last, made, each.state))
+            db.execute("DELETE FROM dirty WHERE subject=? AND since=?", (subject, _TAKEN))
+    return changed
+
+
+def _replace(db: sqlite3.Connection, subject: int, codes: Iterable[str], signals: Sequence[Signal]) -> int:
+    return withdraw(db, subject, set(codes), {each.id for each in signals}) + put(db, subject, signals)
+
+
+_ASLEEP: Final = (
+    "SELECT identities.id, uid FROM identities JOIN folds ON folds.subject=identities.id WHERE last_seen>0 AND last_seen<?1 AND NOT EXISTS"
+    " (SELECT 1 FROM signals WHERE signals.subject=identities.id AND code='STALE_ACTIVE')"
+)
+_NEVER_USED: Final = (
+    "SELECT DISTINCT identities.id, identities.uid FROM credentials JOIN identities ON identities.uid=identity"
+    " JOIN folds ON folds.subject=identities.id WHERE credentials.uses=0 AND issued>0 AND issued<?1 AND expires=0 AND revoked=0"
+)
+_UNOWNED: Final = (
+    f"SELECT identities.id, uid FROM identities JOIN folds ON folds.subject=identities.id WHERE first_seen>0 AND first_seen<?1"  # noqa: S608 - words of our own
+    f" AND kind IN ({', '.join(repr(each) for each in MACHINES)}) AND NOT EXISTS"
+    " (SELECT 1 FROM signals WHERE signals.subject=identities.id AND code='UNOWNED_ACTIVE')"
+    " AND NOT EXISTS (SELECT 1 FROM ownerships WHERE identity IN (identities.uid, same_as))"
+)
+
+
+def _by_time(inventory: Inventory, detectors: Sequence[Detector], world: Known, done: set[int]) -> int:
+    """What became so by time alone, of identities of which nothing came: looked up, and not folded."""
+    window = world.settings.window
+    asked: tuple[tuple[str, float], ...] = ((_ASLEEP, world.now - window), (_NEVER_USED, world.now - window), (_UNOWNED, world.now - DAY))
+    candidates: dict[int, str] = {}
+    for query, before in asked:
+        candidates.update((subject, uid) for subject, uid in inventory.rows(query, (before,)) if subject not in done)
+    standing = {code for each in detectors for code in each.standing}
+    changed = 0
+    for batch in _batches(candidates.values()):
+        found: list[tuple[str, tuple[Signal, ...]]] = []
+        for uid in batch:
+            rows: list[tuple[Any, ...]] = inventory.rows("SELECT state FROM folds JOIN identities ON id=subject WHERE uid=?", (uid,))
+            found.append((uid, ended(detectors, json.loads(rows[0][0]), uid, world) if rows else ()))
+        with inventory.step() as db:
+            for uid, signals in found:
+                subject = db.execute("SELECT id FROM identities WHERE uid=?", (uid,)).fetchone()[0]
+                changed += _replace(db, subject, standing, signals)
+    return changed
