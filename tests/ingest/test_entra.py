@@ -113,6 +113,7 @@ def test_a_request_to_graph_names_what_was_asked_for_and_not_whose() -> None:
     write = {**record, "RequestMethod": "POST", "RequestUri": f"https://graph.microsoft.com/beta/applications('{OBJECT}')/addPassword"}
     assert (use_of(write).operation, use_of(write).access) == ("graph:post/applications/addpassword", "admin")
     assert use_of({**record, "ResponseStatusCode": 403}).outcome == "denied"
+    assert use_of({**record, "ResponseStatusCode": 404}).outcome == "failed"
     delegated = use_of({**record, "ServicePrincipalId": "", "UserId": "u-1"})
     assert (delegated.identity, delegated.on_behalf_of) == (f"entra:{APP}", ("entra:u-1",))
     own = use_of({**record, "ServicePrincipalId": "", "UserId": "u-1", "AppId": GRAPH})
@@ -148,6 +149,8 @@ CHANGES = [
      [("scope_widened", PRINCIPAL, "graph:Files.Read", "")]),
     ("secret", audit("Update application – Certificates and secrets management ", target("Application", OBJECT, KeyDescription=(
         keys(), keys(KEY)))), [("issued", OBJECT, "", KEY)]),
+    ("secret beside another", audit("Update application", target("Application", OBJECT, KeyDescription=(keys("old"), keys("old", KEY)))),
+     [("issued", OBJECT, "", KEY)]),
     ("secret replaced", audit("Update application", target("Application", OBJECT, KeyDescription=(keys("old"), keys(KEY)))),
      [("issued", OBJECT, "", KEY), ("revoked", OBJECT, "", "old")]),
     ("secret without an id", audit("Add service principal credentials", target("ServicePrincipal", PRINCIPAL)),

@@ -20,7 +20,7 @@ from licet.ingest import licet_spans, own
 from licet.ingest.recognised import Recognised, Unreadable
 from licet.inventory.declared import credential_id
 from licet.manifest import loads
-from licet.records import Revocation
+from licet.records import Revocation, ToolCall
 from licet.store import SqliteStore
 from readers import place
 
@@ -33,7 +33,7 @@ credentials: {crm-reader: {owner: ops, kind: api-key}}
 tools:
   look: {access: read, egress: false, credential: crm-reader, output: trusted}
   add: {access: write, egress: false}
-  drop: {access: admin, egress: false}
+  drop: {access: admin, egress: false, credential: crm-reader}
 tasks:
   work: {intent: Work, ttl: 10m, tools: {look: {}, add: {}}}
 """
@@ -130,6 +130,7 @@ def test_a_token_is_issued_to_its_call_with_an_end_and_ends_with_it(ran: Ran) ->
     assert (issued.kind, ended.kind) == ("issued", "job_ended")
     assert issued.workload == ended.workload == look.native_id
     assert issued.time <= look.time <= ended.time < issued.expires <= issued.time + 301
+    assert ended.expires == 0
 
 
 def test_a_task_is_a_workload_that_begins_and_ends(ran: Ran) -> None:
@@ -243,3 +244,29 @@ def test_a_span_that_is_none_is_refused_and_the_others_are_taken(ran: Ran) -> No
     found = licet_spans.read({"resourceSpans": [broken]}, AT)
     assert {use.uid for use in found.uses} == {use.uid for use in whole.uses}
     assert [key for _, key in found.refused] == ["resourceSpans[0].scopeSpans[0].spans[0].traceId"]
+
+
+def test_who_revokes_a_task_revokes_the_token_of_its_running_call(tmp_path: Path) -> None:
+    """The store knows a call's token when the call is over: until then its task is read again, though that has ended."""
+    (tmp_path / "licet.yaml").write_text(MANIFEST, encoding="utf-8")
+    guard = Guard.from_file(tmp_path / "licet.yaml", state=tmp_path / "state")
+    guard.wrap(lambda: "seen", name="look")
+    store = SqliteStore(StateFolder(tmp_path / "state").store)
+    with guard.task("work", intent="Look", agent="bot", principal="user:grace") as task:
+        ticket = guard.begin(ToolCall("look", {}), task=task)
+        store.revoke(Revocation(("task", task.id), time.time(), time.time() + 3_600, "wrong customer", "ada"))
+    with guard.task("work", intent="Look", agent="bot", principal="user:grace"):
+        pass
+    [page] = own.pages(store, AT.fingerprint, own.Setting(), now=time.time())
+    assert not page.found.uses
+    guard.end(ticket, result="seen")
+    [page] = own.pages(store, AT.fingerprint, own.Setting(), since=page.since, now=time.time())
+    [revoked] = [event for event in page.found.lifecycle if event.kind == "revoked"]
+    assert (revoked.identity, revoked.reason) == ("agent:bot", "wrong customer")
+    assert [use.credential for use in page.found.uses] == [revoked.credential]
+    store.close()
+    guard.close()
+
+
+def test_the_end_of_a_task_revokes_nothing(ran: Ran) -> None:
+    assert not [event for event in of_store(ran).lifecycle if event.kind in ("revoked", "suspended")]

@@ -155,3 +155,15 @@ def test_a_use_is_what_a_face_did(tmp_path: Path) -> None:
     inventory.keep([use._replace(digest="00" * 32)], [widened("principal", 60.0)])
     assert [(each.uid, each.same_as) for each in join(inventory)] == [("client", "principal")]
     inventory.close()
+
+
+def test_a_name_says_nothing_of_when_an_identity_was_made(tmp_path: Path) -> None:
+    """Whichever of the two comes first."""
+    made = LifecycleEvent("entra", "1", 1_790_000_000.0, "created", "app")
+    for number, order in enumerate(itertools.permutations((made, face("entra", "app", "principal")))):
+        inventory = Inventory(tmp_path / f"{number}.db")
+        for event in order:
+            inventory.keep([], [event])
+        assert (found := inventory.identity("app")) is not None
+        assert found.created == made.time
+        inventory.close()

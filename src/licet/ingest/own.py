@@ -157,7 +157,7 @@ def _revocations(store: Store, fingerprint: Callable[[str], str], setting: Setti
 
 
 def _of_task(store: Store, entry: Revocation, fingerprint: Callable[[str], str], base: LifecycleEvent) -> Iterator[LifecycleEvent]:
-    """Revoking a task revokes the tokens of its calls that were not over."""
+    """Revoking a task revokes the tokens of its calls that were not over then. The store knows a call's token when the call is over."""
     task = store.task(entry.mark[1])
     for call in store.calls(entry.mark[1]) if task is not None else ():
         if call.jti and call.started <= entry.time and (call.ended is None or call.ended > entry.time):

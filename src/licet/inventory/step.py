@@ -158,7 +158,7 @@ class Step:
             of[0], of[1] = min(of[0], event.time), max(of[1], event.time)
         if event.identity:
             self._mark(self.subject(event.identity), event.time)
-            if event.kind in ("created", "deleted") and event.outcome == "success" and not event.credential:
+            if event.kind in ("created", "deleted") and event.time and event.outcome == "success" and not event.credential:
                 column = "created=?, status='active'" if event.kind == "created" else "status=iif(?>0,'deleted',status)"
                 self._db.execute(f"UPDATE identities SET {column} WHERE uid=?", (event.time, event.identity))  # noqa: S608 - two texts of ours
         for credential in {event.credential, event.supersedes} - {""}:
