@@ -33,6 +33,7 @@ COMMANDS = {
     "suggest": "say what a manifest could do without, by what its task kinds did",
     "ratify": "take responsibility for a manifest, by a signature",
     "break-glass": "let one task kind run unenforced for some minutes",
+    "ingest": "take logs of other platforms into the inventory",
     "ledger": "verify the ledger",
     "purge": "delete contents, spans and rows that are old, or one task's or person's",
     "keys": "list, rotate, retire and publish the keys that sign call tokens",

@@ -1,0 +1,133 @@
+"""`licet ingest`: logs of a platform into the inventory."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from contextlib import closing
+from functools import partial
+from io import BufferedReader
+from pathlib import Path
+from typing import cast
+
+from licet.cli import ingest_status, output
+from licet.cli.ingest_told import as_data, tell
+from licet.cli.progress import Progress
+from licet.cli.state import add_state, existing
+from licet.clock import SystemClock
+from licet.errors import UsageError
+from licet.escape import counted
+from licet.guard.state import StateFolder, open_state, secret
+from licet.ingest.intake import STDIN, Intake
+from licet.ingest.paths import files_in
+from licet.ingest.sources import NAMES, source_of
+from licet.inventory.fingerprints import Fingerprints
+from licet.inventory.store import FILE, Inventory
+from licet.lines import opened
+
+OWN = "licet"
+
+EXAMPLE = """\
+PATHS are files, plain or gzip, with a JSON record a line or as documents with a list of records; folders, with all files in them; or `-`.
+A file is read on from where the last run ended. What was kept already is passed over, so that running twice changes nothing.
+Nothing is judged here: `licet monitor` does that. Credentials are kept as keyed fingerprints, never by value.
+
+`licet ingest licet` without a path reads the state folder's own calls.
+
+Exit codes: 0 well, 1 something was refused, 2 wrong usage or nothing could be read.
+
+example: licet ingest cloudtrail logs/ && licet monitor && licet findings
+         zcat audit.log.gz | licet ingest kubernetes - --account eks-prod
+         licet ingest --status
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("source", metavar="SOURCE", nargs="?", choices=NAMES, help=f"what the records are of: {', '.join(NAMES)}")
+    parser.add_argument("paths", metavar="PATH", nargs="*", help="files, folders, or `-`")
+    parser.add_argument(
+        "--account", metavar="NAME", default="", help="the cluster, organisation or tenant, where the records do not say it"
+    )
+    parser.add_argument("--from-start", action="store_true", help="read all of each file again; what is kept already is passed over")
+    parser.add_argument("--status", action="store_true", help="say how much came of each source, how well attributed it is, and how fresh")
+    parser.add_argument("-m", "--manifest", metavar="FILE", help="of `licet ingest licet`: which credentials are behind which tools")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+    add_state(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read all of it; 1 if something was refused, 2 if nothing could be read."""
+    if options.status:
+        if options.source is not None:
+            raise UsageError("`--status` is of all sources; leave SOURCE away")
+        return ingest_status.run(existing(options), as_json=options.json)
+    if options.source is None:
+        raise UsageError(f"name a source: {', '.join(NAMES)}; or `--status`")
+    if not options.paths and options.source != OWN:
+        raise UsageError("name a file, a folder, or `-`")
+    files, unreadable = files_in(options.paths)
+    for name, why in unreadable.items():
+        output.error(f"{name}: {why}; check path and rights")
+    if options.paths and not files:
+        return 2
+    folder = open_state(options.state)
+    begun = time.monotonic()
+    clock = SystemClock()
+    with closing(Inventory(folder.path / FILE)) as inventory:
+        fingerprints = Fingerprints(secret(folder))
+        intake = Intake(inventory, source_of(options.source), fingerprints.of, clock=clock, account=options.account)
+        report = intake.report
+        report.unreadable |= unreadable
+        if options.paths:
+            _take(intake, files, from_start=options.from_start)
+        else:
+            _take_own(intake, folder, fingerprints, options, clock.now())
+        intake.finish()
+    if options.json:
+        output.data({"source": options.source} | as_data(report))
+    else:
+        tell(options.source, report, time.monotonic() - begun)
+    if options.paths and not (report.files or report.unchanged):
+        return 2
+    return 0 if report.well else 1
+
+
+def _take(intake: Intake, files: list[str], *, from_start: bool) -> None:
+    report = intake.report
+    progress = Progress(files, lambda seconds: f"{counted(report.records, 'record')}, {report.records / max(seconds, 0.001):,.0f}/s")
+    try:
+        for index, name in enumerate(files):
+            try:
+                file = cast("BufferedReader", sys.stdin.buffer) if name == STDIN else opened(name)
+            except UsageError as error:
+                report.unreadable[name] = str(error).removeprefix(f"{name}: ")
+                output.error(str(error))
+                continue
+            known = name.encode("utf-8", "backslashreplace").decode()
+            try:
+                intake.take(known, file, from_start=from_start, progress=partial(progress.at, index))
+            finally:
+                if name != STDIN:
+                    file.close()
+    finally:
+        progress.done()
+
+
+def _take_own(intake: Intake, folder: StateFolder, fingerprints: Fingerprints, options: argparse.Namespace, now: float) -> None:
+    """The state folder's own calls."""
+    from licet.ingest.own import Setting, pages, setting_of
+    from licet.manifest import load
+    from licet.store import SqliteStore
+
+    if not folder.store.exists():
+        raise UsageError(f"{folder.store}: is not there: no guard has used this folder yet; name a file of spans, or another folder")
+    manifest = options.manifest or ("licet.yaml" if Path("licet.yaml").exists() else None)
+    setting = setting_of(load(manifest), fingerprints.of, options.account) if manifest else Setting(options.account)
+    name = str(folder.store)
+    since = 0.0 if options.from_start else float(intake.stood(name).get("since", 0.0))
+    with closing(SqliteStore(folder.store, reading=True)) as store:
+        for page in pages(store, fingerprints.of, setting, since=since, now=now):
+            intake.keep(page.found, name, {"since": page.since})
+    intake.report.files += 1

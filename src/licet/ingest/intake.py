@@ -1,0 +1,209 @@
+"""From logs to the inventory: read in a stream, told apart, redacted, and kept in steps together with where reading stands.
+
+A step is all or nothing, so that a run that is killed loses nothing and repeats nothing. What a record says is judged by nobody here.
+The digest of a record is the SHA-256 of its bytes as they stand in the file, without the white space around it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from io import BufferedReader
+from typing import Any, Final
+
+from licet.clock import Clock
+from licet.ingest import redact
+from licet.ingest.batch import Batch, Report
+from licet.ingest.cursors import cursor_of
+from licet.ingest.documents import NO_OBJECT, Unfit
+from licet.ingest.fields import EARLIEST
+from licet.ingest.reading import Reading
+from licet.ingest.recognised import Recognised, Source, Unreadable
+from licet.inventory.store import Inventory
+
+BATCH: Final = 10_000
+"""Events of one step. Larger ones are cheaper each, as they touch each page of the inventory less often."""
+
+STDIN: Final = "-"
+FUTURE: Final = "from the future: more than ten minutes ahead of this machine's clock"
+PAST: Final = "from before the year 2000"
+_AHEAD: Final = 600.0  # seconds by which a source's clock may be before ours
+_BIG: Final = 32 * 1024 * 1024  # bytes of records after which a step ends
+_TOLD_EVERY: Final = 1_000  # records
+_KEY_ID: Final = re.compile(r"A[A-Z]IA[A-Z0-9]{12,124}")
+_MOST_KNOWN: Final = 50_000  # fingerprints that are kept in memory
+
+
+class _Place:
+    """What a reader is told beside the record. The last four characters of an access key's id may be shown, nothing of anything else."""
+
+    def __init__(self, fingerprint: Callable[[str], str], account: str) -> None:
+        self.account = account
+        self.shown: dict[str, str] = {}
+        self._of = fingerprint
+        self._known: dict[str, str] = {}
+        self.fingerprint: Callable[[str], str] = self._fingerprint
+
+    def _fingerprint(self, text: str) -> str:
+        found = self._known.get(text)
+        if found is None:
+            found = self._of(text)
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[text] = found
+            if _KEY_ID.fullmatch(text):
+                self.shown[found] = text[-4:]
+        return found
+
+
+class Intake:
+    """Takes logs of one source into an inventory.
+
+    Args:
+        inventory: where it is kept.
+        source: who reads the records.
+        fingerprint: makes keyed fingerprints of credentials' ids.
+        account: what the records do not say themselves.
+        clock: records that are from its future are refused.
+        batch: how many events are kept in one step.
+    """
+
+    def __init__(
+        self, inventory: Inventory, source: Source, fingerprint: Callable[[str], str], *, clock: Clock, account: str = "",
+        batch: int = BATCH,
+    ) -> None:  # fmt: skip
+        self.report = Report()
+        self._inventory, self._source, self._clock, self._size = inventory, source, clock, batch
+        self._place = _Place(fingerprint, account)
+        self._batch = Batch()
+        self._latest = clock.now() + _AHEAD
+
+    def take(
+        self, name: str, file: BufferedReader, *, from_start: bool = False, progress: Callable[[int], object] | None = None
+    ) -> None:  # fmt: skip
+        """Read a file from where its last reading ended, or from its start. What is read is kept when a step is full, or by `finish`.
+
+        Args:
+            name: by which it is known again, and cited: a path, or `-`, which is never known again.
+            file: open at its start.
+            from_start: read all of it again; what is there is passed over.
+            progress: hears how many bytes of it were read.
+
+        Raises:
+            StoreError: the inventory cannot be written.
+        """
+        report = self.report
+        known = None if from_start or name == STDIN else cursor_of(self._inventory.cursor(self._source.name, name))
+        reading = Reading(file, self._source.records, known)
+        if reading.unchanged:
+            report.unchanged += 1
+            return
+        for count, (line, value, raw) in enumerate(reading, 1):
+            self._record(value, raw, name, line)
+            if self._is_full():
+                self._stand(name, reading)
+                self._step()
+            if progress is not None and not count % _TOLD_EVERY:
+                progress(reading.position)
+        self._stand(name, reading)
+        report.files += 1
+        if reading.stuck:
+            report.stuck[name] = reading.stuck
+
+    def keep(self, found: Recognised, name: str, stand: Mapping[str, Any]) -> None:
+        """Take what was recognised elsewhere, as in a state folder's own store. `stand`: where its reader stands behind it.
+
+        Raises:
+            StoreError: the inventory cannot be written.
+        """
+        self._batch.records += len(found.uses) + len(found.lifecycle)
+        for use in found.uses:
+            self._one(Recognised((use,)), name)
+        for event in found.lifecycle:
+            self._one(Recognised(lifecycle=(event,)), name)
+        self._batch.cursors[name] = dict(stand)
+        if self._is_full():
+            self._step()
+
+    def stood(self, name: str) -> Mapping[str, Any]:
+        """What `keep` was told last of where this reader stands; empty if nothing."""
+        return self._inventory.cursor(self._source.name, name) or {}
+
+    def _one(self, found: Recognised, name: str) -> None:
+        try:
+            self._take(found, "", "", cut=True)
+        except Unfit as error:
+            self._refuse(error.cause, name, 0)
+
+    def finish(self) -> Report:
+        """Keep what is left, and say what came of all of it.
+
+        Raises:
+            StoreError: the inventory cannot be written.
+        """
+        self._step()
+        return self.report
+
+    def _record(self, value: Any, raw: bytes, name: str, line: int) -> None:
+        """One record of a file: used, passed over or refused."""
+        self._batch.records += 1
+        self._batch.size += len(raw)
+        try:
+            if value.__class__ is not dict:
+                raise value if isinstance(value, Unfit) else Unfit(NO_OBJECT)
+            if b"\\ud" in raw or b"\\uD" in raw:
+                value = redact.mended(value)
+            found = self._source.read(value, self._place)
+            self._take(found, hashlib.sha256(raw).hexdigest(), f"{name}:{line}", cut=len(raw) > redact.LONGEST)
+        except Unreadable as error:
+            self._refuse(str(error), name, line)
+        except Unfit as error:
+            self._refuse(error.cause, name, line)
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+            # No record may stop the others. That a reader was not ready for this one is a cause like any other.
+            self._refuse(f"the reader cannot use it ({type(error).__name__})", name, line)
+        else:
+            for cause, key in found.refused:
+                self._refuse(str(Unreadable(cause, key)), name, line)
+
+    def _refuse(self, cause: str, name: str, line: int) -> None:
+        self.report.refuse(self._batch, cause, name, line)
+
+    def _take(self, found: Recognised, digest: str, place: str, *, cut: bool) -> None:
+        batch, latest = self._batch, self._latest
+        if found.passed:
+            batch.passed += 1
+            self.report.passed[found.passed] += 1
+            return
+        for event in found.uses:
+            if not EARLIEST <= event.time <= latest:
+                raise Unfit(FUTURE if event.time > latest else PAST)
+        for told in found.lifecycle:  # what has no time held before anybody wrote it down
+            if not EARLIEST <= told.time <= latest and told.time != 0.0:
+                raise Unfit(FUTURE if told.time > latest else PAST)
+        batch.uses += [redact.use(each, digest or each.digest, place or each.place, cut=cut) for each in found.uses]
+        if found.lifecycle:
+            batch.lifecycle += [redact.lifecycle(each, digest or each.digest, place or each.place, cut=cut) for each in found.lifecycle]
+
+    def _stand(self, name: str, reading: Reading) -> None:
+        """Note where reading stands, to be kept with what was read."""
+        cursor = reading.cursor() if name != STDIN else None
+        if cursor is not None:
+            self._batch.cursors[name] = cursor.plain()
+
+    def _is_full(self) -> bool:
+        batch = self._batch
+        return len(batch.uses) + len(batch.lifecycle) >= self._size or batch.records >= 4 * self._size or batch.size >= _BIG
+
+    def _step(self) -> None:
+        batch, name = self._batch, self._source.name
+        kept = self._inventory.keep(
+            batch.uses, batch.lifecycle, shown=self._place.shown, cursors=[(name, *each) for each in batch.cursors.items()],
+            refused=[(name, each) for each in batch.refused.values()], passed={name: batch.passed} if batch.passed else None,
+            now=self._clock.now(),
+        )  # fmt: skip
+        self.report.add(kept)
+        self.report.records += batch.records
+        self._batch, self._place.shown = Batch(), {}
+        self._latest = self._clock.now() + _AHEAD
