@@ -20,7 +20,8 @@ Item = UseEvent | LifecycleEvent
 
 _MOST_FORMS = 50_000
 FORM = (
-    "operation", "outcome", "access", "credential", "account", "region", "ip", "interactive", "resource_account", "identity_kind",
+    "identity", "operation", "outcome", "access", "credential", "account", "region", "ip", "interactive", "resource_account",
+    "identity_kind",
 )  # fmt: skip
 """What makes two uses alike; see `licet.monitor.detector.Called`."""
 
@@ -65,7 +66,7 @@ def fold(  # noqa: PLR0912 - one loop, as it runs for every event
         detectors: whose `name`s are unique.
         items: in the order of time and uid; see `merged`.
         world: what is declared.
-        identity: whose events they are.
+        identity: whose events they are: its own, and those of the other names of it.
         state: where the fold before ended; None: there was none.
     """
     told: dict[str, Signal] = {}
@@ -134,5 +135,6 @@ def _callers(detectors: Iterable[Detector], states: State) -> tuple[_Calls, _Cal
 
 def _tell(told: dict[str, Signal], found: Iterable[Signal], identity: str) -> None:
     for each in found:
-        signal = each._replace(identity=identity, evidence=tuple(cited._replace(identity=identity) for cited in each.evidence))
+        evidence = tuple(cited if cited.identity else cited._replace(identity=identity) for cited in each.evidence)
+        signal = each._replace(identity=identity, evidence=evidence)
         told[signal.id] = signal

@@ -5,11 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from heapq import merge
+from typing import Final
 
 from licet.events import LifecycleEvent
 from licet.inventory.rows import lifecycle_of
 from licet.inventory.store import Inventory
 from licet.monitor.fold import Item, merged
+
+FACES: Final = (
+    "SELECT id, uid FROM identities WHERE same_as=?1 AND uid<>?1 AND (SELECT same_as FROM identities WHERE uid=?1)='' ORDER BY uid"
+)
+"""The other names of one that stands for itself."""
 
 _PAGE = 1_000
 _MINE = "(SELECT uid FROM credentials WHERE identity=?1)"
@@ -22,8 +28,30 @@ _OWN = "SELECT body, time, uid FROM lifecycle WHERE identity=?1 AND (time, uid)>
 
 
 def history(inventory: Inventory, identity: str, after: float = -math.inf) -> Iterator[Item]:
-    """All that an identity did, and that happened to it and its credentials, later than `after` (seconds since the epoch)."""
-    return merged(inventory.uses(identity, math.nextafter(after, math.inf)), _lifecycle(inventory, identity, after))
+    """All that an identity did under all its names, and that happened to it and its credentials, later than `after` (seconds since the
+    epoch). What concerns two of its names is told once.
+    """
+    names = faces(inventory, identity)
+    if len(names) == 1:
+        return _of_name(inventory, identity, after)
+    return _once(merge(*(_of_name(inventory, name, after) for name in names), key=lambda each: (each.time, each.uid)))
+
+
+def faces(inventory: Inventory, identity: str) -> list[str]:
+    """All names of an identity, its own first."""
+    return [identity, *(uid for _, uid in inventory.rows(FACES, (identity,)))]
+
+
+def _once(items: Iterable[Item]) -> Iterator[Item]:
+    before = ""
+    for item in items:
+        if (uid := item.uid) != before:
+            yield item
+        before = uid
+
+
+def _of_name(inventory: Inventory, name: str, after: float) -> Iterator[Item]:
+    return merged(inventory.uses(name, math.nextafter(after, math.inf)), _lifecycle(inventory, name, after))
 
 
 def _lifecycle(inventory: Inventory, identity: str, after: float) -> Iterable[LifecycleEvent]:

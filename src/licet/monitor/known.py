@@ -10,6 +10,7 @@ from licet.events import LifecycleEvent
 from licet.inventory.model import Credential, Declared, Identity, Owner, Ownership
 from licet.inventory.rows import SELECT_CREDENTIAL, credential_of, lifecycle_of
 from licet.inventory.store import Inventory
+from licet.monitor.history import faces
 from licet.monitor.world import Settings
 
 _MOST: Final = 20_000  # identities and owners that are kept
@@ -49,10 +50,11 @@ class Known:
         return self._credentials.get(uid, _UNDECLARED)
 
     def owner(self, uid: str) -> tuple[Owner, Ownership] | None:
-        """Who answers for an identity."""
+        """Who answers for an identity, under whichever of its names that is known."""
         found = self._owners.get(uid, _UNKNOWN)
         if found is _UNKNOWN:
-            found = self._inventory.owner_of(uid)
+            names = faces(self._inventory, uid)
+            found = next((owner for name in names if (owner := self._inventory.owner_of(name)) is not None), None)
             if len(self._owners) >= _MOST:
                 self._owners.clear()
             self._owners[uid] = found

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
+from licet.inventory.joined import join
 from licet.inventory.store import Inventory
 from licet.monitor.detector import Detector, State
 from licet.monitor.detectors import DETECTORS
 from licet.monitor.detectors.unowned import MACHINES
 from licet.monitor.fold import Item, ended, fold, versions
-from licet.monitor.history import history
+from licet.monitor.history import FACES, history
 from licet.monitor.known import Known
 from licet.monitor.shared import shared
 from licet.monitor.signal import Signal
@@ -53,6 +54,7 @@ class _Taken(NamedTuple):
     subject: int
     uid: str
     after: float  # the fold goes on from here; minus infinity: anew
+    faces: tuple[int, ...]  # subjects of its other names
 
 
 class _Judged(NamedTuple):
@@ -81,9 +83,10 @@ def monitor(
     Raises:
         StoreError: the inventory cannot be read or written; what was judged until then is kept.
     """
+    join(inventory)
     world, made = Known(inventory, settings, now), versions(detectors, settings)
     _mark(inventory, made, rebuild=rebuild)
-    waiting = [uid for uid, _ in inventory.dirty()]
+    waiting = [uid for (uid,) in inventory.rows(_WAITING)]
     total, events, changed, done = len(waiting), 0, 0, set[int]()
 
     def counted(items: Iterable[Item]) -> Iterator[Item]:
@@ -127,7 +130,7 @@ def _mark(inventory: Inventory, made: str, *, rebuild: bool) -> None:
             db.execute("DELETE FROM folds")
             db.execute("INSERT OR REPLACE INTO dirty SELECT id, ? FROM identities", (_ALL,))
         db.execute("INSERT OR REPLACE INTO dirty SELECT subject, ? FROM folds WHERE detectors<>?", (_ALL, made))
-        # What is declared of an identity holds for its faces too.
+        # What is declared of an identity holds for its other names too, and who has got another name is judged as the whole that he is.
         db.execute(
             "INSERT OR REPLACE INTO dirty SELECT face.id, ?1 FROM dirty JOIN identities AS whole ON whole.id=dirty.subject"
             " JOIN identities AS face ON face.same_as=whole.uid AND face.same_as<>'' WHERE dirty.since=?1",
@@ -135,24 +138,30 @@ def _mark(inventory: Inventory, made: str, *, rebuild: bool) -> None:
         )
 
 
+# The names under which those stand of whom something came: a name is a face of one that stands for itself, as `join` writes it.
+_WHOLE: Final = (
+    "(SELECT whole.uid FROM identities AS whole WHERE whole.uid=identities.same_as AND identities.same_as<>'' AND whole.same_as='')"
+)
+_WAITING: Final = f"SELECT DISTINCT coalesce({_WHOLE}, uid) AS name FROM dirty JOIN identities ON id=subject ORDER BY name"  # noqa: S608
+
+
 def _take(inventory: Inventory, uids: Sequence[str], made: str) -> list[_Taken]:
     """Mark identities as taken. The fold of one that must be made anew goes at once, so that it is made anew even if this run ends here."""
     found = []
     with inventory.step() as db:
         for uid in uids:
-            row = db.execute(
-                "SELECT dirty.subject, since, time, detectors FROM dirty JOIN identities ON id=dirty.subject"
-                " LEFT JOIN folds ON folds.subject=dirty.subject WHERE uid=?",
-                (uid,),
-            ).fetchone()
-            if row is None:
+            subject = db.execute("SELECT id FROM identities WHERE uid=?", (uid,)).fetchone()[0]
+            subjects = (subject, *(number for number, _ in db.execute(FACES, (uid,)).fetchall()))
+            marks = [db.execute("SELECT since FROM dirty WHERE subject=?", (each,)).fetchone() for each in subjects]
+            since = min((row[0] for row in marks if row is not None), default=None)
+            if since is None:
                 continue
-            subject, since, time, detectors = row
-            anew = time is None or detectors != made or since <= time
+            before = db.execute("SELECT time, detectors FROM folds WHERE subject=?", (subject,)).fetchone()
+            anew = before is None or before[1] != made or since <= before[0]
             if anew:
                 db.execute("DELETE FROM folds WHERE subject=?", (subject,))
-            db.execute("UPDATE dirty SET since=? WHERE subject=?", (_TAKEN, subject))
-            found.append(_Taken(subject, uid, _ALL if anew else time))
+            db.executemany("INSERT OR REPLACE INTO dirty VALUES (?,?)", [(each, _TAKEN) for each in subjects])
+            found.append(_Taken(subject, uid, _ALL if anew else before[0], subjects[1:]))
     return found
 
 
@@ -168,6 +177,10 @@ def _write(inventory: Inventory, judged: Sequence[_Judged], detectors: Sequence[
             subject = each.taken.subject
             codes = {code for one in detectors for code in (one.codes if each.taken.after == _ALL else one.standing)}
             changed += _replace(db, subject, codes, (*each.signals, *each.standing))
+            for face in each.taken.faces:  # it stood for itself before
+                if db.execute("DELETE FROM folds WHERE subject=?", (face,)).rowcount:
+                    changed += _replace(db, face, {code for one in detectors for code in one.codes}, ())
+                db.execute("DELETE FROM dirty WHERE subject=? AND since=?", (face, _TAKEN))
             # Minus infinity is written where there was no event at all, so that the first one is later.
             db.execute("INSERT OR REPLACE INTO folds VALUES (?,?,?,?)", (subject, each.last, made, each.state))
             db.execute("DELETE FROM dirty WHERE subject=? AND since=?", (subject, _TAKEN))

@@ -15,13 +15,10 @@ MOST_CITED: Final = 64
 
 _MOST_SAID = 256  # different things of which one detector remembers, for one identity, that it said them
 
-Row = tuple[str, str, float]
-"""A cited event as detectors keep it: uid, role, time."""
-
 
 def row(event: UseEvent | LifecycleEvent, role: str) -> list[Any]:
-    """An event, as it is kept in a state to be cited later."""
-    return [event.uid, role, event.time]
+    """An event, as it is kept in a state to be cited later: uid, role, time, and of a use, whose it is."""
+    return [event.uid, role, event.time, event.identity] if isinstance(event, UseEvent) else [event.uid, role, event.time]
 
 
 def keep(into: dict[str, Any], key: str, value: Any, most: int) -> None:
@@ -60,7 +57,7 @@ def say(
             return ()
         rows.extend(list(each) for each in new[: MOST_CITED - len(rows)])
     about = CODES[code]
-    evidence = tuple(Cited(uid, role, "", when) for uid, role, when in known[3])
+    evidence = tuple(Cited(uid, role, whose[0] if whose else "", when) for uid, role, when, *whose in known[3])
     return (Signal(
         code, alert, about.points if points is None else points, about.severity if severity is None else severity, known[0], "", credential,
         value, known[1], known[2], basis, evidence, since, sample, counter, about.action,

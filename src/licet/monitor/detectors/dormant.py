@@ -53,7 +53,7 @@ class Dormant(Detector):
             if rest > known[_REST]:
                 settings = world.settings
                 if rest > settings.window and rest > settings.longest_gap * known[_REST]:
-                    known[_AWAKE] = [[_uid(known), "the use before", known[_LAST]], time, rest, known[_REST]]
+                    known[_AWAKE] = [[_last(known)[0], "the use before", known[_LAST], _last(known)[1]], time, rest, known[_REST]]
                 known[_REST] = rest
             if known[_AWAKE] is not None:
                 if found or time - known[_AWAKE][1] > DAY:  # what the credential says, the identity need not say again
@@ -65,9 +65,9 @@ class Dormant(Detector):
         return found
 
     def settle(self, state: State) -> None:
-        """Of the last uses only the uids are kept."""
+        """Of the last uses only the uids, and whose they are, are kept."""
         for known in state["of"].values():
-            known[_UID] = _uid(known)
+            known[_UID] = _last(known)
 
     def lifecycle(self, state: State, event: LifecycleEvent, world: World) -> Iterable[Signal]:
         """Note what was made, and what has ended."""
@@ -93,13 +93,13 @@ class Dormant(Detector):
         settings, now, over = world.settings, world.now, state["over"]
         if "" in over or world.identity(identity).kind == "service":
             return
-        for key, (_first, last, rest, uid, _awake) in state["of"].items():
+        for key, (_first, last, rest, (uid, whose), _awake) in state["of"].items():
             limit = max(settings.window, settings.longest_gap * rest)
             if now - last > limit and key not in over:
                 yield from say(
                     {}, "STALE_ACTIVE", value=uid, credential=key, time=last + limit, alert=False, basis="lifecycle", since=last,
                     observed=f"last used before {lasting(int(limit))}, and not ended", expected="ended, or in use",
-                    cited=[[uid, "the last use", last]],
+                    cited=[[uid, "the last use", last, whose]],
                 )  # fmt: skip
         for key, (uid, role, when) in state["made"].items():
             if key not in state["of"] and key not in over and now - when > settings.window:
@@ -122,9 +122,10 @@ def _revived(state: State, event: UseEvent, key: str, awake: list[Any], world: W
     )  # fmt: skip
 
 
-def _uid(known: list[Any]) -> str:
+def _last(known: list[Any]) -> list[str]:
+    """Uid and identity of the last use."""
     last = known[_UID]
-    return last.uid if isinstance(last, UseEvent) else str(last)
+    return [last.uid, last.identity] if isinstance(last, UseEvent) else last
 
 
 def _noted(over: dict[str, float], key: str, time: float) -> None:

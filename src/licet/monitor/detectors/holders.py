@@ -23,7 +23,7 @@ from licet.monitor.world import World
 
 _CREDENTIALS: Final = 512  # of one identity, of which is known who holds them; the oldest go first
 _NETWORKS, _USES, _PROGRAMS, _WORKLOADS = 8, 32, 16, 8  # of one credential
-_UID, _ROLE, _TIME, _AGENT, _COUNTRY, _IP = range(6)
+_TIME, _AGENT, _COUNTRY, _IP, _WORKLOAD = 2, 4, 5, 6, 4
 
 
 class Holders(Detector):
@@ -65,7 +65,7 @@ class Holders(Detector):
 
 
 def _row(use: UseEvent | list[Any]) -> list[Any]:
-    return [use.uid, "use", use.time, product(use.agent), use.country, use.ip] if isinstance(use, UseEvent) else use
+    return [*row(use, "use"), product(use.agent), use.country, use.ip] if isinstance(use, UseEvent) else use
 
 
 def _moved(state: State, known: list[Any], event: UseEvent, world: World) -> tuple[Signal, ...]:
@@ -108,7 +108,7 @@ def _at_once(
         observed=f"used from {_from(other, last[_AGENT], last[_COUNTRY])}, and {lasting(event.time - last[_TIME])} later from "
         f"{_from(event.network, program, event.country)}",
         expected=f"one holder within {lasting(world.settings.holders)}",
-        cited=[*(each[:3] for each in against), row(event, "use")],
+        cited=[*(each[:4] for each in against), row(event, "use")],
     )  # fmt: skip
 
 
@@ -159,13 +159,13 @@ class Sharing(Detector):
             other = holders[last]
             found = say(
                 state, "SHARED_CREDENTIAL", value=f"used {' '.join(sorted((last, this)))}", time=event.time, credential=credential,
-                basis="lifecycle", since=before[2], observed=f"workloads {other[3]} and {workload} use it in turns",
-                expected="one workload, or one after the other", cited=[before[:3], other[:3], row(event, "use")],
+                basis="lifecycle", since=before[2], observed=f"workloads {other[_WORKLOAD]} and {workload} use it in turns",
+                expected="one workload, or one after the other", cited=[before[:4], other[:4], row(event, "use")],
             )  # fmt: skip
         if last == this:
-            holders[this] = [event.uid, "use", event.time, workload]
+            holders[this] = [*row(event, "use"), workload]
         else:
-            keep(holders, this, [event.uid, "use", event.time, workload], _WORKLOADS)
+            keep(holders, this, [*row(event, "use"), workload], _WORKLOADS)
         return found
 
     def lifecycle(self, state: State, event: LifecycleEvent, world: World) -> Iterable[Signal]:
