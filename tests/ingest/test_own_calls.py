@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import random
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +25,7 @@ from licet.inventory.declared import credential_id
 from licet.manifest import loads
 from licet.records import Revocation, ToolCall
 from licet.store import SqliteStore
-from readers import place
+from readers import CANARY, place, read_or_refused, with_canary
 
 MANIFEST = """
 licet: 1
@@ -270,3 +273,26 @@ def test_who_revokes_a_task_revokes_the_token_of_its_running_call(tmp_path: Path
 
 def test_the_end_of_a_task_revokes_nothing(ran: Ran) -> None:
     assert not [event for event in of_store(ran).lifecycle if event.kind in ("revoked", "suspended")]
+
+
+def test_spans_with_something_odd_in_them_are_read_or_refused(ran: Ran) -> None:
+    chance = random.Random(8)
+    for _ in range(400):
+        odd = copy.deepcopy(ran.exported)
+        places = list(_places(odd))
+        inside, key = chance.choice(places)
+        inside[key] = copy.deepcopy(
+            chance.choice((None, True, -1, 2**70, 1.5, "", "x", "\ud800", [], {}, [{}], {"stringValue": "\ud800"}, "9" * 30))
+        )
+        read_or_refused(licet_spans.read, odd, AT)
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield value, key
+        yield from _places(item)
+
+
+def test_no_secret_that_stands_in_a_span_is_in_an_event(ran: Ran) -> None:
+    for changed in with_canary(ran.exported):
+        assert CANARY.lower() not in repr(read_or_refused(licet_spans.read, changed, AT)).lower()

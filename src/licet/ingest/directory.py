@@ -22,7 +22,6 @@ from licet.inventory.faces import face
 _MOST: Final = 200  # lifecycle events of one record; who adds more permissions at once shows by these
 _KEY = re.compile(r"\[KeyIdentifier=([^,\]]{1,200}),KeyType=([^,\]]{1,80})")
 _KEY_KINDS: Final = {"Password": "client_secret", "AsymmetricX509Cert": "certificate"}
-_SCOPE = re.compile(r"ResourceId: *([^,\]]{0,200})[^\]]*?Scope: *([^,\]]{0,8000})")
 _APPLICATIONS: Final = ("application", "serviceprincipal")
 _PEOPLE: Final = ("user", *_APPLICATIONS)
 
@@ -181,8 +180,11 @@ def _consent(target: Target) -> Iterator[_Said]:
     text = target.new("ConsentAction.Permissions")
     if text and target.id:
         before, arrow, after = text.partition("=>")
-        old, new = (" ".join(scope for _, scope in _SCOPE.findall(part)).split() for part in ((before, after) if arrow else ("", before)))
-        yield from _widened(uid(target.id), old, new, "graph")
+        yield from _widened(uid(target.id), _consented(before) if arrow else [], _consented(after if arrow else before), "graph")
+
+
+def _consented(text: str) -> list[str]:
+    return [name for part in text.split("Scope:")[1:] for name in part.partition(",")[0].partition("]")[0].split()]
 
 
 def _app_role(target: Target, operation: str) -> Iterator[_Said]:
@@ -199,11 +201,12 @@ def _app_role(target: Target, operation: str) -> Iterator[_Said]:
 
 
 def _widened(identity: str, before: list[str], after: list[str], of: str) -> Iterator[_Said]:
-    for name in dict.fromkeys(after):
-        if name not in before:
+    old, new = dict.fromkeys(before), dict.fromkeys(after)
+    for name in new:
+        if name not in old:
             yield _Said("scope_widened", identity, privilege=f"{of}:{clean(name)[:200]}", access=scope_access(name))
-    for name in dict.fromkeys(before):
-        if name not in after:
+    for name in old:
+        if name not in new:
             yield _Said("ungranted", identity, privilege=f"{of}:{clean(name)[:200]}", access=scope_access(name))
 
 
