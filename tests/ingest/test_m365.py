@@ -52,7 +52,7 @@ def test_an_application_that_reads_mail_for_a_person_is_who_acts() -> None:
     use = use_of(mail())
     assert (use.identity, use.identity_kind, use.on_behalf_of) == (f"entra:{APP}", "oauth_app", ("entra:ada@acme.example",))
     assert (use.operation, use.access, use.account, use.network) == ("exchange:MailItemsAccessed", "read", "t-1", "203.0.113.0/24")
-    assert use.time == 1772366400.0
+    assert (use.time, use.resource, use.resource_kind) == (1772366400.0, "ada@acme.example", "mailbox")
 
 
 @pytest.mark.parametrize("client", [OUTLOOK, GRAPH, "", None])

@@ -68,7 +68,7 @@ def read(record: Record, place: Place) -> Recognised:
         session=clean(said(context, "aadsessionid") or said(top, "sessionid")), account=account, ip=ip, network=network_of(ip),
         agent=agent_of(agent), interactive=kind == "human" and interactive_agent(agent),
         resource=clean(said(top, "mailboxownerupn", "objectid", "officeobjectid", "mailboxguid"))[:500].lower(),
-        resource_kind=clean(said(top, "itemtype", "recordtype"))[:80], on_behalf_of=on_behalf, error=error,
+        resource_kind=clean(said(top, "itemtype"))[:80] or ("mailbox" if said(top, "mailboxownerupn", "mailboxguid") else ""), on_behalf_of=on_behalf, error=error,
     )  # fmt: skip
     lifecycle = tuple(_logging(use, top)) if operation.lower().startswith("set-") else ()
     if service == "entra" and "modifiedproperties" in top:
