@@ -34,6 +34,7 @@ COMMANDS = {
     "ratify": "take responsibility for a manifest, by a signature",
     "break-glass": "let one task kind run unenforced for some minutes",
     "ingest": "take logs of other platforms into the inventory",
+    "monitor": "judge what came into the inventory",
     "ledger": "verify the ledger",
     "purge": "delete contents, spans and rows that are old, or one task's or person's",
     "keys": "list, rotate, retire and publish the keys that sign call tokens",

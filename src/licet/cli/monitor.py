@@ -1,0 +1,140 @@
+"""`licet monitor`: judges what came into the inventory."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from licet.cli import output
+from licet.cli.output import Style
+from licet.cli.state import add_state, existing
+from licet.clock import SystemClock
+from licet.errors import StateError, UsageError
+from licet.escape import counted
+from licet.guard.state import StateFolder, secret
+from licet.ingest.sources import SOURCES
+from licet.inventory.declared import declarations
+from licet.inventory.fingerprints import Fingerprints
+from licet.inventory.store import FILE, Inventory
+from licet.machine import open_own
+from licet.manifest import load
+from licet.monitor.codes import CODES
+from licet.monitor.run import Report, monitor
+from licet.monitor.world import Settings
+
+LOCK = "monitor.lock"
+_TTY_SECONDS, _LOG_SECONDS = 0.2, 10.0  # between two lines of progress
+_STYLES: dict[str, Style] = {"critical": "red", "high": "red", "medium": "yellow"}
+
+EXAMPLE = """\
+Each identity of which something new came is judged: from where it was, or anew if something came late, was declared, or a detector changed.
+Running it twice changes nothing; if it is cut off, the next run goes on. `licet findings` shows what was found.
+
+Exit codes: 0 done, whatever was found, 2 wrong usage, or something cannot be read.
+
+example: licet ingest cloudtrail logs/ && licet monitor && licet findings
+         licet monitor -m licet.yaml --json | jq .signals
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("-m", "--manifest", metavar="FILE", help="declares identities, credentials and environments")
+    parser.add_argument("--rebuild", action="store_true", help="judge every identity from its first event on")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+    add_state(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Judge, and print the sums by code."""
+    folder = existing(options)
+    path = folder.path / FILE
+    if not path.exists():
+        raise UsageError(f"{path}: is not there: nothing was taken in yet; `licet ingest` does that")
+    now = SystemClock().now()
+    begun = time.monotonic()
+    with _alone(folder.path / LOCK), closing(Inventory(path)) as inventory:
+        if options.manifest is not None:
+            _declare(inventory, options.manifest, folder, now)
+        told = _Told()
+        try:
+            lags = {name: source.lag for name, source in SOURCES.items()}
+            report = monitor(inventory, Settings(), now, told, lags=lags, rebuild=options.rebuild)
+        finally:
+            told.done()
+    if options.json:
+        signals = {code: {"number": number, "title": CODES[code].title} for code, number in report.signals.items()}
+        output.data({"identities": report.identities, "events": report.events, "changed": report.changed, "signals": signals})
+    else:
+        _say(report, time.monotonic() - begun)
+    return 0
+
+
+def _say(report: Report, seconds: float) -> None:
+    order = ("critical", "high", "medium", "low", "info")
+    for code in sorted(report.signals, key=lambda each: (order.index(CODES[each].severity), each)):
+        about = CODES[code]
+        severity = f"{about.severity:8}"
+        shown = output.paint(severity, _STYLES[about.severity]) if about.severity in _STYLES else severity
+        output.say(shown, f" {report.signals[code]:6,}  {code}: {about.title}")
+    speed = f", {report.events / seconds:,.0f} events/s" if report.events and seconds > 0.5 else ""
+    judged = (
+        f"{report.identities:,} {'identity' if report.identities == 1 else 'identities'} judged, {counted(report.events, 'event')}{speed}"
+    )
+    output.say(f"{judged}; {counted(report.changed, 'signal')} changed")
+    if report.signals:
+        output.say("`licet findings` says what an owner must look at")
+
+
+def _declare(inventory: Inventory, manifest: str, folder: StateFolder, now: float) -> None:
+    """What the manifest says, once: said again, everybody would be judged anew."""
+    said = declarations(load(manifest), Fingerprints(secret(folder)).of, now)
+    digest = hashlib.sha256(repr(said).encode("utf-8", "surrogatepass")).hexdigest()
+    stood = inventory.cursor("declared", "manifest")
+    if stood is None or stood.get("digest") != digest:
+        inventory.declare(**said._asdict())
+        inventory.keep((), cursors=[("declared", "manifest", {"digest": digest})], now=now)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """While one run judges, no other does: the later one would write what it read before."""
+    descriptor = open_own(path, os.O_RDWR | os.O_CREAT, StateError)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(f"{path}: another `licet monitor` is at work; wait for it") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+class _Told:
+    """Progress, on standard error."""
+
+    def __init__(self) -> None:
+        self._tty = sys.stderr.isatty()
+        self._begun = self._said = time.monotonic()
+        self._shown = False
+
+    def __call__(self, done: int, total: int, events: int) -> None:
+        now = time.monotonic()
+        if now - self._said < (_TTY_SECONDS if self._tty else _LOG_SECONDS):
+            return
+        self._said, self._shown = now, True
+        text = f"{done:,} of {total:,} identities, {counted(events, 'event')}, {events / (now - self._begun):,.0f}/s"
+        output.write(f"\r\x1b[K{text}" if self._tty else f"{text}\n", stream=sys.stderr)
+        sys.stderr.flush()
+
+    def done(self) -> None:
+        """Take the line away."""
+        if self._tty and self._shown:
+            output.write("\r\x1b[K", stream=sys.stderr)
