@@ -68,7 +68,7 @@ def read(record: Record, place: Place) -> Recognised:
         session=clean(said(context, "aadsessionid") or said(top, "sessionid")), account=account, ip=ip, network=network_of(ip),
         agent=agent_of(agent), interactive=kind == "human" and interactive_agent(agent),
         resource=clean(said(top, "mailboxownerupn", "objectid", "officeobjectid", "mailboxguid"))[:500].lower(),
-        resource_kind=clean(said(top, "itemtype"))[:80] or ("mailbox" if said(top, "mailboxownerupn", "mailboxguid") else ""), on_behalf_of=on_behalf, error=error,
+        resource_kind=_kind_of_resource(top), on_behalf_of=on_behalf, error=error,
     )  # fmt: skip
     lifecycle = tuple(_logging(use, top)) if operation.lower().startswith("set-") else ()
     if service == "entra" and "modifiedproperties" in top:
@@ -95,6 +95,10 @@ def _who(top: dict[str, Any], service: str) -> tuple[str, IdentityKind, tuple[st
     if not user:
         raise Unreadable("names nobody", "UserId")
     return uid(user), "human", ()
+
+
+def _kind_of_resource(top: dict[str, Any]) -> str:
+    return clean(said(top, "itemtype"))[:80] or ("mailbox" if said(top, "mailboxownerupn", "mailboxguid") else "")
 
 
 def _name(top: dict[str, Any], kind: IdentityKind) -> str:
