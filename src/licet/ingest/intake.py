@@ -198,6 +198,8 @@ class Intake:
 
     def _step(self) -> None:
         batch, name = self._batch, self._source.name
+        if not (batch.records or batch.cursors):
+            return
         kept = self._inventory.keep(
             batch.uses, batch.lifecycle, shown=self._place.shown, cursors=[(name, *each) for each in batch.cursors.items()],
             refused=[(name, each) for each in batch.refused.values()], passed={name: batch.passed} if batch.passed else None,

@@ -36,7 +36,7 @@ class Pieces:
     """
 
     def __init__(self, file: BufferedReader, *, packed: bool, number: int = 0, offset: int = 0) -> None:
-        self._read: Callable[[int], bytes] = gzip.GzipFile(fileobj=file).read if packed else file.read1
+        self._read: Callable[[int], bytes] = gzip.GzipFile(fileobj=file).read1 if packed else file.read1
         self._number, self._offset = number, offset
         self.stuck = ""
 

@@ -1,0 +1,274 @@
+"""The intake: whatever the cut, the order and the ends of files, the same is kept; what cannot be read is named."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from licet.ingest.intake import FUTURE, Intake
+from licet.ingest.paths import files_in
+from licet.ingest.sources import source_of
+from licet.inventory.fingerprints import Fingerprints
+from licet.inventory.store import Inventory
+from taking import NOW, Still, kept, lines, places, record, run
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def cut(records: list[dict[str, Any]], rng: random.Random, folder: Path) -> list[Path]:
+    """The records in several files of several forms, in any order, some of them twice."""
+    some = records + rng.sample(records, len(records) // 5)
+    rng.shuffle(some)
+    files: list[Path] = []
+    while some:
+        size = rng.randrange(1, 1 + len(some))
+        mine, some = some[:size], some[size:]
+        path = folder / f"{len(files)}.log"
+        form = rng.randrange(6)
+        if form == 0:
+            path.write_bytes(lines(mine))
+        elif form == 1:
+            path.write_bytes(gzip.compress(lines(mine)))
+        elif form == 2:
+            path.write_bytes(gzip.compress(b'{"Records": [' + b", ".join(map(_raw, mine)) + b"]}"))
+        elif form == 3:
+            path.write_bytes(b'{\n "Records": [\n' + b",\n".join(map(_raw, mine)) + b"\n]\n}\n")
+        elif form == 4:
+            path.write_bytes(b"[" + b",".join(map(_raw, mine)) + b"]")
+        else:
+            path.write_bytes(lines(mine).rstrip(b"\n").replace(b"\n", b"\r\n\n"))
+        files.append(path)
+    return files
+
+
+def _raw(each: dict[str, Any]) -> bytes:
+    return json.dumps(each).encode()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_kept_is_the_same_for_any_cut_into_files_any_order_and_any_steps(seed: int, tmp_path: Path, home: Path):
+    rng = random.Random(seed)
+    records = [record(number) for number in range(rng.randrange(1, 150))]
+    whole = tmp_path / "whole.log"
+    whole.write_bytes(lines(records))
+    other = tmp_path / "other"
+    other.mkdir(mode=0o700)
+    run(home, whole)
+    for path in cut(records, rng, tmp_path):
+        report = run(other, path, batch=rng.randrange(1, 60))
+        assert report.well
+    assert kept(other) == kept(home)
+    inventory = Inventory(home / "inventory.db")
+    assert sum(each.uses for each in inventory.identities()) == len(records)
+    inventory.close()
+
+
+def test_a_second_run_reads_nothing(tmp_path: Path, home: Path):
+    for name, content in (("a.log", lines(map(record, range(9)))), ("b.gz", gzip.compress(lines(map(record, range(9, 20)))))):
+        (tmp_path / name).write_bytes(content)
+        before = run(home, tmp_path / name)
+        again = run(home, tmp_path / name)
+        assert (before.records > 0, before.unchanged) == (True, 0)
+        assert (again.records, again.unchanged, again.kept.again) == (0, 1, 0)
+    anew = run(home, tmp_path / "a.log", from_start=True)
+    assert (anew.kept.uses, anew.kept.again) == (0, 9)
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_a_file_that_grew_is_read_on_from_where_it_was(packed: bool, tmp_path: Path, home: Path):
+    path = tmp_path / "a.log"
+    pack: Callable[[bytes], bytes] = gzip.compress if packed else bytes
+    content = b""
+    for first in range(0, 50, 10):
+        content += pack(lines(map(record, range(first, first + 10))))
+        path.write_bytes(content)
+        report = run(home, path, batch=7)
+        assert (report.records, report.kept.uses, report.kept.again) == (10, 10, 0)
+
+
+def test_a_line_that_is_half_written_waits_until_it_is_whole(tmp_path: Path, home: Path):
+    path = tmp_path / "a.log"
+    content = b"".join(json.dumps(record(number, userAgent="grüße/2.1"), ensure_ascii=False).encode() + b"\n" for number in range(3))
+    ends = {at + more for at, sign in enumerate(content) if sign in b"\n\xbc\x9f" for more in (-1, 0, 1, 2)}
+    inventory = Inventory(home / "inventory.db")
+    for at in sorted({*range(1, len(content) + 1, 11), *ends, len(content)} & set(range(1, len(content) + 1))):
+        path.write_bytes(content[:at])
+        intake = Intake(inventory, source_of("cloudtrail"), Fingerprints(b"k" * 32).of, clock=Still())
+        with path.open("rb") as file:
+            intake.take(str(path), file)
+        report = intake.finish()
+        assert not report.refused
+        cut_off = content[at - 1 : at] != b"\n" and content[at : at + 1] != b"\n"
+        assert bool(report.stuck) is cut_off
+    inventory.close()
+    assert places(home) == ["1", "2", "3"]
+
+
+def test_a_file_that_was_replaced_is_read_anew(tmp_path: Path, home: Path):
+    path = tmp_path / "a.log"
+    path.write_bytes(lines(map(record, range(30))))
+    run(home, path)
+    path.rename(tmp_path / "a.log.1")
+    path.write_bytes(lines(map(record, range(100, 190))))  # longer than the one before
+    report = run(home, path)
+    assert (report.records, report.kept.uses) == (90, 90)
+    rotated = run(home, tmp_path / "a.log.1")
+    assert (rotated.kept.uses, rotated.kept.again) == (0, 30)
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.999])
+def test_a_gzip_file_that_is_cut_off_gives_what_stands_before_the_cut_and_says_so(part: float, tmp_path: Path, home: Path):
+    rng = random.Random(1)
+    records = [record(number, requestID=f"{rng.getrandbits(256):x}") for number in range(3_000)]
+    packed = gzip.compress(lines(records))
+    path = tmp_path / "a.gz"
+    path.write_bytes(packed[: int(len(packed) * part)])
+    report = run(home, path, batch=500)
+    assert report.stuck == {str(path): "the gzip file is cut off"}
+    assert 0 < report.kept.uses < 3_000
+    assert not report.refused
+    path.write_bytes(packed)
+    rest = run(home, path)
+    assert report.kept.uses + rest.kept.uses == 3_000
+    assert rest.kept.again == 0
+    assert rest.well
+
+
+def test_a_document_that_is_cut_off_gives_what_stands_before_the_cut(tmp_path: Path, home: Path):
+    path = tmp_path / "a.json"
+    content = json.dumps({"Records": [record(number) for number in range(5)]}, indent=1).encode()
+    path.write_bytes(content[: content.index(b"00000003-")])
+    report = run(home, path)
+    assert (report.kept.uses, len(report.stuck)) == (3, 1)
+    path.write_bytes(content)
+    rest = run(home, path)
+    assert (rest.kept.uses, rest.kept.again, rest.well) == (2, 0, True)
+
+
+BAD = {
+    "not JSON": b'{"a": }',
+    "no object": b"[1]",
+    "a key stands twice": b'{"eventName": "A", "eventName": "B"}',
+    "a number that JSON does not have (NaN, Infinity)": b'{"a": NaN}',
+    "nested too deep": b'{"a":' + b"[" * 100_000,
+    "not UTF-8": b'{"a": "\xff"}',
+    "`eventID`: is missing": b'{"eventName": "GetObject", "eventSource": "s3.amazonaws.com"}',
+    FUTURE: json.dumps(record(1, eventTime="2027-01-16T00:00:00Z")).encode(),
+    "`eventTime`: is before the year 2000": json.dumps(record(1, eventTime="1999-01-01T00:00:00Z")).encode(),
+}
+
+
+def test_each_bad_record_is_counted_by_its_cause_with_file_and_line_and_the_rest_goes_on(tmp_path: Path, home: Path):
+    path = tmp_path / "a.log"
+    content = b""
+    for number, bad in enumerate(BAD.values()):
+        content += lines([record(number)]) + bad + b"\n" + bad + b"\n"
+    path.write_bytes(content)
+    report = run(home, path)
+    assert report.kept.uses == len(BAD)
+    assert report.refused == {cause: (2, f"{path}:{3 * number + 2}") for number, cause in enumerate(BAD)}
+    assert not report.well
+
+
+def test_one_bad_record_of_a_document_does_not_stop_the_others(tmp_path: Path, home: Path):
+    items = [_raw(record(1)), b'{"a": 1, "a": 2}', b"7", b'{"b": NaN}', _raw(record(2))]
+    path = tmp_path / "a.json"
+    for number, content in enumerate((b'{"Records": [' + b", ".join(items) + b"]}", b'{\n"Records": [\n' + b",\n".join(items) + b"\n]\n}")):
+        path.write_bytes(content)
+        report = run(home, path)
+        assert (report.kept.uses, report.kept.again) == ((2, 0), (0, 2))[number]
+        assert sum(count for count, _ in report.refused.values()) == 3
+        at = sorted(first.rpartition(":")[2] for _, first in report.refused.values())
+        assert at == (["1", "1", "1"], ["4", "5", "6"])[number]
+
+
+def test_a_file_whose_first_line_is_broken_is_still_read_line_by_line(tmp_path: Path, home: Path):
+    path = tmp_path / "a.log"
+    path.write_bytes(b'{"eventName": "A",\n' + lines([record(1), record(2)]))
+    report = run(home, path)
+    assert (report.kept.uses, sum(count for count, _ in report.refused.values())) == (2, 1)
+
+
+def test_half_a_character_neither_stops_the_intake_nor_hides_the_record(tmp_path: Path, home: Path):
+    path = tmp_path / "a.log"
+    path.write_bytes(_raw(record(1)).replace(b"aws-sdk-go/1.44", b"\\ud800") + b"\n" + _raw(record(2)).replace(b"k2", b"\\uDFFF") + b"\n")
+    report = run(home, path)
+    assert (report.kept.uses, report.well) == (2, True)
+
+
+def test_of_a_key_only_its_last_four_characters_are_shown_and_its_id_is_nowhere(tmp_path: Path, home: Path):
+    path = tmp_path / "a.log"
+    path.write_bytes(lines([record(5)]))
+    run(home, path)
+    inventory = Inventory(home / "inventory.db")
+    [credential] = inventory.credentials_of("arn:aws:iam::111122223333:role/r5")
+    inventory.close()
+    assert credential.shown == "Q005"
+    for file in home.iterdir():
+        assert b"ASIAQQQQQQQQQQQQQ005" not in file.read_bytes()
+
+
+def test_a_secret_in_a_record_is_in_no_file_of_the_state_folder(tmp_path: Path, home: Path):
+    secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" * 2
+    path = tmp_path / "a.log"
+    path.write_bytes(lines([record(1, userAgent=secret, errorCode=secret, requestParameters={"bucketName": secret})]))
+    assert run(home, path).kept.uses == 1
+    for file in home.iterdir():
+        assert secret.encode() not in file.read_bytes()
+
+
+def test_each_text_is_bounded_and_two_long_names_stay_two(tmp_path: Path, home: Path):
+    path = tmp_path / "a.log"
+    long = [json.dumps({
+        "id": f"{number}", "time": "2026-03-01T12:00:00Z", "kind": "issued", "identity": "x" * 5_000 + str(number),
+    }).encode() for number in range(2)]  # fmt: skip
+    path.write_bytes(b"\n".join(long))
+    report = run(home, path, source="lifecycle")
+    inventory = Inventory(home / "inventory.db")
+    names = [each.uid for each in inventory.identities()]
+    inventory.close()
+    assert report.refused or len(names) == 2
+    assert all(len(name) <= 2_000 for name in names)
+
+
+def test_what_is_from_the_future_now_is_taken_once_its_time_has_come(tmp_path: Path, home: Path):
+    path = tmp_path / "a.log"
+    path.write_bytes(lines([record(1, eventTime="2027-01-16T00:00:00Z")]))
+    assert run(home, path).kept.uses == 0
+    assert run(home, path, from_start=True, now=NOW + 86_400 * 30).kept.uses == 1
+
+
+def test_a_pipe_is_read_to_its_end_and_kept(home: Path):
+    read, write = os.pipe()
+    with os.fdopen(write, "wb") as out:
+        out.write(lines(map(record, range(20))))
+    inventory = Inventory(home / "inventory.db")
+    intake = Intake(inventory, source_of("cloudtrail"), Fingerprints(b"k" * 32).of, clock=Still())
+    with os.fdopen(read, "rb") as file:
+        intake.take("-", file)
+    assert intake.finish().kept.uses == 20
+    assert inventory.cursor("cloudtrail", "-") is None
+    inventory.close()
+
+
+def test_a_folder_is_all_its_files_sorted_and_what_is_no_file_is_named(tmp_path: Path):
+    (tmp_path / "b" / "c").mkdir(parents=True)
+    for name in ("z.log", "b/2.log", "b/c/1.log", "a.log"):
+        (tmp_path / name).write_bytes(b"")
+    os.mkfifo(tmp_path / "b" / "pipe")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    found, unreadable = files_in([str(tmp_path), str(tmp_path / "nowhere"), "-", str(tmp_path / "a.log")])
+    assert found == [*(str(tmp_path / name) for name in ("a.log", "z.log", "b/2.log", "b/c/1.log")), "-"]
+    assert sorted(unreadable) == [str(tmp_path / "b" / "pipe"), str(tmp_path / "nowhere")]
