@@ -10,6 +10,7 @@ from licet.errors import ManifestError
 from licet.inventory.declared import agent_uid, credential_id, declarations
 from licet.inventory.fingerprints import Fingerprints
 from licet.inventory.life import status_at
+from licet.inventory.model import Owner, Ownership
 from licet.inventory.store import Inventory
 from licet.manifest import loads
 
@@ -81,3 +82,32 @@ def test_what_cannot_be_held_against_logs_is_an_error_that_names_the_key(old: st
         loads(TEXT.replace(old, new), now=NOW)
     (problem,) = caught.value.problems
     assert (problem.key, message in problem.message) == (key, True)
+
+
+def test_who_is_declared_again_as_before_is_not_judged_again(tmp_path: Path) -> None:
+    """A manifest is declared before every run; only what it says otherwise than before is a reason to judge anybody anew."""
+    inventory = Inventory(tmp_path / "inventory.db")
+
+    def judged_after(text: str, now: float = NOW) -> set[str]:
+        with inventory.step() as db:
+            db.execute("DELETE FROM dirty")
+        inventory.declare(**declarations(loads(text, now=now), Fingerprints(bytes(32)).of, now)._asdict())
+        return {uid for uid, _ in inventory.dirty()}
+
+    face, agent = "arn:aws:iam::111122223333:role/bot", agent_uid("bot")
+    assert judged_after(TEXT) == {face, agent}
+    assert judged_after(TEXT, NOW + 60.0) == set()
+    assert (found := inventory.owner_of(face)) is not None
+    assert found[1].time == NOW + 60.0  # the owner was confirmed anew
+    assert judged_after(TEXT.replace("agents:\n  bot: {owner: ops", "agents:\n  bot: {owner: ops, purpose: More")) == {face, agent}
+    assert judged_after(TEXT.replace("stage -> prod", "prod -> stage")) == {face, agent}
+    inventory.close()
+
+
+def test_an_owner_of_whom_less_is_said_keeps_what_was_said(tmp_path: Path) -> None:
+    inventory = Inventory(tmp_path / "inventory.db")
+    inventory.declare(owners=[Owner("ops", "Operations", "ops@acme.example")], ownerships=[Ownership("bot", "ops", "imported", 0.8, NOW)])
+    inventory.declare(owners=[Owner("ops", contact="new@acme.example")])
+    assert (found := inventory.owner_of("bot")) is not None
+    assert (found[0].name, found[0].contact) == ("Operations", "new@acme.example")
+    inventory.close()

@@ -18,7 +18,7 @@ def add_verbs(parser: argparse.ArgumentParser, command: str, verbs: Mapping[str,
     class Verb(kind):  # type: ignore[misc]
         def parse_known_args(self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None) -> Any:
             """Bring in the arguments first: it is this verb that was said."""
-            verb = self.prog.rpartition(" ")[2]
+            verb = self.prog.rpartition(" ")[2].replace("-", "_")
             part = cast("Command", importlib.import_module(f"licet.cli.{command}_{verb}"))
             self.epilog = part.EXAMPLE
             part.add(self)

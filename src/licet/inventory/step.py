@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.fingerprints import is_fingerprint
 from licet.inventory.life import life_of
-from licet.inventory.model import Credential, Identity
+from licet.inventory.model import Credential, Identity, Ownership
 from licet.inventory.rows import SELECT_CREDENTIAL, SELECT_IDENTITY, credential_of, declared_text, events_of, identity_of, workload_ended
 from licet.inventory.shapes import INSERT, INSERT_NEW, Shapes
 
@@ -149,7 +150,7 @@ class Step:
         body = json.dumps(event, ensure_ascii=True, separators=(",", ":"))
         values = (event.uid, event.time, event.kind, event.identity, event.credential, event.supersedes, event.workload, body)
         if anew:
-            self._db.execute("DELETE FROM lifecycle WHERE uid=?", (event.uid,))
+            self._db.execute("DELETE FROM lifecycle WHERE uid=? AND body<>?", (event.uid, body))
         if self._db.execute("INSERT OR IGNORE INTO lifecycle VALUES (?,?,?,?,?,?,?,?)", values).rowcount != 1:
             self._source(event.source, event.account)[3] += 1
             return False
@@ -276,27 +277,49 @@ class Step:
     def declare_identity(self, said: Identity) -> None:
         """What somebody said of an identity; empty fields change nothing."""
         subject = self.subject(said.uid)
-        before = identity_of(self._db.execute(f"{SELECT_IDENTITY} WHERE id=?", (subject,)).fetchone())
+        row = self._db.execute(f"{SELECT_IDENTITY} WHERE id=?", (subject,)).fetchone()
+        before = identity_of(row)
+        after = (
+            said.kind if said.kind != "unknown" else before.kind, said.name or before.name, said.account or before.account,
+            declared_text(said.declared, before.declared), said.third_party or before.third_party, said.same_as or before.same_as,
+            said.same_confidence or before.same_confidence, said.created or before.created,
+        )  # fmt: skip
+        if after == (row[1], row[2], *row[4:10]):
+            return
         self._db.execute(
             "UPDATE identities SET kind=?, name=?, account=?, declared=?, third_party=?, same_as=?, same_confidence=?, created=?"
             " WHERE id=?",
-            (said.kind if said.kind != "unknown" else before.kind, said.name or before.name, said.account or before.account,
-             declared_text(said.declared, before.declared), said.third_party or before.third_party, said.same_as or before.same_as,
-             said.same_confidence or before.same_confidence, said.created or before.created, subject),
-        )  # fmt: skip
+            (*after, subject),
+        )
         self.dirty(subject, float("-inf"))
+
+    def declare_ownership(self, said: Ownership) -> None:
+        """Who somebody said answers for an identity or a credential. Said again, it is confirmed anew, and nobody is judged by that."""
+        before = self._db.execute(
+            "SELECT owner, confidence FROM ownerships WHERE identity=? AND source=?", (said.identity, said.source)
+        ).fetchone()
+        self._db.execute(
+            "INSERT OR REPLACE INTO ownerships VALUES (?,?,?,?,?,?)",
+            (said.identity, said.source, said.owner, said.confidence, said.time, said.by),
+        )
+        if before != (said.owner, said.confidence) and not is_fingerprint(said.identity):  # credentials have owners too
+            self.dirty(self.subject(said.identity), float("-inf"))
 
     def declare_credential(self, said: Credential) -> None:
         """What somebody said of a credential; empty fields change nothing."""
         _, belongs = self._credentials.get(said.uid) or self._known_credential(said.uid, said.kind)
         row = self._db.execute(f"{SELECT_CREDENTIAL} WHERE uid=?", (said.uid,)).fetchone()
         before = credential_of(row)
-        self._db.execute(
-            "UPDATE credentials SET kind=?, name=?, shown=?, declared=?, rotate_every=?, canary=? WHERE uid=?",
-            (said.kind or before.kind, said.name or before.name, said.shown or before.shown, declared_text(said.declared, before.declared),
-             said.rotate_every or before.rotate_every, said.canary or before.canary, said.uid),
+        after = (
+            said.kind or before.kind, said.name or before.name, said.shown or before.shown, declared_text(said.declared, before.declared),
+            said.rotate_every or before.rotate_every, said.canary or before.canary,
         )  # fmt: skip
         if said.identity and not belongs:
             self._belongs(said.uid, said.identity, self.subject(said.identity))
+        elif after == (row[1], *row[3:6], row[12], row[16]):
+            return
+        self._db.execute(
+            "UPDATE credentials SET kind=?, name=?, shown=?, declared=?, rotate_every=?, canary=? WHERE uid=?", (*after, said.uid)
+        )
         if identity := said.identity or belongs:
             self.dirty(self.subject(identity), float("-inf"))

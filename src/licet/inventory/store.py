@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from licet.events import LifecycleEvent, UseEvent
-from licet.inventory.fingerprints import is_fingerprint
 from licet.inventory.life import life_of
 from licet.inventory.model import Credential, Environment, Identity, Owner, Ownership
 from licet.inventory.rows import SELECT_CREDENTIAL, SELECT_IDENTITY, credential_of, events_of, identity_of, lifecycle_of, workload_ended
@@ -100,7 +99,8 @@ class Inventory(SqliteFile):
         ownerships: Iterable[Ownership] = (), environments: Iterable[Environment] = (), edges: Iterable[tuple[str, str]] = (),
         lifecycle: Iterable[LifecycleEvent] = (),
     ) -> None:  # fmt: skip
-        """Keep what somebody declared of identities and credentials; what was seen of them stays. Whoever is concerned is judged anew.
+        """Keep what somebody declared of identities and credentials; what was seen of them stays. Whoever is concerned by what is
+        not as it was is judged anew.
 
         Empty fields of what is handed in change nothing. Times of a credential's life that were declared are lifecycle events of the source
         `declared`; one of the same id takes the place of what was declared before.
@@ -108,24 +108,27 @@ class Inventory(SqliteFile):
         with self.step() as db:
             step = Step(db, self._shapes, self._subjects, self._credentials)
             for owner in owners:
-                db.execute("INSERT OR REPLACE INTO owners VALUES (?,?,?,?)", (owner.uid, owner.name, owner.contact, owner.kind))
+                db.execute(
+                    "INSERT INTO owners VALUES (?1,?2,?3,?4) ON CONFLICT DO UPDATE SET name=iif(?2='', name, ?2),"
+                    " contact=iif(?3='', contact, ?3), kind=?4",
+                    (owner.uid, owner.name, owner.contact, owner.kind),
+                )
             for identity in identities:
                 step.declare_identity(identity)
             for credential in credentials:
                 step.declare_credential(credential)
             step.keep((), list(lifecycle), anew=True)
             for own in ownerships:
-                db.execute(
-                    "INSERT OR REPLACE INTO ownerships VALUES (?,?,?,?,?,?)",
-                    (own.identity, own.source, own.owner, own.confidence, own.time, own.by),
-                )
-                if not is_fingerprint(own.identity):  # credentials have owners too
-                    step.dirty(step.subject(own.identity), float("-inf"))
-            named = [(each.uid, json.dumps(each.accounts)) for each in environments]
-            db.executemany("INSERT OR REPLACE INTO environments VALUES (?,?)", named)
-            pairs = list(edges)
-            db.executemany("INSERT OR IGNORE INTO edges VALUES (?,?)", pairs)
-            if named or pairs:  # they concern everybody
+                step.declare_ownership(own)
+            changed = 0
+            for each in environments:
+                said = (each.uid, json.dumps(each.accounts))
+                changed += db.execute(
+                    "INSERT INTO environments VALUES (?1,?2) ON CONFLICT DO UPDATE SET accounts=?2 WHERE accounts<>?2", said
+                ).rowcount
+            for pair in edges:
+                changed += db.execute("INSERT OR IGNORE INTO edges VALUES (?,?)", pair).rowcount
+            if changed:  # they concern everybody
                 db.execute("INSERT OR REPLACE INTO dirty SELECT id, ? FROM identities", (float("-inf"),))
 
     # reading
