@@ -47,7 +47,8 @@ CREATE INDEX IF NOT EXISTS signals_by_subject ON signals (subject, time);
 CREATE TABLE IF NOT EXISTS findings (
     id TEXT PRIMARY KEY, identity TEXT, time REAL, updated REAL, severity TEXT, status TEXT, body TEXT) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS findings_by_identity ON findings (identity);
-CREATE TABLE IF NOT EXISTS verdicts (finding TEXT, time REAL, verdict TEXT, by TEXT, reason TEXT, until REAL);
+CREATE TABLE IF NOT EXISTS due (subject INTEGER PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS verdicts (finding TEXT, time REAL, verdict TEXT, by TEXT, reason TEXT, until REAL, codes TEXT);
 CREATE INDEX IF NOT EXISTS verdicts_by_finding ON verdicts (finding);
 CREATE TABLE IF NOT EXISTS deliveries (
     sink TEXT, finding TEXT, version TEXT, delivered REAL, tries INTEGER, next REAL, error TEXT, PRIMARY KEY (sink, finding, version))

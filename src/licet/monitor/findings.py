@@ -34,14 +34,19 @@ class Seen(NamedTuple):
 
 def findings_of(identity: str, seen: Iterable[Seen], world: World) -> list[Finding]:
     """The findings of one identity, oldest first. The same signals give the same findings, in whatever order they come."""
-    ordered = sorted(seen, key=lambda each: (each.signal.time, each.signal.code, each.signal.credential, each.signal.value))
+    return [finding for finding, _ in grouped(identity, seen, world)]
+
+
+def grouped(identity: str, seen: Iterable[Seen], world: World) -> list[tuple[Finding, list[Signal]]]:
+    """As `findings_of`, each with the signals that it is made of."""
+    ordered = sorted(seen, key=lambda each: (each.signal.time, each.signal.code, each.signal.credential, each.signal.value, each.signal.id))
     chains = list(_chains([each for each in ordered if each.signal.alert]))
     weak = [each for each in ordered if not each.signal.alert]
     spans = [(chain[0].signal.time - CHAIN, max(each.last for each in chain) + CHAIN) for chain in chains]
     loose = [each for each in weak if not any(first <= each.signal.time <= last for first, last in spans)]
-    found = [_finding(identity, chain, 0.0, world) for chain in chains]
-    found += [_finding(identity, chain, points, world) for chain, points in _heaps(loose, world)]
-    return sorted(found, key=lambda each: (each.time, each.id))
+    heaps = [(chain, 0.0) for chain in chains] + list(_heaps(loose, world))
+    found = [(_finding(identity, heap, points, world), [each.signal for each in heap]) for heap, points in heaps]
+    return sorted(found, key=lambda each: (each[0].time, each[0].id))
 
 
 def _chains(alerts: Sequence[Seen]) -> Iterator[list[Seen]]:

@@ -21,6 +21,7 @@ from licet.monitor.detectors import DETECTORS
 from licet.monitor.detectors.unowned import MACHINES
 from licet.monitor.fold import Item, ended, fold, versions
 from licet.monitor.history import FACES, history
+from licet.monitor.kept import Made, keep
 from licet.monitor.known import Known
 from licet.monitor.shared import shared
 from licet.monitor.signal import Signal
@@ -42,12 +43,14 @@ class Report(NamedTuple):
         events: how many events were read for it.
         changed: how many signals are new, say something else, or were withdrawn.
         signals: by code, how many there are now.
+        findings: what became of findings.
     """
 
     identities: int = 0
     events: int = 0
     changed: int = 0
     signals: Mapping[str, int] = {}
+    findings: Made = Made()
 
 
 class _Taken(NamedTuple):
@@ -114,8 +117,9 @@ def monitor(
     changed += _by_time(inventory, detectors, world, done)
     with inventory.step() as db:
         changed += shared(db) + silence(db, now, lags or {})
+    made_of_them = keep(inventory, world)
     found = inventory.rows("SELECT code, count(*) FROM signals GROUP BY code ORDER BY code")
-    return Report(len(done), events, changed, dict(found))
+    return Report(len(done), events, changed, dict(found), made_of_them)
 
 
 def _batches(uids: Iterable[str]) -> Iterator[list[str]]:

@@ -36,11 +36,23 @@ def signals_of(inventory: Inventory, identity: str) -> list[Signal]:
     return [signal_of(body) for (body,) in inventory.rows(query, (identity,))]
 
 
+def mark(db: sqlite3.Connection, subject: int) -> None:
+    """The findings of this identity are to be made anew, and those that its signals stand in now."""
+    db.execute("INSERT OR IGNORE INTO due VALUES (?)", (subject,))
+    db.execute(
+        "INSERT OR IGNORE INTO due SELECT identities.id FROM signals JOIN findings ON findings.id=signals.finding"
+        " JOIN identities ON identities.uid=findings.identity WHERE subject=?",
+        (subject,),
+    )
+
+
 def put(db: sqlite3.Connection, subject: int, signals: Iterable[Signal]) -> int:
     """Write signals; how many of them are new or say something else than before."""
     number = 0
     for each in signals:
         number += db.execute(_PUT, (each.id, subject, each.time, each.code, each.alert, each.points, body_of(each))).rowcount
+    if number:
+        mark(db, subject)
     return number
 
 
@@ -51,6 +63,7 @@ def withdraw(db: sqlite3.Connection, subject: int, codes: Collection[str], stay:
         several: those that are about several identities; else those that are not.
     """
     number = 0
+    mark(db, subject)
     for uid, code, body in db.execute("SELECT id, code, body FROM signals WHERE subject=?", (subject,)).fetchall():
         about = code == "SHARED_CREDENTIAL" and signal_of(body).value.startswith(OF_SEVERAL)
         if code in codes and uid not in stay and about == several:

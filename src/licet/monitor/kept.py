@@ -1,0 +1,186 @@
+"""Findings as they lie in the inventory: made out of an identity's signals under all its names, changed, withdrawn, never deleted.
+
+Whose signals may have changed is marked (`licet.monitor.stored.mark`) in the step that writes them, and the mark goes away in the step that
+writes the findings: a run that is cut off between the two is made up for by the next. Making them again changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any, Final, NamedTuple
+
+from licet.inventory.rows import lifecycle_of
+from licet.inventory.store import Inventory
+from licet.monitor.findings import Seen, grouped
+from licet.monitor.signal import Signal
+from licet.monitor.silence import NOBODY
+from licet.monitor.stored import signal_of
+from licet.monitor.world import World
+from licet.records import Because, Evidence, Explanation, Finding
+
+BASELINE: Final = "baseline/"
+_BATCH: Final = 64  # identities whose findings are written in one step
+_NAMES: Final = (
+    "SELECT id, uid FROM identities WHERE uid=?1 OR (same_as=?1 AND (SELECT same_as FROM identities WHERE uid=?1)='') ORDER BY uid<>?1, uid"
+)
+
+
+class Kept(NamedTuple):
+    """A finding as it is kept.
+
+    Attributes:
+        finding: with digest and place of what it cites.
+        updated: when it last changed, was withdrawn or came back (seconds since the epoch).
+        withdrawn: the events as they are known now do not show it any more.
+    """
+
+    finding: Finding
+    updated: float
+    withdrawn: bool
+
+    @property
+    def version(self) -> str:
+        """Another one for each thing that is said of the finding: with its id, what tells one message about it from the next."""
+        return hashlib.sha256(f"{self.withdrawn} {body_of(self.finding)}".encode()).hexdigest()[:16]
+
+
+class Made(NamedTuple):
+    """What a run did to findings: how many are new or came back, say something else, and were withdrawn."""
+
+    opened: int = 0
+    changed: int = 0
+    withdrawn: int = 0
+
+
+def keep(inventory: Inventory, world: World) -> Made:
+    """Make the findings of every identity whose signals may have changed.
+
+    Raises:
+        StoreError: the inventory cannot be written; what was made until then is kept.
+    """
+    due = [subject for (subject,) in inventory.rows("SELECT subject FROM due ORDER BY subject")]
+    sums = [0, 0, 0]
+    for first in range(0, len(due), _BATCH):
+        with inventory.step() as db:
+            for subject in due[first : first + _BATCH]:
+                if db.execute("DELETE FROM due WHERE subject=?", (subject,)).rowcount:
+                    sums = [one + two for one, two in zip(sums, _make(db, subject, world), strict=True)]
+    return Made(*sums)
+
+
+def _make(db: sqlite3.Connection, subject: int, world: World) -> Made:
+    names = _names(db, subject)
+    subjects = [number for number, _ in names]
+    db.executemany("DELETE FROM due WHERE subject=?", [(number,) for number in subjects])
+    rows = [row for number in subjects for row in db.execute("SELECT finding, body FROM signals WHERE subject=?", (number,)).fetchall()]
+    signals = [signal_of(body) for _, body in rows]
+    whole = names[0][1]
+    # Sources are no parts of one thing: each that is silent is a finding of its own.
+    heaps = [[each] for each in signals] if subject == NOBODY else [signals]
+    found = [pair for heap in heaps for pair in grouped(whole, map(seen_of, heap), world)]
+    _point(db, rows, signals, {each.id: finding.id for finding, parts in found for each in parts})
+    told = {finding.id: _placed(db, subjects, finding) for finding, _ in found}
+    before: dict[str, tuple[str, str]] = {}
+    for _, uid in names:
+        for uid_of, status, body in db.execute("SELECT id, status, body FROM findings WHERE identity=?", (uid,)).fetchall():
+            before[uid_of] = (status, body)
+    return _write(db, whole, told, before, world.now)
+
+
+def _names(db: sqlite3.Connection, subject: int) -> list[tuple[int, str]]:
+    """The numbers and names of the identity that this one is, or is a face of; that of itself first."""
+    if subject == NOBODY:
+        return [(NOBODY, "")]
+    uid, same_as = db.execute("SELECT uid, same_as FROM identities WHERE id=?", (subject,)).fetchone()
+    found = db.execute(_NAMES, (same_as or uid,)).fetchall()
+    return found if any(number == subject for number, _ in found) else [(subject, uid)]
+
+
+def _point(db: sqlite3.Connection, rows: list[tuple[str, str]], signals: list[Signal], finding: dict[str, str]) -> None:
+    """Each signal says in which finding it is."""
+    changed = [
+        (finding.get(each.id, ""), each.id) for (before, _), each in zip(rows, signals, strict=True) if finding.get(each.id, "") != before
+    ]
+    db.executemany("UPDATE signals SET finding=? WHERE id=?", changed)
+
+
+def _write(db: sqlite3.Connection, whole: str, told: dict[str, Finding], before: dict[str, tuple[str, str]], now: float) -> Made:
+    opened = changed = withdrawn = 0
+    for uid, finding in told.items():
+        body = body_of(finding)
+        known = before.get(uid)
+        if known is not None and known == ("open", body):
+            continue
+        values = (uid, whole, finding.time, now, finding.severity, "open", body)
+        db.execute("INSERT OR REPLACE INTO findings VALUES (?,?,?,?,?,?,?)", values)
+        opened += known is None or known[0] != "open"
+        changed += known is not None and known[0] == "open"
+    for uid, (status, _) in before.items():
+        if uid not in told and status != "withdrawn":
+            db.execute("UPDATE findings SET status='withdrawn', updated=? WHERE id=?", (now, uid))
+            withdrawn += 1
+    return Made(opened, changed, withdrawn)
+
+
+def seen_of(signal: Signal) -> Seen:
+    """When it was seen last and how often, by the events that it cites of the same role."""
+    events = [each for each in signal.evidence if not each.body]
+    last = max((each.time for each in events), default=signal.time)
+    return Seen(signal, max(last, signal.time), max(Counter(each.role for each in events).values(), default=1))
+
+
+def _placed(db: sqlite3.Connection, subjects: list[int], finding: Finding) -> Finding:
+    """With digest and place of each event that it cites."""
+    if finding.explanation is None:
+        return finding
+    evidence = tuple(_located(db, subjects, each) for each in finding.explanation.evidence)
+    return replace(finding, explanation=replace(finding.explanation, evidence=evidence))
+
+
+def _located(db: sqlite3.Connection, subjects: list[int], cited: Evidence) -> Evidence:
+    if cited.body:
+        return replace(cited, digest=cited.uid.removeprefix(BASELINE))
+    if (row := db.execute("SELECT body FROM lifecycle WHERE uid=?", (cited.uid,)).fetchone()) is not None:
+        event = lifecycle_of(row[0])
+        return replace(cited, digest=event.digest, place=event.place)
+    other = db.execute("SELECT id FROM identities WHERE uid=?", (cited.identity,)).fetchone()
+    for subject in (*subjects, *(other or ())):
+        found = db.execute(
+            "SELECT digest, word, line FROM uses LEFT JOIN words ON words.id=file WHERE subject=? AND time=? AND uses.uid=?",
+            (subject, cited.time, cited.uid),
+        ).fetchone()
+        if found is not None:
+            digest, file, line = found
+            return replace(cited, digest=digest.hex(), place=f"{file or ''}:{line}")
+    return cited
+
+
+# Reading ------------------------------------------------------------------------------------------------------------------
+
+
+def kept(inventory: Inventory) -> Iterator[Kept]:
+    """All findings, oldest first, the withdrawn ones too."""
+    for body, updated, status in inventory.rows("SELECT body, updated, status FROM findings ORDER BY time, id"):
+        yield Kept(finding_of(body), updated, status == "withdrawn")
+
+
+def body_of(finding: Finding) -> str:
+    """The column for it."""
+    return json.dumps(asdict(finding), ensure_ascii=True, separators=(",", ":"))
+
+
+def finding_of(body: str) -> Finding:
+    """The finding of a row's body."""
+    told: dict[str, Any] = json.loads(body)
+    why = told["explanation"]
+    if why is not None:
+        parts = {name: tuple(why[name]) for name in ("credentials", "counter", "actions")}
+        parts["because"] = tuple(Because(**each) for each in why["because"])
+        parts["evidence"] = tuple(Evidence(**each) for each in why["evidence"])
+        why = Explanation(**(why | parts))
+    return Finding(**(told | {"references": tuple(told["references"]), "explanation": why}))
