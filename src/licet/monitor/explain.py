@@ -72,4 +72,5 @@ def _each_needed(signal: Signal, only: Sequence[Item], world: World, detectors: 
 def _found(signal: Signal, items: Iterable[Item], world: World, detectors: Sequence[Detector]) -> Signal | None:
     folded = fold(detectors, items, world, signal.identity)
     told = (*folded.signals, *ended(detectors, folded.state, signal.identity, world))
-    return next((each for each in told if each.id == signal.id), None)
+    # What alerted and has only points now is not the same any more.
+    return next((each for each in told if each.id == signal.id and each.alert == signal.alert), None)

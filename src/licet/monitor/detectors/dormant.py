@@ -18,6 +18,7 @@ from licet.monitor.world import DAY, World
 
 _MOST: Final = 1_024  # credentials of one identity whose last use is known; those that lived the shortest go first
 _FIRST, _LAST, _REST, _UID, _AWAKE = range(5)
+_SHORT: Final = ("temporary_key", "call_token")  # kinds that end by themselves within hours: they do not sleep
 _ENDS: Final = ("revoked", "suspended", "deleted", "expired", "job_ended")
 
 
@@ -42,7 +43,7 @@ class Dormant(Detector):
             return ()
         of, time = state["of"], event.time
         found: tuple[Signal, ...] = ()
-        for key in (event.credential, "") if event.credential else ("",):
+        for key in (event.credential, "") if event.credential and event.credential_kind not in _SHORT else ("",):
             known = of.get(key)
             if known is None:
                 of[key] = [time, time, 0.0, event, None]
@@ -82,7 +83,7 @@ class Dormant(Detector):
             over.pop(event.credential, None)
         elif event.credential and (event.expires or event.workload):
             _noted(over, event.credential, event.expires or event.time)  # it ends by itself
-        if event.kind in ("issued", "rotated") and event.credential and not event.expires:
+        if event.kind in ("issued", "rotated") and event.credential and not event.expires and event.credential_kind not in _SHORT:
             made.setdefault(event.credential, row(event, "issue"))
             if len(made) > _MOST:
                 del made[next(iter(made))]
@@ -93,11 +94,15 @@ class Dormant(Detector):
         settings, now, over = world.settings, world.now, state["over"]
         if "" in over or world.identity(identity).kind == "service":
             return
-        for key, (_first, last, rest, (uid, whose), _awake) in state["of"].items():
+        # What is said of all credentials need not be said of the identity.
+        told: set[str] = set()
+        for key in sorted(state["of"], reverse=True):
+            _first, last, rest, (uid, whose), _awake = state["of"][key]
             limit = max(settings.window, settings.longest_gap * rest)
-            if now - last > limit and key not in over:
+            if now - last > limit and key not in over and uid not in told:
+                told.add(uid)
                 yield from say(
-                    {}, "STALE_ACTIVE", value=uid, credential=key, time=last + limit, alert=False, basis="lifecycle", since=last,
+                    {}, "STALE_ACTIVE", value=uid, credential=key, time=last + settings.window, alert=False, basis="lifecycle", since=last,
                     observed=f"last used before {lasting(int(limit))}, and not ended", expected="ended, or in use",
                     cited=[[uid, "the last use", last, whose]],
                 )  # fmt: skip
