@@ -57,7 +57,7 @@ def again(inventory: Inventory, said: dict[str, Any], finding: Finding, now: flo
     """What is found with only the events that a finding cites, or with all of their identities' but those."""
     cited = {each.uid for each in explained(finding).evidence}
     who = {explained(finding).identity, *(each.identity for each in explained(finding).evidence)} - {""}
-    uses, lifecycle = product.kept(inventory, sorted(who))
+    uses, lifecycle = product.events_of(inventory, sorted(who))
     shown = {each.credential for each in uses} | {each.credential for each in lifecycle} | who
     with TemporaryDirectory() as folder:
         small = Inventory(Path(folder) / "inventory.db")

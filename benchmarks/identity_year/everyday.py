@@ -139,7 +139,7 @@ def rotations(world: World, actor: Actor, rotator: Actor | None, *, left: frozen
     """The issuance of long-lived credentials and their rotations. `left`: old versions that nobody switches off."""
     rng = world.rng("rotations", actor.number)
     for number, version in enumerate(actor.versions):
-        by = {"by": rotator.uid} if rotator else {}
+        by = {"by": rotator.uid} if rotator and not actor.third_party else {}
         if number == 0:
             yield told(version.start, "issued", rng, credential=version.shown, identity=actor.uid, **by)
             continue

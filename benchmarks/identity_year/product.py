@@ -15,10 +15,8 @@ from licet.inventory.fingerprints import Fingerprints
 from licet.inventory.model import Credential, Declared, Environment, Identity, Owner, Ownership
 from licet.inventory.store import Inventory
 from licet.lines import opened
-from licet.monitor.findings import Seen, findings_of
-from licet.monitor.known import Known
+from licet.monitor.kept import kept
 from licet.monitor.run import monitor
-from licet.monitor.stored import signals_of
 from licet.monitor.world import Settings
 from licet.records import Finding
 
@@ -71,9 +69,9 @@ def declared(row: dict[str, Any]) -> Declared:
 def declare(inventory: Inventory, said: dict[str, Any], concerned: Callable[[str], bool] = lambda _: True) -> None:
     """What `inventory.json` says, or of it what concerns some identities and credentials (by uid and fingerprint)."""
     identities, credentials, ownerships, lifecycle = [], [], [], []
-    for row in said["identities"]:
+    for number, row in enumerate(said["identities"]):
         uid = row["identity"]
-        if not concerned(uid):
+        if number and not concerned(uid):  # somebody has an owner, else nobody keeps book of owners
             continue
         same = row.get("same_as", "")
         identities.append(
@@ -102,16 +100,12 @@ def declare(inventory: Inventory, said: dict[str, Any], concerned: Callable[[str
 
 
 def watch(inventory: Inventory, now: float) -> list[Finding]:
-    """What the monitor finds."""
+    """What the monitor finds, now that it has seen all of it."""
     monitor(inventory, Settings(), now, lags={name: source.lag for name, source in SOURCES.items()})
-    world = Known(inventory, Settings(), now)
-    found: list[Finding] = []
-    for (uid,) in inventory.rows("SELECT DISTINCT uid FROM signals JOIN identities ON identities.id=subject ORDER BY uid"):
-        found += findings_of(uid, [Seen(each, each.time) for each in signals_of(inventory, uid)], world)
-    return found
+    return [each.finding for each in kept(inventory) if not each.withdrawn]
 
 
-def kept(inventory: Inventory, identities: Iterable[str]) -> tuple[list[UseEvent], list[LifecycleEvent]]:
+def events_of(inventory: Inventory, identities: Iterable[str]) -> tuple[list[UseEvent], list[LifecycleEvent]]:
     """All events of some identities."""
     uses: dict[str, UseEvent] = {}
     lifecycle: dict[str, LifecycleEvent] = {}
