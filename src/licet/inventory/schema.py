@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS words (id INTEGER PRIMARY KEY, word TEXT UNIQUE NOT N
 CREATE TABLE IF NOT EXISTS shapes (id INTEGER PRIMARY KEY, shape TEXT UNIQUE NOT NULL);
 CREATE TABLE IF NOT EXISTS uses (
     subject INTEGER, time REAL, uid TEXT, shape INTEGER, credential INTEGER, session TEXT, workload TEXT, ip TEXT, resource TEXT,
-    intent TEXT, trace TEXT, digest BLOB, file INTEGER, line INTEGER, PRIMARY KEY (subject, time, uid)) WITHOUT ROWID;
+    name INTEGER, network INTEGER, intent TEXT, trace TEXT, digest BLOB, file INTEGER, line INTEGER, PRIMARY KEY (subject, time, uid)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lifecycle (
     uid TEXT PRIMARY KEY, time REAL, kind TEXT, identity TEXT, credential TEXT, supersedes TEXT, workload TEXT, body TEXT) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS lifecycle_by_identity ON lifecycle (identity, time);
@@ -34,6 +34,7 @@ CREATE INDEX IF NOT EXISTS credentials_by_identity ON credentials (identity);
 CREATE INDEX IF NOT EXISTS credentials_by_workload ON credentials (workload);
 CREATE TABLE IF NOT EXISTS holders (
     credential INTEGER, subject INTEGER, first REAL, last REAL, uses INTEGER, PRIMARY KEY (credential, subject)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS holders_by_subject ON holders (subject);
 CREATE TABLE IF NOT EXISTS owners (uid TEXT PRIMARY KEY, name TEXT, contact TEXT, kind TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ownerships (
     identity TEXT, source TEXT, owner TEXT, confidence REAL, time REAL, by TEXT, PRIMARY KEY (identity, source)) WITHOUT ROWID;

@@ -17,8 +17,19 @@ from licet.inventory.shapes import INSERT, INSERT_NEW, Shapes
 _MOST = 200_000  # numbers of identities and credentials that are kept in memory
 _DIRTY: Final = "INSERT INTO dirty VALUES (?1,?2) ON CONFLICT DO UPDATE SET since=min(since, ?2)"
 _BOUND: Final = (  # that the credential is bound to another one by now ends nothing of what it was
-    "SELECT uid, identity FROM credentials WHERE workload=?1 OR uid IN (SELECT credential FROM lifecycle WHERE workload=?1)"
+    "SELECT uid FROM credentials WHERE workload=?1 OR uid IN (SELECT credential FROM lifecycle WHERE workload=?1)"
 )
+_BEGAN: Final = (
+    "SELECT min(time) FROM lifecycle WHERE credential=?1 OR supersedes=?1"
+    " OR workload IN (SELECT workload FROM lifecycle WHERE credential=?1 AND workload<>'')"
+)
+_CONCERNED: Final = (
+    "SELECT subject FROM holders JOIN credentials ON id=credential WHERE credentials.uid=?1"
+    " UNION SELECT identities.id FROM lifecycle JOIN identities ON identities.uid=lifecycle.identity WHERE credential=?1 OR supersedes=?1"
+    " UNION SELECT identities.id FROM credentials JOIN identities ON identities.uid=credentials.identity WHERE credentials.uid=?1"
+)
+_HELD: Final = "SELECT 1 FROM holders WHERE credential=? AND subject=?"
+_NAMED: Final = "SELECT 1 FROM lifecycle WHERE (credential=?1 OR supersedes=?1) AND identity=?2 LIMIT 2"
 
 _Row = tuple[tuple[Any, ...], UseEvent]
 
@@ -129,8 +140,10 @@ class Step:
     def _count(self, seen: Mapping[tuple[int, int], Sequence[float]]) -> None:
         """How often, from when and until when who used what."""
         db = self._db
-        for (subject, _), (first, _, _) in seen.items():
+        for (subject, credential), (first, _, _) in seen.items():
             self._mark(subject, first)
+            if credential and db.execute(_HELD, (credential, subject)).fetchone() is None:
+                self._mark_life(db.execute("SELECT uid FROM credentials WHERE id=?", (credential,)).fetchone()[0], subject)
         db.executemany(
             "UPDATE identities SET first_seen=min(iif(first_seen=0, ?1, first_seen), ?1), last_seen=max(last_seen, ?2), uses=uses+?3"
             " WHERE id=?4",
@@ -165,18 +178,18 @@ class Step:
         for credential in {event.credential, event.supersedes} - {""}:
             self._concerns(credential, event)
         if event.workload and event.kind == "job_ended":
-            for uid, identity in self._db.execute(_BOUND, (event.workload,)).fetchall():
+            for (uid,) in self._db.execute(_BOUND, (event.workload,)).fetchall():
                 self._renew_life(uid)
-                if identity:
-                    self._mark(self.subject(identity), event.time)
+                self._mark_concerned(uid, event.time)
         return True
 
     def _concerns(self, credential: str, event: LifecycleEvent) -> None:
         _, belongs = self._credentials.get(credential) or self._known_credential(credential, event.credential_kind)
         if not belongs and event.identity:
             self._belongs(credential, event.identity, self.subject(event.identity))
-        elif belongs:
-            self._mark(self.subject(belongs), event.time)
+        self._mark_concerned(credential, event.time)
+        if event.identity and len(self._db.execute(_NAMED, (credential, event.identity)).fetchall()) == 1:
+            self._mark_life(credential, self.subject(event.identity))
         self._renew_life(credential)
 
     def _renew_life(self, uid: str) -> None:
@@ -195,13 +208,18 @@ class Step:
         """From now on it is known whose it is, and what happened to it before concerns that identity."""
         self._db.execute("UPDATE credentials SET identity=? WHERE uid=?", (identity, credential))
         self._credentials[credential] = (self._credentials[credential][0], identity)
-        found = self._db.execute(
-            "SELECT min(time) FROM lifecycle WHERE credential=?1 OR supersedes=?1"
-            " OR workload IN (SELECT workload FROM lifecycle WHERE credential=?1 AND workload<>'')",
-            (credential,),
-        ).fetchone()[0]
+        self._mark_life(credential, subject)
+
+    def _mark_life(self, credential: str, subject: int) -> None:
+        """All that happened to a credential concerns this identity from now on."""
+        found = self._db.execute(_BEGAN, (credential,)).fetchone()[0]
         if found is not None:
             self._mark(subject, found)
+
+    def _mark_concerned(self, credential: str, since: float) -> None:
+        """What happens to a credential concerns whoever ever used it, and whoever is named with it: who came first does not matter."""
+        for (subject,) in self._db.execute(_CONCERNED, (credential,)).fetchall():
+            self._mark(subject, since)
 
     def _first_use(self, event: UseEvent) -> tuple[int, str]:
         return self._known_credential(event.credential, event.credential_kind)
@@ -321,5 +339,6 @@ class Step:
         self._db.execute(
             "UPDATE credentials SET kind=?, name=?, shown=?, declared=?, rotate_every=?, canary=? WHERE uid=?", (*after, said.uid)
         )
+        self._mark_concerned(said.uid, float("-inf"))
         if identity := said.identity or belongs:
             self.dirty(self.subject(identity), float("-inf"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from heapq import merge
 from typing import Final
 
@@ -18,11 +18,14 @@ FACES: Final = (
 """The other names of one that stands for itself."""
 
 _PAGE = 1_000
-_MINE = "(SELECT uid FROM credentials WHERE identity=?1)"
-_BOUND = f"(SELECT workload FROM lifecycle WHERE credential IN {_MINE} AND workload<>'')"  # noqa: S608 - texts of our own
-_OTHERS = (
-    f"SELECT body FROM lifecycle WHERE (credential IN {_MINE} OR supersedes IN {_MINE} OR workload IN {_BOUND}) AND identity<>?1"  # noqa: S608 - texts of our own
-    " AND time>?2 ORDER BY time, uid"
+_OTHERS = (  # of credentials that it ever used, that are named with it, or that were declared its own
+    "WITH mine (credential) AS (SELECT credentials.uid FROM credentials WHERE identity=?1"
+    " UNION SELECT credentials.uid FROM holders JOIN identities ON identities.id=subject JOIN credentials"
+    " ON credentials.id=holders.credential WHERE identities.uid=?1"
+    " UNION SELECT credential FROM lifecycle WHERE identity=?1 AND credential<>''"
+    " UNION SELECT supersedes FROM lifecycle WHERE identity=?1 AND supersedes<>'')"
+    " SELECT body FROM lifecycle WHERE (credential IN mine OR supersedes IN mine OR workload IN"
+    " (SELECT workload FROM lifecycle WHERE credential IN mine AND workload<>'')) AND identity<>?1 AND time>?2 ORDER BY time, uid"
 )
 _OWN = "SELECT body, time, uid FROM lifecycle WHERE identity=?1 AND (time, uid)>(?2, ?3) ORDER BY time, uid LIMIT ?4"
 
@@ -33,8 +36,8 @@ def history(inventory: Inventory, identity: str, after: float = -math.inf) -> It
     """
     names = faces(inventory, identity)
     if len(names) == 1:
-        return _of_name(inventory, identity, after)
-    return _once(merge(*(_of_name(inventory, name, after) for name in names), key=lambda each: (each.time, each.uid)))
+        return _of_name(inventory, identity, after, names)
+    return _once(merge(*(_of_name(inventory, name, after, names) for name in names), key=lambda each: (each.time, each.uid)))
 
 
 def faces(inventory: Inventory, identity: str) -> list[str]:
@@ -50,13 +53,15 @@ def _once(items: Iterable[Item]) -> Iterator[Item]:
         before = uid
 
 
-def _of_name(inventory: Inventory, name: str, after: float) -> Iterator[Item]:
-    return merged(inventory.uses(name, math.nextafter(after, math.inf)), _lifecycle(inventory, name, after))
+def _of_name(inventory: Inventory, name: str, after: float, names: Collection[str]) -> Iterator[Item]:
+    return merged(inventory.uses(name, math.nextafter(after, math.inf)), _lifecycle(inventory, name, after, names))
 
 
-def _lifecycle(inventory: Inventory, identity: str, after: float) -> Iterable[LifecycleEvent]:
+def _lifecycle(inventory: Inventory, identity: str, after: float, names: Collection[str]) -> Iterable[LifecycleEvent]:
     # What names the identity can be very much (each session of a role is one); what names only its credentials is little.
-    others = [lifecycle_of(body) for (body,) in inventory.rows(_OTHERS, (identity, after))]
+    # It stands in the history of everybody who has the credential, but as what happened to whom it names only in that one's.
+    found = (lifecycle_of(body) for (body,) in inventory.rows(_OTHERS, (identity, after)))
+    others = [each if not each.identity or each.identity in names else each._replace(identity="") for each in found]
     own = _own(inventory, identity, after)
     return merge(own, others, key=lambda each: (each.time, each.uid)) if others else own
 

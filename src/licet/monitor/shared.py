@@ -49,8 +49,8 @@ def _told(db: sqlite3.Connection, credential: int) -> tuple[int, Signal] | None:
             first.setdefault(each.same_as or each.uid, each)
     if len(first) < 2:
         return None
-    uid, belongs = db.execute("SELECT uid, identity FROM credentials WHERE id=?", (credential,)).fetchone()
-    owner = next((each for each in holders if each.uid == belongs), holders[0])
+    uid = db.execute("SELECT uid FROM credentials WHERE id=?", (credential,)).fetchone()[0]
+    owner = next(iter(first.values()))  # the first, as far as is known, whatever came into the inventory first
     cited = []
     for each in list(first.values())[:_NAMED]:
         use = db.execute(_FIRST, (each.subject, each.first, credential)).fetchone()
