@@ -110,7 +110,7 @@ class Inventory(SqliteFile):
             for owner in owners:
                 db.execute(
                     "INSERT INTO owners VALUES (?1,?2,?3,?4) ON CONFLICT DO UPDATE SET name=iif(?2='', name, ?2),"
-                    " contact=iif(?3='', contact, ?3), kind=?4",
+                    " contact=iif(?3='', contact, ?3), kind=iif(?4='team', kind, ?4)",
                     (owner.uid, owner.name, owner.contact, owner.kind),
                 )
             for identity in identities:
