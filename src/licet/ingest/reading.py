@@ -11,12 +11,13 @@ from itertools import chain
 from typing import Any, Final
 
 from licet.ingest.cursors import Cursor, cursor_at, is_same
-from licet.ingest.documents import CUT_OFF, NOT_UTF8, Unfit, opens, parsed, records_in
+from licet.ingest.documents import CUT_OFF, NOT_UTF8, Unfit, opens, parsed, records_in, swiftly
 from licet.ingest.pieces import TOO_LONG, Piece, Pieces, is_packed
 from licet.lines import MAX_LINE
 
 UNFINISHED: Final = "the last line is cut off; it is read when it is whole"
 DOCUMENT_CUT: Final = "the document is cut off; the rest is read when it is whole"
+_VAIN: Final = 100  # lines in a row of which `swiftly` cannot say what they are; the rest of the file is not tried
 _WALKED: Final = 256 * 1024  # bytes of a line that is gone through item by item
 
 _Item = tuple[int, Any, bytes]
@@ -53,6 +54,7 @@ class Reading:
                 self._offset += 1
         self._pieces = Pieces(file, packed=packed, number=self._line if self._lines else 0, offset=self._offset)
         self._packed = packed
+        self._vain = 0
 
     def cursor(self) -> Cursor | None:
         """Where it stands; None for what cannot be read a second time, as a pipe."""
@@ -129,7 +131,7 @@ class Reading:
                 self._offset = end
                 continue
             line = b"" if raw is None else raw.strip() if number > 1 else raw.strip().removeprefix(codecs.BOM_UTF8)
-            value = _value_of(line) if raw is not None else Unfit(TOO_LONG)
+            value = self._value_of(line) if raw is not None else Unfit(TOO_LONG)
             if value.__class__ is not dict or any(value.get(key).__class__ is list for key in keys):
                 if line and not (yield from self._line_walked(line, number, whole=whole)):
                     return
@@ -138,6 +140,23 @@ class Reading:
             self._line, self._item, self._offset, self._half = number, 0, end, not whole
             if line or raw is None:
                 yield number, value, line
+
+    def _value_of(self, line: bytes) -> Any:
+        """The value that a line is; None, or an `Unfit`, where it has to be gone through."""
+        if not line or len(line) > _WALKED:
+            return None
+        if self._vain < _VAIN:
+            found = swiftly(line)
+            if found is not None:
+                self._vain = 0
+                return found
+            self._vain += 1
+        try:
+            return parsed(str(line, "utf-8"))
+        except UnicodeDecodeError:
+            return None
+        except Unfit as wrong:
+            return wrong
 
     def _line_walked(self, line: bytes, number: int, *, whole: bool) -> Generator[_Item, None, bool]:
         """The records of one line that holds several, is long, or is wrong. Whether the line is done with."""
@@ -160,16 +179,6 @@ class Reading:
             if index > past:
                 self._item = index
                 yield number, found.value, text[found.start : found.end].encode()
-
-
-def _value_of(line: bytes) -> Any:
-    """The value that a line is; None, or an `Unfit`, where it has to be gone through."""
-    try:
-        return parsed(str(line, "utf-8")) if line and len(line) <= _WALKED else None
-    except UnicodeDecodeError:
-        return None
-    except Unfit as wrong:
-        return wrong
 
 
 def _is_object(line: bytes) -> bool:

@@ -12,10 +12,10 @@ from licet.events import UseEvent
 _MOST = 200_000  # of each kind that are kept in memory
 
 _CREDENTIAL, _WORD = "SELECT uid FROM credentials WHERE id=?", "SELECT word FROM words WHERE id=?"
-INSERT = "INSERT OR IGNORE INTO uses VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-INSERT_NEW = "INSERT INTO uses VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+INSERT = "INSERT OR IGNORE INTO uses VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+INSERT_NEW = "INSERT INTO uses VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 SELECT = (
-    "SELECT time, uid, shape, credential, session, workload, ip, resource, intent, trace, digest, file, line FROM uses"
+    "SELECT time, uid, shape, credential, session, workload, ip, resource, name, network, intent, trace, digest, file, line FROM uses"
     " WHERE subject=? AND (time, uid) > (?, ?) AND time<=? ORDER BY time, uid LIMIT ?"
 )
 
@@ -52,8 +52,8 @@ class Shapes:
          account, region, ip, network, country, agent, interactive, resource, resource_kind, resource_account, on_behalf_of, intent,
          trace_id, error, digest, place) = event  # fmt: skip
         key = (
-            source, operation, outcome, access, credential_kind, account, region, network, country, agent, interactive, resource_kind,
-            resource_account, on_behalf_of, error, identity_kind, identity_name,
+            source, operation, outcome, access, credential_kind, account, region, country, agent, interactive, resource_kind,
+            resource_account, on_behalf_of, error, identity_kind,
         )  # fmt: skip
         shape = self._shapes.get(key)
         if shape is None:
@@ -62,26 +62,30 @@ class Shapes:
                 self._shapes.clear()
             self._shapes[key] = shape
         file, _, line = place.rpartition(":")
+        words = self._words
         return (
-            subject, time, f"{source}/{native_id}", shape, credential, session, workload, ip, resource, intent, trace_id,
-            bytes.fromhex(digest), self._words.get(file) or self.word(db, file), int(line) if line.isdecimal() else 0,
+            subject, time, f"{source}/{native_id}", shape, credential, session, workload, ip, resource,
+            words.get(identity_name) or self.word(db, identity_name), words.get(network) or self.word(db, network), intent, trace_id,
+            bytes.fromhex(digest), words.get(file) or self.word(db, file), int(line) if line.isdecimal() else 0,
         )  # fmt: skip
 
     def event(self, db: sqlite3.Connection, identity: str, row: Sequence[Any]) -> UseEvent:
         """The event of a row of `SELECT`."""
-        time, uid, number, credential, session, workload, ip, resource, intent, trace, digest, file, line = row
+        time, uid, number, credential, session, workload, ip, resource, name, network, intent, trace, digest, file, line = row
         shape = self._read.get(number)
         if shape is None:
             shape = json.loads(db.execute("SELECT shape FROM shapes WHERE id=?", (number,)).fetchone()[0])
-            shape[13] = tuple(shape[13])
+            shape[12] = tuple(shape[12])
             if len(self._read) >= _MOST:
                 self._read.clear()
             self._read[number] = shape
         used = self._text(db, _CREDENTIAL, credential) if credential else ""
+        (source, operation, outcome, access, credential_kind, account, region, country, agent, interactive, resource_kind,
+         resource_account, on_behalf_of, error, identity_kind) = shape  # fmt: skip
         return UseEvent(
-            shape[0], uid[len(shape[0]) + 1 :], time, identity, shape[1], shape[2], shape[3], shape[15], shape[16], used,
-            shape[4], session, workload, shape[5], shape[6], ip, shape[7], shape[8], shape[9], shape[10], resource, shape[11], shape[12],
-            shape[13], intent, trace, shape[14], digest.hex(), f"{self._text(db, _WORD, file)}:{line}",
+            source, uid[len(source) + 1 :], time, identity, operation, outcome, access, identity_kind, self._text(db, _WORD, name), used,
+            credential_kind, session, workload, account, region, ip, self._text(db, _WORD, network), country, agent, interactive, resource,
+            resource_kind, resource_account, on_behalf_of, intent, trace, error, digest.hex(), f"{self._text(db, _WORD, file)}:{line}",
         )  # fmt: skip
 
     def _text(self, db: sqlite3.Connection, query: str, number: int) -> str:
