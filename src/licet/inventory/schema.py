@@ -15,7 +15,8 @@ CREATE TABLE IF NOT EXISTS words (id INTEGER PRIMARY KEY, word TEXT UNIQUE NOT N
 CREATE TABLE IF NOT EXISTS shapes (id INTEGER PRIMARY KEY, shape TEXT UNIQUE NOT NULL);
 CREATE TABLE IF NOT EXISTS uses (
     subject INTEGER, time REAL, uid TEXT, shape INTEGER, credential INTEGER, session TEXT, workload TEXT, ip TEXT, resource TEXT,
-    name INTEGER, network INTEGER, intent TEXT, trace TEXT, digest BLOB, file INTEGER, line INTEGER, PRIMARY KEY (subject, time, uid)) WITHOUT ROWID;
+    name INTEGER, network INTEGER, intent TEXT, trace TEXT, digest BLOB, file INTEGER, line INTEGER,
+    PRIMARY KEY (subject, time, uid)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lifecycle (
     uid TEXT PRIMARY KEY, time REAL, kind TEXT, identity TEXT, credential TEXT, supersedes TEXT, workload TEXT, body TEXT) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS lifecycle_by_identity ON lifecycle (identity, time);
