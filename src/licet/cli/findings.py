@@ -3,64 +3,181 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from licet.cli import output
+from licet.cli.findings_found import Found, Sources, all_found, sources_of
 from licet.cli.output import Style
 from licet.cli.purged import by_records, said
-from licet.cli.state import add_source, code_of, existing, records_of, said_source, task_id
+from licet.cli.state import add_source, code_of, existing, said_source
+from licet.cli.times import moment
+from licet.cli.verbs import add_verbs, run_verb
 from licet.clock import iso
+from licet.errors import UsageError
 from licet.escape import visible
 from licet.report import cited
 
+if TYPE_CHECKING:
+    from licet.monitor.signal import Signal
+
 SHORT_ID = 12
+SEVERITIES = ("info", "low", "medium", "high", "critical")
+STATUSES = ("open", "acknowledged", "suppressed", "withdrawn", "all")
 _STYLES: Mapping[str, Style] = {"critical": "red", "high": "red", "medium": "yellow"}
+VERBS = {
+    "show": "say all that is known of one: why, on which evidence, what speaks against it, what to do",
+    "acknowledge": "say that somebody looks after one",
+    "suppress": "hide one for a time, for a reason",
+    "deliver": "hand them to others: by webhook, or over OTLP",
+}
 
 EXAMPLE = """\
+Without a word: the list, oldest first, of what is open or acknowledged; `--status all` has the suppressed and the withdrawn ones too.
+
 example: licet findings
+         licet findings --severity high --since 7d
+         licet findings --code POST_REVOCATION_USE --json | jq '.findings[].identity'
+         licet findings show 3f2a
          licet findings --from traces.jsonl --from more.jsonl.gz
-         licet findings --task 3f2a --json | jq '.findings[].sentence'
 """
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--task", metavar="ID", help="only those of one task and its sub-tasks (a unique beginning of its id is enough)")
+    parser.add_argument("--severity", choices=SEVERITIES, help="only those at least so severe")
+    parser.add_argument("--code", metavar="CODE", action="append", default=[], help="only those with this reason; may be given again")
+    parser.add_argument("--identity", metavar="UID", help="only those of one identity, under any of its names")
+    parser.add_argument("--owner", metavar="NAME", help="only those of one owner; `nobody`: those that nobody owns")
+    parser.add_argument("--since", metavar="TIME", type=moment, help="only from this time on (a time, or how long ago, such as 2h)")
+    parser.add_argument("--status", choices=STATUSES, help="only those that stand so (default: open and acknowledged)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+    parser.add_argument(
+        "--signals", action="store_true", help="with `--json` or `--ocsf`: all signals too, also those that are in no finding"
+    )
+    parser.add_argument("--ocsf", action="store_true", help="print OCSF 1.8 events, one JSON object a line: findings, and what they cite")
+    parser.add_argument("-o", dest="output", metavar="FILE", help="with `--ocsf`: write them to this file")
     add_source(parser)
+    add_verbs(parser, "findings", VERBS, required=False)
 
 
 def run(options: argparse.Namespace) -> int:
-    """List them, oldest first."""
-    with records_of(options) as (store, read):
-        if options.task is None:
-            found = list(store.findings())
+    """List them, oldest first, or do what the second word says."""
+    if getattr(options, "run_verb", None) is not None:
+        return run_verb(options)
+    _check(options)
+    with sources_of(options) as sources:
+        found = [each for each in all_found(sources, task=options.task, options=options) if _wanted(options, sources)(each)]
+        if options.ocsf:
+            from licet.cli.findings_ocsf import write
+
+            write(options, sources, found, _signals(options, sources))
+        elif options.json:
+            _data(options, sources, found)
         else:
-            family = store.family(task_id(store, options.task, said_source(options)))
-            found = sorted((finding for task in family for finding in store.findings(task.id)), key=lambda finding: finding.time)
-        unowned = {finding.task_id for finding in found if not finding.owner}
-        elsewhere = {task for task in unowned if task and store.task(task) is None}
-    if options.json:
-        told: dict[str, object] = {} if read is None else {"read": read.as_dict()}
-        output.data(told | {"findings": [dataclasses.asdict(finding) for finding in found]})
-        return code_of(read)
-    for finding in found:
+            _list(options, sources, found)
+        return code_of(sources.read)
+
+
+def _check(options: argparse.Namespace) -> None:
+    from licet.catalogue import CHECKS
+    from licet.monitor.codes import CODES
+
+    for code in options.code:
+        if code not in CODES and code not in CHECKS:
+            raise UsageError(
+                f"--code {visible(code, 80)}: is no reason; docs/findings.md lists those of the monitor, docs/checks/ the guard's"
+            )
+    if options.signals and not (options.json or options.ocsf):
+        raise UsageError("`--signals` goes with `--json` or `--ocsf`")
+    if options.output is not None and not options.ocsf:
+        raise UsageError("`-o` goes with `--ocsf`")
+    if options.json and options.ocsf:
+        raise UsageError("`--json` and `--ocsf`: give one of the two")
+
+
+def _wanted(options: argparse.Namespace, sources: Sources) -> Callable[[Found], bool]:
+    names = _names(options, sources)
+    statuses = ("open", "acknowledged") if options.status is None else (options.status,)
+
+    def wanted(found: Found) -> bool:
+        finding = found.finding
+        return (
+            (options.status == "all" or found.status in statuses)
+            and (options.severity is None or SEVERITIES.index(finding.severity) >= SEVERITIES.index(options.severity))
+            and (not options.code or not set(options.code).isdisjoint(found.codes))
+            and (names is None or found.identity in names)
+            and (options.owner is None or finding.owner == ("" if options.owner == "nobody" else options.owner))
+            and (options.since is None or _last(found) >= options.since)
+        )
+
+    return wanted
+
+
+def _last(found: Found) -> float:
+    """When it was seen last."""
+    why = found.finding.explanation
+    return max((each.last or each.time for each in why.because), default=found.finding.time) if why is not None else found.finding.time
+
+
+def _names(options: argparse.Namespace, sources: Sources) -> frozenset[str] | None:
+    """Under which names the identity may stand; None: any may."""
+    if options.identity is None:
+        return None
+    rows = [] if sources.inventory is None else sources.inventory.rows("SELECT same_as FROM identities WHERE uid=?", (options.identity,))
+    return frozenset({options.identity, *(same_as for (same_as,) in rows if same_as)})
+
+
+def _signals(options: argparse.Namespace, sources: Sources) -> list[tuple[Signal, str]]:
+    """Signals that are asked for, each with its finding."""
+    if not options.signals or sources.inventory is None or options.task is not None:
+        return []
+    from licet.monitor.stored import signal_of
+
+    names = _names(options, sources)
+    rows = sources.inventory.rows("SELECT body, finding FROM signals ORDER BY time, id")
+    found = [(signal_of(body), finding) for body, finding in rows]
+    return [
+        (each, finding) for each, finding in found
+        if (names is None or each.identity in names) and (not options.code or each.code in options.code)
+        and (options.since is None or max((at.time for at in each.evidence), default=each.time) >= options.since)
+    ]  # fmt: skip
+
+
+def _data(options: argparse.Namespace, sources: Sources, found: Sequence[Found]) -> None:
+    from licet.monitor.told import finding_data, signal_data
+
+    told: dict[str, object] = {} if sources.read is None else {"read": sources.read.as_dict()}
+    told["findings"] = [finding_data(each.finding, each.status, identity=each.identity, codes=each.codes) for each in found]
+    if options.signals:
+        told["signals"] = [signal_data(each, finding) for each, finding in _signals(options, sources)]
+    output.data(told)
+
+
+def _list(options: argparse.Namespace, sources: Sources, found: Sequence[Found]) -> None:
+    for each in found:
+        finding = each.finding
         severity = output.paint(f"{visible(finding.severity, 10):8}", _STYLES.get(finding.severity, "dim"))
-        nobody = "not known here" if finding.task_id in elsewhere else "nobody"
+        what = visible(", ".join(each.codes), 200)
+        whose = f"  {visible(each.identity, 200)}" if each.monitored and each.identity else ""
+        nobody = "not known here" if each.elsewhere else "nobody"
         owner = f"  owner: {visible(finding.owner, 80) if finding.owner else nobody}"
         task = f"  task: {finding.task_id[:SHORT_ID]}" if finding.task_id else ""
         record = f"  {cited(finding.ledger)}" if finding.ledger else ""
-        named = f"  finding {visible(finding.id, 40)[:SHORT_ID]}" if read is None else ""
-        output.say(f"{iso(finding.time)}  ", severity, f"  {visible(finding.check, 80)}{owner}{task}{record}{named}")
+        status = f"  {each.status}" if each.status != "open" else ""
+        named = f"  finding {visible(finding.id, 40)[:SHORT_ID]}" if sources.read is None else ""
+        output.say(f"{iso(finding.time)}  ", severity, f"  {what}{whose}{owner}{task}{status}{record}{named}")
         output.say(f"    {visible(finding.sentence, 1_000)}")
     if not found:
-        output.say(_none(options) if read is None else "no findings")
-    elif read is None:
-        where = said_source(options)
+        output.say(_none(options) if sources.read is None else "no findings")
+        return
+    where = said_source(options)
+    if any(each.monitored for each in found):
+        output.say(output.paint(f"why, and what to do: `licet findings show ID{where}`", "dim"))
+    if sources.read is None and not all(each.monitored for each in found):
         show, export = f"licet ledger show --record N{where}", f"licet ledger export --finding ID -o FILE{where}"
         output.say(output.paint(f"`ledger N`: `{show}`; evidence of one: `{export}`", "dim"))
-    return code_of(read)
 
 
 def _none(options: argparse.Namespace) -> str:

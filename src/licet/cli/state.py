@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from licet.traces import Import
 
 
-def add_state(parser: argparse.ArgumentParser) -> None:
-    """Add `--state`."""
-    parser.add_argument("--state", metavar="DIR", help="the state folder (default: LICET_STATE, else the user's state directory)")
+def add_state(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
+    """Add `--state`. `again`: the first word of the command has it too, and what was said there holds unless it is said here."""
+    default = argparse.SUPPRESS if again else None
+    parser.add_argument(
+        "--state", metavar="DIR", default=default, help="the state folder (default: LICET_STATE, else the user's state directory)"
+    )
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from licet.cli.main import Command
 
 
-def add_verbs(parser: argparse.ArgumentParser, command: str, verbs: Mapping[str, str]) -> None:
-    """Add the verbs, each with its line of help. `ledger verify` lives in `licet/cli/ledger_verify.py`, as a command does."""
+def add_verbs(parser: argparse.ArgumentParser, command: str, verbs: Mapping[str, str], *, required: bool = True) -> None:
+    """Add the verbs, each with its line of help. `ledger verify` lives in `licet/cli/ledger_verify.py`, as a command does.
+
+    `required`: there is nothing that the first word does alone.
+    """
     kind: Any = type(parser)  # what says usage errors as `licet` says them
 
     class Verb(kind):  # type: ignore[misc]
@@ -25,7 +28,7 @@ def add_verbs(parser: argparse.ArgumentParser, command: str, verbs: Mapping[str,
             self.set_defaults(run_verb=part.run)
             return super().parse_known_args(args, namespace)
 
-    rows = parser.add_subparsers(metavar="|".join(verbs), required=True, parser_class=Verb)
+    rows = parser.add_subparsers(metavar="|".join(verbs), required=required, parser_class=Verb)
     for verb, summary in verbs.items():
         rows.add_parser(verb, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
 

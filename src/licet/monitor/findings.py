@@ -49,6 +49,11 @@ def grouped(identity: str, seen: Iterable[Seen], world: World) -> list[tuple[Fin
     return sorted(found, key=lambda each: (each[0].time, each[0].id))
 
 
+def finding_of(identity: str, seen: Seen, world: World) -> Finding:
+    """One signal told as if it were a finding, for those that are told of how an identity stands."""
+    return _finding(identity, [seen], 0.0, world)
+
+
 def _chains(alerts: Sequence[Seen]) -> Iterator[list[Seen]]:
     chain: list[Seen] = []
     for each in alerts:

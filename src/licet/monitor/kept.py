@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any, Final, NamedTuple
@@ -128,10 +127,12 @@ def _write(db: sqlite3.Connection, whole: str, told: dict[str, Finding], before:
 
 
 def seen_of(signal: Signal) -> Seen:
-    """When it was seen last and how often, by the events that it cites of the same role."""
+    """When it was seen last, by the events that it cites, and how often: what it was seen in is cited in the role of the last of them."""
     events = [each for each in signal.evidence if not each.body]
-    last = max((each.time for each in events), default=signal.time)
-    return Seen(signal, max(last, signal.time), max(Counter(each.role for each in events).values(), default=1))
+    latest = max(events, key=lambda each: (each.time, each.uid), default=None)
+    if latest is None:
+        return Seen(signal, signal.time)
+    return Seen(signal, max(latest.time, signal.time), sum(each.role == latest.role for each in events))
 
 
 def _placed(db: sqlite3.Connection, subjects: list[int], finding: Finding) -> Finding:

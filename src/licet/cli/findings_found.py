@@ -1,0 +1,140 @@
+"""What there is to find: the guard's findings and those of the monitor of identities, in one list."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from licet.cli.state import existing, records_of, said_source, store_of, task_id
+from licet.errors import UsageError
+from licet.guard.state import default_state
+from licet.inventory.declared import agent_uid
+from licet.inventory.model import Owner
+from licet.inventory.store import FILE, Inventory
+from licet.monitor.kept import kept
+from licet.monitor.verdicts import Status, Verdict, status_of, verdicts
+from licet.records import Finding
+from licet.store import Store
+
+if TYPE_CHECKING:
+    from licet.traces import Import
+
+
+class Found(NamedTuple):
+    """A finding, and how it stands.
+
+    Attributes:
+        codes: its reasons; of the guard's the check.
+        said: what people said of it, in order.
+        updated: when it last changed (seconds since the epoch).
+        elsewhere: its task is another store's.
+    """
+
+    finding: Finding
+    status: Status
+    identity: str
+    codes: tuple[str, ...]
+    said: Sequence[Verdict]
+    updated: float
+    elsewhere: bool = False
+
+    @property
+    def monitored(self) -> bool:
+        """Whether the monitor of identities found it, and not the guard."""
+        return self.finding.explanation is not None
+
+
+class Sources(NamedTuple):
+    """Where findings are looked for; at least one of the first two is there. `read`: what there is to say of spans that were read."""
+
+    store: Store | None
+    inventory: Inventory | None
+    read: Import | None
+
+
+@contextmanager
+def sources_of(options: argparse.Namespace) -> Iterator[Sources]:
+    """Store and inventory of the state folder, or the store that `--from` gives.
+
+    Raises:
+        UsageError: there is neither, or a source cannot be read.
+    """
+    with ExitStack() as stack:
+        if getattr(options, "sources", ()) or not _has_inventory(options):
+            options.sources = getattr(options, "sources", [])
+            store, read = stack.enter_context(records_of(options))
+            yield Sources(store, None, read)
+            return
+        folder = existing(options)
+        inventory = stack.enter_context(closing(Inventory(folder.path / FILE, reading=True)))
+        yield Sources(stack.enter_context(store_of(folder, reading=True)) if folder.store.exists() else None, inventory, None)
+
+
+def _has_inventory(options: argparse.Namespace) -> bool:
+    """Whether there is one; looked for before the folder is opened, which makes it."""
+    try:
+        return ((default_state() if options.state is None else Path(options.state)) / FILE).exists()
+    except (OSError, ValueError):  # a folder that may not be entered, or no path at all
+        return False
+
+
+def all_found(sources: Sources, *, task: str | None = None, options: argparse.Namespace | None = None) -> list[Found]:
+    """All findings, oldest first; with `task`, the guard's of one task and its sub-tasks."""
+    now = time.time()
+    said = verdicts(sources.inventory) if sources.inventory is not None else {}
+    found = list(_of_guard(sources.store, said, now, task, options)) if sources.store is not None else []
+    if sources.store is None and task is not None:
+        raise UsageError("`--task` is of the guard's findings, and no guard has used this folder yet")
+    if sources.inventory is not None and task is None:
+        for each in kept(sources.inventory):
+            why, words = each.finding.explanation, said.get(each.finding.id, ())
+            codes = why.codes if why is not None else ()
+            status = status_of(codes, words, now, withdrawn=each.withdrawn)
+            found.append(Found(each.finding, status, why.identity if why is not None else "", codes, words, each.updated))
+    return sorted(found, key=lambda each: each.finding.time)
+
+
+def _of_guard(
+    store: Store, said: dict[str, list[Verdict]], now: float, task: str | None, options: argparse.Namespace | None
+) -> Iterator[Found]:  # fmt: skip
+    if task is None:
+        found = list(store.findings())
+    else:
+        family = store.family(task_id(store, task, said_source(options) if options is not None else ""))
+        found = [finding for each in family for finding in store.findings(each.id)]
+    agents: dict[str, str | None] = {}
+    for finding in found:
+        if finding.task_id and finding.task_id not in agents:
+            record = store.task(finding.task_id)
+            agents[finding.task_id] = record.agent if record is not None else None
+        agent = agents.get(finding.task_id, "")
+        words = said.get(finding.id, ())
+        status = status_of((finding.check,), words, now)
+        identity = agent_uid(agent) if agent else ""
+        yield Found(finding, status, identity, (finding.check,), words, finding.time, agent is None)
+
+
+def one_like(found: Sequence[Found], prefix: str) -> Found:
+    """The one finding whose id is, or begins with, `prefix`.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    alike = [each for each in found if each.finding.id.startswith(prefix)]
+    exact = [each for each in alike if each.finding.id == prefix]
+    if len(exact or alike) == 1:
+        return (exact or alike)[0]
+    if not alike:
+        raise UsageError(f"no finding whose id begins with {prefix!r}; `licet findings --status all` lists them")
+    some = ", ".join(each.finding.id for each in alike[:5])
+    raise UsageError(f"{prefix!r} begins more than one id: {some}{', …' if len(alike) > 5 else ''}; write more of it")
+
+
+def owners_of(inventory: Inventory | None) -> Callable[[str], Owner | None]:
+    """Who an owner is, by what it is called."""
+    rows = [] if inventory is None else inventory.rows("SELECT uid, name, contact, kind FROM owners")
+    return {uid: Owner(uid, name or "", contact or "", kind or "team") for uid, name, contact, kind in rows}.get
