@@ -108,7 +108,7 @@ def outside_regions(script: Script) -> None:
 def outside_networks(script: Script) -> None:
     script.expected = ("OUT_OF_NETWORK_USE",)
     rng, time = script.rng, script.when()
-    actor = script.take(lambda one: one.declares and one.networks and one.shape not in ("human", "pipeline"))
+    actor = script.take(lambda one: one.declares and bool(one.networks) and one.shape not in ("human", "pipeline"))
     common = running(script, time)
     common["ip"] = address(rng, rng.choice(actor.networks)) if script.twin else stranger(rng)
     script.differs = "the address is new, in a declared network" if script.twin else ""
@@ -180,7 +180,7 @@ def shared_credential(script: Script) -> None:
             workload=names[1],
         )
     for step, which in enumerate(order):
-        more = {"workload": names[which], "target": f"{actor.account}/{actor.about['store']}-{which}"} if runs else {}
+        more: dict[str, Any] = {"workload": names[which], "target": f"{actor.account}/{actor.about['store']}-{which}"} if runs else {}
         script.use(time + 5 * MINUTE + step * spread, credential=shown, cite=runs or not script.twin, **more)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.identity_year import aws, kubernetes, saas
 from benchmarks.identity_year.actors import DAY, Act, Actor, Emitted, Operation
-from benchmarks.identity_year.drawn import address, browser, letters, seconds, uuid
+from benchmarks.identity_year.drawn import access_key, address, browser, letters, seconds, uuid
 from benchmarks.identity_year.places import OFFICE, nat
 from benchmarks.identity_year.world import World
 
@@ -68,7 +68,7 @@ def do(world: World, actor: Actor, time: float, rng: random.Random, operation: O
         asked, target = aws.parameters(act, rng)
         act = act._replace(parameters=asked, target=act.target or target)
     if actor.platform == "aws" and not act.credential and chosen[1] != "ConsoleLogin":
-        act = act._replace(credential=aws.access_key(rng, temporary=True), session=act.session or f"i-0{rng.getrandbits(64):016x}")
+        act = act._replace(credential=access_key(rng, temporary=True), session=act.session or f"i-0{rng.getrandbits(64):016x}")
     return WRITERS[actor.platform](act, rng)
 
 
@@ -85,6 +85,7 @@ def told(time: float, kind: str, rng: random.Random, **fields: Any) -> Emitted:
 def begun(world: World, actor: Actor, time: float, rng: random.Random, hours: float = 6.0) -> tuple[dict[str, Any], list[Emitted]]:
     """A run of it: a session of a role, a pipeline's run, a pod's token. What its acts have in common, and the records of its beginning."""
     day = day_of(world, time)
+    common: dict[str, Any]
     if actor.platform == "kubernetes":
         node = f"ip-10-40-{rng.randrange(8)}-{actor.number % 250 + 2}.eu-west-1.compute.internal"
         ip = node.split(".", maxsplit=1)[0][3:].replace("-", ".")
@@ -95,7 +96,7 @@ def begun(world: World, actor: Actor, time: float, rng: random.Random, hours: fl
         return {"ip": address_of(world, actor, time, rng)}, []
     if ":user/" in actor.uid:
         return {"ip": address_of(world, actor, time, rng), "region": actor.region_on(day)}, []
-    key = aws.access_key(rng, temporary=True)
+    key = access_key(rng, temporary=True)
     common = {"credential": key, "region": actor.region_on(day), "ip": address_of(world, actor, time, rng)}
     if actor.shape == "pipeline":
         common["session"] = f"GitHubActions-{rng.randrange(10**9, 10**10)}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
-from benchmarks.identity_year import aws
 from benchmarks.identity_year.actors import DAY, HOUR, MINUTE, Actor, Emitted, Version
 from benchmarks.identity_year.doing import begun, do, told
-from benchmarks.identity_year.drawn import created, letters, poisson, uuid
+from benchmarks.identity_year.drawn import access_key, created, letters, poisson, uuid
 from benchmarks.identity_year.world import World
 
 RENEWING = 1_000_000  # the first number that stands in names of instances
@@ -70,7 +70,7 @@ def pipeline(world: World, actor: Actor, day: int, rng: random.Random) -> Iterat
 
 def a_run(
     world: World, actor: Actor, begin: float, length: float, *, number: int, rng: random.Random
-) -> tuple[list[Emitted], dict[str, str]]:
+) -> tuple[list[Emitted], dict[str, Any]]:
     """One run, and what its acts have in common, `workload` apart."""
     run = str(rng.randrange(10**9, 10**10))
     common, records = begun(world, actor, begin, rng)
@@ -115,9 +115,9 @@ def human(world: World, actor: Actor, day: int, rng: random.Random) -> Iterator[
         return
     hour = rng.uniform(0, 23) if on_call and rng.random() < 0.4 else rng.uniform(8, 16)
     begin = world.at(day) + hour * HOUR
-    common: dict[str, object] = {}
+    common: dict[str, Any] = {}
     if actor.platform == "aws":
-        common = {"credential": aws.access_key(rng, temporary=True), "ip": begun(world, actor, begin, rng)[0]["ip"]}
+        common = {"credential": access_key(rng, temporary=True), "ip": begun(world, actor, begin, rng)[0]["ip"]}
         yield do(world, actor, begin, rng, ("signin", "ConsoleLogin"), ip=common["ip"], response={"ConsoleLogin": "Success"}, parameters={})
     for time in times(begin + 30, 0.9 * HOUR, 1 + poisson(rng, actor.rate * world.load), rng):
         yield do(world, actor, time, rng, **common)

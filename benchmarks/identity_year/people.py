@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -174,7 +175,7 @@ def human(number: int, environment: str, rng: random.Random) -> Actor:
     )  # fmt: skip
 
 
-MAKERS = {
+MAKERS: dict[str, Callable[..., Actor]] = {
     "service": partial(aws, shape="service"), "cron": partial(aws, shape="cron"), "key": partial(aws, shape="key"),
     "pipeline": partial(aws, shape="pipeline"),
     "ai_agent": partial(aws, shape="ai_agent"), "pod": pod, "bot": bot, "okta": okta, "app": app, "human": human,

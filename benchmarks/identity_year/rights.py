@@ -99,7 +99,7 @@ def self_grant(script: Script) -> None:
     if in_cluster:
         actor.uses += ("rbac.authorization.k8s.io:*", "core:*")
         subject = {"kind": "ServiceAccount", "name": actor.name, "namespace": actor.about["namespace"]}
-        asked = {
+        binding = {
             "kind": "ClusterRoleBinding", "apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": f"{actor.name}-admin"},
             "subjects": [subject],
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
@@ -108,7 +108,7 @@ def self_grant(script: Script) -> None:
             time,
             ("rbac.authorization.k8s.io", "create/clusterrolebindings"),
             cite=True,
-            parameters=asked,
+            parameters=binding,
             target=f"{actor.name}-admin",
             outcome=outcome,
             **common,
