@@ -186,12 +186,17 @@ class Inventory(SqliteFile):
 
     def lifecycle_of(self, identity: str) -> list[LifecycleEvent]:
         """All that happened to an identity, its credentials and what they are bound to, in the order of time and uid."""
-        mine = "(SELECT uid FROM credentials WHERE identity=?)"
-        bound = "(SELECT workload FROM credentials WHERE identity=? AND workload<>'')"
+        mine = (  # those that it ever used, that are named with it, or that were declared its own
+            "SELECT credentials.uid FROM credentials WHERE identity=?1 UNION SELECT credentials.uid FROM holders"
+            " JOIN identities ON identities.id=subject JOIN credentials ON credentials.id=holders.credential WHERE identities.uid=?1"
+            " UNION SELECT credential FROM lifecycle WHERE identity=?1 AND credential<>''"
+            " UNION SELECT supersedes FROM lifecycle WHERE identity=?1 AND supersedes<>''"
+        )
+        bound = "SELECT workload FROM lifecycle WHERE credential IN mine AND workload<>''"
         found = self.rows(
-            f"SELECT body FROM lifecycle WHERE identity=? OR credential IN {mine} OR supersedes IN {mine}"  # noqa: S608 - texts of our own
-            f" OR workload IN {bound} ORDER BY time, uid",
-            (identity,) * 4,
+            f"WITH mine (credential) AS ({mine}) SELECT body FROM lifecycle WHERE identity=?1 OR credential IN mine"  # noqa: S608 - texts of our own
+            f" OR supersedes IN mine OR workload IN ({bound}) ORDER BY time, uid",
+            (identity,),
         )
         return [lifecycle_of(row[0]) for row in found]
 
