@@ -35,6 +35,8 @@ COMMANDS = {
     "break-glass": "let one task kind run unenforced for some minutes",
     "ingest": "take logs of other platforms into the inventory",
     "monitor": "judge what came into the inventory",
+    "credential": "say what happened to a credential; try whether an ended one still authenticates",
+    "trace": "show one credential from its issuance through every use to its end",
     "ledger": "verify the ledger",
     "purge": "delete contents, spans and rows that are old, or one task's or person's",
     "keys": "list, rotate, retire and publish the keys that sign call tokens",

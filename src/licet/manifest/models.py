@@ -22,7 +22,7 @@ from licet.manifest.baseline import Baseline
 from licet.manifest.evidence import LedgerSettings
 from licet.manifest.identities import IssuerName, ProvedBy, TrustedIssuer
 from licet.manifest.labels import Fields, Label, OriginWord
-from licet.manifest.watched import Place, ShownIds, Watched
+from licet.manifest.watched import Place, Probe, ShownIds, Watched
 from licet.manifest.words import Closed, Day, Duration, Edges, Name, Names, Text
 
 Access = Literal["read", "write", "admin"]
@@ -107,7 +107,8 @@ class Agent(Watched):
 class Credential(Watched):
     """What tools authenticate with; never the secret itself.
 
-    `ids` are what logs show of it: an access key's id, a token's id or hash. One that is a `canary` is for nobody to use.
+    `ids` are what logs show of it: an access key's id, a token's id or hash. One that is a `canary` is for nobody to use. `probe` says how
+    to try whether an ended version still authenticates.
     """
 
     owner: str | None = None
@@ -121,6 +122,7 @@ class Credential(Watched):
     revoked: Day | None = None
     ids: ShownIds = ()
     canary: bool = False
+    probe: Probe | None = None
 
 
 class Recorded(Closed):

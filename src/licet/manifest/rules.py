@@ -147,6 +147,11 @@ def _shown(manifest: Manifest) -> Iterator[Rule]:
             other = first.setdefault((what, text), path[1])
             if other != path[1]:
                 yield Rule((*path, index), f"this is {what} `{other}` already", "write it once")
+    for name, credential in manifest.credentials.items():
+        for text in credential.probe.versions if credential.probe is not None else ():
+            if secret_itself(text):
+                place = ("credentials", name, "probe", "versions", text)
+                yield Rule(place, "this looks like the secret itself", "write the id or the hash that logs show of it", code="secret")
 
 
 def _checks_by_place(manifest: Manifest) -> Iterator[tuple[Path, Mapping[str, CheckSettings]]]:

@@ -23,6 +23,7 @@ from licet.monitor.fold import Item, ended, fold, versions
 from licet.monitor.history import FACES, history
 from licet.monitor.kept import Made, keep
 from licet.monitor.known import Known
+from licet.monitor.probe import probes
 from licet.monitor.shared import shared
 from licet.monitor.signal import Signal
 from licet.monitor.silence import silence
@@ -116,7 +117,7 @@ def monitor(
         progress(len(done), total, events)
     changed += _by_time(inventory, detectors, world, done)
     with inventory.step() as db:
-        changed += shared(db) + silence(db, now, lags or {})
+        changed += shared(db) + silence(db, now, lags or {}) + probes(db, settings.grace)
     made_of_them = keep(inventory, world)
     found = inventory.rows("SELECT code, count(*) FROM signals GROUP BY code ORDER BY code")
     return Report(len(done), events, changed, dict(found), made_of_them)

@@ -112,7 +112,7 @@ def _credential(at: At, name: str, old: Manifest, new: Manifest) -> Iterator[Dif
         longer = after.rotate_every is None or (before.rotate_every is not None and after.rotate_every > before.rotate_every)
         place, sentence = at.under("rotate_every"), f"{what} is to be rotated {'less' if longer else 'more'} often"
         yield (place.widened if longer else place.narrowed)(sentence, decides=stale)
-    yield from _watched(at, what, before, after, ("ids", "uses", "regions", "networks", "canary"))
+    yield from _watched(at, what, before, after, ("ids", "uses", "regions", "networks", "canary", "probe"))
     for word in ("kind", "purpose"):
         yield from at.under(word).told(getattr(before, word), getattr(after, word), f"the {word} of {what}")
 

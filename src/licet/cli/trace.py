@@ -1,0 +1,86 @@
+"""`licet trace CREDENTIAL`: one credential from its issuance through every use to its end."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from contextlib import closing
+from pathlib import Path
+
+from licet.cli import output
+from licet.cli.acts import seconds
+from licet.cli.credential_named import fingerprints_of, ids_of, named
+from licet.cli.state import add_state, existing
+from licet.cli.trace_told import as_data, tell
+from licet.errors import UsageError
+from licet.inventory.named import known
+from licet.inventory.store import FILE, Inventory
+from licet.inventory.trace import GRACE, trace
+from licet.report.lives import life_page, life_svg
+
+EXAMPLE = """\
+CREDENTIAL is a name of the manifest, an id as logs show it (an access key's id, the `jti` of a call token), a fingerprint (`cred:` and hex,
+or its beginning), or `-` or @FILE, where the id stands. Versions that superseded each other are shown together.
+
+A use after the end is red, with how long after it was. What is not known is said: an issuance that nobody recorded, uses before it, days on
+which the logs were silent. Of 200 uses and more, those of one day and place are one line; `--all` has each.
+
+Exit codes: 0 well, 1 it was used after its end, 2 wrong usage or nobody knows the credential.
+
+example: licet trace AKIAIOSFODNN7EXAMPLE
+         licet trace crm-reader --html crm.html
+         licet trace cred:5f1c --json | jq '.lines[] | select(.late == "after")'
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("credential", metavar="CREDENTIAL", help="which: see below")
+    parser.add_argument("--all", action="store_true", help="each use on a line of its own")
+    parser.add_argument("--svg", metavar="FILE", help="write a picture")
+    parser.add_argument("--html", metavar="FILE", help="write a page with the picture and the lines")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+    parser.add_argument(
+        "--grace", metavar="TIME", type=seconds, default=GRACE, help="after an end, within which a use is still in time (default: 5m)"
+    )
+    parser.add_argument("-m", "--manifest", metavar="FILE", help="where names stand (default: licet.yaml, if it is there)")
+    add_state(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print it; 1 if it was used after its end."""
+    folder = existing(options)
+    file, now = folder.path / FILE, time.time()
+    if not file.exists():
+        raise UsageError(f"{file}: is not there: nothing was taken in yet; `licet ingest SOURCE PATH` does that")
+    for name in (options.svg, options.html):
+        if name is not None:
+            output.writable(name)
+    text = named(options.credential)
+    fingerprint = fingerprints_of(folder)
+    with closing(Inventory(file, reading=True)) as inventory:
+        asked = known(inventory, fingerprint, text, ids_of(options.manifest))
+        if not asked:
+            raise UsageError(_unknown(folder.store, text))
+        found = trace(inventory, asked, now, grace=options.grace, whole=options.all)
+    if options.svg is not None:
+        output.file(options.svg, life_svg(found))
+    if options.html is not None:
+        output.file(options.html, life_page(found))
+    if options.json:
+        output.data(as_data(found))
+    elif options.svg is None and options.html is None:
+        tell(found)
+    return 1 if found.late else 0
+
+
+def _unknown(store: Path, text: str) -> str:
+    """What to do where the inventory does not know a credential: a call token may stand in the guard's store only."""
+    from licet.store import SqliteStore
+
+    if store.exists():
+        with closing(SqliteStore(store, reading=True)) as own:
+            if own.issued(("jti", text), 0.0):
+                return "this is a call token of this folder that was not taken in yet; run `licet ingest licet`, and then this again"
+    why = "nobody in the logs used it and nothing happened to it, as far as they were taken in"
+    return f"no credential {text!r} is known: {why}; take in the logs that show it (`licet ingest SOURCE PATH`), or check the id"

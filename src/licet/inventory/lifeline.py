@@ -1,0 +1,224 @@
+"""One credential's life as lines in the order of time: what happened to it, and each use, held against its ends. Pure.
+
+The ends are those of the monitor: revoked, suspended or deleted, until it is taken up again; superseded by a new version; its job over; its
+day come; the whole identity suspended or deleted. Of several that a use is late by, the one that says most is said.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+from licet.events import LifecycleEvent, UseEvent
+
+BEGINS: Final = ("issued", "created", "rotated")
+"""What a life begins with."""
+
+Late = Literal["", "grace", "after", "denied", "failed"]
+"""Of a use: in time; after its end, within the grace; after its end, and it still authenticated; tried after its end, in vain."""
+
+_MOST_FIRST: Final = ("revoked", "whole", "ended", "expires", "rotated")  # a revocation says more than a rotation long before it
+_DAY: Final = 86_400
+_NAMED: Final = 3  # operations that a line of many uses names
+
+
+class End(NamedTuple):
+    """That it ended: when (seconds since the epoch), how (`revoked`), and by which event."""
+
+    time: float
+    what: str
+    uid: str
+
+
+class Line(NamedTuple):
+    """Something that happened to it, or uses of one kind.
+
+    Attributes:
+        kind: of the lifecycle event, `superseded`, or `used`.
+        time, last: of the first and the last of them; seconds since the epoch.
+        what: operations, or what is to be said of the event.
+        number: of uses; 0 of what is none.
+        after: of a use that is late, seconds from the end to the first of them; `ended`: how it had ended.
+        uid: of the event, or of the first use.
+    """
+
+    credential: str
+    kind: str
+    time: float
+    last: float
+    what: str
+    number: int = 0
+    outcome: str = "success"
+    identity: str = ""
+    account: str = ""
+    region: str = ""
+    network: str = ""
+    ip: str = ""
+    agent: str = ""
+    late: Late = ""
+    after: float = 0.0
+    ended: str = ""
+    uid: str = ""
+
+
+@dataclass(slots=True)
+class _Sum:
+    first: UseEvent
+    end: End | None
+    number: int = 0
+    last: float = 0.0
+    ips: set[str] = field(default_factory=set)
+    operations: Counter[str] = field(default_factory=Counter)
+
+
+_Key = tuple[object, ...]
+
+
+class Lifeline:
+    """One version of a credential. Feed it events in the order of time; it gives lines.
+
+    Args:
+        uid: the credential's fingerprint.
+        grace: seconds after an end within which a use is in time: clock skew, and the source's lag.
+        summed: whether uses of one day, place and outcome are one line.
+    """
+
+    def __init__(self, uid: str, grace: float, *, summed: bool) -> None:
+        self.uid, self.uses, self.late = uid, 0, 0
+        self.first_use = self.last_use = 0.0
+        self.begun = 0.0
+        self._grace, self._summed = grace, summed
+        self._ends: dict[str, End] = {}
+        self._jobs: dict[str, End] = {}
+        self._whole: dict[str, End] = {}
+        self._bound = ""
+        self._sums: dict[_Key, _Sum] = {}
+        self._day = 0
+
+    def happened(self, event: LifecycleEvent) -> Iterator[Line]:
+        """A lifecycle event that concerns it."""
+        yield from self.flush()
+        if event.outcome == "success":
+            self._note(event)
+        kind = "superseded" if event.supersedes == self.uid else event.kind
+        if event.time:  # what has no time held before anybody wrote it down
+            yield Line(
+                self.uid, kind, event.time, event.time, _said(event, self.uid), outcome=event.outcome, identity=event.by,
+                account=event.account, uid=event.uid,
+            )  # fmt: skip
+
+    def used(self, event: UseEvent) -> Iterator[Line]:
+        """A use of it."""
+        self.first_use, self.last_use = self.first_use or event.time, event.time
+        self.uses += 1
+        end = self.end_at(event.time, event.identity)
+        late = _late(event, end, self._grace)
+        self.late += late == "after"
+        if not self._summed:
+            yield self._line(_Sum(event, end, 1, event.time, {event.ip}, Counter((event.operation,))), late)
+            return
+        if (day := int(event.time // _DAY)) != self._day:
+            yield from self.flush()
+            self._day = day
+        key = (event.identity, event.account, event.region, event.network or event.ip, event.outcome, late, end and end.uid)
+        found = self._sums.get(key)
+        if found is None:
+            found = self._sums[key] = _Sum(event, end)
+        found.number += 1
+        found.last = event.time
+        if len(found.ips) < 2:
+            found.ips.add(event.ip)
+        if event.operation in found.operations or len(found.operations) < 1_000:
+            found.operations[event.operation] += 1
+
+    def flush(self) -> Iterator[Line]:
+        """The lines of what is summed up to here."""
+        for key, found in self._sums.items():
+            yield self._line(found, key[5])
+        self._sums.clear()
+
+    def end_at(self, time: float, identity: str = "") -> End | None:
+        """The end that a use at this time is late by; None: it had not ended, as far as the events until now say."""
+        known = {**self._ends}
+        if self._bound in self._jobs:
+            known.setdefault("ended", self._jobs[self._bound])
+        if identity in self._whole:
+            known["whole"] = self._whole[identity]
+        before = [end for word in _MOST_FIRST if (end := known.get(word)) is not None and end.time < time]
+        late = (end for end in before if time - end.time > self._grace)
+        return next(late, None) or min(before, default=None)
+
+    def _note(self, event: LifecycleEvent) -> None:
+        kind, time = event.kind, event.time
+        if event.supersedes == self.uid:
+            self._ends.setdefault("rotated", End(time, "superseded", event.uid))
+            return
+        if kind == "job_ended" and event.workload:
+            self._jobs.setdefault(event.workload, End(time, "at the end of its job", event.uid))
+        if event.credential == self.uid:
+            self._note_own(event)
+        elif not event.credential and event.identity:
+            if kind in ("revoked", "suspended", "deleted"):
+                self._whole.setdefault(event.identity, End(time, f"{kind} with its identity", event.uid))
+            elif kind in ("activated", "created"):
+                self._whole.pop(event.identity, None)
+
+    def _note_own(self, event: LifecycleEvent) -> None:
+        kind, end = event.kind, End(event.time, event.kind, event.uid)
+        if kind in BEGINS:
+            self.begun = self.begun or event.time
+        if kind in ("revoked", "suspended", "deleted"):
+            self._ends.setdefault("revoked", end)
+        elif kind == "activated":
+            self._ends.pop("revoked", None)
+        elif kind == "job_ended":
+            self._ends.setdefault("ended", end._replace(what="at the end of its job"))
+        elif kind == "expired":
+            self._ends["expires"] = end
+        else:
+            if event.expires:
+                self._ends["expires"] = End(event.expires, "expired", event.uid)
+            self._bound = event.workload or self._bound
+
+    def _line(self, found: _Sum, late: object) -> Line:
+        use, end = found.first, found.end
+        named = [operation for operation, _ in found.operations.most_common(_NAMED)]
+        more = len(found.operations) - len(named)
+        return Line(
+            self.uid, "used", use.time, found.last, ", ".join(named) + (f" and {more:,} more" if more else ""), found.number, use.outcome,
+            use.identity, use.account, use.region, use.network, use.ip if len(found.ips) == 1 else "", use.agent,
+            late=_LATE[str(late)], after=use.time - end.time if end else 0.0, ended=end.what if end else "", uid=use.uid,
+        )  # fmt: skip
+
+
+_LATE: Final[dict[str, Late]] = {"": "", "grace": "grace", "after": "after", "denied": "denied", "failed": "failed"}
+
+
+def _late(event: UseEvent, end: End | None, grace: float) -> Late:
+    if end is None:
+        return ""
+    if event.outcome != "success":
+        return "denied" if event.outcome == "denied" else "failed"
+    return "after" if event.time - end.time > grace else "grace"
+
+
+def _said(event: LifecycleEvent, uid: str) -> str:
+    parts = ["its identity"] if not (event.credential or event.workload) else []
+    if event.supersedes == uid:
+        parts.append(f"by {event.credential or 'a new version'}")
+    elif event.supersedes:
+        parts.append(f"takes the place of {event.supersedes}")
+    if event.generation >= 0:
+        shown = f", {event.presented} was shown" if event.presented >= 0 else ""
+        parts.append(f"generation {event.generation}{shown}")
+    if event.workload:
+        parts.append(f"job {event.workload}")
+    if event.by:
+        parts.append(f"by {event.by}")
+    if event.outcome != "success":
+        parts.append(f"tried, and {event.outcome}")
+    if event.reason:
+        parts.append(event.reason)
+    return "; ".join(parts)
