@@ -8,7 +8,7 @@ no clock is read: the same events give the same signals, at once or in pieces.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from licet.events import LifecycleEvent, UseEvent
@@ -55,6 +55,10 @@ class Detector:
 
     def settle(self, state: State) -> None:
         """After the last event of a fold: what is no JSON in the state becomes JSON. Until then it may hold events as they came."""
+
+    def recall(self, bodies: Sequence[Mapping[str, Any]]) -> State:
+        """The state as it was when it learned what these cited baselines say; of one that learns nothing, the first."""
+        return self.start()
 
     def end(self, state: State, identity: str, world: World) -> Iterable[Signal]:
         """What is so at `world.now`, after the last event: dormant. Changes nothing."""

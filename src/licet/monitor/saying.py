@@ -57,7 +57,9 @@ def say(
             return ()
         rows.extend(list(each) for each in new[: MOST_CITED - len(rows)])
     about = CODES[code]
-    evidence = tuple(Cited(uid, role, whose[0] if whose else "", when) for uid, role, when, *whose in known[3])
+    evidence = tuple(
+        Cited(uid, role, more[0] if more else "", when, more[1] if len(more) > 1 else "") for uid, role, when, *more in known[3]
+    )
     return (Signal(
         code, alert, about.points if points is None else points, about.severity if severity is None else severity, known[0], "", credential,
         value, known[1], known[2], basis, evidence, since, sample, counter, about.action,

@@ -15,11 +15,14 @@ from licet.monitor.detectors.generations import Generations
 from licet.monitor.detectors.holders import Holders, Sharing
 from licet.monitor.detectors.human import Human
 from licet.monitor.detectors.logging import Logging
+from licet.monitor.detectors.novelty import Novelty
 from licet.monitor.detectors.purpose import Purpose
+from licet.monitor.detectors.rate import Rate
+from licet.monitor.detectors.sensitive import Sensitive
 from licet.monitor.detectors.unowned import Unowned
 
 DETECTORS: Final[tuple[Detector, ...]] = (
     Ends(), Generations(), Canary(), Logging(), Crossing(), Purpose(), Human(), Holders(), Sharing(), Escalation(), Apps(), Dormant(),
-    Unowned(),
+    Unowned(), Sensitive(), Novelty(), Rate(),
 )  # fmt: skip
 """In the order in which they see an event."""

@@ -1,0 +1,188 @@
+"""What an identity never did before: a network, a region, a program, an operation, a tool. Points only, and only once it is well known.
+
+Of each value is known on how many days it was seen. How surprising a new one is follows from how often this identity has new ones: by
+Good-Turing, the chance of a new value is N1 / N, where N1 counts values seen on one day only and N all value-days; identities that change
+by nature (hosted runners) silence themselves. Successes are learned from; what was denied is told too, with half of the points, and not
+learned. Another version of an agent's program is another agent: what it does is learned anew, where it comes from is not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from licet.events import UseEvent
+from licet.monitor.baseline import Bodies, cited_baseline
+from licet.monitor.codes import CODES
+from licet.monitor.detector import Called, Detector, State
+from licet.monitor.detectors.holders import product
+from licet.monitor.saying import keep, row, say
+from licet.monitor.signal import Signal
+from licet.monitor.world import DAY, Settings, World
+
+_DIMENSIONS: Final = ("network", "region", "agent", "operation", "tool")
+_CODES: Final = ("NEW_NETWORK", "NEW_REGION", "NEW_AGENT", "NEW_API", "NEW_TOOL")
+_WHAT: Final = ("networks", "regions", "programs", "operations", "tools")
+_BOUNDS: Final = (128, 32, 32, 512, 256)  # values of each that are known; those not seen for the longest time go first
+_TODAY: Final = 2_048
+_TRIED: Final = 256  # new values that were denied
+_LEAST, _SCALE, _MOST = 1.5, 6.0, 1.5  # bits below which nothing is said, that have a code's own points, and the most of these
+_DONE_BY: Final = 3  # dimensions from here on are of what it does, and not of where it comes from
+_FIRST, _LAST, _DAYS = range(3)
+_NAMED: Final = 16  # values that a baseline names, the most usual first
+_FOREIGN: Final = ("human", "service")  # people move, and a platform's own services are not ours
+
+
+class Novelty(Detector):
+    """NEW_NETWORK, NEW_REGION, NEW_AGENT, NEW_API, NEW_TOOL: points only."""
+
+    name = "novelty"
+    codes = _CODES
+    uses: Called = "always"
+
+    def start(self) -> State:
+        """`seen`: by dimension and value, first time, last day, on how many days; `since`: when the first three and the last two began to
+        be learned; `events`, `days`, `day`: how many uses and active days there were by then, and the last one; `today`: what was seen
+        since its beginning, as it comes, so that the same again costs little; `tried`: what was denied and told; `version`: of an
+        agent's program.
+        """
+        return {"seen": [{}, {}, {}, {}, {}], "since": [0.0, 0.0], "events": [0, 0], "days": [0, 0], "day": -1, "until": -1.0, "today": {},
+                "tried": {}, "version": ""}  # fmt: skip
+
+    def use(self, state: State, event: UseEvent, world: World) -> Iterable[Signal]:
+        """Whether anything of it is new."""
+        key = (event.operation, event.agent, event.network, event.region)
+        done = event.outcome == "success"
+        if done:
+            events = state["events"]
+            events[0] += 1
+            events[1] += 1
+        if event.time < state["until"] and key in state["today"]:
+            return ()
+        if event.outcome == "failed":
+            return ()
+        if event.identity_kind in _FOREIGN or world.identity(event.identity).kind in _FOREIGN:
+            return ()
+        found: tuple[Signal, ...] = ()
+        for which, value in _values(event):
+            if value not in state["seen"][which]:
+                found += _new(state, event, which, value, world)
+        if done:
+            _learned(state, event, key)
+        return found
+
+    def settle(self, state: State) -> None:
+        """What was seen today is known by the day that stands at each value."""
+        state["today"] = {}
+        state["until"] = -1.0
+
+    def recall(self, bodies: Bodies) -> State:
+        """As it was when it learned what is cited: of the dimensions that are cited, at least."""
+        state = self.start()
+        for body in bodies:
+            which = _DIMENSIONS.index(body["dimension"])
+            half = which >= _DONE_BY
+            state["seen"][which] = _pretended(body)
+            state["since"][half], state["events"][half], state["days"][half] = body["since"], body["events"], body["days"]
+        return state
+
+
+def _values(event: UseEvent) -> Iterator[tuple[int, str]]:
+    if event.network:
+        yield 0, event.network
+    if event.region:
+        yield 1, event.region
+    if program := product(event.agent):
+        yield 2, program
+    yield (4 if event.source == "licet" else 3), event.operation
+
+
+def _learned(state: State, event: UseEvent, key: tuple[str, ...]) -> None:
+    day = int(event.time // DAY)
+    if event.time >= state["until"]:
+        state["until"], state["today"] = (day + 1) * DAY, {}
+        if day != state["day"]:
+            state["day"] = day
+            state["days"][0] += 1
+            state["days"][1] += 1
+        if not state["since"][0]:
+            state["since"][0] = event.time
+        if not state["since"][1]:
+            state["since"][1] = event.time
+    if event.identity_kind == "ai_agent" and event.agent != state["version"]:
+        if state["version"] and product(state["version"]) == product(event.agent):
+            state["seen"][3], state["seen"][4] = {}, {}
+            state["since"][1], state["events"][1], state["days"][1] = event.time, 1, 1
+        state["version"] = event.agent
+    for which, value in _values(event):
+        values = state["seen"][which]
+        known = values.get(value)
+        if known is None:
+            values[value] = [event.time, day, 1]
+            if len(values) > _BOUNDS[which]:
+                del values[min(values, key=lambda each: (values[each][_LAST], values[each][_FIRST], each))]
+        elif known[_LAST] != day:
+            known[_LAST] = day
+            known[_DAYS] += 1
+    today = state["today"]
+    if len(today) >= _TODAY:
+        today.clear()
+    today[key] = 1
+
+
+def _new(state: State, event: UseEvent, which: int, value: str, world: World) -> tuple[Signal, ...]:
+    half = which >= _DONE_BY
+    since, events, days = state["since"][half], state["events"][half], state["days"][half]
+    done = event.outcome == "success"
+    events -= done  # this one is counted already, and is none that was before
+    if not _mature(since, events, days, event.time, world.settings):
+        return ()
+    values = state["seen"][which]
+    number, once = sum(each[_DAYS] for each in values.values()), sum(each[_DAYS] == 1 for each in values.values())
+    if not number:
+        return ()  # of this nothing was known of it ever
+    bits = -math.log2(max(once, 0.5) / number)
+    if bits < _LEAST:
+        return ()
+    code = _CODES[which]
+    usual = sorted(values, key=lambda each: (-values[each][_DAYS], each))[:_NAMED]
+    body = {
+        "dimension": _DIMENSIONS[which], "values": {each: values[each][_DAYS] for each in usual}, "kinds": len(values), "n": number,
+        "n1": once, "since": since, "events": events, "days": days,
+    }  # fmt: skip
+    peers = world.peers_with(event.identity, _DIMENSIONS[which], value)
+    points = CODES[code].points * min(_MOST, bits / _SCALE) * (1.0 if done else 0.5) * (0.25 if peers >= 2 else 1.0)
+    if not done:
+        thing = f"{which} {value}"
+        if thing in state["tried"]:
+            return ()
+        keep(state["tried"], thing, 1, _TRIED)
+    more = f" and {len(values) - len(usual)} more" if len(values) > len(usual) else ""
+    return say(
+        {}, code, value=value, time=event.time, credential=event.credential, alert=False, points=round(points, 1), basis="baseline",
+        since=since, sample=events, observed=f"{event.operation} {_how(which, value)}{'' if done else ', and was denied'}",
+        expected=f"{_WHAT[which]} that it used on {days} days: {', '.join(usual)}{more}",
+        counter=(f"{peers} of its peers have it too",) if peers >= 2 else (),
+        cited=[cited_baseline(Novelty.name, body, since), row(event, "use")],
+    )  # fmt: skip
+
+
+def _how(which: int, value: str) -> str:
+    return ("from {}", "in {}", "with {}", "for the first time", "for the first time")[which].format(value)
+
+
+def _mature(since: float, events: int, days: int, time: float, settings: Settings) -> bool:
+    return time - since >= settings.mature_age and days >= settings.mature_days and events >= settings.mature_events and since > 0
+
+
+def _pretended(body: dict[str, Any] | Any) -> dict[str, list[Any]]:
+    """Values as a baseline says of them: those that it does not name are as many as it says, and as often seen."""
+    values: dict[str, list[Any]] = {name: [0.0, 0, days] for name, days in body["values"].items()}
+    rest, once = body["kinds"] - len(values), body["n1"] - sum(days == 1 for days in body["values"].values())
+    left = body["n"] - sum(body["values"].values())
+    for number in range(rest):
+        alone = number < once
+        days = 1 if alone else max(2, (left - once) // max(1, rest - once))
+        values[f"another {number}"] = [0.0, 0, days]
+    return values
