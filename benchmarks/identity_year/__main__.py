@@ -38,7 +38,7 @@ def one_year(folder: Path, options: argparse.Namespace, seed: int) -> dict[str, 
     now = product.seconds("2025-01-01T00:00:00Z") + options.days * 86_400 + NOW_AFTER
     made = time.process_time()
     inventory = Inventory(folder / "inventory.db")
-    product.declare(inventory, said)
+    product.declare(inventory, said, now)
     read = product.ingest(folder, inventory, now + 86_400)
     ingested = time.process_time()
     findings = product.watch(inventory, now)
@@ -61,7 +61,7 @@ def again(inventory: Inventory, said: dict[str, Any], finding: Finding, now: flo
     shown = {each.credential for each in uses} | {each.credential for each in lifecycle} | who
     with TemporaryDirectory() as folder:
         small = Inventory(Path(folder) / "inventory.db")
-        product.declare(small, said, shown.__contains__)
+        product.declare(small, said, now, shown.__contains__)
         small.keep(
             [each for each in uses if (each.uid in cited) is only], [each for each in lifecycle if (each.uid in cited) is only], now=now
         )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from licet.errors import Problem
 from licet.events import LifecycleEvent, UseEvent
 from licet.ingest.intake import Intake
 from licet.ingest.sources import SOURCES, source_of
 from licet.inventory.declared import SOURCE
+from licet.inventory.exchange import File, taken
 from licet.inventory.fingerprints import Fingerprints
-from licet.inventory.model import Credential, Declared, Environment, Identity, Owner, Ownership
 from licet.inventory.store import Inventory
 from licet.lines import opened
 from licet.monitor.kept import kept
@@ -59,44 +61,24 @@ def seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def declared(row: dict[str, Any]) -> Declared:
-    return Declared(
-        row.get("environment", ""), row.get("purpose", ""), tuple(row.get("uses", ())), tuple(row.get("regions", ())),
-        tuple(row.get("networks", ())),
-    )  # fmt: skip
+class Refused(ValueError):
+    """The inventory's file has rows that cannot be used."""
 
 
-def declare(inventory: Inventory, said: dict[str, Any], concerned: Callable[[str], bool] = lambda _: True) -> None:
-    """What `inventory.json` says, or of it what concerns some identities and credentials (by uid and fingerprint)."""
-    identities, credentials, ownerships, lifecycle = [], [], [], []
-    for number, row in enumerate(said["identities"]):
-        uid = row["identity"]
-        if number and not concerned(uid):  # somebody has an owner, else nobody keeps book of owners
-            continue
-        same = row.get("same_as", "")
-        identities.append(
-            Identity(uid, row["kind"], row["name"], declared=declared(row), third_party=row.get("third_party", False), same_as=same,
-                     same_confidence=1.0 if same else 0.0)
-        )  # fmt: skip
-        if "owner" in row:
-            ownerships.append(Ownership(uid, row["owner"], "imported", row["owner_confidence"], 0.0))
-    for row in said["credentials"]:
-        uid = FINGERPRINTS.of(row["credential"])
-        if not (concerned(uid) or concerned(row["identity"])):
-            continue
-        every = float(row["rotate_every"].removesuffix("d")) * 86_400 if "rotate_every" in row else 0.0
-        credentials.append(
-            Credential(uid, row["credential_kind"], row["identity"], declared=declared(row), rotate_every=every,
-                       canary=row.get("canary", False))
-        )  # fmt: skip
-        if "expires" in row:
-            lifecycle.append(LifecycleEvent(SOURCE, uid, 0.0, "issued", credential=uid, expires=seconds(row["expires"])))
-    places = {name: (*of["accounts"], *of["clusters"], *of["orgs"]) for name, of in said["environments"].items()}
-    inventory.declare(
-        identities=identities, credentials=credentials, owners=[Owner(row["owner"], row["name"], row["contact"]) for row in said["owners"]],
-        ownerships=ownerships, environments=[Environment(name, accounts) for name, accounts in places.items()],
-        edges=[(origin, target) for origin, target in said["edges"]], lifecycle=lifecycle,
-    )  # fmt: skip
+def declare(inventory: Inventory, said: dict[str, Any], now: float, concerned: Callable[[str], bool] = lambda _: True) -> None:
+    """What `inventory.json` says, or of it what concerns some identities and credentials (by uid and fingerprint).
+
+    Raises:
+        Refused: a row cannot be used.
+    """
+    # Somebody has an owner, else nobody keeps book of owners.
+    identities = [row for number, row in enumerate(said["identities"]) if not number or concerned(row["identity"])]
+    credentials = [row for row in said["credentials"] if concerned(row["identity"]) or concerned(FINGERPRINTS.of(row["credential"]))]
+    raw = json.dumps(said | {"identities": identities, "credentials": credentials}).encode()
+    problems: list[Problem] = []
+    taken(inventory, File("inventory.json", raw, "json"), FINGERPRINTS.of, now, problems.append)
+    if problems:
+        raise Refused(f"{len(problems)} rows of the inventory cannot be used, the first: {problems[0]}")
 
 
 def watch(inventory: Inventory, now: float) -> list[Finding]:

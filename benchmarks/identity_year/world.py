@@ -69,7 +69,7 @@ def made(seed: int, start: float, days: int, identities: int, load: float) -> Wo
         rng,
         environment="prod",
         name="Acme Secret Rotation",
-        uses=("entra:Sign-in*", "entra:sign-in", "entra:Add service principal credentials"),
+        uses=("entra:Sign-in*", "entra:sign-in", "entra:Add*"),
         **made_up,
     )
     world.admin = human_of(world, "entra", rng)

@@ -83,7 +83,7 @@ def test_a_small_year_each_misuse_is_found_with_its_reason_and_no_twin_is(tmp_pa
     sizes = generate(tmp_path, seed=1, identities=140, days=160, load=0.1, misuses=20)
     now = product.seconds("2025-01-01T00:00:00Z") + 161 * 86_400
     inventory = Inventory(tmp_path / "inventory.db")
-    product.declare(inventory, json.loads((tmp_path / "inventory.json").read_text(encoding="utf-8")))
+    product.declare(inventory, json.loads((tmp_path / "inventory.json").read_text(encoding="utf-8")), now)
     assert product.ingest(tmp_path, inventory, now + 86_400)["refused"] == 0
     findings = product.watch(inventory, now)
     truth = [json.loads(line) for line in (tmp_path / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
