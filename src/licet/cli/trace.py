@@ -50,18 +50,19 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print it; 1 if it was used after its end."""
     folder = existing(options)
-    file, now = folder.path / FILE, time.time()
+    file, now, text = folder.path / FILE, time.time(), named(options.credential)
     if not file.exists():
-        raise UsageError(f"{file}: is not there: nothing was taken in yet; `licet ingest SOURCE PATH` does that")
+        raise UsageError(
+            _own(folder.store, text) or f"{file}: is not there: nothing was taken in yet; `licet ingest SOURCE PATH` does that"
+        )
     for name in (options.svg, options.html):
         if name is not None:
             output.writable(name)
-    text = named(options.credential)
     fingerprint = fingerprints_of(folder)
     with closing(Inventory(file, reading=True)) as inventory:
         asked = known(inventory, fingerprint, text, ids_of(options.manifest))
         if not asked:
-            raise UsageError(_unknown(folder.store, text))
+            raise UsageError(_own(folder.store, text) or _unknown(text))
         found = trace(inventory, asked, now, grace=options.grace, whole=options.all)
     if options.svg is not None:
         output.file(options.svg, life_svg(found))
@@ -74,13 +75,17 @@ def run(options: argparse.Namespace) -> int:
     return 1 if found.late else 0
 
 
-def _unknown(store: Path, text: str) -> str:
-    """What to do where the inventory does not know a credential: a call token may stand in the guard's store only."""
+def _own(store: Path, text: str) -> str:
+    """What to do where this is a call token that stands in the guard's store only; empty if it is none."""
     from licet.store import SqliteStore
 
-    if store.exists():
-        with closing(SqliteStore(store, reading=True)) as own:
-            if own.issued(("jti", text), 0.0):
-                return "this is a call token of this folder that was not taken in yet; run `licet ingest licet`, and then this again"
-    why = "nobody in the logs used it and nothing happened to it, as far as they were taken in"
-    return f"no credential {text!r} is known: {why}; take in the logs that show it (`licet ingest SOURCE PATH`), or check the id"
+    if not store.exists():
+        return ""
+    with closing(SqliteStore(store, reading=True)) as own:
+        known_there = own.issued(("jti", text), 0.0)
+    return "this is a call token of this folder that was not taken in yet; run `licet ingest licet`, and this again" if known_there else ""
+
+
+def _unknown(text: str) -> str:
+    why = "in the logs that were taken in, nobody used it and nothing happened to it"
+    return f"no credential {text!r} is known: {why}; check the id, name the manifest that has the name (`-m`), or take in more logs"

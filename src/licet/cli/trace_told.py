@@ -9,7 +9,7 @@ from licet.cli import output
 from licet.clock import iso, lasting
 from licet.escape import counted
 from licet.inventory.lifeline import Line
-from licet.inventory.spoken import late_words, times_words, title_of, version_words
+from licet.inventory.spoken import late_words, made_words, times_words, title_of, version_words
 from licet.inventory.trace import Trace
 
 _STYLES: dict[str, output.Style] = {"after": "red", "grace": "yellow", "denied": "yellow", "failed": "yellow"}
@@ -53,9 +53,7 @@ def tell(found: Trace) -> None:
         output.say(f"  version {number} of {len(found.versions)}: {version_words(version)}" if len(found.versions) > 1 else
                    f"  {version_words(version)}")  # fmt: skip
     for made in found.lineage:
-        output.say(
-            f"  made by {made.by or 'nobody that is known'}{f', with {made.credential}' if made.credential else ''}, {iso(made.time)}"
-        )
+        output.say(f"  {made_words(made)}, {iso(made.time)}")
     for made in found.children:
         output.say(f"  made with it: {made.uid}, {iso(made.time)}")
     output.say()
@@ -92,7 +90,7 @@ def _ending(found: Trace) -> Iterator[str]:
 
 def _words(line: Line) -> str:
     if line.kind != "used":
-        return f"{line.kind:<11} {line.what}".rstrip()
+        return f"{line.kind.replace('_', ' '):<11} {line.what}".rstrip()
     outcome = "" if line.outcome == "success" else f"  {line.outcome}"
     place = "  ".join(filter(None, (line.account, line.region, line.ip or line.network, line.agent)))
     return f"{'used':<11} {times_words(line)}{line.what}{outcome}  {place}  {late_words(line)}".rstrip()

@@ -10,12 +10,13 @@ nothing.
 
 from __future__ import annotations
 
-import io
 import json
+import tempfile
 from collections.abc import Mapping
 from contextlib import closing
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from licet.clock import Clock, SystemClock
 from licet.errors import UsageError
@@ -44,9 +45,11 @@ def record(state: str | Path | None, *events: Mapping[str, Any], clock: Clock | 
         lines = b"".join(json.dumps(dict(event), ensure_ascii=True, allow_nan=False).encode() + b"\n" for event in events)
     except (TypeError, ValueError) as error:
         raise UsageError(f"an event is no JSON: {error}; it is an object of texts and numbers, as docs/credentials.md has it") from error
-    with closing(Inventory(folder.path / FILE)) as inventory:
+    with closing(Inventory(folder.path / FILE)) as inventory, tempfile.TemporaryFile() as file:
+        file.write(lines)
+        file.seek(0)
         intake = Intake(inventory, SOURCE, Fingerprints(secret(folder)).of, clock=clock or SystemClock(), batch=len(events) + 1)
-        intake.take(STDIN, io.BufferedReader(io.BytesIO(lines)))
+        intake.take(STDIN, cast("BufferedReader", file))
         for cause, (_, first) in intake.report.refused.items():
             raise UsageError(f"event {first.rpartition(':')[2]}: {cause}; nothing was written")
         return intake.finish().kept

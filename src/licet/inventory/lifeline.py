@@ -16,6 +16,9 @@ from licet.events import LifecycleEvent, UseEvent
 BEGINS: Final = ("issued", "created", "rotated")
 """What a life begins with."""
 
+ENDS: Final = ("superseded", "revoked", "suspended", "deleted", "job_ended", "expired")
+"""The kinds of lines with which it ends, or may."""
+
 Late = Literal["", "grace", "after", "denied", "failed"]
 """Of a use: in time; after its end, within the grace; after its end, and it still authenticated; tried after its end, in vain."""
 

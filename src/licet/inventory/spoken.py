@@ -5,6 +5,7 @@ from __future__ import annotations
 from licet.clock import iso
 from licet.escape import counted
 from licet.inventory.lifeline import Line
+from licet.inventory.lineage import Made
 from licet.inventory.model import Credential
 from licet.inventory.trace import Trace, Version
 
@@ -40,6 +41,12 @@ def name_of(credential: Credential) -> str:
     return " ".join(filter(None, (credential.name, shown, credential.uid)))
 
 
+def made_words(made: Made) -> str:
+    """By whom and with what it was made."""
+    by = made.by or ("Licet, for one call" if made.event.startswith("licet/") else "somebody whom no record names")
+    return f"made by {by}{f', with {made.credential}' if made.credential else ''}"
+
+
 def title_of(found: Trace) -> str:
     """What it is, of whom, and in what state its newest version is."""
     newest = found.versions[-1]
@@ -53,9 +60,10 @@ def version_words(version: Version) -> str:
     """One version: when it began and ended, and how often it was used."""
     life = version.credential
     began = f"issued {_day(life.issued)}" if life.issued else "issued: not known"
-    ends = (("superseded", life.rotated), (version.status if life.revoked else "revoked", life.revoked), ("its job ended", life.ended),
-            ("expires", life.expires))  # fmt: skip
-    ended = "".join(f", {word} {_day(time)}" for word, time in ends if time)
+    ends = [("its job ended" if kind == "job_ended" else kind, time) for kind, time in version.ends]
+    if life.expires and not any(kind == "expired" for kind, _ in ends):
+        ends.append(("expires", life.expires))
+    ended = "".join(f", {word} {_day(time)}" for word, time in ends)
     used = f", used {counted(version.uses, 'time')}" + (f" ({version.late:,} after its end)" if version.late else "")
     return f"{life.uid}{f' …{life.shown}' if life.shown else ''}: {began}{ended}{used}"
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from licet.events import LifecycleEvent, UseEvent
 from licet.inventory.life import status_at
-from licet.inventory.lifeline import BEGINS, Lifeline, Line
+from licet.inventory.lifeline import BEGINS, ENDS, Lifeline, Line
 from licet.inventory.lineage import Made, events_of, made_by, made_with
 from licet.inventory.model import Credential, CredentialStatus, Owner, Ownership
 from licet.inventory.pauses import Pause, heard_until, pauses
@@ -43,7 +43,10 @@ class Hole(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version: who it is with what became of it, its state now, how often it was used, and how often after its end."""
+    """One version: who it is with what became of it, its state now, how often it was used, and how often after its end.
+
+    `ends`: the kinds and times of what ended it, in the order of time.
+    """
 
     credential: Credential
     status: CredentialStatus
@@ -52,6 +55,7 @@ class Version:
     first_use: float
     last_use: float
     made: Made | None
+    ends: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ def trace(inventory: Inventory, asked: Sequence[str], now: float, *, grace: floa
     lines.sort(key=_placed)
     made = {uid: made_by(inventory, uid) for uid in lives}
     versions = tuple(
-        Version(each, status_at(each, now), line.uses, line.late, line.first_use, line.last_use, made[uid])
+        Version(each, status_at(each, now), line.uses, line.late, line.first_use, line.last_use, made[uid], _ends(lines, uid))
         for uid, each in lives.items() for line in (lifelines[uid],)
     )  # fmt: skip
     own = next((version.credential.identity for version in versions if version.credential.identity), "")
@@ -210,6 +214,10 @@ def _came(life: Credential, lines: Sequence[Line], now: float) -> Iterator[Line]
     ended = min((time for time in (life.revoked, life.ended) if time), default=math.inf)
     if life.expires and not said and life.expires <= now and life.expires < ended:
         yield Line(life.uid, "expired", life.expires, life.expires, "its day had come", uid=f"{life.uid}!expires")
+
+
+def _ends(lines: Sequence[Line], uid: str) -> tuple[tuple[str, float], ...]:
+    return tuple((line.kind, line.time) for line in lines if line.credential == uid and line.kind in ENDS and line.outcome == "success")
 
 
 def _upwards(inventory: Inventory, made: Made | None) -> tuple[Made, ...]:

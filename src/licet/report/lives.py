@@ -11,13 +11,14 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from licet.clock import iso
 from licet.escape import visible
-from licet.inventory.spoken import late_words, times_words, title_of, version_words
+from licet.inventory.spoken import late_words, made_words, times_words, title_of, version_words
 from licet.inventory.trace import Trace, Version
 from licet.report.page import document, table, written
 
 _FONT: Final = "ui-monospace, Menlo, Consolas, monospace"
 _RED, _GREY, _INK, _GREEN, _AMBER = "#b3261e", "#9ca3af", "#1f2937", "#2e7d32", "#b26a00"
-_LEFT, _WIDTH, _LANE, _TOP, _LINE = 24, 900, 78, 64, 18
+_LEFT, _WIDTH, _LANE, _TOP, _LINE = 24, 900, 92, 64, 18
+_LETTER: Final = 7.4  # points that one letter takes
 _SHORTEST: Final = 60.0  # seconds of a picture's width
 _MOST_MARKS: Final = 2_000  # uses that are drawn in one lane; more lie over each other
 _MOST_ROWS: Final = 5_000
@@ -39,6 +40,8 @@ def life_page(found: Trace) -> str:
     SubElement(body, "div", {"class": "picture"}).append(_picture(found))
     for version in found.versions:
         SubElement(body, "p").text = visible(version_words(version), 500)
+    for made in found.lineage:
+        SubElement(body, "p").text = visible(f"{made_words(made)}, {iso(made.time)}", 500)
     for hole in found.holes:
         SubElement(body, "p").text = visible(f"Not known: {hole.said}.", 500)
     rows = table(body, ("Time", "What", "", "Where", "How late", "Record"))
@@ -103,13 +106,17 @@ def _lane(root: Element, found: Trace, version: Version, top: int, at: Callable[
         SubElement(root, "path", {"d": f"M {at(end)} {y} L {at(max(times))} {y}", "stroke": _RED if version.late else _GREY,
                                   "stroke-width": "2", "stroke-dasharray": "6 4"})  # fmt: skip
     drawn: set[tuple[float, str]] = set()
+    words_end = 0.0
     for line in lines:
         x = at(line.time)
         if line.kind != "used":
             look = {"d": f"M {x} {y - 14} L {x} {y + 14}", "stroke": _INK, "stroke-width": "2"}
             mark = SubElement(root, "path", look)
             SubElement(mark, "title").text = visible(f"{iso(line.time)} {line.kind} {line.what}", 300)
-            _text(root, x, y + 28, line.kind, end=x > _LEFT + _WIDTH - 80)
+            at_end, long = x > _LEFT + _WIDTH - 80, len(line.kind) * _LETTER
+            near = (x - long if at_end else x) < words_end  # what is near is written a line lower, so that no word lies on another
+            _text(root, x, y + (40 if near else 27), line.kind.replace("_", " "), end=at_end)
+            words_end = 0.0 if near else (x if at_end else x + long) + _LETTER
         elif (x, line.late) not in drawn and len(drawn) < _MOST_MARKS:
             drawn.add((x, line.late))
             size = {"r": "6" if line.late == "after" else "4" if line.number < 100 else "5"}
@@ -136,6 +143,5 @@ def _legend(found: Trace) -> Iterator[tuple[str, str]]:
 def _text(root: Element, x: float, y: float, said: str, *, bold: bool = False, end: bool = False, wide: int = 0) -> None:
     look = {"x": str(x), "y": str(y), "fill": _INK, "font-family": _FONT, "font-size": "12"}
     look |= ({"font-weight": "bold"} if bold else {}) | ({"text-anchor": "end"} if end else {})
-    if wide and len(said) > wide / 7.4:  # nobody chooses how wide a glyph is
-        look |= {"textLength": str(wide), "lengthAdjust": "spacingAndGlyphs"}
-    SubElement(root, "text", look).text = said
+    most = int(wide / _LETTER)
+    SubElement(root, "text", look).text = f"{said[: most - 1]}…" if wide and len(said) > most else said
