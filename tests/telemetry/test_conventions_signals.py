@@ -182,7 +182,7 @@ LOG_MISTAKES: list[tuple[Change, str, str, str, str]] = [
     (put("licet.call.id", "a" * 32), "denied", "event.trace", "licet.call.id", "is not that of its span"),
     (put("licet.decision.outcome"), "allowed", "attribute.missing", "licet.decision.outcome", "is missing"),
     (put("licet.finding.check"), "finding", "attribute.missing", "licet.finding.check", "is missing"),
-    (put("licet.finding.check", "no.such"), "finding", "attribute.value", "licet.finding.check", "is none of"),
+    (put("licet.finding.check", "no.such"), "finding", "attribute.value", "licet.finding.check", "does not match"),
     (put("licet.decision.sentence"), "denied", "denied.unexplained", "licet.decision.sentence", "was denied"),
     (put("gen_ai.tool.call.arguments", "{}"), "denied", "attribute.content", "gen_ai.tool.call.arguments", "no log event"),
     (put("licet.record", "{}"), "denied", "attribute.misplaced", "licet.record", "does not belong on `licet.decision`"),

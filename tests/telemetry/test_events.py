@@ -12,7 +12,8 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from exported import Receiver
 from exported_run import Providers
-from licet.records import Finding
+from licet.records import Because, Explanation, Finding
+from licet.telemetry.conventions_logs import check
 from licet.telemetry.events import Events
 from licet.telemetry.instruments import EVENTS
 from licet.telemetry.read_logs import ReadLog, logs_of
@@ -112,7 +113,22 @@ def test_a_finding_says_what_whose_and_where(sent: Sent) -> None:
         "licet.finding.id": "c" * 16, "licet.finding.check": "origin.argument", "licet.finding.severity": "high",
         "licet.finding.references": ["ASI01", "ASI02"], "licet.task.id": "d" * 32, "licet.call.id": "e" * 32, "licet.owner": "support",
     }  # fmt: skip
-    assert set(log.attributes) == set(EVENTS["licet.finding"].attributes)
+    of_identities = {"licet.finding.codes", "licet.finding.status", "licet.identity.id"}
+    assert set(log.attributes) == set(EVENTS["licet.finding"].attributes) - of_identities
+
+
+def test_a_finding_about_an_identity_names_it_and_its_reasons(sent: Sent) -> None:
+    """With names of operations and secrets as they are: they look like secrets, and are what the finding is about."""
+    whom, said = "arn:aws:iam::111122223333:role/ci", "used secretsmanager:GetSecretValue, which it is not for"
+    why = Explanation(whom, (), (Because("OUT_OF_PURPOSE_USE", said, "s3:*", "declared", 1.0),), ())
+    sent.events.finding(Finding("c" * 24, 1.0, "monitor.out-of-purpose-use", "high", said, explanation=why), status="withdrawn")
+    log = sent.one()
+    assert (log.body, log.trace_id) == (said, "")
+    assert log.attributes == {
+        "licet.finding.id": "c" * 24, "licet.finding.check": "monitor.out-of-purpose-use", "licet.finding.severity": "high",
+        "licet.finding.codes": ["OUT_OF_PURPOSE_USE"], "licet.finding.status": "withdrawn", "licet.identity.id": whom,
+    }  # fmt: skip
+    assert [each.code for each in check([log], {})] == []
 
 
 @pytest.mark.parametrize("ids", [{}, {"trace_id": "0" * 32, "span_id": "0" * 16}], ids=["none", "zeros"])

@@ -45,7 +45,7 @@ class Kept(NamedTuple):
     @property
     def version(self) -> str:
         """Another one for each thing that is said of the finding: with its id, what tells one message about it from the next."""
-        return hashlib.sha256(f"{self.withdrawn} {body_of(self.finding)}".encode()).hexdigest()[:16]
+        return version_of(self.finding, withdrawn=self.withdrawn)
 
 
 class Made(NamedTuple):
@@ -168,6 +168,11 @@ def kept(inventory: Inventory) -> Iterator[Kept]:
     """All findings, oldest first, the withdrawn ones too."""
     for body, updated, status in inventory.rows("SELECT body, updated, status FROM findings ORDER BY time, id"):
         yield Kept(finding_of(body), updated, status == "withdrawn")
+
+
+def version_of(finding: Finding, *, withdrawn: bool = False) -> str:
+    """Another one for each thing that is said of a finding."""
+    return hashlib.sha256(f"{withdrawn} {body_of(finding)}".encode()).hexdigest()[:16]
 
 
 def body_of(finding: Finding) -> str:

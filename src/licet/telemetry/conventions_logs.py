@@ -32,10 +32,16 @@ def check(logs: Iterable[ReadLog], spans: Mapping[tuple[str, str], ReadSpan]) ->
             _attributes(log),
             _severity(log),
             _explained(log),
-            texts(log.attributes, log.resource, {"name": log.event, "body": log.body}),
+            texts(log.attributes, log.resource, {"name": log.event, "body": log.body}, cleaned=_cleaned(log)),
         ]
         found += [Problem(log.place, "event", log.event, log.trace_id, log.span_id, *each) for rule in told for each in rule]
     return found
+
+
+def _cleaned(log: ReadLog) -> frozenset[str]:
+    """A finding about an identity names operations (`secretsmanager:GetSecretValue`); see `Events.finding`."""
+    monitored = log.event == instruments.FINDING and text_of(log.attributes, semconv.FINDING_CHECK).startswith("monitor.")
+    return frozenset({"body", semconv.IDENTITY_ID}) if monitored else frozenset()
 
 
 def _form(log: ReadLog) -> Told:

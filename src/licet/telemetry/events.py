@@ -55,22 +55,33 @@ class Events:
         sentence = _sentence(attributes)
         self._emit(DECISION, WARN if denied else INFO, sentence, attributes, (trace_id, span_id, sampled))
 
-    def finding(self, finding: Finding, *, trace_id: str = "", span_id: str = "", sampled: bool = True) -> None:
-        """Emit `licet.finding`."""
+    def finding(self, finding: Finding, *, trace_id: str = "", span_id: str = "", sampled: bool = True, status: str = "") -> None:
+        """Emit `licet.finding`. `status`: of one that explains itself, `open` or `withdrawn`.
+
+        What one says that explains itself comes out of events whose parts were cleaned when they were taken in, each by itself: the name of
+        an operation (`secretsmanager:GetSecretValue`) or of a secret would be taken for one here.
+        """
         attributes = {
             semconv.FINDING_ID: finding.id, semconv.FINDING_CHECK: finding.check, semconv.FINDING_SEVERITY: finding.severity,
             semconv.FINDING_REFERENCES: list(finding.references), semconv.TASK_ID: finding.task_id, semconv.CALL_ID: finding.call_id,
             semconv.OWNER: finding.owner,
         }  # fmt: skip
-        self._emit(FINDING, FINDING_SEVERITIES[finding.severity], finding.sentence, attributes, (trace_id, span_id, sampled))
+        why = finding.explanation
+        if why is not None:
+            attributes |= {semconv.FINDING_CODES: list(why.codes), semconv.FINDING_STATUS: status, semconv.IDENTITY_ID: why.identity}
+        severity = FINDING_SEVERITIES[finding.severity]
+        self._emit(FINDING, severity, finding.sentence, attributes, (trace_id, span_id, sampled), clean=why is not None)
 
-    def _emit(self, name: str, severity: int, body: str, attributes: Mapping[str, Any], span: tuple[str, str, bool]) -> None:
+    def _emit(
+        self, name: str, severity: int, body: str, attributes: Mapping[str, Any], span: tuple[str, str, bool], *, clean: bool = False
+    ) -> None:  # fmt: skip
         try:
             known, number = EVENTS[name].attributes, SeverityNumber(severity)
             there = {key: value for key, value in attributes.items() if key in known and value not in ("", None, [], ())}
-            told = {key: _sendable(self._door.clear(key, value)) for key, value in there.items()}
+            told = {key: _sendable(value if clean else self._door.clear(key, value)) for key, value in there.items()}
+            sentence = _sendable(body if clean else scrub(body))
             fields = {
-                "timestamp": time.time_ns(), "severity_number": number, "severity_text": number.name, "body": _sendable(scrub(body)),
+                "timestamp": time.time_ns(), "severity_number": number, "severity_text": number.name, "body": sentence,
                 "attributes": told,
             }  # fmt: skip
             flags = TraceFlags(TraceFlags.SAMPLED if span[2] else TraceFlags.DEFAULT)

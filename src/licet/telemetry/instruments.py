@@ -94,7 +94,8 @@ EVENTS: Mapping[str, Event] = {row.name: row for row in (
         FINDING, "Something that an owner must look at",
         {
             semconv.FINDING_ID: "required", semconv.FINDING_CHECK: "required", semconv.FINDING_SEVERITY: "required",
-            semconv.FINDING_REFERENCES: "when", semconv.OWNER: "when", semconv.TASK_ID: "when", semconv.CALL_ID: "when",
+            semconv.FINDING_REFERENCES: "when", semconv.FINDING_CODES: "when", semconv.FINDING_STATUS: "when",
+            semconv.IDENTITY_ID: "when", semconv.OWNER: "when", semconv.TASK_ID: "when", semconv.CALL_ID: "when",
         },
         frozenset({INFO, WARN, ERROR}),
     ),

@@ -82,8 +82,11 @@ def sourced(resource: Mapping[str, Value]) -> Told:
             yield "resource.missing", name, "is missing from the resource"
 
 
-def texts(*holders: Mapping[str, Value]) -> Told:
-    """No text is too long, and none holds what looks like a secret; the message does not quote it."""
+def texts(*holders: Mapping[str, Value], cleaned: frozenset[str] = frozenset()) -> Told:
+    """No text is too long, and none holds what looks like a secret; the message does not quote it.
+
+    `cleaned`: names of texts that are made of parts that were cleaned one by one, and in which names look like secrets.
+    """
     for holder in holders:
         for name, value in holder.items():
             cap = semconv.ATTRIBUTES[name].cap if name in semconv.ATTRIBUTES else semconv.LONGEST
@@ -91,6 +94,8 @@ def texts(*holders: Mapping[str, Value]) -> Told:
             if len(entries) > cap or any(isinstance(entry, str) and len(entry) > cap for entry in entries):
                 yield "attribute.long", name, f"is longer than {cap} characters or entries"
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            if name in cleaned:
+                continue
             if what := secret_in(text[:_LOOKED_AT]) or secret_in(name[:_LOOKED_AT]):
                 yield "attribute.secret", name, f"holds what looks like {what}"
 

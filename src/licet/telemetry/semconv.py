@@ -9,6 +9,7 @@ lowercase, and none is at the same time the namespace of another.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -77,6 +78,9 @@ FINDING_ID = "licet.finding.id"
 FINDING_CHECK = "licet.finding.check"
 FINDING_SEVERITY = "licet.finding.severity"
 FINDING_REFERENCES = "licet.finding.references"
+FINDING_CODES = "licet.finding.codes"
+FINDING_STATUS = "licet.finding.status"
+IDENTITY_ID = "licet.identity.id"
 TOKEN_ENVELOPE = "licet.token.envelope"  # noqa: S105 - the name of an attribute
 TELEMETRY_SIGNAL = "licet.telemetry.signal"
 EVENT_NAME = "event.name"  # where the SDK has no field for the name of an event (before 1.35)
@@ -188,10 +192,13 @@ _ROWS = (
     Attribute(RECORD, "string", _OWN, "recommended", "recommended", cap=60_000),
     # on no span: metrics and log events only
     Attribute(OWNER, "string", _OWN),
-    Attribute(FINDING_ID, "string", _OWN, pattern=r"[0-9a-f]{16}([0-9a-f]{16})?"),
-    Attribute(FINDING_CHECK, "string", _OWN, values=frozenset(CHECKS)),
+    Attribute(FINDING_ID, "string", _OWN, pattern=r"[0-9a-f]{16}([0-9a-f]{8}){0,2}"),
+    Attribute(FINDING_CHECK, "string", _OWN, pattern=rf"{'|'.join(map(re.escape, CHECKS))}|monitor\.[a-z]+(-[a-z]+){{0,5}}"),
     Attribute(FINDING_SEVERITY, "string", _OWN, values=frozenset({"info", "low", "medium", "high", "critical"})),
     Attribute(FINDING_REFERENCES, "string[]", _OWN),
+    Attribute(FINDING_CODES, "string[]", _OWN),
+    Attribute(FINDING_STATUS, "string", _OWN, values=frozenset({"open", "withdrawn"})),
+    Attribute(IDENTITY_ID, "string", _OWN),
     Attribute(TOKEN_ENVELOPE, "string", _OWN, values=frozenset({"call", "task"})),
     Attribute(TELEMETRY_SIGNAL, "string", _OWN, values=frozenset({"traces", "metrics", "logs"})),
     Attribute(EVENT_NAME, "string", _OTEL),
