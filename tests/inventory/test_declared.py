@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from licet.errors import ManifestError
+from licet.events import LifecycleEvent, UseEvent
 from licet.inventory.declared import agent_uid, credential_id, declarations
 from licet.inventory.fingerprints import Fingerprints
 from licet.inventory.life import status_at
@@ -110,4 +111,16 @@ def test_an_owner_of_whom_less_is_said_keeps_what_was_said(tmp_path: Path) -> No
     inventory.declare(owners=[Owner("ops", contact="new@acme.example")])
     assert (found := inventory.owner_of("bot")) is not None
     assert (found[0].name, found[0].contact) == ("Operations", "new@acme.example")
+    inventory.close()
+
+
+def test_who_was_spoken_of_first_and_acts_then_is_known_by_what_it_does(tmp_path: Path) -> None:
+    """Its kind, name and place, whichever of the two comes first, in one run as in two."""
+    made = LifecycleEvent("cloudtrail", "1", NOW, "granted", "bot", privilege="s3:*")
+    use = UseEvent("cloudtrail", "2", NOW, "bot", "s3:ListBuckets", identity_kind="role", identity_name="Bot", account="1", place="x:1")
+    inventory = Inventory(tmp_path / "inventory.db")
+    inventory.keep([], [made])
+    inventory.keep([use._replace(digest="00")])
+    assert (found := inventory.identity("bot")) is not None
+    assert (found.kind, found.name, found.source, found.account) == ("role", "Bot", "cloudtrail", "1")
     inventory.close()

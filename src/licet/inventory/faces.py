@@ -29,7 +29,7 @@ USED: Final = 0.5
 _GRANTED_WITHIN: Final = 3_600.0
 _USED_WITHIN: Final = 86_400.0
 _NEAR: Final = 50  # grants of the same by the same that are looked at; among so many nothing stands alone
-_OF: Final = {  # which operations a permission of Microsoft Graph is for, by how both begin
+SCOPES: Final = {  # which operations a permission of Microsoft Graph is for, by how both begin
     "graph:Mail.": ("exchange:",), "graph:Calendars.": ("exchange:",), "graph:Contacts.": ("exchange:",),
     "graph:Files.": ("sharepoint:", "onedrive:"), "graph:Sites.": ("sharepoint:", "onedrive:"),
 }  # fmt: skip
@@ -119,7 +119,7 @@ def _by_use(widened: list[LifecycleEvent], first_uses: Iterable[FirstUse]) -> li
     pairs: dict[tuple[str, str], tuple[str, ...]] = {}
     for use in first_uses:
         for event in () if use.identity in changed else (each for person in use.on_behalf_of for each in granted.get(person, ())):
-            meant = next((begins for scope, begins in _OF.items() if event.privilege.startswith(scope)), None)
+            meant = next((begins for scope, begins in SCOPES.items() if event.privilege.startswith(scope)), None)
             if meant and use.operation.startswith(meant) and 0 <= use.time - event.time <= _USED_WITHIN:
                 pairs[use.identity, event.identity] = (event.uid, use.uid)
     return [Face(*pair, USED, evidence) for pair, evidence in _alone(pairs).items()]

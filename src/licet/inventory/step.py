@@ -61,9 +61,11 @@ class Step:
     """What is written in one transaction."""
 
     def __init__(
-        self, db: sqlite3.Connection, shapes: Shapes, subjects: dict[str, int], credentials: dict[str, tuple[int, str]]
+        self, db: sqlite3.Connection, shapes: Shapes, subjects: dict[str, int], credentials: dict[str, tuple[int, str]], *,
+        acting: dict[str, int],
     ) -> None:  # fmt: skip
-        self._db, self._shapes, self._subjects, self._credentials = db, shapes, subjects, credentials
+        """`acting`: numbers of identities of which a use was kept, and so their kind, name and place; `subjects`: of all."""
+        self._db, self._shapes, self._subjects, self._credentials, self._acting = db, shapes, subjects, credentials, acting
         self._since: dict[int, float] = {}
         self._sources: dict[tuple[str, str], list[float]] = {}
 
@@ -79,7 +81,7 @@ class Step:
         db, row = self._db, self._shapes.row
         rows: list[tuple[tuple[Any, ...], UseEvent]] = []
         for event in uses:
-            subject = self._subjects.get(event.identity) or self._new_subject(event)
+            subject = self._acting.get(event.identity) or self._new_subject(event)
             known = (0, "") if not event.credential else self._credentials.get(event.credential) or self._first_use(event)
             rows.append((row(db, event, subject, known[0]), event))
             if known[0] and not known[1]:
@@ -247,6 +249,9 @@ class Step:
             " account=iif(account='', ?, account) WHERE id=?",
             (event.identity_kind, event.identity_name, event.source, event.account, subject),
         )
+        if len(self._acting) >= _MOST:
+            self._acting.clear()
+        self._acting[event.identity] = subject
         return subject
 
     def subject(self, uid: str) -> int:

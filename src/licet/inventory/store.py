@@ -39,6 +39,7 @@ class Inventory(SqliteFile):
     def __init__(self, path: str | Path, *, busy_seconds: float = _BUSY_SECONDS, reading: bool = False) -> None:
         self._shapes = Shapes()
         self._subjects: dict[str, int] = {}
+        self._acting: dict[str, int] = {}
         self._credentials: dict[str, tuple[int, str]] = {}
         super().__init__(path, SCHEMA, VERSION, busy_seconds=busy_seconds, reading=reading)
 
@@ -68,7 +69,7 @@ class Inventory(SqliteFile):
         """
         try:
             with self.step() as db:
-                step = Step(db, self._shapes, self._subjects, self._credentials)
+                step = Step(db, self._shapes, self._subjects, self._credentials, acting=self._acting)
                 kept = step.keep(uses, lifecycle)
                 for uid, text in (shown or {}).items():
                     db.execute("UPDATE credentials SET shown=? WHERE uid=? AND shown=''", (text, uid))
@@ -83,6 +84,7 @@ class Inventory(SqliteFile):
         except BaseException:
             self._shapes.forget()
             self._subjects.clear()
+            self._acting.clear()
             self._credentials.clear()
             raise
         return kept
@@ -106,7 +108,7 @@ class Inventory(SqliteFile):
         `declared`; one of the same id takes the place of what was declared before.
         """
         with self.step() as db:
-            step = Step(db, self._shapes, self._subjects, self._credentials)
+            step = Step(db, self._shapes, self._subjects, self._credentials, acting=self._acting)
             for owner in owners:
                 db.execute(
                     "INSERT INTO owners VALUES (?1,?2,?3,?4) ON CONFLICT DO UPDATE SET name=iif(?2='', name, ?2),"
