@@ -2,7 +2,7 @@
 
 Signals that alert begin a finding; what follows of the same identity within a day of it belongs to the same one. Signals that have only
 points become a finding when enough of them, of different kinds, come together (risk-based alerting as Splunk and Elastic do it): points
-halve with time, and the same thing twice counts once.
+halve with time, the same thing twice counts once, and one kind has a bound: much of the same is no more than one kind of reason.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from licet.records import Because, Evidence, Explanation, Finding, Severity
 
 CHAIN = DAY
 """Within how many seconds of the one before, an alert continues a finding."""
+MOST_OF_ONE = 60.0
+"""Points that one kind of signal has at most, so that two kinds and more make a finding."""
 _ORDER: tuple[Severity, ...] = ("info", "low", "medium", "high", "critical")
 _MOST_CITED = 200  # events that one finding names; the first of each reason come first
 
@@ -78,12 +80,22 @@ def _heaps(weak: Sequence[Seen], world: World) -> Iterator[tuple[list[Seen], flo
         elif not reached:
             heap = alive
         heap.append(each)
-        now = each.signal.time
-        points = sum(other.signal.points * 0.5 ** ((now - other.signal.time) / settings.half_life) for other in heap)
-        if points > settings.points and len({other.signal.code for other in heap}) >= settings.kinds:
+        kinds = _points(heap, each.signal.time, settings.half_life)
+        points = sum(kinds.values())
+        if points > settings.points and len(kinds) >= settings.kinds:
             reached = max(reached, points)
     if reached:
         yield heap, reached
+
+
+def _points(heap: Iterable[Seen], now: float, half_life: float) -> dict[str, float]:
+    """What is left of them at this time, by kind."""
+    kinds: dict[str, float] = {}
+    for each in heap:
+        code, points = each.signal.code, each.signal.points * 0.5 ** ((now - each.signal.time) / half_life)
+        if points > 0:
+            kinds[code] = min(MOST_OF_ONE, kinds.get(code, 0.0) + points)
+    return kinds
 
 
 def _finding(identity: str, chain: Sequence[Seen], points: float, world: World) -> Finding:
