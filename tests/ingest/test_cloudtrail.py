@@ -129,6 +129,17 @@ def test_a_key_that_the_log_masks_is_no_credential_that_many_share() -> None:
     assert use_of(userIdentity={**BERT, "accessKeyId": "REDACTED"}).credential == ""
 
 
+def test_a_sign_in_at_the_console_shows_the_users_password_and_each_user_has_another_one() -> None:
+    def signed_in(user: str, **more: Any) -> UseEvent:
+        arn = f"arn:aws:iam::1:user/{user}"
+        return use_of("signin:ConsoleLogin", eventType="AwsConsoleSignIn", userIdentity={"type": "IAMUser", "arn": arn, **more})
+
+    assert signed_in("a").credential_kind == "password"
+    assert signed_in("a").credential == signed_in("a").credential != signed_in("b").credential
+    assert signed_in("a", type="AssumedRole").credential == ""
+    assert signed_in("a", accessKeyId="ASIA1").credential_kind == "temporary_key"
+
+
 def test_an_event_of_a_service_names_the_service() -> None:
     assert use_of("rds:SystemEvent", userIdentity=None, eventType="AwsServiceEvent").identity == "aws:rds"
 

@@ -34,6 +34,7 @@ _RESOURCES: Final = {
     "stackName": "stack", "clusterName": "cluster", "cluster": "cluster", "logGroupName": "log_group", "repositoryName": "repository",
     "trailName": "trail", "name": "", "resourceArn": "",
 }  # fmt: skip
+_WITH_PASSWORD: Final = ("IAMUser", "Root")
 _CONSOLE: Final = frozenset({"AwsConsoleSignIn", "AwsConsoleAction"})
 _UUID, _DASHES = 36, 4
 
@@ -72,12 +73,16 @@ def read(record: Record, place: Place) -> Recognised:
     parameters = record.get("requestParameters")
     resource, resource_kind, resource_account = _resource(record, parameters)
     shown = text(identity, "accessKeyId")
+    kind = "temporary_key" if shown.startswith("ASIA") else "access_key"
+    if not shown and operation == "signin:ConsoleLogin" and text(identity, "type") in _WITH_PASSWORD and text(identity, "arn"):
+        # Who signs in at the console shows a password. It has no id of its own; each user has one.
+        shown, kind = f"password of {who.uid}", "password"
     credential = "" if not shown or who.kind == "service" or shown == "REDACTED" else place.fingerprint(shown)
     raw_agent, ip = text(record, "userAgent"), address_of(text(record, "sourceIPAddress"))
     use = UseEvent(
         "cloudtrail", native_id, time, who.uid, operation, outcome,
         "admin" if rule.when is not None and rule.when(record) else rule.access,
-        who.kind, who.name, credential, "" if not credential else "temporary_key" if shown.startswith("ASIA") else "access_key",
+        who.kind, who.name, credential, kind if credential else "",
         who.session, who.session if who.session.startswith("i-") else "",
         account, clean_name(text(record, "awsRegion")), ip, network_of(ip), "", agent_of(raw_agent),
         interactive_agent(raw_agent) or record.get("sessionCredentialFromConsole") in ("true", True) or event_type in _CONSOLE,
