@@ -17,7 +17,7 @@ from stories import DAY, HOUR, ME, START
 def weak(code: str, after: float, points: float) -> Seen:
     time = START + after
     cited = (Cited(f"cloudtrail/{code}{after}", "use", ME, time),)
-    signal = Signal(code, False, points, "low", time, ME, "cred:one", f"{after}", "seen", "not seen", "baseline", cited)  # noqa: FBT003
+    signal = Signal(code, False, points, "low", time, ME, "cred:one", f"{after}", "seen", "not seen", "baseline", cited)
     return Seen(signal, time)
 
 

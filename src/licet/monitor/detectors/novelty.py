@@ -75,7 +75,6 @@ class Novelty(Detector):
     def settle(self, state: State) -> None:
         """What was seen today is known by the day that stands at each value."""
         state["today"] = {}
-        state["until"] = -1.0
 
     def recall(self, bodies: Bodies) -> State:
         """As it was when it learned what is cited: of the dimensions that are cited, at least."""
