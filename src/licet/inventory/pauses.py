@@ -22,16 +22,14 @@ class Pause(NamedTuple):
 
 
 def pauses(inventory: Inventory, source: str, account: str, since: float, until: float) -> list[Pause]:
-    """When nothing at all came of a source and account within a time, for at least a day and three times as long as it usually pauses."""
+    """When nothing at all came of a source and account, for at least a day of this time and three times as long as it usually pauses."""
     rows = inventory.rows(f"SELECT DISTINCT CAST(time/{_HOUR} AS INTEGER) FROM uses WHERE {_OF} ORDER BY 1", (source, account))  # noqa: S608
     gaps = [(earlier, later) for (earlier,), (later,) in pairwise(rows) if later - earlier > 1]
     lengths = sorted(later - earlier for earlier, later in gaps)
     usual = lengths[int((len(lengths) - 1) * _SHARE)] if len(lengths) >= 10 else 0
-    found = []
-    for earlier, later in gaps:
-        if later - earlier > max(_LEAST, _TIMES * usual) and later * _HOUR > since and (earlier + 1) * _HOUR < until:
-            found.append(Pause(float((earlier + 1) * _HOUR), float(later * _HOUR)))
-    return found
+    long = max(_LEAST, _TIMES * usual)
+    silent = [Pause(float((earlier + 1) * _HOUR), float(later * _HOUR)) for earlier, later in gaps if later - earlier > long]
+    return [each for each in silent if min(each.until, until) - max(each.since, since) >= (_LEAST - 1) * _HOUR]
 
 
 def heard_until(inventory: Inventory, source: str) -> float:
