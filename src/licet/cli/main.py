@@ -35,6 +35,7 @@ COMMANDS = {
     "break-glass": "let one task kind run unenforced for some minutes",
     "ingest": "take logs of other platforms into the inventory",
     "monitor": "judge what came into the inventory",
+    "inventory": "show who owns identities and credentials, and where they are used",
     "credential": "say what happened to a credential; try whether an ended one still authenticates",
     "trace": "show one credential from its issuance through every use to its end",
     "ledger": "verify the ledger",

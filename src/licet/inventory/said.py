@@ -38,7 +38,7 @@ _LONGEST_UID: Final = 2_048
 _SHOWN: Final = 4  # characters of a credential's id
 _MOST: Final = 256  # words of one list
 _EARLIEST: Final = 946_684_800.0  # 2000-01-01
-_USE: Final = re.compile(r"[a-z0-9][a-z0-9._-]*:[^*\s]*\*?", re.ASCII)
+_USE: Final = re.compile(r"[a-z0-9][a-z0-9._-]*:(?! )[^*\x00-\x1f]*(?<! )\*?")  # Entra's operations have blanks in them
 _ID: Final = re.compile(r"[\x21-\x7e]{4,2048}")
 _AWS_SECRET: Final = re.compile(r"(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9/+])[A-Za-z0-9/+]{40}")  # a secret access key has no other form
 _WITH_PASSWORD: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]*@", re.IGNORECASE)

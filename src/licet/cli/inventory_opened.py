@@ -1,0 +1,80 @@
+"""The inventory of a state folder, opened for a command; what a manifest declares goes in first."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from licet.cli.credential_named import ids_of
+from licet.cli.state import existing
+from licet.errors import UsageError
+from licet.escape import visible
+from licet.guard.state import KEYS, SECRET_FILE, StateFolder, secret
+from licet.inventory.declared import declarations
+from licet.inventory.fingerprints import Fingerprints
+from licet.inventory.named import known
+from licet.inventory.store import FILE, Inventory
+from licet.secretlike import scrub
+
+_SHOWN = 5
+
+
+def add_manifest(parser: argparse.ArgumentParser) -> None:
+    """Add `-m`."""
+    parser.add_argument(
+        "-m", "--manifest", metavar="FILE", help="a manifest whose identities, credentials and environments are declared first"
+    )
+
+
+@contextmanager
+def opened(options: argparse.Namespace, now: float) -> Iterator[tuple[StateFolder, Inventory]]:
+    """The folder and its inventory, which must be there unless a manifest makes it; only read, unless a manifest is declared.
+
+    Raises:
+        UsageError: there is none.
+        ManifestError: the manifest cannot be used.
+    """
+    from licet.manifest import load
+
+    folder = existing(options)
+    path = folder.path / FILE
+    if options.manifest is None and not path.exists():
+        raise UsageError(f"{path}: is not there: nothing was taken in yet; `licet ingest` and `licet inventory import` do that")
+    manifest = load(options.manifest) if options.manifest is not None else None
+    inventory = Inventory(path, reading=manifest is None)
+    try:
+        if manifest is not None:
+            inventory.declare(**declarations(manifest, Fingerprints(secret(folder)).of, now)._asdict())
+        yield folder, inventory
+    finally:
+        inventory.close()
+
+
+def found_in(folder: StateFolder, inventory: Inventory, text: str, manifest: str | None) -> tuple[str, bool]:
+    """The uid of the identity or credential that a text names, and whether it is a credential.
+
+    An identity by its uid or its name; a credential by its id as logs show it, its fingerprint or its name.
+
+    Raises:
+        UsageError: nothing here is called so, or several are.
+    """
+    if inventory.identity(text) is not None:
+        return text, False
+    named = [uid for (uid,) in inventory.rows("SELECT uid FROM identities WHERE name=? ORDER BY uid LIMIT 6", (text,))]
+    credentials = known(inventory, _fingerprint(folder), text, ids_of(manifest))
+    every = [*named, *credentials]
+    if len(every) == 1:
+        return every[0], bool(credentials)
+    shown = visible(scrub(text), 200)
+    if not every:
+        raise UsageError(f"{shown}: no identity or credential here is called so; `licet inventory list` lists identities")
+    more = ", …" if len(every) > _SHOWN else ""
+    raise UsageError(f"{shown} is a name of several: {', '.join(visible(each, 200) for each in every[:_SHOWN])}{more}; give one of these")
+
+
+def _fingerprint(folder: StateFolder) -> Callable[[str], str]:
+    """What makes fingerprints; where there is no secret, none was ever made, and none is made for looking."""
+    there = (Path(folder.path) / KEYS / SECRET_FILE).exists()
+    return Fingerprints(secret(folder)).of if there else lambda _: ""

@@ -1,0 +1,255 @@
+"""What `licet inventory` shows: a line for each identity with its faces, all that is known of one, and the sums over all of them.
+
+Counts are made in the file, so that a role with a million sessions takes no more memory than one with two.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from licet.inventory.model import Credential, Declared, Identity, Owner, Ownership
+from licet.inventory.owners import confirmed, is_stated, owners_of, stated
+from licet.inventory.rows import IDENTITY_COLUMNS, SELECT_CREDENTIAL, credential_of, identity_of
+from licet.inventory.store import Inventory
+
+MACHINES: Final = ("service_account", "role", "oauth_app", "bot", "ai_agent", "pipeline")
+"""The kinds that need an owner: a platform's own services and people do not, and of what is not known nothing is said."""
+
+STALE: Final = 90 * 86_400.0
+"""Seconds without use, after which an identity is at rest, and a credential that still counts is stale."""
+
+_PAGE: Final = 500
+_ROOT: Final = "(same_as='' OR NOT EXISTS (SELECT 1 FROM identities AS whole WHERE whole.uid=identities.same_as AND whole.same_as=''))"
+_STATUS: Final = (  # as `licet.inventory.life.status_at` has it
+    "CASE WHEN revoked>0 THEN iif(status IN ('suspended', 'deleted'), status, 'revoked') WHEN rotated>0 THEN 'superseded'"
+    " WHEN ended>0 AND ended<=?2 THEN 'ended' WHEN expires>0 AND expires<=?2 THEN 'expired' ELSE 'active' END"
+)
+# Of what was only seen in use nobody knows whether somebody keeps it: temporary keys come and go.
+_KEPT: Final = "(issued>0 OR rotate_every>0 OR name<>'' OR declared<>'{}') AND workload='' AND kind NOT LIKE 'temporary%'"
+_SHARED: Final = (
+    "SELECT credential FROM holders JOIN identities ON identities.id=subject WHERE kind<>'service' GROUP BY credential"
+    " HAVING count(DISTINCT iif(same_as='', uid, same_as))>1"
+)
+
+
+class Line(NamedTuple):
+    """One identity.
+
+    Attributes:
+        faces: its other names.
+        owner: who was said to answer for it.
+        guess: who may, where nobody was said to.
+        environment: what was declared, else that of its account.
+        credentials: how many there are, by status.
+        first, last, uses: over all its names; seconds since the epoch.
+        stale: it, or a credential of it that still counts, has not been used for 90 days.
+        shared: of a credential that it uses, others are users too.
+    """
+
+    identity: Identity
+    faces: tuple[Identity, ...]
+    owner: tuple[Owner, Ownership] | None
+    guess: tuple[Owner, Ownership] | None
+    environment: str
+    credentials: Mapping[str, int]
+    first: float
+    last: float
+    uses: int
+    stale: bool
+    shared: bool
+
+
+class Viewer:
+    """Looks into an inventory as of `now` (seconds since the epoch)."""
+
+    def __init__(self, inventory: Inventory, now: float) -> None:
+        self._inventory, self._now = inventory, now
+        self._places = {account: each.uid for each in inventory.environments() for account in each.accounts}
+        self._shared = frozenset(
+            uid for (uid,) in inventory.rows(
+                f"SELECT DISTINCT uid FROM holders JOIN identities ON identities.id=subject WHERE credential IN ({_SHARED})"  # noqa: S608 - texts of our own
+            )
+        )  # fmt: skip
+
+    def lines(self) -> Iterator[Line]:
+        """Every identity that is no other's face, by uid."""
+        after, query = "", f"SELECT {IDENTITY_COLUMNS} FROM identities WHERE uid>? AND {_ROOT} ORDER BY uid LIMIT ?"  # noqa: S608 - texts of our own
+        while page := self._inventory.rows(query, (after, _PAGE)):
+            yield from (self.line(identity_of(row)) for row in page)
+            after = page[-1][0]
+
+    def line(self, identity: Identity) -> Line:
+        """One identity."""
+        rows = self._inventory.rows(
+            f"SELECT {IDENTITY_COLUMNS} FROM identities WHERE same_as=? AND uid<>? ORDER BY uid",  # noqa: S608 - names of our own
+            (identity.uid, identity.uid),
+        )
+        faces = tuple(map(identity_of, rows)) if not identity.same_as else ()
+        names = (identity, *faces)
+        owner = next(filter(None, (stated(self._inventory, each.uid) for each in names)), None)
+        last = max(each.last_seen for each in names)
+        return Line(
+            identity, faces, owner, None if owner else self._guess(identity.uid), self.environment_of(identity),
+            sum((self._credentials(each.uid) for each in names), Counter()),
+            min((each.first_seen for each in names if each.first_seen), default=0.0), last, sum(each.uses for each in names),
+            bool(last and self._now - last > STALE) or any(self._stale(each.uid) for each in names),
+            any(each.uid in self._shared for each in names),
+        )  # fmt: skip
+
+    def environment_of(self, identity: Identity) -> str:
+        """What was declared of it, else where its account is."""
+        return identity.declared.environment or self.place(identity.account)
+
+    def place(self, account: str) -> str:
+        """The environment of an account; empty if none was declared."""
+        return self._places.get(account, "")
+
+    def _guess(self, uid: str) -> tuple[Owner, Ownership] | None:
+        return next((each for each in owners_of(self._inventory, uid) if not is_stated(each[1])), None)
+
+    def _credentials(self, uid: str) -> Counter[str]:
+        query = f"SELECT {_STATUS}, count(*) FROM credentials WHERE identity=?1 GROUP BY 1 ORDER BY 1"  # noqa: S608 - texts of our own
+        return Counter(dict(self._inventory.rows(query, (uid, self._now))))
+
+    def _stale(self, uid: str) -> bool:
+        query = f"SELECT 1 FROM credentials WHERE identity=?1 AND {_STATUS}='active' AND {_KEPT} AND max(last_used, issued)<?3 LIMIT 1"  # noqa: S608 - texts of our own
+        return bool(self._inventory.rows(query, (uid, self._now, self._now - STALE)))
+
+    def credentials(self, uid: str, limit: int) -> list[Credential]:
+        """The credentials of an identity that were used, or issued, last."""
+        query = f"{SELECT_CREDENTIAL} WHERE identity=? ORDER BY max(last_used, issued) DESC, uid LIMIT ?"
+        return [credential_of(row) for row in self._inventory.rows(query, (uid, limit))]
+
+
+# One identity ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Doings:
+    """What was done, by what: how often, and the last time."""
+
+    operations: Counter[str] = field(default_factory=Counter)
+    denied: Counter[str] = field(default_factory=Counter)
+    regions: Counter[str] = field(default_factory=Counter)
+    networks: Counter[str] = field(default_factory=Counter)
+    accounts: Counter[str] = field(default_factory=Counter)
+    agents: Counter[str] = field(default_factory=Counter)
+
+
+def doings(inventory: Inventory, names: Sequence[str]) -> Doings:
+    """What an identity did under all its names.
+
+    Raises:
+        StoreError: the inventory cannot be read.
+    """
+    found = Doings()
+    query = (
+        "SELECT shapes.shape, many FROM (SELECT shape AS number, count(*) AS many FROM uses WHERE subject="
+        "(SELECT id FROM identities WHERE uid=?) GROUP BY shape) JOIN shapes ON shapes.id=number"
+    )
+    for name in names:
+        for shape, number in inventory.rows(query, (name,)):
+            _, operation, outcome, _, _, account, region, network, _, agent, *_ = json.loads(shape)
+            (found.operations if outcome == "success" else found.denied)[operation] += number
+            for counts, value in (
+                (found.regions, region), (found.networks, network), (found.accounts, account), (found.agents, agent),
+            ):  # fmt: skip
+                if value:
+                    counts[value] += number
+    return found
+
+
+def missing(identity: Identity, declared: Declared, *, owned: bool) -> list[str]:
+    """What nobody has said of an identity that somebody should."""
+    if identity.kind not in MACHINES:
+        return []
+    asked = (
+        ("an owner", owned),
+        ("a purpose", declared.purpose),
+        ("what it is for (`uses`)", declared.uses),
+        ("an environment", declared.environment),
+    )
+    return [what for what, there in asked if not there]
+
+
+# Sums --------------------------------------------------------------------------------------------------------------------
+
+
+class Attribution(NamedTuple):
+    """Of one source: uses by others than the platform itself, and how many of them name a credential that is one identity's, name where
+    they ran, and are of an identity with an owner.
+    """
+
+    source: str
+    of: int
+    credential: int
+    workload: int
+    owner: int
+
+
+@dataclass(slots=True)
+class Sums:
+    """Over all identities.
+
+    Attributes:
+        as_of: the latest event of any source.
+        machines: identities of machines. `active`: those that did something in the 90 days before `as_of`. `owned`: those of them with an
+            owner that somebody confirmed in the 90 days before now.
+    """
+
+    as_of: float = 0.0
+    identities: int = 0
+    machines: int = 0
+    active: int = 0
+    owned: int = 0
+    by_source: dict[str, int] = field(default_factory=dict)  # uses of identities with an owner
+
+    def add(self, line: Line, now: float) -> None:
+        """One more line."""
+        self.identities += 1
+        if line.owner is not None:
+            for each in (line.identity, *line.faces):
+                self.by_source[each.source] = self.by_source.get(each.source, 0) + each.uses
+        if line.identity.kind not in MACHINES:
+            return
+        self.machines += 1
+        if line.last and self.as_of - line.last <= STALE:
+            self.active += 1
+            self.owned += line.owner is not None and confirmed(line.owner[1], now)
+
+
+def sums(inventory: Inventory, now: float) -> Sums:
+    """Empty, but with the day that they are as of.
+
+    Raises:
+        StoreError: the inventory cannot be read.
+    """
+    found = inventory.rows("SELECT max(last) FROM sources WHERE first<=last")[0][0]
+    return Sums(min(now, found or 0.0))
+
+
+def attributions(inventory: Inventory, owned: Mapping[str, int]) -> list[Attribution]:
+    """How well the uses of each source are attributed. `owned`: by source, uses of identities with an owner.
+
+    A use with a credential that several identities use is nobody's for certain.
+
+    Raises:
+        StoreError: the inventory cannot be read.
+    """
+    shared = dict(inventory.rows(
+        "SELECT source, sum(holders.uses) FROM holders JOIN identities ON identities.id=subject"  # noqa: S608 - texts of our own
+        f" WHERE kind<>'service' AND credential IN ({_SHARED}) GROUP BY source"
+    ))  # fmt: skip
+    rows: list[tuple[Any, ...]] = inventory.rows(
+        "SELECT source, sum(events)-sum(services), sum(credential), sum(workload) FROM sources WHERE first<=last GROUP BY source"
+        " ORDER BY source"
+    )
+    return [
+        Attribution(source, of, max(0, credential - shared.get(source, 0)), workload, min(of, owned.get(source, 0)))
+        for source, of, credential, workload in rows
+        if of > 0
+    ]
