@@ -39,7 +39,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Take it; 1 if a row could not be used."""
-    file = File(options.file, _read(options.file), format_of(options.file, options.format))
+    form = format_of(options.file, options.format)
+    file = File(options.file, _read(options.file), form)
     folder = open_state(options.state)
     with closing(Inventory(folder.path / FILE)) as inventory:
         told = taken(inventory, file, Fingerprints(secret(folder)).of, time.time(), lambda each: output.problem(each, stream=sys.stderr))

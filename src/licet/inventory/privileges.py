@@ -150,7 +150,7 @@ def drift(
         uid, reach.until, reach.since, window, held,
         tuple(each for each in held if not each.tally.uses and each.grant.granted >= begin and grace <= reach.until - each.grant.granted),
         tuple(sorted(outside.items(), key=lambda each: (-each[1].uses, each[0]))), purpose,
-        tuple(_proposals(held, window)),
+        tuple(_proposals(held, window, action_of)),
     )  # fmt: skip
 
 
@@ -266,14 +266,16 @@ def _verdict(slot: _Slot, by: _By) -> tuple[Verdict, str]:
     return "used", "rests no longer than it did before"
 
 
-def _proposals(held: Sequence[Held], window: float) -> Iterator[Proposal]:
+def _proposals(held: Sequence[Held], window: float, action_of: ActionOf) -> Iterator[Proposal]:
     for each in held:
         permission, tally = each.grant.privilege, each.tally
         events = tuple(filter(None, (each.event, tally.event)))
         if each.verdict == "unused":
             yield Proposal(permission, (), _evidence(each), events)
-        elif each.verdict == "used" and is_wide(permission) and len(each.operations) <= _NARROW and tally.last - tally.first >= window:
-            yield Proposal(permission, tuple(sorted(name for name, _ in each.operations)), _evidence(each), events)
+        elif each.verdict == "used" and is_wide(permission) and tally.last - tally.first >= window:
+            narrow = {action_of(operation) for operation, _ in each.operations}
+            if len(narrow) <= _NARROW:
+                yield Proposal(permission, tuple(sorted(narrow)), _evidence(each), events)
 
 
 def _evidence(each: Held) -> str:

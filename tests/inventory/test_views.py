@@ -1,0 +1,139 @@
+"""What `licet inventory` shows: a line for each identity with its faces, and sums with their denominators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.life import status_at
+from licet.inventory.model import Credential, Environment, Identity, Ownership
+from licet.inventory.rows import SELECT_CREDENTIAL, credential_of
+from licet.inventory.store import Inventory
+from licet.inventory.views import STALE, Line, Viewer, attributions, doings, sums
+
+NOW = 1_790_000_000.0
+DAY = 86_400.0
+
+
+def use(identity: str, days_ago: float, credential: str = "", kind: str = "role", outcome: str = "success", **more: str) -> UseEvent:
+    return UseEvent(
+        "cloudtrail", f"{identity} {days_ago} {credential}", NOW - days_ago * DAY, identity, "s3:ListBuckets", identity_kind=kind,  # type: ignore[arg-type]
+        outcome=outcome, credential=credential, account="1", digest="00", place="x:1", **more,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def lines(inventory: Inventory) -> dict[str, Line]:
+    return {line.identity.uid: line for line in Viewer(inventory, NOW).lines()}
+
+
+def test_each_identity_has_one_line_and_a_face_stands_under_its_own(tmp_path: Path) -> None:
+    """Nothing is lost: not a face of somebody unknown, not a circle, not a face of a face."""
+    inventory = Inventory(tmp_path / "inventory.db")
+    of = {"face": "whole", "lost": "nobody", "a": "b", "b": "a", "second": "face"}
+    inventory.declare(identities=[Identity("whole"), *(Identity(uid, same_as=same, same_confidence=1.0) for uid, same in of.items())])
+    inventory.keep([use("whole", 3), use("face", 1)], [])
+    found = lines(inventory)
+    assert sorted(found) == ["a", "b", "lost", "second", "whole"]
+    assert [face.uid for face in found["whole"].faces] == ["face"]
+    assert (found["whole"].uses, found["whole"].last, found["whole"].first) == (2, NOW - DAY, NOW - 3 * DAY)
+    inventory.close()
+
+
+def test_credentials_are_counted_by_what_they_are_now(tmp_path: Path) -> None:
+    """As `status_at` says of each."""
+    inventory = Inventory(tmp_path / "inventory.db")
+    life = [("issued", "active"), ("revoked", "revoked"), ("suspended", "suspended"), ("deleted", "deleted"), ("job_ended", "ended")]
+    events = [
+        LifecycleEvent("t", f"{kind} {status}", NOW - 5, kind, "bot", f"cred:{status}")  # type: ignore[arg-type]
+        for kind, status in life
+    ]  # fmt: skip
+    events += [
+        LifecycleEvent("t", "r", NOW - 5, "rotated", "bot", "cred:new", supersedes="cred:superseded"),
+        LifecycleEvent("t", "e", NOW - 9, "issued", "bot", "cred:expired", expires=NOW - 1),
+        LifecycleEvent("t", "f", NOW - 9, "issued", "bot", "cred:future", expires=NOW + 1),
+    ]
+    inventory.keep([], events)
+    every = [credential_of(row) for row in inventory.rows(SELECT_CREDENTIAL)]
+    wanted: dict[str, int] = {}
+    for each in every:
+        wanted[status_at(each, NOW)] = wanted.get(status_at(each, NOW), 0) + 1
+    (line,) = lines(inventory).values()
+    assert dict(line.credentials) == wanted
+    assert wanted == {"active": 3, "revoked": 1, "suspended": 1, "deleted": 1, "ended": 1, "superseded": 1, "expired": 1}
+    inventory.close()
+
+
+def test_stale_is_who_rests_or_has_a_kept_credential_that_does(tmp_path: Path) -> None:
+    """A key that was issued and never used counts; a session's key that was seen once does not."""
+    inventory = Inventory(tmp_path / "inventory.db")
+    inventory.keep(
+        [use("fresh", 1), use("resting", 91), use("keeper", 1), use("ended", 1), use("sessions", 1),
+         use("sessions", 200, "cred:s", credential_kind="temporary_key")],
+        [LifecycleEvent("t", "k", NOW - 200 * DAY, "issued", "keeper", "cred:k"),
+         LifecycleEvent("t", "e", NOW - 200 * DAY, "issued", "ended", "cred:e"), LifecycleEvent("t", "r", NOW, "revoked", "ended", "cred:e")],
+    )  # fmt: skip
+    assert {uid for uid, line in lines(inventory).items() if line.stale} == {"resting", "keeper"}
+    inventory.close()
+
+
+def test_shared_is_a_credential_of_several_and_not_of_one_under_two_names(tmp_path: Path) -> None:
+    inventory = Inventory(tmp_path / "inventory.db")
+    inventory.declare(identities=[Identity("face", same_as="whole", same_confidence=1.0), Identity("whole")])
+    inventory.keep([use("whole", 1, "cred:w"), use("face", 1, "cred:w"), use("a", 1, "cred:x"), use("b", 1, "cred:x")], [])
+    assert {uid for uid, line in lines(inventory).items() if line.shared} == {"a", "b"}
+    inventory.close()
+
+
+def test_the_environment_is_what_was_declared_else_that_of_the_account(tmp_path: Path) -> None:
+    inventory = Inventory(tmp_path / "inventory.db")
+    inventory.declare(environments=[Environment("prod", ("1",))])
+    inventory.keep([use("bot", 1)], [])
+    assert lines(inventory)["bot"].environment == "prod"
+    inventory.close()
+
+
+def test_ownership_coverage_is_of_machines_that_were_active_and_of_owners_that_are_confirmed(tmp_path: Path) -> None:
+    """As of the latest event, however old the logs are; people and what rests are in no denominator."""
+    inventory = Inventory(tmp_path / "inventory.db")
+    old = 1_000.0
+    names = ("confirmed", "long ago", "nobody's")
+    inventory.keep([*(use(name, old) for name in names), use("rests", old + 91), use("ada", old, kind="human")], [])
+    inventory.declare(
+        ownerships=[Ownership("confirmed", "o", "imported", 0.8, NOW), Ownership("long ago", "o", "manifest", 1.0, NOW - 2 * STALE)]
+    )
+    total = sums(inventory, NOW)
+    for line in lines(inventory).values():
+        total.add(line, NOW)
+    assert (total.identities, total.machines, total.active, total.owned) == (5, 4, 3, 1)
+    inventory.close()
+
+
+def test_a_use_with_a_shared_credential_is_attributed_to_none(tmp_path: Path) -> None:
+    """And the platform's own services are in no denominator."""
+    inventory = Inventory(tmp_path / "inventory.db")
+    inventory.declare(ownerships=[Ownership("a", "o", "imported", 0.8, NOW)])
+    inventory.keep(
+        [use("a", 1, "cred:a"), use("a", 2, "cred:x"), use("b", 1, "cred:x"), use("b", 2, workload="i-1"), use("aws:ec2", 1, kind="service")], []
+    )  # fmt: skip
+    total = sums(inventory, NOW)
+    for line in lines(inventory).values():
+        total.add(line, NOW)
+    (found,) = attributions(inventory, total.by_source)
+    assert tuple(found) == ("cloudtrail", 4, 1, 1, 2)
+    inventory.close()
+
+
+def test_what_was_done_is_counted_and_what_was_denied_apart(tmp_path: Path) -> None:
+    inventory = Inventory(tmp_path / "inventory.db")
+    inventory.keep([use("a", 1, region="eu"), use("a", 2, region="eu"), use("a", 3, outcome="denied")], [])
+    did = doings(inventory, ("a",))
+    assert (dict(did.operations), dict(did.denied), dict(did.regions)) == ({"s3:ListBuckets": 2}, {"s3:ListBuckets": 1}, {"eu": 2})
+    inventory.close()
+
+
+def test_the_newest_credentials_come_first(tmp_path: Path) -> None:
+    inventory = Inventory(tmp_path / "inventory.db")
+    inventory.keep([use("a", 5, "cred:old"), use("a", 1, "cred:new")], [])
+    found: list[Credential] = Viewer(inventory, NOW).credentials("a", 1)
+    assert [each.uid for each in found] == ["cred:new"]
+    inventory.close()
