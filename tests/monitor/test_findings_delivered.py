@@ -443,6 +443,7 @@ def test_a_collector_that_is_down_takes_nothing(state: Path, monkeypatch: pytest
     receiver = Receiver()
     receiver.close()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     assert main(["findings", "deliver", "--otlp", "--once"]) == 1
     assert "2 waiting" in capsys.readouterr().out
 
