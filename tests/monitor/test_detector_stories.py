@@ -195,6 +195,9 @@ CASES = {
     "a key of its own making": Case("SELF_ISSUE", lambda: made(elsewhere=False, by=ME), lambda: made(elsewhere=False), ("access_key",), alert=False),
     "a grant": Case("GRANT_ADDED", lambda: granted("admin"), lambda: granted("admin", outcome="failed"), ("AdministratorAccess", "admin"), alert=False),
     "a canary": Case("CANARY_TOUCHED", lambda: canary(touched=True), lambda: canary(touched=False), ("canary", "denied")),
+    "logging off, denied": Case(
+        "LOGGING_DISABLED", lambda: logging("logging_stopped"), lambda: logging("logging_stopped", "denied"), ("the-trail",)
+    ),
     "logging off": Case("LOGGING_DISABLED", lambda: logging("logging_stopped"), lambda: logging("logging_started"), ("the-trail",)),
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import subprocess
@@ -22,6 +23,7 @@ from licet.monitor.detectors import DETECTORS
 from licet.monitor.detectors.ends import Ends
 from licet.monitor.fold import Item, fold
 from licet.monitor.known import Known
+from licet.monitor.stored import signals_of
 from licet.monitor.world import Settings
 from stories import DAY, HOUR, ME, MINUTE, NOW, Story, happened, use
 
@@ -244,6 +246,24 @@ def test_a_run_that_is_cut_off_at_any_step_loses_nothing(tmp_path: Path, steps: 
     story.run(cut)
     story.run(whole)
     assert told(cut) == told(whole)
+
+
+@pytest.mark.parametrize("steps", range(4))
+def test_what_came_late_is_not_lost_if_the_run_is_cut_off_and_more_comes_in_time(tmp_path: Path, steps: int) -> None:
+    """Its mark was taken, and what comes later must not hide that all is to be judged anew."""
+    first, late, later = [use(0), use(3 * HOUR)], [happened(HOUR, "revoked", credential="cred:one")], [use(4 * HOUR)]
+    story = Story([*first, *late, *later])
+    inventory = Inventory(tmp_path / "inventory.db")
+    story.declare(inventory)
+    story.keep(inventory, first)
+    story.run(inventory)
+    story.keep(inventory, late)
+    with cut_after(inventory, steps), contextlib.suppress(_Cut):
+        story.run(inventory)
+    story.keep(inventory, later)
+    story.run(inventory)
+    (found,) = [each for each in signals_of(inventory, ME) if each.code == "POST_REVOCATION_USE"]
+    assert [each.role for each in found.evidence] == ["revocation", "use", "use"]
 
 
 _KILLED = """
