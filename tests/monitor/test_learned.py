@@ -133,6 +133,25 @@ def test_what_was_denied_has_half_of_the_points_is_told_once_and_is_not_learned(
     assert [each.points for each in done] == [pytest.approx(2 * denied[0].points, abs=0.2)]
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"network": "203.0.113.0/24", "ip": "203.0.113.9"}, {"region": "sa-east-1"}, {"operation": "s3:DeleteBucket"}],
+    ids=["network", "region", "operation"],
+)
+def test_what_was_declared_is_not_new(inventory: Inventory, changed: dict[str, Any]) -> None:
+    items = [*steady(10), use(10 * DAY, **changed)]
+    said = Declared(uses=("s3:*",), regions=("eu-west-1", "sa-east-1"), networks=("192.0.2.0/24", "203.0.113.0/24"))
+    assert told(inventory, items)
+    assert not told(inventory, items, Story(items, declared=said))
+
+
+def test_a_workload_that_moved_to_another_region_and_so_to_another_network_is_no_finding_alone(inventory: Inventory) -> None:
+    items = [*steady(300), use(300 * DAY, region="sa-east-1", network="203.0.113.0/24", ip="203.0.113.9")]
+    found = told(inventory, items)
+    assert codes(found) == ["NEW_NETWORK", "NEW_REGION"]
+    assert sum(each.points for each in found) < Settings().points
+
+
 @pytest.mark.parametrize("kind", ["human", "service"])
 def test_nothing_is_learned_of_people_and_of_a_platforms_own(inventory: Inventory, kind: str) -> None:
     items = [*steady(10, identity_kind=kind), use(10 * DAY, identity_kind=kind, network="203.0.113.0/24")]

@@ -4,31 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Final
 
 from licet.events import LifecycleEvent
 from licet.inventory.model import Credential, CredentialStatus
 
 
-def life_of(known: Credential, events: Iterable[LifecycleEvent], workload_ended: Callable[[str], float] = lambda _: 0.0) -> Credential:
+TEMPORARY: Final = "temporary_key"
+"""The kind of AWS's temporary credentials, of which a log often shows no more than the use."""
+
+LONGEST_TEMPORARY: Final = 129_600.0
+"""Seconds: none lives for longer (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html)."""
+
+
+def life_of(
+    known: Credential, events: Iterable[LifecycleEvent], workload_ended: Callable[[str, float], float] = lambda *_: 0.0
+) -> Credential:
     """The credential with what its lifecycle events say. What was tried and denied changed nothing.
 
     Args:
         known: who it is; what it says of its life is forgotten, as the events say all of it.
         events: of this credential, and those that name it as superseded.
-        workload_ended: when a workload ended; 0: not that is known.
+        workload_ended: when a workload ended that it was bound to at a time; 0: not that is known.
     """
     found = replace(
         known, generation=-1, supersedes="", issued_by="", issued=0.0, expires=0.0, rotated=0.0, revoked=0.0, ended=0.0, workload="",
         status="unknown",
     )  # fmt: skip
+    bound = 0.0
     for event in sorted((each for each in events if each.outcome == "success"), key=lambda each: (each.time, each.uid)):
         if event.supersedes == known.uid:
             # It ends once, by the first version that takes its place.
             found = found if found.rotated else replace(found, rotated=event.time)
         elif event.credential == known.uid:
             found = _begun(found, event) if event.kind in _BEGINS else _ended(found, event)
+            if event.kind in _BEGINS and event.workload:
+                found, bound = replace(found, ended=0.0), event.time
     if found.workload and not found.ended:
-        found = replace(found, ended=workload_ended(found.workload))
+        found = replace(found, ended=workload_ended(found.workload, bound))
     return found
 
 
@@ -64,4 +77,7 @@ def status_at(credential: Credential, now: float) -> CredentialStatus:
         return "superseded"
     if credential.ended and credential.ended <= now:
         return "ended"
-    return "expired" if credential.expires and credential.expires <= now else "active"
+    expires = credential.expires
+    if not expires and credential.kind == TEMPORARY and credential.last_used:
+        expires = credential.last_used + LONGEST_TEMPORARY
+    return "expired" if expires and expires <= now else "active"

@@ -58,9 +58,18 @@ def events_of(db: sqlite3.Connection, credential: str) -> list[LifecycleEvent]:
     return [lifecycle_of(row[0]) for row in rows]
 
 
-def workload_ended(db: sqlite3.Connection, workload: str) -> float:
-    """When a workload ended; 0: not that is known."""
+def workload_ended(db: sqlite3.Connection, workload: str, since: float) -> float:
+    """When a workload ended to which something was bound at `since`: an end before that is another run's, and who began anew since has not
+    ended. 0: not that is known.
+    """
     if not workload:
         return 0.0
-    found = db.execute("SELECT min(time) FROM lifecycle WHERE workload=? AND kind='job_ended'", (workload,)).fetchone()[0]
-    return float(found or 0.0)
+    query = (
+        "SELECT time, kind, body FROM lifecycle WHERE workload=? AND kind IN ('job_ended', 'job_started') AND time>=?"
+        " ORDER BY time, kind DESC"
+    )
+    ended = 0.0
+    for time, kind, body in db.execute(query, (workload, since)).fetchall():
+        if lifecycle_of(body).outcome == "success":
+            ended = (ended or time) if kind == "job_ended" else 0.0
+    return ended

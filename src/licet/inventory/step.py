@@ -67,6 +67,7 @@ class Step:
         """`acting`: numbers of identities of which a use was kept, and so their kind, name and place; `subjects`: of all."""
         self._db, self._shapes, self._subjects, self._credentials, self._acting = db, shapes, subjects, credentials, acting
         self._since: dict[int, float] = {}
+        self._ran: set[tuple[int, str]] = set()
         self._sources: dict[tuple[str, str], list[float]] = {}
 
     def keep(self, uses: Sequence[UseEvent], lifecycle: Sequence[LifecycleEvent], *, anew: bool = False) -> Kept:
@@ -103,7 +104,9 @@ class Step:
                 counts[6] += 1
             else:
                 counts[4] += credential != 0
-                counts[5] += event.workload != ""
+                if event.workload:
+                    counts[5] += 1
+                    self._ran.add((subject, event.workload))
             found = seen.get((subject, credential))
             if found is None:
                 seen[subject, credential] = [time, time, 1]
@@ -111,7 +114,18 @@ class Step:
                 found[1] = time
                 found[2] += 1
         self._count(seen)
+        self._note_workloads()
         return len(new)
+
+    def _note_workloads(self) -> None:
+        """Where an identity ran: what happens to that workload concerns it, though no binding is told."""
+        for subject, workload in sorted(self._ran):
+            if self._db.execute("INSERT OR IGNORE INTO ran VALUES (?,?)", (subject, workload)).rowcount:
+                ended = "SELECT min(time) FROM lifecycle WHERE workload=? AND kind='job_ended'"
+                since = self._db.execute(ended, (workload,)).fetchone()[0]
+                if since is not None:
+                    self._mark(subject, since)
+        self._ran.clear()
 
     def _insert(self, rows: list[_Row]) -> list[_Row]:
         """Which of them are new; they are inserted. What is later than all that its subject has done cannot stand there already."""
@@ -179,7 +193,9 @@ class Step:
                 self._db.execute(f"UPDATE identities SET {column} WHERE uid=?", (event.time, event.identity))  # noqa: S608 - two texts of ours
         for credential in {event.credential, event.supersedes} - {""}:
             self._concerns(credential, event)
-        if event.workload and event.kind == "job_ended":
+        if event.workload and event.kind in ("job_started", "job_ended"):
+            for (subject,) in self._db.execute("SELECT subject FROM ran WHERE workload=?", (event.workload,)).fetchall():
+                self._mark(subject, event.time)
             for (uid,) in self._db.execute(_BOUND, (event.workload,)).fetchall():
                 self._renew_life(uid)
                 self._mark_concerned(uid, event.time)
@@ -198,7 +214,7 @@ class Step:
         """What became of it, into its row."""
         row = self._db.execute(f"{SELECT_CREDENTIAL} WHERE uid=?", (uid,)).fetchone()
         known = credential_of(row)
-        found = life_of(known, events_of(self._db, uid), lambda workload: workload_ended(self._db, workload))
+        found = life_of(known, events_of(self._db, uid), lambda workload, since: workload_ended(self._db, workload, since))
         self._db.execute(
             "UPDATE credentials SET generation=?, supersedes=?, issued_by=?, issued=?, expires=?, rotated=?, revoked=?, ended=?,"
             " workload=?, status=? WHERE uid=?",

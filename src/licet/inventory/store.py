@@ -194,7 +194,10 @@ class Inventory(SqliteFile):
             " UNION SELECT credential FROM lifecycle WHERE identity=?1 AND credential<>''"
             " UNION SELECT supersedes FROM lifecycle WHERE identity=?1 AND supersedes<>''"
         )
-        bound = "SELECT workload FROM lifecycle WHERE credential IN mine AND workload<>''"
+        bound = (
+            "SELECT workload FROM lifecycle WHERE credential IN mine AND workload<>''"
+            " UNION SELECT workload FROM ran JOIN identities ON identities.id=subject WHERE identities.uid=?1"
+        )
         found = self.rows(
             f"WITH mine (credential) AS ({mine}) SELECT body FROM lifecycle WHERE identity=?1 OR credential IN mine"  # noqa: S608 - texts of our own
             f" OR supersedes IN mine OR workload IN ({bound}) ORDER BY time, uid",
@@ -208,7 +211,7 @@ class Inventory(SqliteFile):
         if known is None:
             return None
         events = events_of(self._db(), uid)
-        return life_of(known, events, lambda workload: workload_ended(self._db(), workload)), events
+        return life_of(known, events, lambda workload, since: workload_ended(self._db(), workload, since)), events
 
     def dirty(self) -> list[tuple[str, float]]:
         """The identities of which something came that the monitor has not judged, with the time of the earliest of it."""

@@ -175,7 +175,7 @@ def _lifecycle(inventory: Inventory, uids: Sequence[str], holders: dict[str, tup
     found = {event.uid: event for event in events_of(inventory, uids)}
     jobs = {event.workload for event in found.values() if event.workload and event.kind != "job_ended"}
     for job in jobs:
-        rows = inventory.rows("SELECT body FROM lifecycle WHERE workload=? AND kind='job_ended' ORDER BY time, uid LIMIT 1", (job,))
+        rows = inventory.rows("SELECT body FROM lifecycle WHERE workload=? AND kind='job_ended'", (job,))
         found |= {event.uid: event for event in (lifecycle_of(body) for (body,) in rows)}
     for identity in holders:
         rows = inventory.rows(
@@ -202,7 +202,8 @@ def _concerned(
 ) -> Iterator[Lifeline]:  # fmt: skip
     for uid, lifeline in lifelines.items():
         own = uid in (event.credential, event.supersedes)
-        job = event.kind == "job_ended" and not event.credential and event.workload == lives[uid].workload
+        life = lives[uid]
+        job = event.kind == "job_ended" and not event.credential and event.workload == life.workload and event.time == life.ended
         whole = not (event.credential or event.workload or event.supersedes) and event.identity in holders
         if own or job or whole:
             yield lifeline

@@ -18,14 +18,16 @@ FACES: Final = (
 """The other names of one that stands for itself."""
 
 _PAGE = 1_000
-_OTHERS = (  # of credentials that it ever used, that are named with it, or that were declared its own
+_OTHERS = (  # of credentials that it ever used, that are named with it, or that were declared its own; of workloads in which it ran
     "WITH mine (credential) AS (SELECT credentials.uid FROM credentials WHERE identity=?1"
     " UNION SELECT credentials.uid FROM holders JOIN identities ON identities.id=subject JOIN credentials"
     " ON credentials.id=holders.credential WHERE identities.uid=?1"
     " UNION SELECT credential FROM lifecycle WHERE identity=?1 AND credential<>''"
     " UNION SELECT supersedes FROM lifecycle WHERE identity=?1 AND supersedes<>'')"
     " SELECT body FROM lifecycle WHERE (credential IN mine OR supersedes IN mine OR workload IN"
-    " (SELECT workload FROM lifecycle WHERE credential IN mine AND workload<>'')) AND identity<>?1 AND time>?2 ORDER BY time, uid"
+    " (SELECT workload FROM lifecycle WHERE credential IN mine AND workload<>''"
+    " UNION SELECT workload FROM ran JOIN identities ON identities.id=subject WHERE identities.uid=?1))"
+    " AND identity<>?1 AND time>?2 ORDER BY time, uid"
 )
 _OWN = "SELECT body, time, uid FROM lifecycle WHERE identity=?1 AND (time, uid)>(?2, ?3) ORDER BY time, uid LIMIT ?4"
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, Final
 
-from licet.events import LifecycleEvent
 from licet.inventory.model import Credential, Declared, Identity, Owner, Ownership
-from licet.inventory.rows import SELECT_CREDENTIAL, credential_of, lifecycle_of
+from licet.inventory.rows import SELECT_CREDENTIAL, credential_of
 from licet.inventory.store import Inventory
 from licet.monitor.history import faces
 from licet.monitor.world import Settings
@@ -67,13 +66,6 @@ class Known:
     def edge(self, origin: str, target: str) -> bool:
         """Whether one may go from one environment into another."""
         return (origin, target) in self._edges
-
-    def workload_ended(self, workload: str) -> LifecycleEvent | None:
-        """How a workload ended, where that is known."""
-        found = self._inventory.rows(
-            "SELECT body FROM lifecycle WHERE workload=? AND kind='job_ended' ORDER BY time, uid LIMIT 1", (workload,)
-        )
-        return lifecycle_of(found[0][0]) if found else None
 
     def peers_with(self, uid: str, dimension: str, value: str) -> int:  # noqa: ARG002 - of a world
         """None is known: nothing that was learned of others is asked here."""

@@ -81,8 +81,10 @@ def _end(db: sqlite3.Connection, known: Credential) -> _End | None:
         _End(known.expires if what == "expired" else event.time, what, event.uid)
         for event in events if event.outcome == "success" and (what := _ends(event, known))
     ]  # fmt: skip
-    if known.workload and known.ended and known.ended == workload_ended(db, known.workload):
-        row = db.execute("SELECT uid FROM lifecycle WHERE workload=? AND kind='job_ended' ORDER BY time, uid", (known.workload,)).fetchone()
+    bound = max((each.time for each in events if each.workload == known.workload and each.kind != "job_ended"), default=0.0)
+    if known.workload and known.ended and known.ended == workload_ended(db, known.workload, bound):
+        query = "SELECT uid FROM lifecycle WHERE workload=? AND kind='job_ended' AND time=? ORDER BY uid"
+        row = db.execute(query, (known.workload, known.ended)).fetchone()
         ends.append(_End(known.ended, "left over by its job", row[0]))
     return min(ends, default=None)
 

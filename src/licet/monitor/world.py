@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from licet.events import LifecycleEvent
 from licet.inventory.model import Credential, Identity, Owner, Ownership
 
 DAY = 86_400.0
@@ -61,9 +60,6 @@ class World(Protocol):
 
     def edge(self, origin: str, target: str) -> bool:
         """Whether one may go from one environment into another."""
-
-    def workload_ended(self, workload: str) -> LifecycleEvent | None:
-        """How a workload ended, where that is known."""
 
     def peers_with(self, uid: str, dimension: str, value: str) -> int:
         """How many peers (same owner, kind and environment) had this value before: of a network, a region, an operation."""

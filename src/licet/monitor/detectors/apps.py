@@ -25,6 +25,7 @@ class Apps(Detector):
     """APP_SCOPE_WIDENED, APP_CREDENTIAL_ADDED, APP_FIRST_RESOURCE."""
 
     name = "apps"
+    version = 2
     codes = ("APP_SCOPE_WIDENED", "APP_CREDENTIAL_ADDED", "APP_FIRST_RESOURCE")
     uses: Called = "always"
     lives = True
@@ -46,6 +47,8 @@ class Apps(Detector):
             return ()
         known = world.identity(event.identity)
         foreign = known.third_party or (world.owners and world.owner(event.identity) is None)
+        if code == "APP_CREDENTIAL_ADDED" and not event.by:
+            foreign = False  # nobody is named where it is the keeper of secrets who tells it: that one was seen
         near = [each for each in changes if each[_CODE] != code and event.time - each[_TIME] <= DAY]
         change = [*row(event, role), code, foreign or bool(near), event.credential, what]
         changes.append(change)

@@ -2,7 +2,8 @@
 
 Each is a fact of what happened to the credential, at the time of the event itself and not of its arrival. Only a use that succeeded shows
 that the credential still authenticates; what was denied is a signal of its own, and a small one. A suspended credential that was activated
-again is fine.
+again is fine. A workload ends only what was bound to it before, and one that starts again runs anew: a pod of a set has the name of the one
+before it. Where no binding is told, a use's own workload is its binding, from its first use there on.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from licet.monitor.signal import Signal
 from licet.monitor.world import World
 
 _MOST = 4_096  # credentials and jobs of one identity whose ends are known; the oldest go first
+_AGAIN = 8  # ends of one workload
+_FIRST: Final = "use before"
 _WHOLE: Final = ""  # the identity itself, where a credential's fingerprint stands else
 
 _SAYS: Final = {
@@ -32,13 +35,16 @@ class Ends(Detector):
     """POST_REVOCATION_USE, POST_ROTATION_USE, POST_JOB_USE, EXPIRED_ACCEPTED; DENIED_AFTER_END, ROTATION_OVERLAP."""
 
     name = "ends"
+    version = 2
     codes = ("POST_REVOCATION_USE", "POST_ROTATION_USE", "POST_JOB_USE", "EXPIRED_ACCEPTED", "DENIED_AFTER_END", "ROTATION_OVERLAP")
     uses: Called = "always"
     lives = True
 
     def start(self) -> State:
-        """`of`: by credential, its ends, each as time, uid and what happened; `jobs`: by workload, its end."""
-        return {"of": {}, "jobs": {}}
+        """`of`: by credential, its ends, each as time, uid and what happened; `jobs`: by workload, its ends; `held`: by workload and
+        session (else credential), the first use.
+        """
+        return {"of": {}, "jobs": {}, "held": {}}
 
     def lifecycle(self, state: State, event: LifecycleEvent, world: World) -> Iterable[Signal]:
         """Note what ends by it."""
@@ -54,32 +60,41 @@ class Ends(Detector):
         elif kind == "activated" or (kind == "created" and not credential):
             _of(state, credential or _WHOLE).pop("revoked", None)
         elif kind == "job_ended":
-            if event.workload and event.workload not in state["jobs"]:
-                keep(state["jobs"], event.workload, row(event, "end of the job"), _MOST)
+            if event.workload:
+                before = state["jobs"].get(event.workload, ())
+                keep(state["jobs"], event.workload, [*before[-_AGAIN + 1 :], row(event, "end of the job")], _MOST)
             if credential:
                 _of(state, credential).setdefault("ended", row(event, "end of the job"))
-        elif credential:
-            _noted(_of(state, credential), event)
+        else:
+            if kind == "job_started" and event.workload in state["jobs"]:
+                # It runs anew; one that began and ended at one time has ended.
+                state["jobs"][event.workload] = [each for each in state["jobs"][event.workload] if each[2] >= event.time]
+            if credential:
+                _noted(_of(state, credential), event)
         return ()
 
     def use(self, state: State, event: UseEvent, world: World) -> Iterable[Signal]:
         """Whether what it was done with had ended."""
         of = state["of"]
-        if not of:
+        left = _left(state, event) if event.workload else None
+        if not of and left is None:
             return ()
         ends = of.get(event.credential)
         whole = of.get(_WHOLE)
-        if (ends is None and whole is None) or event.outcome == "failed":
+        if (ends is None and whole is None and left is None) or event.outcome == "failed":
             return ()
         found: list[Signal] = []
+        bound: list[Any] | None = None
         if event.credential and ends is not None:
             for what in ("revoked", "rotated", "expires"):
                 if (end := ends.get(what)) is not None:
                     found += _late(state, what, end, [end], event, world)
             if (end := ends.get("ended")) is not None:
                 found += _late(state, "ended", end, [end], event, world)
-            elif (bound := ends.get("bound")) is not None and (end := state["jobs"].get(bound[3])) is not None:
+            elif (bound := ends.get("bound")) is not None and (end := _end_since(state, bound[3], bound)) is not None:
                 found += _late(state, "ended", end, [bound, end], event, world)
+        if left is not None and bound is None and not (ends and "ended" in ends):
+            found += _late(state, "ended", left[1], left, event, world)
         if whole is not None and (end := whole.get("revoked")) is not None:
             found += _late(state, "revoked", end, [end], event, world)
         return found
@@ -94,12 +109,33 @@ def _of(state: State, credential: str) -> dict[str, Any]:
     return found
 
 
+def _end_since(state: State, workload: str, since: list[Any]) -> list[Any] | None:
+    """The first end of a workload that is not before the binding (or the first use)."""
+    return next((each for each in state["jobs"].get(workload, ()) if each[2] >= since[2]), None)
+
+
+def _left(state: State, event: UseEvent) -> list[list[Any]] | None:
+    """The first use in its workload, and the end of that, if it has ended since."""
+    who = event.session or event.credential
+    if not who:
+        return None
+    key = f"{event.workload} {who}"
+    first = state["held"].get(key)
+    if first is None:
+        if event.outcome == "success":
+            keep(state["held"], key, row(event, _FIRST), _MOST)
+        return None
+    end = _end_since(state, event.workload, first)
+    return None if end is None else [first, end]
+
+
 def _noted(ends: dict[str, Any], event: LifecycleEvent) -> None:
     if event.kind == "expired":
         ends["expires"] = [*row(event, "expiry"), event.time]
     elif event.expires:
         ends["expires"] = [*row(event, "its end was said"), event.expires]
     if event.workload:
+        ends.pop("ended", None)
         ends["bound"] = [*row(event, "binding"), event.workload]
 
 
@@ -110,7 +146,7 @@ def _late(  # noqa: PLR0917
     after = event.time - since
     grace = world.settings.grace
     code, expected = _SAYS[what]
-    cited = [each[:3] for each in why]
+    cited = [each[:4] if each[1] == _FIRST else each[:3] for each in why]
     happened = {"revoked": end[-1], "rotated": "superseded", "ended": "at the end of its job", "expires": "expired"}[what]
     if after <= grace:
         if what == "rotated" and after > 0 and event.outcome == "success":

@@ -1,7 +1,8 @@
 """Permissions and credentials that an identity gives itself, or is given by somebody whose work that is not.
 
 A new credential is suspicious where it is first used from a network that its identity never came from: who made it took it elsewhere.
-Temporary credentials (of assumed roles) are made all the time, and are left out; so are people, who move.
+Temporary credentials (of assumed roles) are made all the time, and are left out, and so is what the platform itself makes (a node its pods'
+tokens); so are people, who move.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Escalation(Detector):
     """SELF_GRANT, SELF_ISSUE, GRANT_ADDED."""
 
     name = "escalation"
+    version = 2
     codes = ("SELF_GRANT", "SELF_ISSUE", "GRANT_ADDED")
     uses: Called = "always"
     lives = True
@@ -43,6 +45,8 @@ class Escalation(Detector):
         if event.kind == "granted" or (event.kind == "scope_widened" and _same(event.by, event.identity, world)):
             return _granted(state, event, world)
         if event.kind != "issued" or not event.by or (event.expires and event.expires - event.time <= _TEMPORARY):
+            return ()
+        if world.identity(event.by).kind == "service":  # a node asks for the tokens of its pods
             return ()
         itself = _same(event.by, event.identity, world)
         if itself or not _owners_pipeline(event, world):

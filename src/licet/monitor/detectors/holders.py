@@ -174,6 +174,8 @@ class Sharing(Detector):
             return ()
         if event.kind == "job_ended":
             keep(state["over"], event.workload, event.time, _CREDENTIALS)
+        elif event.kind in ("job_started", "bound"):
+            state["over"].pop(event.workload, None)  # a name that comes again is of one that runs
         if event.kind != "bound" or not event.credential:
             return ()
         bound = state["bound"].setdefault(event.credential, {})

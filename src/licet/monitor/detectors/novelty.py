@@ -17,6 +17,8 @@ from licet.monitor.baseline import Bodies, cited_baseline
 from licet.monitor.codes import CODES
 from licet.monitor.detector import Called, Detector, State
 from licet.monitor.detectors.holders import product
+from licet.monitor.detectors.purpose import is_for
+from licet.monitor.networks import within
 from licet.monitor.saying import keep, row, say
 from licet.monitor.signal import Signal
 from licet.monitor.world import DAY, Settings, World
@@ -27,7 +29,7 @@ _WHAT: Final = ("networks", "regions", "programs", "operations", "tools")
 _BOUNDS: Final = (128, 32, 32, 512, 256)  # values of each that are known; those not seen for the longest time go first
 _TODAY: Final = 2_048
 _TRIED: Final = 256  # new values that were denied
-_LEAST, _SCALE, _MOST = 1.5, 6.0, 1.5  # bits below which nothing is said, that have a code's own points, and the most of these
+_LEAST, _SCALE, _MOST = 1.5, 6.0, 1.2  # bits below which nothing is said, that have a code's own points, and the most of these
 _DONE_BY: Final = 3  # dimensions from here on are of what it does, and not of where it comes from
 _FIRST, _LAST, _DAYS = range(3)
 _NAMED: Final = 16  # values that a baseline names, the most usual first
@@ -66,7 +68,7 @@ class Novelty(Detector):
             return ()
         found: tuple[Signal, ...] = ()
         for which, value in _values(event):
-            if value not in state["seen"][which]:
+            if value not in state["seen"][which] and not _declared(event, which, world):
                 found += _new(state, event, which, value, world)
         if done:
             _learned(state, event, key)
@@ -95,6 +97,18 @@ def _values(event: UseEvent) -> Iterator[tuple[int, str]]:
     if program := product(event.agent):
         yield 2, program
     yield (4 if event.source == "licet" else 3), event.operation
+
+
+def _declared(event: UseEvent, which: int, world: World) -> bool:
+    """Whether it was said before that it may be so: a failover goes where nobody was for a year."""
+    of = world.identity(event.identity).declared
+    own = world.credential(event.credential).declared if event.credential else of
+    if which == 0:
+        networks = own.networks or of.networks
+        return bool(networks) and within(event.ip, networks)
+    if which == 1:
+        return event.region in (own.regions or of.regions)
+    return which >= _DONE_BY and is_for(event.operation, own.uses or of.uses)
 
 
 def _learned(state: State, event: UseEvent, key: tuple[str, ...]) -> None:
