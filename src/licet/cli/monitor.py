@@ -71,7 +71,8 @@ def run(options: argparse.Namespace) -> int:
             told.done()
     if options.json:
         signals = {code: {"number": number, "title": CODES[code].title} for code, number in report.signals.items()}
-        output.data({"identities": report.identities, "events": report.events, "changed": report.changed, "signals": signals})
+        output.data({"identities": report.identities, "events": report.events, "changed": report.changed, "signals": signals,
+                     "findings": report.findings._asdict()})  # fmt: skip
     else:
         _say(report, time.monotonic() - begun)
     return 0
@@ -88,7 +89,9 @@ def _say(report: Report, seconds: float) -> None:
     judged = (
         f"{report.identities:,} {'identity' if report.identities == 1 else 'identities'} judged, {counted(report.events, 'event')}{speed}"
     )
+    made = report.findings
     output.say(f"{judged}; {counted(report.changed, 'signal')} changed")
+    output.say(f"{counted(made.opened, 'finding')} new, {made.changed:,} changed, {made.withdrawn:,} withdrawn")
     if report.signals:
         output.say("`licet findings` says what an owner must look at")
 
