@@ -126,18 +126,34 @@ def test_a_denied_call_has_no_token_and_no_life_of_one(ran: Ran) -> None:
     assert not [event for event in found.lifecycle if event.native_id == denied.native_id]
 
 
-def test_a_token_is_issued_to_its_call_with_an_end_and_ends_with_it(ran: Ran) -> None:
+def test_a_token_is_issued_with_an_end_and_bound_to_its_task(ran: Ran) -> None:
     found = of_store(ran)
     look = by_tool(found)["tool:look"]
-    issued, ended = life(found, look.credential)
-    assert (issued.kind, ended.kind) == ("issued", "job_ended")
-    assert issued.workload == ended.workload == look.native_id
-    assert issued.time <= look.time <= ended.time < issued.expires <= issued.time + 301
-    assert ended.expires == 0
+    (issued,) = life(found, look.credential)
+    assert (issued.kind, issued.workload) == ("issued", ran.task)
+    assert issued.time <= look.time < issued.expires <= issued.time + 301
+
+
+def test_a_token_that_several_calls_of_a_task_share_ends_with_none_of_them(tmp_path: Path) -> None:
+    """Calls of tools that read have one token together: the later ones are no uses after the end."""
+    (tmp_path / "licet.yaml").write_text(MANIFEST, encoding="utf-8")
+    guard = Guard.from_file(tmp_path / "licet.yaml", state=tmp_path / "state")
+
+    @guard.tool
+    def look() -> str:
+        return "seen"
+
+    with guard.task("work", intent="Look", agent="bot", principal="user:grace") as task:
+        look()
+        look()
+    guard.close()
+    found = of_store(Ran(tmp_path / "state", {}, task.id))
+    (token,) = {use.credential for use in found.uses if use.operation == "tool:look" and use.credential_kind == "call_token"}
+    assert [(event.kind, event.workload) for event in life(found, token)] == [("issued", task.id)] * 2
 
 
 def test_a_task_is_a_workload_that_begins_and_ends(ran: Ran) -> None:
-    of_task = [event.kind for event in of_store(ran).lifecycle if event.workload == ran.task]
+    of_task = [event.kind for event in of_store(ran).lifecycle if event.workload == ran.task and not event.credential]
     assert of_task == ["job_started", "job_ended"]
 
 

@@ -162,7 +162,7 @@ def test_times_that_nobody_declared_begin_nothing(inventory: Inventory) -> None:
     assert [hole.what for hole in found.holes] == ["issuance"]
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(150))
 def test_the_trace_and_the_monitor_say_the_same_of_what_is_late(inventory: Inventory, seed: int) -> None:
     """In any history of one credential there is a red line where the monitor has a finding of use after an end, and nowhere else."""
     chance = random.Random(seed)
@@ -170,16 +170,24 @@ def test_the_trace_and_the_monitor_say_the_same_of_what_is_late(inventory: Inven
     for number in range(1, chance.randrange(2, 14)):
         time = chance.randrange(1, 50) * 200.0
         if chance.random() < 0.5:
-            uses.append(use(number, time, outcome=chance.choice(["success", "success", "denied", "failed"])))
+            outcome, workload = chance.choice(["success", "success", "denied", "failed"]), chance.choice(["", "run"])
+            uses.append(use(number, time, outcome=outcome, workload=workload))
             continue
-        kind = chance.choice(["suspended", "activated", "revoked", "bound", "job_ended", "renewed", "expired", "superseded", "whole"])
+        kinds = ["suspended", "activated", "revoked", "bound", "job_started", "job_ended", "renewed", "expired", "superseded", "whole"]
+        kind = chance.choice(kinds)
         if kind == "superseded":
             life.append(happened(number, time, "rotated", TWO, supersedes=ONE, identity=ME))
         elif kind == "whole":
             life.append(happened(number, time, chance.choice(["suspended", "activated"]), "", identity=ME))
         else:
-            more = {"workload": "run"} if kind in ("bound", "job_ended") else {"expires": START + time + 900} if kind == "renewed" else {}
-            life.append(happened(number, time, kind, "" if kind == "job_ended" else ONE, **more))
+            more = (
+                {"workload": "run"}
+                if kind in ("bound", "job_started", "job_ended")
+                else {"expires": START + time + 900}
+                if kind == "renewed"
+                else {}
+            )
+            life.append(happened(number, time, kind, "" if kind.startswith("job_") else ONE, **more))
     inventory.keep(uses, life)
     monitor(inventory, Settings(), NOW)
     codes = ("POST_REVOCATION_USE", "POST_ROTATION_USE", "POST_JOB_USE", "EXPIRED_ACCEPTED")
@@ -195,3 +203,38 @@ def test_the_trace_and_the_monitor_say_the_same_of_what_is_late(inventory: Inven
 def test_an_interval_is_told_in_its_two_greatest_units(seconds: float, said: str) -> None:
     """Of `3 d 0 h` the second says nothing."""
     assert spell(seconds) == said
+
+
+def test_an_issuance_that_is_told_with_each_call_is_one_line(inventory: Inventory) -> None:
+    """A call token that several calls of a task share; it ends with the task."""
+    life = [happened(number, number * HOUR, "issued", workload="task") for number in range(3)]
+    ended = happened(9, 3 * HOUR, "job_ended", "", workload="task")
+    inventory.keep([use(number, number * HOUR + 1) for number in range(5)], [*life, ended])
+    found = trace(inventory, [ONE], NOW)
+    assert [line.kind for line in found.lines] == ["issued", "used", "used", "used", "job_ended", "used", "used"]
+    assert [line.late for line in lines(found)] == ["", "", "", "grace", "after"]
+    assert not found.holes
+
+
+def test_an_identity_that_is_active_again_and_an_event_between_two_uses_of_a_day(inventory: Inventory) -> None:
+    """A suspended identity's credentials may be used again when it is; sums never go past something that happened."""
+    uses = [use(number, number * 60.0) for number in range(300)]
+    life = [
+        happened(1, -1, "issued"), happened(2, 6_000, "suspended", "", identity=ME), happened(3, 12_000, "activated", "", identity=ME),
+        happened(4, 15_000, "renewed", generation=2),
+    ]  # fmt: skip
+    inventory.keep(uses, life)
+    found = trace(inventory, [ONE], NOW)
+    assert [line.kind for line in found.lines] == ["issued", "used", "suspended", "used", "used", "activated", "used", "renewed", "used"]
+    assert [(line.late, line.number) for line in lines(found)] == [("", 101), ("grace", 5), ("after", 94), ("", 51), ("", 49)]
+
+
+def test_a_job_ends_what_was_used_in_it_and_one_that_starts_again_runs_anew(inventory: Inventory) -> None:
+    """Nothing says that the credential is bound: its own uses do. A use before the end of the job's second run is in time."""
+    life = [
+        happened(1, -1, "issued"), happened(2, HOUR, "job_ended", "", workload="run"), happened(3, 3 * HOUR, "job_started", "", workload="run"),
+    ]  # fmt: skip
+    inventory.keep([use(number, number * HOUR + 60, workload="run") for number in (0, 2, 4)], life)
+    found = trace(inventory, [ONE], NOW)
+    assert [line.late for line in lines(found)] == ["", "after", ""]
+    assert late_words(lines(found)[1]) == "1 h 1 min after the end of its job"

@@ -1,7 +1,7 @@
 """What a call of a guarded tool is to the inventory: a use of the agent's call token, and of the standing credential behind the tool.
 
-A call token lives for one call: it is issued to the call, which is the workload that it is bound to, and ends with it. The use has the task
-as its workload. A tool that has a credential in the manifest authenticates with that at its own system: a second use, by the same agent,
+A call token ends by itself within minutes, and with its task, which is the workload that it is bound to and that the use has. It does not end
+with its call: calls of tools that read share one (`token: task`), and no record of a call says whether its own is of that kind. A tool that has a credential in the manifest authenticates with that at its own system: a second use, by the same agent,
 of a credential that outlives calls; its workload is the agent, since any task of it may use the credential, and one that several agents
 use is a shared one. A call that was denied or never began has not used it.
 """
@@ -70,14 +70,11 @@ def events_of(call: CallRecord, around: Around, fingerprint: Callable[[str], str
 
 
 def _life(call: CallRecord, use: UseEvent) -> Iterator[LifecycleEvent]:
-    """Its token is issued, and ends with it."""
-    issued = LifecycleEvent(
-        NAME, call.id, call.started, "issued", use.identity, use.credential, TOKEN, workload=call.id, expires=_expiry(call.attributes),
+    """Its token is issued, for the rest of its task at most."""
+    yield LifecycleEvent(
+        NAME, call.id, call.started, "issued", use.identity, use.credential, TOKEN, workload=use.workload, expires=_expiry(call.attributes),
         account=use.account, digest=use.digest, place=use.place,
     )  # fmt: skip
-    yield issued
-    if call.ended is not None:
-        yield issued._replace(time=max(call.ended, call.started), kind="job_ended", expires=0.0)
 
 
 def _error(call: CallRecord, outcome: UseOutcome) -> str:

@@ -1,7 +1,8 @@
 """One credential's life as lines in the order of time: what happened to it, and each use, held against its ends. Pure.
 
 The ends are those of the monitor: revoked, suspended or deleted, until it is taken up again; superseded by a new version; its job over; its
-day come; the whole identity suspended or deleted. Of several that a use is late by, the one that says most is said.
+day come; the whole identity suspended or deleted. Of several that a use is late by, the one that says most is said. A job ends what was
+bound to it before, and where no binding is told, what was used in it before; one that starts again runs anew.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ Late = Literal["", "grace", "after", "denied", "failed"]
 
 _MOST_FIRST: Final = ("revoked", "whole", "ended", "expires", "rotated")  # a revocation says more than a rotation long before it
 _DAY: Final = 86_400
+_MOST_JOBS: Final = 100_000  # in which one credential is used, and of which the first use is known
 _NAMED: Final = 3  # operations that a line of many uses names
 
 
@@ -94,19 +96,26 @@ class Lifeline:
         self.begun = 0.0
         self._grace, self._summed = grace, summed
         self._ends: dict[str, End] = {}
-        self._jobs: dict[str, End] = {}
+        self._jobs: dict[str, list[End]] = {}
+        self._held: dict[tuple[str, str], float] = {}
         self._whole: dict[str, End] = {}
-        self._bound = ""
+        self._bound: tuple[str, float] | None = None
+        self._issued: tuple[str, str, str, float] | None = None
         self._sums: dict[_Key, _Sum] = {}
         self._day = 0
 
     def happened(self, event: LifecycleEvent) -> Iterator[Line]:
         """A lifecycle event that concerns it."""
+        said = (event.kind, event.by, event.workload, event.expires)
+        if event.kind == "issued" and said == self._issued:  # a token that several calls share is told of with each of them
+            return
         yield from self.flush()
+        if event.kind == "issued" and event.credential == self.uid:
+            self._issued = said
         if event.outcome == "success":
             self._note(event)
         kind = "superseded" if event.supersedes == self.uid else event.kind
-        if event.time:  # what has no time held before anybody wrote it down
+        if event.time and self._is_told(event):  # what has no time held before anybody wrote it down
             yield Line(
                 self.uid, kind, event.time, event.time, _said(event, self.uid), outcome=event.outcome, identity=event.by,
                 account=event.account, uid=event.uid,
@@ -116,7 +125,7 @@ class Lifeline:
         """A use of it."""
         self.first_use, self.last_use = self.first_use or event.time, event.time
         self.uses += 1
-        end = self.end_at(event.time, event.identity)
+        end = self.end_at(event.time, event)
         late = _late(event, end, self._grace)
         self.late += late == "after"
         if not self._summed:
@@ -142,16 +151,39 @@ class Lifeline:
             yield self._line(found, key[5])
         self._sums.clear()
 
-    def end_at(self, time: float, identity: str = "") -> End | None:
+    def end_at(self, time: float, use: UseEvent) -> End | None:
         """The end that a use at this time is late by; None: it had not ended, as far as the events until now say."""
         known = {**self._ends}
-        if self._bound in self._jobs:
-            known.setdefault("ended", self._jobs[self._bound])
-        if identity in self._whole:
-            known["whole"] = self._whole[identity]
+        if "ended" not in known and (end := self._job_over(use)) is not None:
+            known["ended"] = end
+        if use.identity in self._whole:
+            known["whole"] = self._whole[use.identity]
         before = [end for word in _MOST_FIRST if (end := known.get(word)) is not None and end.time < time]
         late = (end for end in before if time - end.time > self._grace)
         return next(late, None) or min(before, default=None)
+
+    def _job_over(self, use: UseEvent) -> End | None:
+        """The end of the job that it is bound to, else of the one that it is used in, from its first use there on."""
+        if self._bound is not None:
+            workload, since = self._bound
+        elif use.workload:
+            workload, key = use.workload, (use.workload, use.session or self.uid)
+            if key not in self._held:
+                if use.outcome == "success" and len(self._held) < _MOST_JOBS:
+                    self._held[key] = use.time
+                return None
+            since = self._held[key]
+        else:
+            return None
+        return next((end for end in self._jobs.get(workload, ()) if end.time >= since), None)
+
+    def _is_told(self, event: LifecycleEvent) -> bool:
+        """Whether it gets a line. Of jobs that only used it there can be very many, where uses are summed."""
+        if event.credential or event.supersedes or not event.workload:
+            return True
+        if self._bound is not None:
+            return event.workload == self._bound[0]
+        return not self._summed and event.kind == "job_ended" and any(workload == event.workload for workload, _ in self._held)
 
     def _note(self, event: LifecycleEvent) -> None:
         kind, time = event.kind, event.time
@@ -159,7 +191,9 @@ class Lifeline:
             self._ends.setdefault("rotated", End(time, "superseded", event.uid))
             return
         if kind == "job_ended" and event.workload:
-            self._jobs.setdefault(event.workload, End(time, "at the end of its job", event.uid))
+            self._jobs.setdefault(event.workload, []).append(End(time, "at the end of its job", event.uid))
+        elif kind == "job_started" and event.workload in self._jobs:
+            self._jobs[event.workload] = [end for end in self._jobs[event.workload] if end.time >= time]
         if event.credential == self.uid:
             self._note_own(event)
         elif not event.credential and event.identity:
@@ -183,7 +217,9 @@ class Lifeline:
         else:
             if event.expires:
                 self._ends["expires"] = End(event.expires, "expired", event.uid)
-            self._bound = event.workload or self._bound
+            if event.workload:
+                self._ends.pop("ended", None)
+                self._bound = event.workload, event.time
 
     def _line(self, found: _Sum, late: object) -> Line:
         use, end = found.first, found.end

@@ -43,7 +43,7 @@ def name_of(credential: Credential) -> str:
 
 def made_words(made: Made) -> str:
     """By whom and with what it was made."""
-    by = made.by or ("Licet, for one call" if made.event.startswith("licet/") else "somebody whom no record names")
+    by = made.by or ("Licet, for calls of its own" if made.event.startswith("licet/") else "somebody whom no record names")
     return f"made by {by}{f', with {made.credential}' if made.credential else ''}"
 
 

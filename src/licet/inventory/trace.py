@@ -110,7 +110,7 @@ def trace(inventory: Inventory, asked: Sequence[str], now: float, *, grace: floa
             sources[item.source, item.account] = None
             lines += lifelines[item.credential].used(item)
             continue
-        for lifeline in _concerned(item, lifelines, lives, holders):
+        for lifeline in _concerned(item, lifelines, holders):
             lines += lifeline.happened(item)
     for uid, lifeline in lifelines.items():
         lines += lifeline.flush()
@@ -173,10 +173,15 @@ def _uses(inventory: Inventory, lives: dict[str, Credential], holders: dict[str,
 def _lifecycle(inventory: Inventory, uids: Sequence[str], holders: dict[str, tuple[float, float]]) -> list[LifecycleEvent]:
     """What happened to the versions, to what they were bound to, and to the whole of who used them."""
     found = {event.uid: event for event in events_of(inventory, uids)}
-    jobs = {event.workload for event in found.values() if event.workload and event.kind != "job_ended"}
-    for job in jobs:
-        rows = inventory.rows("SELECT body FROM lifecycle WHERE workload=? AND kind='job_ended'", (job,))
-        found |= {event.uid: event for event in (lifecycle_of(body) for (body,) in rows)}
+    marks = ",".join("?" * len(uids))
+    rows = inventory.rows(
+        "SELECT body FROM lifecycle WHERE kind IN ('job_started', 'job_ended') AND workload IN"  # noqa: S608 - marks only
+        f" (SELECT workload FROM lifecycle WHERE credential IN ({marks}) AND workload<>''"
+        " UNION SELECT workload FROM holders JOIN uses ON uses.subject=holders.subject AND uses.credential=holders.credential"
+        f" WHERE holders.credential IN (SELECT id FROM credentials WHERE uid IN ({marks})) AND workload<>'')",
+        (*uids, *uids),
+    )
+    found |= {event.uid: event for event in (lifecycle_of(body) for (body,) in rows)}
     for identity in holders:
         rows = inventory.rows(
             "SELECT body FROM lifecycle WHERE identity=? AND credential='' AND kind IN ('revoked','suspended','deleted','activated')",
@@ -198,12 +203,11 @@ def _placed(line: Line) -> tuple[float, int, str]:
 
 
 def _concerned(
-    event: LifecycleEvent, lifelines: dict[str, Lifeline], lives: dict[str, Credential], holders: dict[str, tuple[float, float]]
+    event: LifecycleEvent, lifelines: dict[str, Lifeline], holders: dict[str, tuple[float, float]]
 ) -> Iterator[Lifeline]:  # fmt: skip
     for uid, lifeline in lifelines.items():
         own = uid in (event.credential, event.supersedes)
-        life = lives[uid]
-        job = event.kind == "job_ended" and not event.credential and event.workload == life.workload and event.time == life.ended
+        job = event.kind in ("job_started", "job_ended") and not event.credential
         whole = not (event.credential or event.workload or event.supersedes) and event.identity in holders
         if own or job or whole:
             yield lifeline
