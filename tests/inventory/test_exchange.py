@@ -29,7 +29,7 @@ DOCUMENT: dict[str, Any] = {
         {
             "identity": ROLE, "kind": "role", "name": "=1+1", "owner": "ops", "owner_confidence": 0.75,
             "owner_confirmed": "2026-09-01T10:00:00Z", "environment": "prod", "purpose": "it\n\"reads\", and 'writes'",
-            "uses": ["s3:GetObject", "dynamodb:*"], "regions": ["eu-west-1", 'West "Europe"'], "networks": ["192.0.2.0/24", "2001:db8::/48"],
+            "uses": ["s3:GetObject", "dynamodb:*", "secretsmanager:GetSecretValue", "entra:Update device"], "regions": ["eu-west-1", 'West "Europe"'], "networks": ["192.0.2.0/24", "2001:db8::/48"],
             "third_party": True,
         },
         {"identity": "system:serviceaccount:external-secrets:writer", "same_as": ROLE},

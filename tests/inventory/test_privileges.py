@@ -57,7 +57,7 @@ def test_used_and_unused_permissions_are_told_apart_with_their_evidence(tmp_path
     )  # fmt: skip
     assert verdicts(found) == {"iam:CreateUser": "unused", "ec2:RunInstances": "used"}
     (proposal,) = found.proposals
-    assert (proposal.permission, proposal.change, proposal.evidence) == ("iam:CreateUser", (), "never used")
+    assert (proposal.permission, proposal.change, proposal.evidence) == ("iam:CreateUser", (), "never used; 1 time in vain")
     assert proposal.events == ("cloudtrail/granted iam:CreateUser 1!granted",)
     assert is_over_scoped(found)
 

@@ -52,14 +52,16 @@ def test_credentials_are_counted_by_what_they_are_now(tmp_path: Path) -> None:
         LifecycleEvent("t", "e", NOW - 9, "issued", "bot", "cred:expired", expires=NOW - 1),
         LifecycleEvent("t", "f", NOW - 9, "issued", "bot", "cred:future", expires=NOW + 1),
     ]
-    inventory.keep([], events)
+    inventory.keep(
+        [use("bot", 3, "cred:t", credential_kind="temporary_key"), use("bot", 1, "cred:u", credential_kind="temporary_key")], events
+    )
     every = [credential_of(row) for row in inventory.rows(SELECT_CREDENTIAL)]
     wanted: dict[str, int] = {}
     for each in every:
         wanted[status_at(each, NOW)] = wanted.get(status_at(each, NOW), 0) + 1
     (line,) = lines(inventory).values()
     assert dict(line.credentials) == wanted
-    assert wanted == {"active": 3, "revoked": 1, "suspended": 1, "deleted": 1, "ended": 1, "superseded": 1, "expired": 1}
+    assert wanted == {"active": 4, "revoked": 1, "suspended": 1, "deleted": 1, "ended": 1, "superseded": 1, "expired": 2}
     inventory.close()
 
 

@@ -16,7 +16,7 @@ from licet.cli.inventory_opened import add_manifest, found_in, opened
 from licet.cli.state import add_state
 from licet.clock import lasting
 from licet.errors import UsageError
-from licet.escape import visible
+from licet.escape import counted, visible
 from licet.guard.state import StateFolder
 from licet.ingest.aws_actions import action_of
 from licet.inventory.permissions import Shown
@@ -101,7 +101,9 @@ def _say(found: Drift) -> None:
         change = f"narrow to {' '.join(proposal.change)}" if proposal.change else "take out"
         output.say("    ", output.paint(change, "yellow"), f"  {visible(proposal.permission, 300)}: {proposal.evidence}")
     for operation, tally in found.outside[:_SHOWN]:
-        output.say("    ", output.paint("outside", "red"), f"  {visible(operation, 300)}: {tally.uses:,} uses, last {day(tally.last)}")
+        output.say(
+            "    ", output.paint("outside", "red"), f"  {visible(operation, 300)}: {counted(tally.uses, 'use')}, last {day(tally.last)}"
+        )
     more = max(0, len(found.proposals) - _SHOWN) + max(0, len(found.outside) - _SHOWN)
     if more:
         output.say(f"    and {more:,} more; `--json` has all")

@@ -12,7 +12,7 @@ from licet.cli import output
 from licet.cli.inventory_opened import add_manifest, opened
 from licet.cli.state import add_state
 from licet.clock import iso
-from licet.escape import visible
+from licet.escape import counted, visible
 from licet.ingest.aws_actions import action_of
 from licet.inventory.model import Owner, Ownership
 from licet.inventory.permissions import Shown
@@ -96,23 +96,29 @@ def _wanted(options: argparse.Namespace, inventory: Inventory, now: float, total
 
 def _say_line(line: Line, _: int) -> None:
     owner, at = _owner(line), line.identity
-    counted = ", ".join(f"{number:,} {status}" for status, number in sorted(line.credentials.items())) or "-"
+    numbers = ", ".join(f"{number:,} {status}" for status, number in sorted(line.credentials.items())) or "-"
     shared = "; shared" if line.shared else ""
     name = f"{visible(at.uid, 300)}" + (f" ({visible(at.name, 80)})" if at.name and at.name not in at.uid else "")
     environment = visible(line.environment, 11) or "-"
-    cells = f"  {environment:<11}  {counted + shared:<24}  {day(line.first):<10}  {day(line.last):<10}  {line.uses:>9,}  "
+    cells = f"  {environment:<11}  {numbers + shared:<24}  {day(line.first):<10}  {day(line.last):<10}  {line.uses:>9,}  "
     told = f"{owner:<28}"
     output.say(f"{at.kind:<15}  ", output.paint(told, "yellow") if owner.startswith("nobody") else told, cells, name)
     if at.same_as:
         output.say(f"{'':<17}= {visible(at.same_as, 300)} (confidence {at.same_confidence:g})")
     for face in line.faces:
-        output.say(f"{'':<17}= {visible(face.uid, 300)} (confidence {face.same_confidence:g}; {face.uses:,} uses)")
+        output.say(f"{'':<17}= {visible(face.uid, 300)} (confidence {face.same_confidence:g}; {counted(face.uses, 'use')})")
 
 
 def _owner(line: Line) -> str:
     if line.owner is not None:
         return owner_text(line.owner)
-    return f"nobody; perhaps {owner_text(line.guess)}" if line.guess is not None else "nobody" if line.identity.kind != "human" else "-"
+    return (
+        f"nobody; perhaps {visible(line.guess[0].uid, 60)}"
+        if line.guess is not None
+        else "nobody"
+        if line.identity.kind != "human"
+        else "-"
+    )
 
 
 def owner_text(own: tuple[Owner, Ownership]) -> str:

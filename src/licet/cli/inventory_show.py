@@ -12,7 +12,7 @@ from licet.cli import output
 from licet.cli.inventory_list import as_data, owner_data, stamp
 from licet.cli.inventory_opened import add_manifest, found_in, opened
 from licet.cli.state import add_state
-from licet.escape import visible
+from licet.escape import counted, visible
 from licet.ingest.aws_actions import action_of
 from licet.inventory.life import status_at
 from licet.inventory.model import Credential, Declared, Identity
@@ -70,9 +70,9 @@ def _identity(inventory: Inventory, uid: str, now: float, most: int | None) -> d
         "declared": _declared(declared), "missing": missing(at, declared, owned=line.owner is not None),
         "credentials_known": [_known(each, now) for each in credentials],
         "permissions": _permissions(drift(inventory, uid, Shown.of(inventory, action_of), action_of, now=now)),
-        "environments": dict(_counted(_by_place(viewer, did.accounts))),
-        "regions": dict(_counted(did.regions)), "networks": dict(_counted(did.networks)), "agents": dict(_counted(did.agents)),
-        "operations": dict(_counted(did.operations)), "denied": dict(_counted(did.denied)), "findings": _findings(inventory, names),
+        "environments": dict(_most_first(_by_place(viewer, did.accounts))),
+        "regions": dict(_most_first(did.regions)), "networks": dict(_most_first(did.networks)), "agents": dict(_most_first(did.agents)),
+        "operations": dict(_most_first(did.operations)), "denied": dict(_most_first(did.denied)), "findings": _findings(inventory, names),
     }  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def _by_place(viewer: Viewer, accounts: Counter[str]) -> Counter[str]:
     return found
 
 
-def _counted(counts: Counter[str]) -> list[tuple[str, int]]:
+def _most_first(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
 
 
@@ -156,7 +156,7 @@ def _say(found: dict[str, Any], most: int | None) -> None:
         if value not in (None, "", False, 0, "unknown"):
             output.say(output.paint(f"{title:<20}", "bold"), f"  {value if value is not True else 'yes'}")
     for face in found.get("faces", ()):
-        _row("also", f"{face['identity']} (confidence {face['confidence']:g}; {face['uses']:,} uses)")
+        _row("also", f"{face['identity']} (confidence {face['confidence']:g}; {counted(face['uses'], 'use')})")
     for own in found["owners"]:
         contact = f", {own['contact']}" if own["contact"] else ""
         since = (
@@ -215,10 +215,10 @@ def _credential_text(each: dict[str, Any]) -> str:
     ):
         if each[key]:
             words.append(f"{title} {each[key][:10]}")
-    return "  ".join(filter(None, [*words, f"{each['uses']:,} uses"]))
+    return "  ".join(filter(None, [*words, counted(each["uses"], "use")]))
 
 
 def _permission_text(each: dict[str, Any]) -> str:
     since = f"since {each['since'][:10]}" if each["since"] else each["origin"]
-    used = f"{each['uses']:,} uses, last {each['last_used'][:10]}" if each["uses"] else "no use"
+    used = f"{counted(each['uses'], 'use')}, last {each['last_used'][:10]}" if each["uses"] else "no use"
     return f"{each['verdict']:<7} {each['permission']}  {since}, {used}{'; ' + each['why'] if each['why'] else ''}"

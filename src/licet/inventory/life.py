@@ -9,7 +9,6 @@ from typing import Final
 from licet.events import LifecycleEvent
 from licet.inventory.model import Credential, CredentialStatus
 
-
 TEMPORARY: Final = "temporary_key"
 """The kind of AWS's temporary credentials, of which a log often shows no more than the use."""
 

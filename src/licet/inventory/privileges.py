@@ -11,12 +11,13 @@ The window of 90 days is that of AWS's and Google's advisers, the grace of 14 da
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from typing import Final, Literal, NamedTuple, cast
 
 from licet.clock import iso
+from licet.escape import counted
 from licet.events import AccessLevel, LifecycleEvent, UseEvent
 from licet.inventory.model import Grant
 from licet.inventory.permissions import ActionOf, Shown, covers, is_wide
@@ -36,16 +37,20 @@ Verdict = Literal["used", "unused", "young", "untold"]
 
 @dataclass(slots=True)
 class Tally:
-    """How often something was used, when first and last, how long the longest pause was, and the last use."""
+    """How often something was used, when first and last, how long the longest pause was, and the last use; and how often it was denied."""
 
     uses: int = 0
+    denied: int = 0
     first: float = 0.0
     last: float = 0.0
     pause: float = 0.0
     event: str = ""
 
     def add(self, event: UseEvent) -> None:
-        """One more; they come in the order of time."""
+        """One more; they come in the order of time. What was denied is no use."""
+        if event.outcome != "success":
+            self.denied += event.outcome == "denied"
+            return
         if self.uses:
             self.pause = max(self.pause, event.time - self.last)
         else:
@@ -142,7 +147,7 @@ def drift(
                 where[event.operation] = at
         for slot in at[0]:
             slot.add(event)
-        if at[1] and event.time >= begin and (event.operation in outside or len(outside) < _MOST):
+        if at[1] and event.outcome == "success" and event.time >= begin and (event.operation in outside or len(outside) < _MOST):
             outside.setdefault(event.operation, Tally()).add(event)
     by = _By(reach, shown, window, grace)
     held = tuple(_held(uid, slot, by) for slot in slots)
@@ -188,7 +193,7 @@ class _Slot:
 
     def add(self, event: UseEvent) -> None:
         self.tally.add(event)
-        if event.operation in self.operations or len(self.operations) < _MOST:
+        if event.outcome == "success" and (event.operation in self.operations or len(self.operations) < _MOST):
             self.operations[event.operation] = self.operations.get(event.operation, 0) + 1
 
 
@@ -231,10 +236,9 @@ def _reach(inventory: Inventory, names: Sequence[str], granted_by: set[str], now
     return _Reach(min(first for first, _ in real), min(now, max(last for _, last in real)))
 
 
-def _uses(inventory: Inventory, names: Sequence[str], until: float) -> Iterator[UseEvent]:
-    """What it did with success, in the order of time."""
-    every = merge(*(inventory.uses(name, until=until) for name in names), key=lambda each: each.time)
-    return (event for event in every if event.outcome == "success")
+def _uses(inventory: Inventory, names: Sequence[str], until: float) -> Iterable[UseEvent]:
+    """What it did and tried, in the order of time."""
+    return merge(*(inventory.uses(name, until=until) for name in names), key=lambda each: each.time)
 
 
 def _held(uid: str, slot: _Slot, by: _By) -> Held:
@@ -280,11 +284,12 @@ def _proposals(held: Sequence[Held], window: float, action_of: ActionOf) -> Iter
 
 def _evidence(each: Held) -> str:
     tally = each.tally
+    vain = f"; {counted(tally.denied, 'time')} in vain" if tally.denied else ""
     if not tally.uses:
-        return "never used"
+        return f"never used{vain}"
     days = f"on {_day(tally.first)}" if tally.uses == 1 else f"from {_day(tally.first)} to {_day(tally.last)}"
     pause = f", longest pause {tally.pause / DAY:.0f} d" if tally.uses > 1 else ""
-    return f"used {tally.uses:,} time{'' if tally.uses == 1 else 's'} {days}{pause}"
+    return f"used {counted(tally.uses, 'time')} {days}{pause}{vain}"
 
 
 def _day(time: float) -> str:

@@ -41,6 +41,7 @@ _EARLIEST: Final = 946_684_800.0  # 2000-01-01
 _USE: Final = re.compile(r"[a-z0-9][a-z0-9._-]*:(?! )[^*\x00-\x1f]*(?<! )\*?")  # Entra's operations have blanks in them
 _ID: Final = re.compile(r"[\x21-\x7e]{4,2048}")
 _AWS_SECRET: Final = re.compile(r"(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9/+])[A-Za-z0-9/+]{40}")  # a secret access key has no other form
+_NAMES: Final = ("identity", "same_as", "name", "uses")
 _WITH_PASSWORD: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s]*@", re.IGNORECASE)
 
 
@@ -226,8 +227,9 @@ def _held(key: str, found: str) -> str:
         raise Wrong(key, f"is longer than {_LONGEST:,} characters")
     if not found.isascii() and any("\ud800" <= sign <= "\udfff" for sign in found):
         raise Wrong(key, "is not in UTF-8")
-    # Between colons stand parts of a name: `external-secrets:writer` is a namespace and a name. Ids of credentials are looked at as such.
-    parts = found.split(":") if key in ("identity", "same_as", "name") and "://" not in found else [found]
+    # Between colons stand parts of a name: `external-secrets:writer` and `secretsmanager:GetSecretValue` are none. Ids of credentials are
+    # looked at where they are read.
+    parts = found.split(":") if key in _NAMES and "://" not in found else [found]
     if key != "credential" and any(secret_in(part) for part in parts):
         raise Wrong(key, "holds what looks like a secret; take it out, and rotate it")
     return found

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from licet.inventory.life import LONGEST_TEMPORARY, TEMPORARY
 from licet.inventory.model import Credential, Declared, Identity, Owner, Ownership
 from licet.inventory.owners import confirmed, is_stated, owners_of, stated
 from licet.inventory.rows import IDENTITY_COLUMNS, SELECT_CREDENTIAL, credential_of, identity_of
@@ -26,7 +27,8 @@ _PAGE: Final = 500
 _ROOT: Final = "(same_as='' OR NOT EXISTS (SELECT 1 FROM identities AS whole WHERE whole.uid=identities.same_as AND whole.same_as=''))"
 _STATUS: Final = (  # as `licet.inventory.life.status_at` has it
     "CASE WHEN revoked>0 THEN iif(status IN ('suspended', 'deleted'), status, 'revoked') WHEN rotated>0 THEN 'superseded'"
-    " WHEN ended>0 AND ended<=?2 THEN 'ended' WHEN expires>0 AND expires<=?2 THEN 'expired' ELSE 'active' END"
+    " WHEN ended>0 AND ended<=?2 THEN 'ended' WHEN expires>0 THEN iif(expires<=?2, 'expired', 'active')"
+    f" WHEN kind='{TEMPORARY}' AND last_used>0 AND last_used+{LONGEST_TEMPORARY}<=?2 THEN 'expired' ELSE 'active' END"
 )
 # Of what was only seen in use nobody knows whether somebody keeps it: temporary keys come and go.
 _KEPT: Final = "(issued>0 OR rotate_every>0 OR name<>'' OR declared<>'{}') AND workload='' AND kind NOT LIKE 'temporary%'"
