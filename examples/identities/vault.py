@@ -2,8 +2,8 @@
 
     tail -F /var/log/vault/audit.log | python examples/identities/vault.py | licet ingest lifecycle -
 
-A lease is to Licet the job that a key is for: with the lease it ends. Vault hashes what it hands out; that it shows the id of an access key is
-to be said once: `vault secrets tune -audit-non-hmac-response-keys=access_key aws/`. Never let it show `secret_key`.
+A lease is to Licet the job that a key is for: with the lease it ends. Vault hashes what it hands out; that it shows the id of an access
+key is to be said once: `vault secrets tune -audit-non-hmac-response-keys=access_key aws/`. Never let it show `secret_key`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """What a call of a guarded tool is to the inventory: a use of the agent's call token, and of the standing credential behind the tool.
 
-A call token ends by itself within minutes, and with its task, which is the workload that it is bound to and that the use has. It does not end
-with its call: calls of tools that read share one (`token: task`), and no record of a call says whether its own is of that kind. A tool that has a credential in the manifest authenticates with that at its own system: a second use, by the same agent,
-of a credential that outlives calls; its workload is the agent, since any task of it may use the credential, and one that several agents
-use is a shared one. A call that was denied or never began has not used it.
+A call token ends by itself within minutes, and with its task, which is the workload that it is bound to and that the use has. It does not
+end with its call: calls of tools that read share one (`token: task`), and no record of a call says whether its own is of that kind. A tool
+that has a credential in the manifest authenticates with that at its own system: a second use, by the same agent, of a credential that
+outlives calls; its workload is the agent, since any task of it may use the credential, and one that several agents use is a shared one. A
+call that was denied or never began has not used it.
 """
 
 from __future__ import annotations
