@@ -68,7 +68,7 @@ OBJECTS = {
                            "process", "query", "resources", "src_endpoint", "url", "user", "job", "script")),
     "entity": Rule((), ("name", "uid", "device", "group", "org", "policy", "user"), {"type_id": (*range(8), 99)}),
     "raw_data_hash": Rule(("algorithm_id", "value"), (), {"algorithm_id": (*range(23), 99)}),
-    "identity_activity_metrics": Rule(), "programmatic_credentials": Rule(("uid",)), "session": Rule(), "http_request": Rule(),
+    "identity_activity_metrics": Rule(), "permission_analysis_results": Rule(), "programmatic_credentials": Rule(("uid",)), "session": Rule(), "http_request": Rule(),
 }  # fmt: skip
 OPEN = ("unmapped", "data")
 """Whose content is any."""
@@ -210,6 +210,26 @@ def test_one_of_the_guard_is_a_detection_of_its_agent() -> None:
     event = finding_event(guards, "open", START, About(), "1", identity="agent:bot")
     assert broken(event) == []
     assert (event["class_uid"], event["resources"][0]["uid"], event["finding_info"]["types"]) == (2004, "agent:bot", ["origin.argument"])
+
+
+def test_who_may_do_more_than_he_does_is_told_with_drift_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:
+    day = 24 * HOUR
+    used = [use(number * day) for number in range(150)]
+    items = [happened(0, "granted", identity=ME, privilege="ec2:RunInstances", by="admin"), *used,
+             use(140 * day, identity="another", credential="cred:x", operation="ec2:RunInstances")]  # fmt: skip
+    inventory = Inventory(tmp_path / "inventory.db")
+    Story(items, now=START + 150 * day).signals(inventory)
+    inventory.close()
+    monkeypatch.setenv("LICET_STATE", str(tmp_path))
+    (event,) = [each for each in printed(capsys, "--drift") if "permission_analysis_results" in each]
+    assert (event["class_uid"], broken(event)) == (2008, [])
+    (result,) = event["permission_analysis_results"]
+    assert result == {
+        "granted_privileges": ["ec2:RunInstances"], "analyzed_privileges_count": 1, "unused_privileges_count": 1, "unused_services_count": 1,
+    }  # fmt: skip
+    assert (event["user"]["uid"], event["resources"][0]["owner"]["uid"]) == (ME, "team")
+    assert "ec2:RunInstances: take away" in event["remediation"]["desc"]
+    assert not [each for each in printed(capsys) if "permission_analysis_results" in each]
 
 
 def test_a_file_is_written_where_one_is_named(state: Path, tmp_path: Path, capsys: Out) -> None:

@@ -57,6 +57,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--signals", action="store_true", help="with `--json` or `--ocsf`: all signals too, also those that are in no finding"
     )
     parser.add_argument("--ocsf", action="store_true", help="print OCSF 1.8 events, one JSON object a line: findings, and what they cite")
+    parser.add_argument("--drift", action="store_true", help="with `--ocsf`: who may do more than he does, or does what he is not for, too")
     parser.add_argument("-o", dest="output", metavar="FILE", help="with `--ocsf`: write them to this file")
     add_source(parser)
     add_verbs(parser, "findings", VERBS, required=False)
@@ -91,6 +92,8 @@ def _check(options: argparse.Namespace) -> None:
             )
     if options.signals and not (options.json or options.ocsf):
         raise UsageError("`--signals` goes with `--json` or `--ocsf`")
+    if options.drift and not options.ocsf:
+        raise UsageError("`--drift` goes with `--ocsf`; for people: `licet inventory drift`")
     if options.output is not None and not options.ocsf:
         raise UsageError("`-o` goes with `--ocsf`")
     if options.json and options.ocsf:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 from licet.cli import output
 from licet.cli.findings_found import Found, Sources, owners_of
+from licet.ingest.aws_actions import action_of
 from licet.inventory.model import Owner
+from licet.inventory.permissions import Shown
+from licet.inventory.privileges import drift, is_over_scoped
 from licet.inventory.store import Inventory
 from licet.monitor.findings import Seen, finding_of
 from licet.monitor.known import Known
 from licet.monitor.ocsf import POSTURE, About, Event, finding_event
+from licet.monitor.ocsf_drift import drift_event
 from licet.monitor.ocsf_events import cited_events, event_of, evidence_of
 from licet.monitor.signal import Signal
 from licet.monitor.world import Settings
@@ -25,7 +31,8 @@ _CREDENTIALS: Final = 100  # of one identity that are told
 
 def write(options: argparse.Namespace, sources: Sources, found: Sequence[Found], signals: Sequence[tuple[Signal, str]]) -> None:
     """Print them, or write the file that `-o` names."""
-    lines = (json.dumps(each, ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n" for each in events(sources, found, signals))
+    made = chain(events(sources, found, signals), drifts(sources.inventory) if options.drift and sources.inventory is not None else ())
+    lines = (json.dumps(each, ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n" for each in made)
     if options.output is not None:
         output.file(options.output, "".join(lines))
         return
@@ -45,6 +52,22 @@ def events(sources: Sources, found: Sequence[Found], signals: Sequence[tuple[Sig
             if not finding and signal.code in POSTURE and signal.identity:
                 made = finding_of(signal.identity, Seen(signal, signal.time), world)
                 yield from _told(Found(made, "open", signal.identity, (signal.code,), (), signal.time), sources.inventory, owner, told)
+
+
+def drifts(inventory: Inventory) -> Iterator[Event]:
+    """One for each identity that has a permission that it does not use, or does what it is not for."""
+    shown, owner, after, now = Shown.of(inventory, action_of), owners_of(inventory), "", time.time()
+    while page := inventory.identities(after):
+        after = page[-1].uid
+        for identity in page:
+            if identity.kind in ("human", "service") or identity.same_as:
+                continue
+            found = drift(inventory, identity.uid, shown, action_of, now=now)
+            if is_over_scoped(found) or found.outside:
+                owned = inventory.owner_of(identity.uid)
+                name = owned[0].uid if owned is not None else ""
+                credentials = inventory.credentials_of(identity.uid)[:_CREDENTIALS]
+                yield drift_event(found, About(identity, owner(name), credentials), name, VERSION)
 
 
 def _told(found: Found, inventory: Inventory | None, owner: Callable[[str], Owner | None], told: set[str]) -> Iterator[Event]:

@@ -106,11 +106,11 @@ def finding_event(
         "unmapped": _unmapped(finding, why),
     }  # fmt: skip
     if whom:
-        event["resources"] = [_resource(whom, about, finding.owner)]
+        event["resources"] = [resource_of(whom, about, finding.owner)]
     if why is not None and why.actions:
         event["remediation"] = {"desc": " ".join(why.actions)}
     if posture:
-        return event | _posture(whom, about)
+        return event | posture_of(whom, about)
     event["is_alert"] = True
     if why is not None and why.points:
         event["risk_score"] = round(why.points)
@@ -157,7 +157,8 @@ def _attack(reference: str) -> Event:
     return found | ({"sub_technique": {"uid": reference}} if reference != technique else {})
 
 
-def _resource(whom: str, about: About, owner: str) -> Event:
+def resource_of(whom: str, about: About, owner: str) -> Event:
+    """The identity that a finding is about, as a resource with its owner."""
     known = about.identity
     name, kind = (known.name or whom, known.kind) if known is not None else (whom, "unknown")
     found: Event = {"uid": whom, "name": name, "type": kind, "role_id": 3, "role": "Affected"}
@@ -176,7 +177,8 @@ def _owner(uid: str, owner: Owner | None) -> Event:
     return found
 
 
-def _posture(whom: str, about: About) -> Event:
+def posture_of(whom: str, about: About) -> Event:
+    """Who an identity is, when it was seen, and what it authenticates with."""
     known = about.identity or Identity(whom)
     metrics: Event = {
         "last_seen_time": millis(known.last_seen),
