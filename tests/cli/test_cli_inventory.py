@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import stat
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from licet.cli import main
+from licet.cli.inventory_kinds import kind_of
 from licet.guard.state import open_state, secret
 from licet.inventory.fingerprints import Fingerprints
+from licet.learn.runs import Run, Step
+from licet.learn.uses import DAY, Usage
+from licet.manifest import loads
+from state_fixture import worked_in
 
 Captured = pytest.CaptureFixture[str]
 ROLE = "arn:aws:iam::111122223333:role/invoices"
@@ -32,6 +38,16 @@ owners: {ops: {name: Operations, contact: ops@acme.example}}
 agents: {bot: {owner: ops, tasks: [work], identities: [system:serviceaccount:shop:orders]}}
 tools: {look: {access: read, egress: false}}
 tasks: {work: {intent: Work, ttl: 10m, tools: {look: {}}}}
+"""
+
+
+KINDS = """\
+licet: 1
+environment: dev
+owners: {o: {name: O, contact: o@acme.example}}
+agents: {bot: {owner: o, tasks: [work]}}
+tools: {tool: {access: read, egress: false}, other: {access: read, egress: false}}
+tasks: {work: {intent: Work, ttl: 10m, tools: {tool: {}, other: {}}}}
 """
 
 
@@ -177,3 +193,30 @@ def test_looking_makes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 def test_a_credential_is_found_by_id_fingerprint_and_beginning(capsys: Captured, state: Path) -> None:
     uid = Fingerprints(secret(open_state(state))).of(KEY)
     assert {json.loads(said(capsys, "show", text, "--json"))["credential"] for text in (KEY, uid, uid[:16])} == {uid}
+
+
+def test_task_kinds_are_held_against_the_calls_of_the_guard(tmp_path: Path, capsys: Captured) -> None:
+    """Grants that were used, those of which nothing can be told yet, and tools outside the grants that were tried."""
+    folder, _ = worked_in(tmp_path)
+    out = said(capsys, "drift", "--json", "-m", str(tmp_path / "licet.yaml"), "--state", str(folder), code=1)
+    kinds = {each["kind"]: each for each in json.loads(out)["task_kinds"]}
+    assert (kinds["answer"]["sessions"], kinds["answer"]["used"], kinds["answer"]["young"]) == (1, 2, ["pay"])
+    assert kinds["lookup"]["outside"] == {"send_email": 1}
+    assert (kinds["alone"]["sessions"], kinds["alone"]["unused"]) == (0, {})
+
+
+@pytest.mark.parametrize(
+    "days, used, young, unused",
+    [((10, 100), 1, (), {"other": "in none of 2 tasks since"}), ((10, 80), 1, ("other",), {}), ((100, 200), 0, ("tool", "other"), {})],
+    ids=["older than the window", "younger", "no work in the window"],
+)
+def test_a_grant_of_a_task_kind_is_unused_only_if_its_kind_is_older_than_the_window_and_works(
+    days: tuple[int, ...], used: int, young: tuple[str, ...], unused: dict[str, str]
+) -> None:
+    now = 1_790_000_000.0
+    usage = Usage(loads(KINDS, now=now), now - 90 * DAY)
+    for day in days:
+        usage.add(Run(f"t{day}", "work", "x", (Step("tool", "start", None, {}, True),), now - day * DAY, "", ()))
+    found = kind_of("work", usage.kinds["work"], Counter(), now, 90.0 * DAY)
+    assert (found.used, found.young) == (used, young)
+    assert {tool: evidence[: len(unused.get(tool, ""))] for tool, evidence in found.unused.items()} == unused

@@ -50,10 +50,11 @@ def kinds(folder: StateFolder, manifest: str, now: float, window: float) -> list
             usage.add(each)
             if each.kind in outside:
                 outside[each.kind].update(step.tool for step in each.steps if step.tool not in declared.tasks[each.kind].tools)
-    return [_kind(name, uses, outside[name], now, window) for name, uses in usage.kinds.items()]
+    return [kind_of(name, uses, outside[name], now, window) for name, uses in usage.kinds.items()]
 
 
-def _kind(name: str, uses: KindUses, outside: Counter[str], now: float, window: float) -> Kind:
+def kind_of(name: str, uses: KindUses, outside: Counter[str], now: float, window: float) -> Kind:
+    """One task kind, by when it and its grants were used. `outside`: the tools that it tried beside them."""
     today = int(now // DAY)
     first = min(uses.all.days, default=today)
     old = today - first > window / DAY and uses.all.inside > 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from licet.events import AccessLevel, IdentityKind
 
@@ -19,6 +19,9 @@ the credential, by who created the identity, by a tag."""
 CONFIDENCE: Mapping[OwnerSource, float] = {
     "confirmed": 1.0, "manifest": 1.0, "imported": 0.8, "issuer": 0.5, "creator": 0.4, "tag": 0.3,
 }  # fmt: skip
+
+MACHINES: Final = ("service_account", "role", "oauth_app", "bot", "ai_agent", "pipeline")
+"""The kinds of identities that need an owner. A platform's own services and people do not; of what is not known, nothing is said."""
 
 CredentialStatus = Literal["active", "suspended", "superseded", "revoked", "expired", "ended", "deleted", "unknown"]
 IdentityStatus = Literal["active", "deleted", "unknown"]

@@ -12,13 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from licet.inventory.life import LONGEST_TEMPORARY, TEMPORARY
-from licet.inventory.model import Credential, Declared, Identity, Owner, Ownership
+from licet.inventory.model import MACHINES, Credential, Declared, Identity, Owner, Ownership
 from licet.inventory.owners import confirmed, is_stated, owners_of, stated
 from licet.inventory.rows import IDENTITY_COLUMNS, SELECT_CREDENTIAL, credential_of, identity_of
 from licet.inventory.store import Inventory
-
-MACHINES: Final = ("service_account", "role", "oauth_app", "bot", "ai_agent", "pipeline")
-"""The kinds that need an owner: a platform's own services and people do not, and of what is not known nothing is said."""
 
 STALE: Final = 90 * 86_400.0
 """Seconds without use, after which an identity is at rest, and a credential that still counts is stale."""

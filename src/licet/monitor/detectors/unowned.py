@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.model import MACHINES
 from licet.monitor.detector import Called, Detector, State
 from licet.monitor.saying import MOST_CITED, row, say
 from licet.monitor.signal import Signal
 from licet.monitor.world import DAY, World
-
-MACHINES = ("service_account", "role", "oauth_app", "bot", "ai_agent", "pipeline")
-"""The kinds that need an owner. A platform's own services and people do not; of what is not known, nothing is said."""
 
 
 class Unowned(Detector):
