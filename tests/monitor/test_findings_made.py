@@ -105,6 +105,20 @@ def test_one_kind_of_weak_signal_counts_only_so_much(world: World) -> None:
     assert len(findings_of("me", seen(*many, signal(10, "NEW_API", points=50)), world)) == 1
 
 
+def test_however_much_is_cited_each_reason_keeps_what_it_stands_on(world: World) -> None:
+    """A reason that was seen a thousand times takes no room away from one that comes after it."""
+    often = [signal(number, "POST_REVOCATION_USE", value=str(number)) for number in range(5)]
+    often = [
+        each._replace(evidence=tuple(Cited(f"a/{each.value}-{at}", "use", "me", each.time + at) for at in range(64))) for each in often
+    ]
+    (found,) = findings_of("me", seen(*often, signal(HOUR, "ENV_CROSSING")), world)
+    assert found.explanation is not None
+    uids = [each.uid for each in found.explanation.evidence]
+    assert len(uids) == 200
+    assert {*(f"a/{number}-0" for number in range(5)), f"cloudtrail/ENV_CROSSING-{HOUR:.0f}-"} <= set(uids)
+    assert [each.time for each in found.explanation.evidence] == sorted(each.time for each in found.explanation.evidence)
+
+
 @st.composite
 def signals(draw: st.DrawFn) -> list[Signal]:
     """Times meet, and so do the chains' and heaps' edges."""

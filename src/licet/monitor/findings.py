@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import NamedTuple
 
 from licet.monitor.codes import CODES
-from licet.monitor.signal import Signal
+from licet.monitor.signal import Cited, Signal
 from licet.monitor.world import DAY, World
 from licet.records import Because, Evidence, Explanation, Finding, Severity
 
@@ -122,8 +122,10 @@ def _finding(identity: str, chain: Sequence[Seen], points: float, world: World) 
 
 
 def _evidence(signals: Sequence[Signal]) -> tuple[Evidence, ...]:
-    cited = {(each.uid, each.role): each for signal in signals for each in signal.evidence}
-    ordered = sorted(cited.values(), key=lambda each: (each.time, each.uid, each.role))[:_MOST_CITED]
+    cited: dict[tuple[str, str], Cited] = {}
+    for row in zip_longest(*(each.evidence for each in signals)):  # the first of each, then the second of each
+        cited |= {(each.uid, each.role): each for each in row if each is not None}
+    ordered = sorted(list(cited.values())[:_MOST_CITED], key=lambda each: (each.time, each.uid, each.role))
     return tuple(Evidence(each.uid, each.role, each.identity, each.time, body=each.body) for each in ordered)
 
 
