@@ -269,6 +269,7 @@ def test_the_schedules_are_such_that_the_machine_takes_them(place: Path, capsys:
     assert main(["credential", "probe", "api", "-m", str(odd / "licet.yaml"), "--schedule", "cron"]) == 0
     line = capsys.readouterr().out
     assert (line.count("\n"), line.split()[:5]) == (1, ["17", "4", "*", "*", "*"])
+    assert not re.search(r"(?<!\\)%", line)  # one would end the command
     command = line.split(maxsplit=5)[5].replace("\\%", "%").split(";")[0]
     shown = subprocess.run(["bash", "-c", f'licet() {{ printf "%s\\n" "$@"; }}; {command.replace(command.split()[0], "licet", 1)}'], text=True,
                            capture_output=True, check=True)  # fmt: skip
