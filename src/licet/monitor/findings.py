@@ -22,6 +22,9 @@ CHAIN = DAY
 """Within how many seconds of the one before, an alert continues a finding."""
 MOST_OF_ONE = 60.0
 """Points that one kind of signal has at most, so that two kinds and more make a finding."""
+_SEVERAL = 2  # peers
+LEARNED = ("NEW_NETWORK", "NEW_REGION", "NEW_AGENT", "NEW_API", "NEW_TOOL")
+"""Codes of what is new to an identity, and less so if its peers have it."""
 _ORDER: tuple[Severity, ...] = ("info", "low", "medium", "high", "critical")
 _MOST_CITED = 200  # events that one finding names; the first of each reason come first
 
@@ -83,16 +86,22 @@ def _heaps(weak: Sequence[Seen], world: World) -> Iterator[tuple[list[Seen], flo
         kinds = _points(heap, each.signal.time, settings.half_life)
         points = sum(kinds.values())
         if points > settings.points and len(kinds) >= settings.kinds:
+            # Only now peers are asked, as it is seldom that it matters.
+            points = sum(_points(heap, each.signal.time, settings.half_life, world).values())
+        if points > settings.points and len(kinds) >= settings.kinds:
             reached = max(reached, points)
     if reached:
         yield heap, reached
 
 
-def _points(heap: Iterable[Seen], now: float, half_life: float) -> dict[str, float]:
-    """What is left of them at this time, by kind."""
+def _points(heap: Iterable[Seen], now: float, half_life: float, world: World | None = None) -> dict[str, float]:
+    """What is left of them at this time, by kind; what two peers have too counts a quarter, if a world is there to ask."""
     kinds: dict[str, float] = {}
     for each in heap:
         code, points = each.signal.code, each.signal.points * 0.5 ** ((now - each.signal.time) / half_life)
+        if world is not None and each.signal.code in LEARNED:
+            had = world.peers_with(each.signal.identity, each.signal.code, each.signal.value, each.signal.time)
+            points *= 0.25 if had >= _SEVERAL else 1.0
         if points > 0:
             kinds[code] = min(MOST_OF_ONE, kinds.get(code, 0.0) + points)
     return kinds

@@ -10,6 +10,7 @@ from licet.inventory.model import Credential, Declared, Identity, Owner, Ownersh
 from licet.inventory.rows import SELECT_CREDENTIAL, credential_of
 from licet.inventory.store import Inventory
 from licet.monitor.history import faces
+from licet.monitor.peers import Peers
 from licet.monitor.world import Settings
 
 _MOST: Final = 20_000  # identities and owners that are kept
@@ -30,6 +31,7 @@ class Known:
         self._edges = inventory.edges()
         self._identities: dict[str, Identity] = {}
         self._owners: dict[str, Any] = {}
+        self.peers = Peers(inventory, self)
         self.owners = bool(inventory.rows("SELECT 1 FROM ownerships LIMIT 1"))
 
     def identity(self, uid: str) -> Identity:
@@ -67,9 +69,9 @@ class Known:
         """Whether one may go from one environment into another."""
         return (origin, target) in self._edges
 
-    def peers_with(self, uid: str, dimension: str, value: str) -> int:  # noqa: ARG002 - of a world
-        """None is known: nothing that was learned of others is asked here."""
-        return 0
+    def peers_with(self, uid: str, code: str, value: str, before: float) -> int:
+        """How many peers had the value before, by what was learned of them."""
+        return self.peers.number_with(uid, code, value, before)
 
 
 def _with(found: Identity, whole: Identity) -> Identity:

@@ -15,10 +15,11 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from licet.inventory.joined import join
+from licet.inventory.model import MACHINES
 from licet.inventory.store import Inventory
 from licet.monitor.detector import Detector, State
 from licet.monitor.detectors import DETECTORS
-from licet.monitor.detectors.unowned import MACHINES
+from licet.monitor.findings import LEARNED
 from licet.monitor.fold import Item, ended, fold, versions
 from licet.monitor.history import FACES, history
 from licet.monitor.kept import Made, keep
@@ -118,9 +119,24 @@ def monitor(
     changed += _by_time(inventory, detectors, world, done)
     with inventory.step() as db:
         changed += shared(db) + silence(db, now, lags or {}) + probes(db, settings.grace)
+    _mark_peers(inventory, world, done)
     made_of_them = keep(inventory, world)
     found = inventory.rows("SELECT code, count(*) FROM signals GROUP BY code ORDER BY code")
     return Report(len(done), events, changed, dict(found), made_of_them)
+
+
+_LEARNED: Final = ", ".join(repr(each) for each in LEARNED)
+_NEW: Final = f"SELECT DISTINCT uid, subject FROM signals JOIN identities ON identities.id=subject WHERE code IN ({_LEARNED})"  # noqa: S608 - our own words
+
+
+def _mark_peers(inventory: Inventory, world: Known, done: set[int]) -> None:
+    """The findings of those to whom something was new are made again where a peer was judged, who may have had it too."""
+    new = dict(inventory.rows(_NEW))
+    if new and done:
+        judged = [uid for number, uid in inventory.rows("SELECT id, uid FROM identities") if number in done]
+        concerned = world.peers.concerned(judged)
+        with inventory.step() as db:
+            db.executemany("INSERT OR IGNORE INTO due VALUES (?)", [(number,) for uid, number in new.items() if uid in concerned])
 
 
 def _batches(uids: Iterable[str]) -> Iterator[list[str]]:

@@ -61,5 +61,6 @@ class World(Protocol):
     def edge(self, origin: str, target: str) -> bool:
         """Whether one may go from one environment into another."""
 
-    def peers_with(self, uid: str, dimension: str, value: str) -> int:
-        """How many peers (same owner, kind and environment) had this value before: of a network, a region, an operation."""
+    def peers_with(self, uid: str, code: str, value: str, before: float) -> int:
+        """How many peers (same owner, kind and environment) had what a signal with this code tells of, before a time. Detectors do not ask
+        it: what one identity's events say depends on nobody else's."""

@@ -92,10 +92,13 @@ def _at_once(
     since = event.time - world.settings.holders
     if not uses or _time(uses[-1]) < since:
         return ()
+    at_home = not program or other in seen.get(program, ())
+    if at_home and (not event.country or all(_country(each) in ("", event.country) for each in uses)):
+        return ()  # nothing below could say anything: so it is with all that work in several networks
     recent = [_row(each) for each in uses if _time(each) >= since]
     abroad = [each for each in recent if each[_COUNTRY] and event.country and each[_COUNTRY] != event.country]
     human = world.identity(event.identity).kind == "human"
-    strange = [] if human or not program or other in seen.get(program, ()) else [
+    strange = [] if human or at_home else [
         each for each in recent if each[_AGENT] and each[_AGENT] != program and event.network not in seen.get(each[_AGENT], ())
     ]  # fmt: skip
     against = abroad or strange
@@ -123,6 +126,10 @@ def _from(network: str, program: str, country: str) -> str:
 
 def _time(use: UseEvent | list[Any]) -> float:
     return use.time if isinstance(use, UseEvent) else float(use[_TIME])
+
+
+def _country(use: UseEvent | list[Any]) -> str:
+    return use.country if isinstance(use, UseEvent) else str(use[_COUNTRY])
 
 
 def product(agent: str) -> str:

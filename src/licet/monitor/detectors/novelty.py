@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from licet.events import UseEvent
+from licet.monitor import codes
 from licet.monitor.baseline import Bodies, cited_baseline
-from licet.monitor.codes import CODES
 from licet.monitor.detector import Called, Detector, State
 from licet.monitor.detectors.holders import product
 from licet.monitor.detectors.purpose import is_for
@@ -24,7 +24,8 @@ from licet.monitor.signal import Signal
 from licet.monitor.world import DAY, Settings, World
 
 _DIMENSIONS: Final = ("network", "region", "agent", "operation", "tool")
-_CODES: Final = ("NEW_NETWORK", "NEW_REGION", "NEW_AGENT", "NEW_API", "NEW_TOOL")
+CODES: Final = ("NEW_NETWORK", "NEW_REGION", "NEW_AGENT", "NEW_API", "NEW_TOOL")
+"""By dimension, as what is kept of them."""
 _WHAT: Final = ("networks", "regions", "programs", "operations", "tools")
 _BOUNDS: Final = (128, 32, 32, 512, 256)  # values of each that are known; those not seen for the longest time go first
 _TODAY: Final = 2_048
@@ -40,7 +41,7 @@ class Novelty(Detector):
     """NEW_NETWORK, NEW_REGION, NEW_AGENT, NEW_API, NEW_TOOL: points only."""
 
     name = "novelty"
-    codes = _CODES
+    codes = CODES
     uses: Called = "always"
 
     def start(self) -> State:
@@ -158,14 +159,13 @@ def _new(state: State, event: UseEvent, which: int, value: str, world: World) ->
     bits = -math.log2(max(once, 0.5) / number)
     if bits < _LEAST:
         return ()
-    code = _CODES[which]
+    code = CODES[which]
     usual = sorted(values, key=lambda each: (-values[each][_DAYS], each))[:_NAMED]
     body = {
         "dimension": _DIMENSIONS[which], "values": {each: values[each][_DAYS] for each in usual}, "kinds": len(values), "n": number,
         "n1": once, "since": since, "events": events, "days": days,
     }  # fmt: skip
-    peers = world.peers_with(event.identity, _DIMENSIONS[which], value)
-    points = CODES[code].points * min(_MOST, bits / _SCALE) * (1.0 if done else 0.5) * (0.25 if peers >= 2 else 1.0)
+    points = codes.CODES[code].points * min(_MOST, bits / _SCALE) * (1.0 if done else 0.5)
     if not done:
         thing = f"{which} {value}"
         if thing in state["tried"]:
@@ -176,7 +176,6 @@ def _new(state: State, event: UseEvent, which: int, value: str, world: World) ->
         {}, code, value=value, time=event.time, credential=event.credential, alert=False, points=round(points, 1), basis="baseline",
         since=since, sample=events, observed=f"{event.operation} {_how(which, value)}{'' if done else ', and was denied'}",
         expected=f"{_WHAT[which]} that it used on {days} days: {', '.join(usual)}{more}",
-        counter=(f"{peers} of its peers have it too",) if peers >= 2 else (),
         cited=[cited_baseline(Novelty.name, body, since), row(event, "use")],
     )  # fmt: skip
 
