@@ -133,6 +133,17 @@ def test_faces_of_one_identity_have_one_finding(tmp_path: Path) -> None:
     assert [each.finding.explanation.identity for each in kept(inventory) if each.withdrawn and each.finding.explanation] == [FACE]
 
 
+def test_what_another_does_makes_a_finding_of_who_did_nothing_new(tmp_path: Path) -> None:
+    """Somebody else uses its credential: it is told of the identity whose credential it is."""
+    inventory, story = opened(tmp_path), Story([use(0), use(HOUR)], now=START + 2 * HOUR)
+    story.signals(inventory)
+    assert list(kept(inventory)) == []
+    story.keep(inventory, [use(HOUR, identity="another")])
+    story.run(inventory)
+    found = [each.finding.explanation for each in kept(inventory) if each.finding.explanation]
+    assert [(each.identity, each.codes) for each in found] == [(ME, ("SHARED_CREDENTIAL",))]
+
+
 def test_each_silent_source_is_a_finding_of_its_own(tmp_path: Path) -> None:
     inventory = opened(tmp_path)
     story = Story([use(0), use(HOUR), use(0, account="444455556666"), use(HOUR, account="444455556666")])
