@@ -110,3 +110,13 @@ def test_an_attempt_after_the_end_of_its_own_workload_is_told_as_one(inventory: 
 def test_an_end_that_was_only_tried_ends_nothing(inventory: Inventory, outcome: str) -> None:
     items = [in_pod(0), ended(HOUR, outcome), in_pod(3 * HOUR)]
     assert not late(Story(items), inventory)
+
+
+@pytest.mark.parametrize("outcome", ["denied", "failed"])
+@pytest.mark.parametrize("kind", ["revoked", "suspended", "deleted", "expired", "rotated", "logging_stopped", "granted", "scope_widened"])
+def test_what_was_only_tried_changed_nothing(inventory: Inventory, kind: str, outcome: str) -> None:
+    about = {"supersedes": "cred:one", "credential": "cred:two"} if kind == "rotated" else {"credential": "cred:one"}
+    tried = happened(HOUR, kind, identity=ME, by=ME, privilege="iam:*", access="admin", outcome=outcome, **about)
+    assert [each.code for each in Story([use(0), tried, use(9 * HOUR)]).signals(inventory)] == []
+    done = tried._replace(native_id="done", outcome="success")
+    assert Story([done]).signals(inventory) or kind == "scope_widened"
