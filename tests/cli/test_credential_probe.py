@@ -134,6 +134,7 @@ def test_what_still_authenticates_is_a_finding_until_it_is_refused(place: Path, 
     assert (found.credential, found.basis, [cited.role for cited in found.evidence]) == (fingerprint(place), "lifecycle", ["end", "probe"])
     assert abs(found.since - ended) < 60
     assert "2 h after it was revoked" in found.observed
+    assert found.observed.startswith(f"api {fingerprint(place)} still authenticated at ")
     assert main(["credential", "probe", "api"]) == 1
     (again,) = signals(place, time.time())
     assert (again.id, again.time, again.sample) == (found.id, found.time, 2)
@@ -219,6 +220,11 @@ def test_a_version_that_the_manifest_alone_calls_ended_is_a_finding_by_declarati
     main(["credential", "probe", "api"])
     (found,) = signals(place, time.time())
     assert (found.basis, found.since, [cited.role for cited in found.evidence]) == ("declared", 0.0, ["probe"])
+    inventory = Inventory(place / "state" / FILE)
+    owned = inventory.owner_of(fingerprint(place))
+    inventory.close()
+    assert owned is not None
+    assert (owned[0].uid, owned[0].contact) == ("ops", "ops@acme.example")
 
 
 def test_within_the_grace_after_its_end_it_may_still_authenticate(place: Path) -> None:

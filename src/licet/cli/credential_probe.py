@@ -16,9 +16,11 @@ from licet.errors import UsageError
 from licet.escape import visible
 from licet.guard.state import open_state
 from licet.inventory.life import status_at
+from licet.inventory.model import CONFIDENCE, Owner, Ownership
+from licet.inventory.model import Credential as Known
 from licet.inventory.probing import Tried, Unset, keep, secret_of, tried
 from licet.inventory.store import FILE, Inventory
-from licet.manifest import load
+from licet.manifest import Manifest, load
 from licet.manifest.models import Credential
 from licet.manifest.watched import Probe
 
@@ -54,7 +56,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Try them; 1 if one is not refused."""
-    stated = load(options.manifest).credentials.get(options.name)
+    manifest = load(options.manifest)
+    stated = manifest.credentials.get(options.name)
     if stated is None or stated.probe is None:
         what = "is not in the manifest" if stated is None else "has no `probe` in the manifest"
         raise UsageError(f"{options.manifest}: credential {options.name!r} {what}; docs/credentials.md shows how it is declared")
@@ -70,6 +73,7 @@ def run(options: argparse.Namespace) -> int:
         for version, ended in _chosen(inventory, fingerprint, stated, versions, now):
             result = _try(stated.probe, version, manifest_folder) if ended or versions else Tried(None, "not tried")
             if ended:
+                _declare(inventory, fingerprint(version), options.name, manifest, now)
                 keep(inventory, fingerprint(version), stated.probe, result, time.time())
             told.append((version, ended, result))
             if not options.json:
@@ -92,6 +96,18 @@ def _chosen(
         found = inventory.life(fingerprint(version))
         ended = found is not None and status_at(found[0], now) != "active"
         yield version, ended or version not in stated.ids
+
+
+def _declare(inventory: Inventory, uid: str, name: str, manifest: Manifest, now: float) -> None:
+    """That this is a version of the credential of this name, so that a finding can say so, and whom to call."""
+    stated = manifest.credentials[name]
+    known = Known(uid, stated.kind or "", name=name)
+    if stated.owner is None:
+        inventory.declare(credentials=[known])
+        return
+    said = manifest.owners[stated.owner]
+    own = Ownership(uid, stated.owner, "manifest", CONFIDENCE["manifest"], now)
+    inventory.declare(credentials=[known], owners=[Owner(stated.owner, said.name, said.contact)], ownerships=[own])
 
 
 def _try(probe: Probe, version: str, folder: Path) -> Tried:

@@ -13,6 +13,7 @@ from licet.escape import counted
 from licet.events import LifecycleEvent
 from licet.inventory.model import Credential
 from licet.inventory.rows import SELECT_CREDENTIAL, credential_of, events_of, workload_ended
+from licet.inventory.spoken import name_of
 from licet.monitor.codes import CODES
 from licet.monitor.signal import Cited, Signal
 from licet.monitor.silence import NOBODY
@@ -59,7 +60,7 @@ def _told(db: sqlite3.Connection, uid: str, grace: float) -> tuple[int, Signal] 
     if not let_in:
         return None
     first, last = let_in[-1], let_in[0]
-    about, name = CODES[_CODE], known.name or uid
+    about, name = CODES[_CODE], name_of(known)
     cited = [Cited(end.uid, "end", known.identity, end.time)] if end else []
     cited += [Cited(f"probe/{uid}@{iso(time)}", "probe", known.identity, time) for time in dict.fromkeys((first, last))]
     after = f" {lasting(int(first - end.time))} after it was {end.what}" if end else ""
