@@ -8,14 +8,15 @@ What a record changes is read in `licet.ingest.cloudtrail_changes`.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final, NamedTuple
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 from licet.events import IdentityKind, UseEvent, UseOutcome
 from licet.ingest.aws_actions import operation_of
 from licet.ingest.aws_names import LONGEST, account_in, clean_name, without_path
 from licet.ingest.aws_sensitive import Rule, rule_of
 from licet.ingest.cloudtrail_changes import CHANGES, Change, one_with_path
-from licet.ingest.fields import address_of, agent_of, interactive_agent, network_of, time_of
+from licet.ingest.fields import address_of, agent_of, apart, id_of, interactive_agent, network_of, time_of
 from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable, part, text
 
 # Authentication or authorization said no. The other errors are of calls that were let in.
@@ -37,6 +38,8 @@ _RESOURCES: Final = {
 _WITH_PASSWORD: Final = ("IAMUser", "Root")
 _CONSOLE: Final = frozenset({"AwsConsoleSignIn", "AwsConsoleAction"})
 _UUID, _DASHES = 36, 4
+_INSTANCES: Final = (10, 19)  # characters of an instance's id, old and new
+_SUCCESS: Final[tuple[UseOutcome, str]] = ("success", "")
 
 
 class _Who(NamedTuple):
@@ -44,7 +47,10 @@ class _Who(NamedTuple):
     kind: IdentityKind
     name: str = ""
     session: str = ""
+    instance: str = ""
     user_with_path: bool = False
+    raw: str = ""
+    """The name of which something is masked or cut in `uid`; else empty."""
 
 
 def read(record: Record, place: Place) -> Recognised:
@@ -60,40 +66,70 @@ def read(record: Record, place: Place) -> Recognised:
             return Recognised(passed="digest of log files")
     if record.get("eventCategory") == "Insight":
         return Recognised(passed="insight")
-    native_id, source, name = _needed(record, "eventID"), _needed(record, "eventSource"), _needed(record, "eventName")
-    if len(native_id) != _UUID or native_id.count("-") != _DASHES:  # which is what AWS writes, and no token looks like
-        native_id = clean_name(native_id)
-    time = time_of(record.get("eventTime"), "eventTime")
-    operation, service, rule = _operation(source, name)
+    try:
+        native_id, source, name, when, *around = _MOST(record)
+        long = len("".join(around)) > LONGEST
+        operation, service, rule = _operation(source, name)
+    except (KeyError, TypeError):  # one of them is missing, or no text
+        native_id, source, name, when, *around = _all(record)
+        long = True
+        operation, service, rule = _operation(source, name)
+    if long:
+        around = [each[:LONGEST] for each in around]
+    account, region, ip, network, agent, interactive = _around(*around)
+    if native_id.__class__ is not str or len(native_id) != _UUID or native_id.count("-") != _DASHES:
+        native_id = id_of(_needed(record, "eventID"), record, place)  # the others are what AWS writes, and no token looks like
+    time = time_of(when, "eventTime")
     identity = part(record, "userIdentity")
     who = _who(identity, record, service)
-    account = clean_name(text(record, "recipientAccountId") or text(identity, "accountId") or place.account)
-    event_type = text(record, "eventType")
-    outcome, error = _outcome_of(record, event_type)
+    uid = who.uid if not who.raw else apart(who.raw, who.uid, place.fingerprint)
+    event_type = around[0]
+    account = account or clean_name(text(identity, "accountId") or place.account)
+    code = record.get("errorCode")
+    outcome, error = _SUCCESS if code is None and event_type != "AwsConsoleSignIn" else _outcome_of(record, event_type)
     parameters = record.get("requestParameters")
     resource, resource_kind, resource_account = _resource(record, parameters)
     shown = text(identity, "accessKeyId")
     kind = "temporary_key" if shown.startswith("ASIA") else "access_key"
     if not shown and operation == "signin:ConsoleLogin" and text(identity, "type") in _WITH_PASSWORD and text(identity, "arn"):
         # Who signs in at the console shows a password. It has no id of its own; each user has one.
-        shown, kind = f"password of {who.uid}", "password"
+        shown, kind = f"password of {uid}", "password"
     credential = "" if not shown or who.kind == "service" or shown == "REDACTED" else place.fingerprint(shown)
-    raw_agent, ip = text(record, "userAgent"), address_of(text(record, "sourceIPAddress"))
     use = UseEvent(
-        "cloudtrail", native_id, time, who.uid, operation, outcome,
+        "cloudtrail", native_id, time, uid, operation, outcome,
         "admin" if rule.when is not None and rule.when(record) else rule.access,
-        who.kind, who.name, credential, kind if credential else "",
-        who.session, who.session if who.session.startswith("i-") else "",
-        account, clean_name(text(record, "awsRegion")), ip, network_of(ip), "", agent_of(raw_agent),
-        interactive_agent(raw_agent) or record.get("sessionCredentialFromConsole") in ("true", True) or event_type in _CONSOLE,
-        resource, resource_kind, "" if resource_account == account else resource_account, _behalf(identity), error=error,
+        who.kind, who.name, credential, kind if credential else "", who.session, who.instance, account, region, ip, network, "", agent,
+        interactive or record.get("sessionCredentialFromConsole") in ("true", True),
+        resource, resource_kind, "" if resource_account == account else resource_account, _behalf(identity), "", "", error,
     )  # fmt: skip
     changed = CHANGES.get(operation)
     # Of a role the path is told when it is assumed; of a user perhaps nowhere but here.
-    faces = tuple(one_with_path(who.uid, use)) if who.user_with_path else ()
+    faces = tuple(one_with_path(who.raw or uid, use, place.fingerprint)) if who.user_with_path else ()
     if changed is None:
         return Recognised((use,), faces)
     return Recognised((use,), (*changed(Change(use, parameters, record.get("responseElements"), place.fingerprint)), *faces))
+
+
+_MOST: Final = itemgetter(
+    "eventID", "eventSource", "eventName", "eventTime", "eventType", "recipientAccountId", "awsRegion", "sourceIPAddress", "userAgent"
+)
+"""What nearly every record has, at once."""
+
+
+def _all(record: Record) -> tuple[Any, ...]:
+    """The same of a record that has not all of it, with an empty text in place of what is not there."""
+    needed = (_needed(record, "eventID"), _needed(record, "eventSource"), _needed(record, "eventName"))
+    around = (text(record, key) for key in ("eventType", "recipientAccountId", "awsRegion", "sourceIPAddress", "userAgent"))
+    return (*needed, record.get("eventTime"), *around)
+
+
+@lru_cache(16_384)
+def _around(event_type: str, account: str, region: str, address: str, agent: str) -> tuple[str, str, str, str, str, bool]:
+    """The account, the region, the address and its network, the agent, and whether a person is at it."""
+    ip = address_of(address)
+    return (
+        clean_name(account), clean_name(region), ip, network_of(ip), agent_of(agent), interactive_agent(agent) or event_type in _CONSOLE,
+    )  # fmt: skip
 
 
 def _needed(record: Record, key: str) -> str:
@@ -107,6 +143,8 @@ def _needed(record: Record, key: str) -> str:
 
 @lru_cache(8_192)
 def _operation(source: str, name: str) -> tuple[str, str, Rule]:
+    if not (source.__class__ is name.__class__ is str and 0 < len(source) <= LONGEST and 0 < len(name) <= LONGEST):
+        raise TypeError  # `_all` says why
     operation = clean_name(operation_of(source, name))
     return operation, operation.partition(":")[0], rule_of(operation)
 
@@ -130,10 +168,10 @@ def _who(identity: Record, record: Record, service: str) -> _Who:
     issuer = context.get("sessionIssuer") if isinstance(context, dict) else None
     arn = issuer.get("arn") if isinstance(issuer, dict) else None
     own = text(identity, "arn")
-    if isinstance(arn, str) and arn:
-        return _by_arn(arn, own)
-    if own:
-        return _by_arn(own, own)
+    if arn.__class__ is not str or not arn:
+        arn = own
+    if arn:
+        return _by_arn(arn, own) if len(arn) + len(own) <= 2 * LONGEST else _by_arn.__wrapped__(arn, own)
     return _without_arn(identity, record, service)
 
 
@@ -141,48 +179,52 @@ def _who(identity: Record, record: Record, service: str) -> _Who:
 def _by_arn(arn: str, own: str) -> _Who:
     head, _, name = arn.partition("/")
     session = clean_name(own.rpartition("/")[2]) if ":assumed-role/" in own or ":federated-user/" in own else ""
+    kind: IdentityKind = "unknown"
     if head.endswith(":assumed-role"):  # a session whose issuer the record leaves out
-        role = name.partition("/")[0]
-        return _Who(
-            clean_name(f"{head.replace(':sts:', ':iam:').removesuffix('assumed-role')}role/{role}"), "role", clean_name(role), session
-        )
-    if head.endswith(":role"):
-        kind: IdentityKind = "role"
+        name = name.partition("/")[0]
+        arn, kind = f"{head.replace(':sts:', ':iam:').removesuffix('assumed-role')}role/{name}", "role"
+    elif head.endswith(":role"):
+        kind = "role"
         if name.startswith("aws-reserved/sso.amazonaws.com/"):  # people, through IAM Identity Center
             kind = "human"
         elif name.startswith("aws-service-role/"):  # only a service of AWS can use it
             kind = "service"
-        return _Who(clean_name(arn), kind, clean_name(name.rpartition("/")[2]), session)
-    if arn.endswith(":root"):
-        return _Who(clean_name(arn), "human", "root", session)
-    return _Who(clean_name(arn), "unknown", clean_name(name.rpartition("/")[2]), session, bool(without_path(arn)))
+    elif arn.endswith(":root"):
+        kind, name = "human", "root"
+    instance = session if session.startswith("i-") and len(session) in _INSTANCES else ""
+    return _named(arn, kind, name.rpartition("/")[2], session, instance, user_with_path=kind == "unknown" and bool(without_path(arn)))
+
+
+def _named(raw: str, kind: IdentityKind, name: str = "", session: str = "", instance: str = "", *, user_with_path: bool = False) -> _Who:
+    uid = clean_name(raw)
+    return _Who(uid, kind, clean_name(name), session, instance, user_with_path, "" if uid == raw else raw)
 
 
 def _without_arn(identity: Record, record: Record, service: str) -> _Who:
-    kind, account = text(identity, "type"), text(identity, "accountId")[:LONGEST]
-    invoked, user = text(identity, "invokedBy"), text(identity, "userName")[:LONGEST]
+    kind, account = text(identity, "type"), text(identity, "accountId")
+    invoked, user = text(identity, "invokedBy"), text(identity, "userName")
     if invoked and kind in {"", "AWSService"}:
         return _service(invoked.removesuffix(".amazonaws.com"))
     if kind == "AWSService" or (kind in {"", "Unknown"} and record.get("eventType") == "AwsServiceEvent"):
         return _service(service)
-    provider = text(identity, "identityProvider")[:LONGEST]
+    provider = text(identity, "identityProvider")
     if provider and user:
-        return _Who(clean_name(f"{provider}:{user}"), "human" if kind == "SAMLUser" else "unknown", clean_name(user))
+        return _named(f"{provider}:{user}", "human" if kind == "SAMLUser" else "unknown", user)
     behalf = identity.get("onBehalfOf")
     if isinstance(behalf, dict) and isinstance(person := behalf.get("userId"), str) and person:
-        return _Who(clean_name(f"identitycenter:{person}"), "human", clean_name(user))
+        return _named(f"identitycenter:{person}", "human", user)
     if kind == "IAMUser" and user and account and not user.startswith("HIDDEN"):
         return _by_arn(f"arn:aws:iam::{account}:user/{user}", "")
-    principal = text(identity, "principalId")[:LONGEST].partition(":")[0]
+    principal = text(identity, "principalId").partition(":")[0]
     if principal and kind not in {"IAMUser", "Root"}:
-        return _Who(clean_name(f"aws-principal:{principal}"), "unknown")
+        return _named(f"aws-principal:{principal}", "unknown")
     if account:  # a login under a name that AWS hides, or another account
-        return _Who(f"aws-account:{clean_name(account)}", "unknown")
+        return _named(f"aws-account:{account}", "unknown")
     raise Unreadable("names nobody", "userIdentity")
 
 
 def _service(name: str) -> _Who:
-    return _Who(f"aws:{clean_name(name)}", "service", clean_name(name))
+    return _named(f"aws:{name}", "service", name)
 
 
 def _behalf(identity: Record) -> tuple[str, ...]:
@@ -200,18 +242,23 @@ def _resource(record: Record, parameters: object) -> tuple[str, str, str]:
     first = resources[0] if isinstance(resources, list) and resources else None
     if isinstance(first, dict) and isinstance(arn := first.get("ARN") or first.get("arn"), str):
         kind, account = first.get("type"), first.get("accountId")
-        arn = clean_name(arn)
-        return (
-            arn,
-            clean_name(kind) if isinstance(kind, str) else "",
-            clean_name(account) if isinstance(account, str) and account else account_in(arn),
-        )
+        return _listed(arn, kind if isinstance(kind, str) else "", account if isinstance(account, str) else "")
     if isinstance(parameters, dict):
         for key in parameters:
             if key in _RESOURCES and isinstance(value := parameters[key], str) and value:
                 value = clean_name(value)
                 return value, _RESOURCES[key], account_in(value)
     return "", "", ""
+
+
+@lru_cache(32_768)
+def _short_listed(arn: str, kind: str, account: str) -> tuple[str, str, str]:
+    arn = clean_name(arn)
+    return arn, clean_name(kind), clean_name(account) or account_in(arn)
+
+
+def _listed(arn: str, kind: str, account: str) -> tuple[str, str, str]:
+    return _short_listed(arn[:LONGEST], kind[:LONGEST], account[:LONGEST])
 
 
 SOURCE: Final = Source("cloudtrail", "AWS CloudTrail", read, lag=20 * 60, records=("Records",))

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from licet.events import AccessLevel, LifecycleEvent, LifecycleKind, UseEvent
 from licet.ingest.aws_names import LONGEST, clean_name, without_path
 from licet.ingest.aws_policies import reach_of, reach_of_managed, trust_of
+from licet.ingest.fields import apart
 from licet.inventory.faces import face
 
 _MONTHS: Final = {
@@ -52,7 +53,11 @@ class Change(NamedTuple):
         if head.endswith(f"::{account}:{kind}") and own.rpartition("/")[2] == name:
             return actor  # with its path
         partition = actor.split(":", 2)[1] if actor.startswith("arn:") else "aws"
-        return clean_name(f"arn:{partition}:iam::{account}:{kind}/{name}")
+        return self.uid(f"arn:{partition}:iam::{account}:{kind}/{name}")
+
+    def uid(self, raw: str) -> str:
+        """The name of an identity, as the reader gives it to who acts by it; empty for an empty one."""
+        return apart(raw, clean_name(raw), self.fingerprint)
 
     def person(self) -> str:
         """Whom a call upon a user concerns; a user that names none means itself."""
@@ -72,13 +77,14 @@ _Found = Iterator[LifecycleEvent]
 
 def _text(found: object, key: str) -> str:
     value = found.get(key) if isinstance(found, dict) else None
-    return value[:LONGEST] if isinstance(value, str) else ""
+    return value if isinstance(value, str) else ""
 
 
-def one_with_path(identity: str, use: UseEvent) -> _Found:
-    """That the ARN without the path is another name of `identity`, if that has a path."""
-    if bare := without_path(identity):
-        yield face(use.source, bare, identity, account=use.account)
+def one_with_path(raw: str, use: UseEvent, fingerprint: Callable[[str], str]) -> _Found:
+    """That the ARN without the path is another name of who has the ARN `raw`, if that has a path."""
+    if len(raw) <= LONGEST and (bare := without_path(raw)):
+        one, other = (apart(each, clean_name(each), fingerprint) for each in (bare, raw))
+        yield face(use.source, one, other, account=use.account)
 
 
 def _key_created(change: Change) -> _Found:
@@ -108,21 +114,25 @@ def _session_issued(change: Change) -> _Found:
     credential = change.fingerprint(change.answered("credentials", "accessKeyId"))
     if credential:
         expires = expiry(_at(change.response, "credentials", "expiration"))
-        identity = clean_name(change.asked("roleArn")) or change.use.identity
-        yield change.event("issued", identity, credential=credential, credential_kind="temporary_key", expires=expires)
-        yield from one_with_path(identity, change.use)
+        role = change.asked("roleArn")
+        yield change.event(
+            "issued", change.uid(role) or change.use.identity, credential=credential, credential_kind="temporary_key", expires=expires
+        )
+        yield from one_with_path(role or change.use.identity, change.use, change.fingerprint)
 
 
 def _user_created(change: Change) -> _Found:
-    if identity := clean_name(change.answered("user", "arn")) or change.named("user", change.asked("userName")):
+    arn = change.answered("user", "arn")
+    if identity := change.uid(arn) or change.named("user", change.asked("userName")):
         yield change.event("created", identity)
-        yield from one_with_path(identity, change.use)
+        yield from one_with_path(arn or identity, change.use, change.fingerprint)
 
 
 def _role_created(change: Change) -> _Found:
-    if identity := clean_name(change.answered("role", "arn")) or change.named("role", change.asked("roleName")):
+    arn = change.answered("role", "arn")
+    if identity := change.uid(arn) or change.named("role", change.asked("roleName")):
         yield change.event("created", identity)
-        yield from one_with_path(identity, change.use)
+        yield from one_with_path(arn or identity, change.use, change.fingerprint)
 
 
 def _user_deleted(change: Change) -> _Found:

@@ -67,7 +67,7 @@ class Change:
 
 
 class _Said(NamedTuple):
-    """One event to be, without what all events of the record have in common."""
+    """One event to be, without what all events of the record have in common. `identity` as it stands in the record."""
 
     kind: LifecycleKind
     identity: str
@@ -87,11 +87,11 @@ def lifecycle_of(change: Change, place: Place) -> tuple[LifecycleEvent, ...]:
         if len(found) >= _MOST:
             break
         found[LifecycleEvent(
-            change.source, change.native_id if number == 1 else f"{change.native_id}#{number}", change.time, said.kind, said.identity,
-            said.credential, said.credential_kind, change.by, privilege=said.privilege, access=said.access, account=change.account,
-            outcome=change.outcome, reason=said.reason,
+            change.source, change.native_id if number == 1 else f"{change.native_id}#{number}", change.time, said.kind,
+            uid(said.identity, place), said.credential, said.credential_kind, change.by, privilege=said.privilege, access=said.access,
+            account=change.account, outcome=change.outcome, reason=said.reason,
         )] = None  # fmt: skip
-    return (*found, *_faces(change))
+    return (*found, *_faces(change, place))
 
 
 def plain_operation(operation: str) -> str:
@@ -108,11 +108,11 @@ def _said(change: Change, place: Place) -> Iterator[_Said]:
     for target in change.targets:
         if target.kind in _PEOPLE and target.id:
             if operation in _BEGUN:
-                yield _Said("created", uid(target.id))
+                yield _Said("created", target.id)
             elif operation in _GONE:
-                yield _Said("deleted", uid(target.id))
+                yield _Said("deleted", target.id)
             elif operation.startswith(("add owner to ", "remove owner from ")):
-                yield from _owner(target, change)
+                yield from _owner(target, change, place)
         if target.kind in _APPLICATIONS:
             yield from _keys(target, place, operation)
             yield from _required(target, begun=operation in _BEGUN)
@@ -126,7 +126,7 @@ def _keys(target: Target, place: Place, operation: str) -> Iterator[_Said]:
     """Secrets and certificates, by their ids: nothing of them themselves is in the log."""
     before, after = target.properties.get("KeyDescription", (None, None))
     old, new = dict(_KEY.findall(_text(before))), dict(_KEY.findall(_text(after)))
-    identity = uid(target.id)
+    identity = target.id
     for key, kind in new.items():
         if key not in old:
             yield _Said("issued", identity, place.fingerprint(key), _KEY_KINDS.get(kind, "client_credential"))
@@ -148,10 +148,10 @@ def _required(target: Target, *, begun: bool) -> Iterator[_Said]:
     before, after = _wanted(found[0]), _wanted(found[1])
     for name in after:
         if name not in before:
-            yield _Said("granted" if begun else "scope_widened", uid(target.id), privilege=name, access=scope_access(name))
+            yield _Said("granted" if begun else "scope_widened", target.id, privilege=name, access=scope_access(name))
     for name in before:
         if name not in after:
-            yield _Said("ungranted", uid(target.id), privilege=name, access=scope_access(name))
+            yield _Said("ungranted", target.id, privilege=name, access=scope_access(name))
 
 
 def _wanted(value: Any) -> dict[str, None]:
@@ -172,7 +172,7 @@ def _scopes(target: Target) -> Iterator[_Said]:
         return
     to = target.new("ServicePrincipal.ObjectID") or target.new("ServicePrincipal.AppId")
     if to:
-        yield from _widened(uid(to), _text(found[0]).split(), _text(found[1]).split(), _of(target))
+        yield from _widened(to, _text(found[0]).split(), _text(found[1]).split(), _of(target))
 
 
 def _consent(target: Target) -> Iterator[_Said]:
@@ -180,7 +180,7 @@ def _consent(target: Target) -> Iterator[_Said]:
     text = target.new("ConsentAction.Permissions")
     if text and target.id:
         before, arrow, after = text.partition("=>")
-        yield from _widened(uid(target.id), _consented(before) if arrow else [], _consented(after if arrow else before), "graph")
+        yield from _widened(target.id, _consented(before) if arrow else [], _consented(after if arrow else before), "graph")
 
 
 def _consented(text: str) -> list[str]:
@@ -197,7 +197,7 @@ def _app_role(target: Target, operation: str) -> Iterator[_Said]:
     to = target.new("ServicePrincipal.ObjectID") or _text(target.properties.get("ServicePrincipal.ObjectID", ("", ""))[0])
     if name and to:
         privilege = permission(name) if _of(target) == "graph" else f"{_of(target)}:{clean(name)[:200]}"
-        yield _Said("scope_widened" if added else "ungranted", uid(to), privilege=privilege, access=scope_access(privilege))
+        yield _Said("scope_widened" if added else "ungranted", to, privilege=privilege, access=scope_access(privilege))
 
 
 def _widened(identity: str, before: list[str], after: list[str], of: str) -> Iterator[_Said]:
@@ -218,16 +218,14 @@ def _role(change: Change, operation: str, kind: LifecycleKind) -> Iterator[_Said
     name = name or next((target.name for target in change.targets if target.kind in ("role", "serviceprincipal")), "")
     for target in change.targets:
         if target.id and target.kind in (("user",) if of_an_application else _PEOPLE):
-            yield _Said(kind, uid(target.id), privilege=clean(name)[:200] or "a role", access="" if of_an_application else "admin")
+            yield _Said(kind, target.id, privilege=clean(name)[:200] or "a role", access="" if of_an_application else "admin")
 
 
-def _owner(target: Target, change: Change) -> Iterator[_Said]:
+def _owner(target: Target, change: Change, place: Place) -> Iterator[_Said]:
     others = [other for other in change.targets if other is not target and other.id]
     if target.kind in _APPLICATIONS:
-        who = ", ".join(uid(other.id) for other in others) or target.new("ServicePrincipal.ObjectID")
-        yield _Said(
-            "owner_changed", uid(target.id), reason=f"{'added' if plain_operation(change.operation)[:3] == 'add' else 'removed'}: {who}"
-        )
+        who = ", ".join(uid(other.id, place) for other in others) or target.new("ServicePrincipal.ObjectID")
+        yield _Said("owner_changed", target.id, reason=f"{'added' if plain_operation(change.operation)[:3] == 'add' else 'removed'}: {who}")
 
 
 def _enabled(target: Target) -> Iterator[_Said]:
@@ -235,10 +233,10 @@ def _enabled(target: Target) -> Iterator[_Said]:
     if found is not None:
         before, after = (_text(each).strip("[]").lower() for each in found)
         if before != after and after in ("true", "false"):
-            yield _Said("activated" if after == "true" else "suspended", uid(target.id))
+            yield _Said("activated" if after == "true" else "suspended", target.id)
 
 
-def _faces(change: Change) -> Iterator[LifecycleEvent]:
+def _faces(change: Change, place: Place) -> Iterator[LifecycleEvent]:
     """An application object, its application id and its service principal are one identity."""
     for target in change.targets:
         if target.kind not in _APPLICATIONS:
@@ -246,7 +244,7 @@ def _faces(change: Change) -> Iterator[LifecycleEvent]:
         application = target.application or target.new("AppId") or target.new("AppPrincipalId")
         if not target.id or application.lower() in NOBODY or application.lower() == target.id.lower():
             continue
-        object_id, application_id = uid(target.id), uid(application)
+        object_id, application_id = uid(target.id, place), uid(application, place)
         names = (object_id, application_id) if target.kind == "application" else (application_id, object_id)
         yield face(change.source, *names, account=change.account)
 

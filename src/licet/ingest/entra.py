@@ -63,27 +63,32 @@ def _sign_in(top: dict[str, Any], record: Record, place: Place) -> Recognised:
     faces: tuple[LifecycleEvent, ...] = ()
     kind: IdentityKind
     if user and not principal:
-        identity, name, kind = uid(user), said(top, "userdisplayname", "userprincipalname"), "human"
+        identity, name, kind = uid(user, place), said(top, "userdisplayname", "userprincipalname"), "human"
     else:
-        identity, name = uid(principal or application), said(top, "serviceprincipalname", "appdisplayname")
+        identity, name = uid(principal or application, place), said(top, "serviceprincipalname", "appdisplayname")
         managed = said(top, "managedidentitytype", "managedserviceidentity") or "managedidentity" in said(top, "category", "type").lower()
         kind = "service_account" if managed else "oauth_app"
-        if principal and application and uid(principal) != uid(application):
-            faces = (face(NAME, uid(application), uid(principal), account=account),)
+        if principal and application and uid(principal, place) != uid(application, place):
+            faces = (face(NAME, uid(application, place), uid(principal, place), account=account),)
     if not identity:
         raise Unreadable("names nobody who signed in", "userPrincipalName")
     credential, credential_kind = _credential(top, place)
     return Recognised((UseEvent(
-        NAME, native_id(top, record, "id", "originalrequestid"),
+        NAME, native_id(top, record, place, "id", "originalrequestid"),
         time_of(said(top, "createddatetime", "timegenerated", "time"), "createdDateTime"),
         identity, _SIGN_IN, outcome, "read", kind, clean(name), credential, credential_kind,
         clean(said(top, "uniquetokenidentifier", "sessionid", "correlationid")),
-        f"app:{clean(application).lower()}" if kind == "human" and application and not of_microsoft(application) else "",
+        _application(application, place) if kind == "human" and application and not of_microsoft(application) else "",
         account, ip=ip, network=_network(top, ip), country=_country(top), agent=agent_of(agent),
         interactive=kind == "human" and top.get("isinteractive") in (True, "true", "True") and not _scripted(agent),
         resource=clean(_resource(top)),
         resource_kind=clean(said(top, "resourcedisplayname")), error=error,
     ),), faces)  # fmt: skip
+
+
+def _application(application: str, place: Place) -> str:
+    """The application that a person signs in to, as where it runs."""
+    return f"app:{uid(application, place).removeprefix('entra:')}"
 
 
 def _resource(top: dict[str, Any]) -> str:
@@ -120,13 +125,13 @@ def _audit(top: dict[str, Any], record: Record, place: Place) -> Recognised:
     operation = said(top, "activitydisplayname", "operationname")
     if not operation:
         raise Unreadable("is missing", "activityDisplayName")
-    record_id = native_id(top, record, "id")
+    record_id = native_id(top, record, place, "id")
     time = time_of(said(top, "activitydatetime", "timegenerated", "time"), "activityDateTime")
     account, result = _account(top, place), said(top, "result", "resulttype", "resultsignature").lower()
     outcome: UseOutcome = "success" if result in ("success", "succeeded", "0", "none", "") else "failed"
     if outcome == "failed" and "authorization" in said(top, "resultreason", "resultdescription").lower():
         outcome = "denied"
-    identity, name, kind, address = _initiator(top)
+    identity, name, kind, address = _initiator(top, place)
     details = {
         found: value
         for each in objects(top, "additionaldetails")
@@ -141,25 +146,25 @@ def _audit(top: dict[str, Any], record: Record, place: Place) -> Recognised:
     use = UseEvent(
         NAME, record_id, time, identity, f"entra:{operation}", outcome, access_of(operation), kind, clean(name),
         session=clean(said(top, "correlationid")), account=account, ip=ip, network=network_of(ip), agent=agent_of(agent),
-        interactive=kind == "human" and interactive_agent(agent), resource=uid(first.id) if first.id else "",
+        interactive=kind == "human" and interactive_agent(agent), resource=uid(first.id, place) if first.id else "",
         resource_kind=clean(first.kind), error="" if outcome == "success" else clean(result)[:80],
     )  # fmt: skip
     return Recognised((use,), directory.lifecycle_of(change, place))
 
 
-def _initiator(top: dict[str, Any]) -> tuple[str, str, IdentityKind, str]:
+def _initiator(top: dict[str, Any], place: Place) -> tuple[str, str, IdentityKind, str]:
     """Who made a change: its uid, name, kind and address. Microsoft's own services have a name and no id."""
     found = folded(top, "initiatedby")
     user, app = folded(found, "user"), folded(found, "app")
     if person := said(user, "userprincipalname", "id", "displayname"):
-        return uid(person), said(user, "displayname", "userprincipalname"), "human", said(user, "ipaddress")
+        return uid(person, place), said(user, "displayname", "userprincipalname"), "human", said(user, "ipaddress")
     name = said(app, "displayname")
     if principal := said(app, "serviceprincipalid", "appid"):
-        return uid(principal), name, "oauth_app", said(app, "ipaddress")
+        return uid(principal, place), name, "oauth_app", said(app, "ipaddress")
     other = name or said(top, "identity", "loggedbyservice")
     if not other:
         raise Unreadable("names nobody", "initiatedBy")
-    return uid(other), other, "service", ""
+    return uid(other, place), other, "service", ""
 
 
 def _activity(top: dict[str, Any], record: Record, place: Place) -> Recognised:
@@ -170,13 +175,13 @@ def _activity(top: dict[str, Any], record: Record, place: Place) -> Recognised:
     on_behalf: tuple[str, ...] = ()
     kind: IdentityKind = "oauth_app"
     if user and (not application or of_microsoft(application)):
-        identity, kind = uid(user), "human"
+        identity, kind = uid(user, place), "human"
     elif user:
-        identity, on_behalf = uid(application), (uid(user),)
+        identity, on_behalf = uid(application, place), (uid(user, place),)
     else:
-        identity = uid(principal or application)
+        identity = uid(principal or application, place)
         if principal and application:
-            faces = (face(NAME, uid(application), uid(principal), account=account),)
+            faces = (face(NAME, uid(application, place), uid(principal, place), account=account),)
     if not identity:
         raise Unreadable("names nobody", "ServicePrincipalId")
     operation, access = _request(said(top, "requestmethod")[:16].lower(), said(top, "requesturi")[:2_000])
@@ -184,7 +189,7 @@ def _activity(top: dict[str, Any], record: Record, place: Place) -> Recognised:
     outcome: UseOutcome = "denied" if code in ("401", "403") else "success" if code[:1] in ("1", "2", "3") else "failed"
     ip, agent = address_of(said(top, "ipaddress", "calleripaddress")), said(top, "useragent")
     use = UseEvent(
-        NAME, native_id(top, record, "requestid", "operationid"), time_of(said(top, "timegenerated", "time"), "TimeGenerated"),
+        NAME, native_id(top, record, place, "requestid", "operationid"), time_of(said(top, "timegenerated", "time"), "TimeGenerated"),
         identity, operation, outcome, access, kind, session=clean(said(top, "signinactivityid").rstrip("=")), account=account, ip=ip,
         network=network_of(ip), agent=agent_of(agent), interactive=kind == "human" and interactive_agent(agent),
         on_behalf_of=on_behalf, error="" if outcome == "success" else clean(code)[:80],

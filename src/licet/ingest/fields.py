@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -18,8 +20,13 @@ from licet.secretlike import scrub
 EARLIEST: Final = 946_684_800.0  # 2000-01-01; before it, no log of these platforms was written
 _LATEST: Final = 253_402_300_799.0  # the year 9999, which datetime ends with; the intake judges what is merely in the future
 _SHORT_ID: Final = 24  # characters; no secret of a known form is so short
+_LONGEST_ID: Final = 200  # characters
+_MARK: Final = 12  # digits of a fingerprint behind a name that is masked
+_PLATFORMS: Final = re.compile(r"[A-Za-z]{1,32}_[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}_[A-Z0-9]{1,8}_[0-9]{1,12}")
+"""Entra's ids of audit records, which look like chance: `Directory_<uuid>_7K2QP_12345678`."""
 _UUID: Final = 36
 _UUID_SIGNS: Final = "0123456789abcdefABCDEF-"
+_LONGEST_TIME: Final = 40  # characters
 _LONGEST_AGENT: Final = 512  # characters
 _LONGEST_ADDRESS: Final = 64
 _LONGEST_NAME: Final = 64
@@ -40,8 +47,7 @@ def time_of(text: object, key: str) -> float:
     if not isinstance(text, str) or len(text) < 19:  # a day alone is no time
         raise Unreadable("is missing" if text is None or text == "" else "is no time", key)
     try:
-        read = datetime.fromisoformat(text)
-        time = (read if read.tzinfo is not None else read.replace(tzinfo=UTC)).timestamp()
+        time = _time(text) if len(text) <= _LONGEST_TIME else _parsed_time(text)
     except ValueError as error:
         raise Unreadable("is no time", key) from error
     if time < EARLIEST:
@@ -95,8 +101,8 @@ def clean(name: str) -> str:
 
 
 def id_of(raw: str, record: Record, place: Place) -> str:
-    """The native id of a record. One that looks like a secret is replaced by its fingerprint, as some ids are the client's to choose
-    (`Audit-ID` of Kubernetes); a record without one is known by a digest of its content.
+    """The native id of a record. One that looks like a secret, or is longer than ids are, is replaced by its fingerprint, as some ids are
+    the client's to choose (`Audit-ID` of Kubernetes); a record without one is known by a digest of its content. Two ids never become one.
 
     Raises:
         Unreadable: without an id, the record is nested too deeply.
@@ -108,12 +114,26 @@ def id_of(raw: str, record: Record, place: Place) -> str:
             raise Unreadable("is nested too deeply") from error
     if len(raw) <= _SHORT_ID or (len(raw) == _UUID and not raw.strip(_UUID_SIGNS)):
         return raw
-    return raw if scrub(raw) == raw else place.fingerprint(raw)
+    if len(raw) > _LONGEST_ID:
+        return place.fingerprint(raw)
+    return raw if scrub(raw) == raw or _PLATFORMS.fullmatch(raw) else place.fingerprint(raw)
 
 
-def credential_of(raw: str, place: Place) -> str:
-    """The fingerprint of a credential's id, the same with and without the prefix that Kubernetes puts before it."""
-    return place.fingerprint(raw.removeprefix("JTI=").removeprefix("X509SHA256="))
+def apart(raw: str, cleaned: str, fingerprint: Callable[[str], str]) -> str:
+    """`cleaned`, as the name of an identity or a workload: where something of `raw` is masked or cut in it, the first digits of its
+    fingerprint stand behind, so that two names never become one. Generated names of roles look like secrets often enough.
+    """
+    if cleaned == raw:
+        return raw
+    mark = fingerprint(raw).rpartition(":")[2]
+    found = f"{cleaned};{mark[:_MARK]}"
+    return found if clean(found) == found else f"masked;{mark}"
+
+
+def uid_of(raw: str, place: Place) -> str:
+    """The name of an identity or a workload, as `clean` and `apart` make it."""
+    cleaned = clean(raw)
+    return raw if cleaned == raw else apart(raw, cleaned, place.fingerprint)
 
 
 def name_in(record: Record, key: str) -> str:
@@ -125,13 +145,25 @@ def name_in(record: Record, key: str) -> str:
     found = record.get(key)
     if found is None:
         return ""
+    if found.__class__ is str and len(found) <= _SCRUBBED:
+        return _clean(found)
+    return _by_parts(raw_in(record, key))
+
+
+def raw_in(record: Record, key: str) -> str:
+    """As `name_in`, and as it stands there: not for events, but to make the name of an identity or a workload of.
+
+    Raises:
+        Unreadable: as there.
+    """
+    found = record.get(key)
+    if found is None:
+        return ""
     if not isinstance(found, str):
         raise Unreadable("is no text", key)
-    if len(found) <= _SCRUBBED:
-        return _clean(found)
     if len(found) > _LONGEST_NAME_IN:
         raise Unreadable("is too long for a name", key)
-    return _by_parts(found)
+    return found
 
 
 def id_in(record: Record, key: str) -> str:
@@ -173,20 +205,39 @@ def _by_parts(name: str) -> str:
     return ":".join(map(scrub, name.split(":"))) if ":" in name and "://" not in name else scrub(name)
 
 
+def _parsed_time(text: str) -> float:
+    read = datetime.fromisoformat(text)
+    return (read if read.tzinfo is not None else read.replace(tzinfo=UTC)).timestamp()
+
+
+_time = lru_cache(8_192)(_parsed_time)  # many records are of one second
+
+
 @lru_cache(32_768)
 def _address(raw: str) -> str:
+    if _PLAIN.fullmatch(raw):
+        return raw
     found = _parsed(raw)
     return "" if found is None else str(found)
 
 
 @lru_cache(32_768)
 def _network(ip: str) -> str:
+    if (plain := _PLAIN.fullmatch(ip)) and plain[1] not in _PERHAPS_OWN:
+        return f"{plain[1]}.{plain[2]}.{plain[3]}.0/24"
     found = _parsed(ip)
     if found is None or found.is_loopback or found.is_link_local or found.is_unspecified:
         return ""
     kept = 24 if found.version == 4 else 48
     size = found.max_prefixlen - kept
     return f"{type(found)(int(found) >> size << size)}/{kept}"
+
+
+_BYTE: Final = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_PLAIN: Final = re.compile(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}")
+"""An address of version 4 as it is mostly written, which `ipaddress` takes ten times as long for."""
+_PERHAPS_OWN: Final = frozenset({"0", "127", "169"})
+"""First bytes of no address, of loopback and of link-local, at which a closer look is taken."""
 
 
 def _parsed(raw: str) -> IPv4Address | IPv6Address | None:

@@ -11,7 +11,20 @@ from functools import lru_cache
 from typing import Final
 
 from licet.events import AccessLevel, IdentityKind, UseEvent
-from licet.ingest.fields import address_of, agent_of, clean, id_in, id_of, interactive_agent, name_in, network_of, time_of, time_of_millis
+from licet.ingest.fields import (
+    address_of,
+    agent_of,
+    clean,
+    id_in,
+    id_of,
+    interactive_agent,
+    name_in,
+    network_of,
+    raw_in,
+    time_of,
+    time_of_millis,
+    uid_of,
+)
 from licet.ingest.github_changes import changes
 from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable, part, text
 
@@ -50,17 +63,18 @@ def read(record: Record, place: Place) -> Recognised:
         return Recognised(passed="no actor")
     ip, agent = text(record, "actor_ip"), text(record, "user_agent")
     repo, org = _repo(record), name_in(record, "org")
-    run = clean(id_in(record, "workflow_run_id"))
+    run = id_in(record, "workflow_run_id")
     kind = _credential_kind(text(record, "programmatic_access_type")[:80])
     is_subject = not kind and action.partition(".")[0] in _TOKEN_EVENTS
     use = UseEvent(
-        "github", native, time, f"github:{actor or credential}", f"github:{action}", "success", _access(record, action),
+        "github", native, time, uid_of(f"github:{raw_in(record, 'actor') or credential}", place), f"github:{action}", "success",
+        _access(record, action),
         identity_kind=_kind_of(record, actor),
         identity_name=actor,
         credential="" if is_subject else credential,
         credential_kind="" if is_subject else kind,
-        session=run,
-        workload=f"run:{repo or org}/{run}" if run else "",
+        session=clean(run),
+        workload=uid_of(f"run:{_raw_repo(record) or raw_in(record, 'org')}/{run}", place) if run else "",
         account=org or name_in(record, "business") or place.account,
         ip=address_of(ip) if ip else "",
         network=network_of(address_of(ip)) if ip else "",
@@ -95,6 +109,10 @@ def _time(record: Record) -> float:
     key = "@timestamp" if record.get("@timestamp") is not None else "created_at"
     found = record.get(key)
     return time_of(found, key) if isinstance(found, str) else time_of_millis(found, key)
+
+
+def _raw_repo(record: Record) -> str:
+    return raw_in(record, "repo") or raw_in(record, "repository")
 
 
 def _repo(record: Record) -> str:

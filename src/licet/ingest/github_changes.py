@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from licet.events import LifecycleEvent, LifecycleKind, UseEvent
-from licet.ingest.fields import clean, id_in, name_in
+from licet.ingest.fields import clean, id_in, raw_in, uid_of
 from licet.ingest.recognised import Place, Record
 
 _TOKENS: Final[dict[str, LifecycleKind]] = {
@@ -104,37 +104,42 @@ def changes(record: Record, use: UseEvent, place: Place, subject: str) -> tuple[
         credential = subject or _shown(record, place, "user_programmatic_access_id", *shown)
         if not credential and kind in ("revoked", "expired"):
             return ()
-        owner = name_in(record, "user") or use.identity_name
-        return (_scoped(event._replace(identity=f"github:{owner}", credential=credential), record),)
+        return (_scoped(event._replace(identity=_user(record, use, place), credential=credential), record),)
     if action in _KEYS:
         credential = _shown(record, place, "fingerprint", "key_id", "public_key_id")
-        return (_key(event, record, use, credential),) if credential else ()
+        return (_key(event, record, use, credential, place),) if credential else ()
     if action in _RUNS:
         return (event._replace(workload=use.workload),) if use.workload else ()
     if action in _LOGGING:
         return (event._replace(identity=use.identity, reason="audit log streaming"),)
-    whom = _app(record) if action in _APPS else _oauth_app(record) if action in _OAUTH_APPS else name_in(record, "user")
-    return (_scoped(event._replace(identity=f"github:{whom}"), record, action if action in _MEMBERS else ""),) if whom else ()
+    whom = _app(record) if action in _APPS else _oauth_app(record) if action in _OAUTH_APPS else raw_in(record, "user")
+    if not whom:
+        return ()
+    return (_scoped(event._replace(identity=uid_of(f"github:{whom}", place)), record, action if action in _MEMBERS else ""),)
 
 
-def _key(event: LifecycleEvent, record: Record, use: UseEvent, credential: str) -> LifecycleEvent:
+def _user(record: Record, use: UseEvent, place: Place) -> str:
+    """The user whom the record names, else who did it."""
+    return uid_of(f"github:{user}", place) if (user := raw_in(record, "user")) else use.identity
+
+
+def _key(event: LifecycleEvent, record: Record, use: UseEvent, credential: str, place: Place) -> LifecycleEvent:
     """An SSH key is a user's; in a repository it is a deploy key, which nobody is."""
-    if use.resource_kind == "repository":
-        return event._replace(identity=f"github:deploy_key/{use.resource}", credential=credential, credential_kind="deploy_key")
-    owner = name_in(record, "user") or use.identity_name
-    return event._replace(identity=f"github:{owner}", credential=credential, credential_kind="ssh_key")
+    if repo := raw_in(record, "repo") or raw_in(record, "repository"):
+        return event._replace(identity=uid_of(f"github:deploy_key/{repo}", place), credential=credential, credential_kind="deploy_key")
+    return event._replace(identity=_user(record, use, place), credential=credential, credential_kind="ssh_key")
 
 
 def _app(record: Record) -> str:
     """The login of an app's bot, by its name: `Datadog CI` is `datadog-ci[bot]`; empty without a name."""
-    name = name_in(record, "integration") or name_in(record, "name")
+    name = raw_in(record, "integration") or raw_in(record, "name")
     slug = "-".join("".join(sign if sign.isalnum() else " " for sign in name.lower()).split())
     return f"{slug}[bot]" if slug else ""
 
 
 def _oauth_app(record: Record) -> str:
-    name = name_in(record, "oauth_application_name") or name_in(record, "oauth_application")
-    name = name or clean(id_in(record, "oauth_application_id"))
+    name = raw_in(record, "oauth_application_name") or raw_in(record, "oauth_application")
+    name = name or id_in(record, "oauth_application_id")
     return f"oauth_app/{name}" if name else ""
 
 

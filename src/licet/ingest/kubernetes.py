@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from licet.events import AccessLevel, IdentityKind, LifecycleEvent, UseEvent, UseOutcome
-from licet.ingest.fields import address_of, agent_of, clean, credential_of, id_of, interactive_agent, name_in, network_of, parts, time_of
+from licet.ingest.fields import address_of, agent_of, clean, id_of, interactive_agent, name_in, network_of, parts, raw_in, time_of, uid_of
 from licet.ingest.kubernetes_changes import changes, pod
 from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable, part, text
 
@@ -52,7 +52,7 @@ def read(record: Record, place: Place) -> Recognised:
         if "auditID" not in record and record.get("kind") != "Event":
             raise Unreadable("is no audit event of Kubernetes")
         raise Unreadable("is missing", "verb")
-    identity = name_in(part(record, "user"), "username")
+    identity = uid_of(raw_in(part(record, "user"), "username"), place)
     if not identity:
         if part(record, "responseStatus").get("code") == 401:
             return Recognised(passed="nobody was authenticated")
@@ -86,16 +86,16 @@ def _use(record: Record, place: Place, found: tuple[str, float, str, str]) -> Us
     if extra := part(user, "extra"):
         credential = _first(extra, f"{_EXTRA}credential-id") or _first(extra, _AWS_KEY)
         if running := _first(extra, f"{_EXTRA}pod-name"):
-            workload = pod(_namespace_of(identity), clean(running))
+            workload = pod(_namespace_of(raw_in(user, "username")), running, place)
         session = clean(_first(extra, f"{_EXTRA}pod-uid") or _first(extra, "sessionName"))
     impersonated = record.get("impersonatedUser")
-    on_behalf_of = (name_in(part(record, "impersonatedUser"), "username"),) if impersonated else ()
+    on_behalf_of = (uid_of(raw_in(part(record, "impersonatedUser"), "username"), place),) if impersonated else ()
     outcome, error = _outcome(record)
     return UseEvent(
         "kubernetes", native, time, identity, operation, outcome, access,
         identity_kind=_kind_of(identity),
         identity_name=identity.rpartition(":")[2] if identity.startswith("system:") else "",
-        credential=credential_of(credential, place) if credential else "",
+        credential=place.fingerprint(credential) if credential else "",
         credential_kind=_credential_kind(credential),
         session=session,
         workload=workload,

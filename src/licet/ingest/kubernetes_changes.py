@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from licet.events import AccessLevel, LifecycleEvent, LifecycleKind, UseEvent
-from licet.ingest.fields import clean, credential_of, name_in, parts, time_of
+from licet.ingest.fields import clean, name_in, parts, raw_in, time_of, uid_of
 from licet.ingest.recognised import Place, Record, Unreadable, part, text
 
 _ISSUED_ID: Final = "authentication.kubernetes.io/issued-credential-id"
@@ -20,9 +20,9 @@ _LEVELS: Final[dict[str, AccessLevel]] = {"cluster-admin": "admin", "admin": "ad
 """The roles that each cluster has (https://kubernetes.io/docs/reference/access-authn-authz/rbac/#user-facing-roles)."""
 
 
-def pod(namespace: str, name: str) -> str:
-    """The uid of a pod as a workload."""
-    return f"pod:{namespace}/{name}"
+def pod(namespace: str, name: str, place: Place) -> str:
+    """The uid of a pod as a workload, by its names as they stand in the record."""
+    return uid_of(f"pod:{namespace}/{name}", place)
 
 
 def changes(record: Record, use: UseEvent, place: Place) -> tuple[LifecycleEvent, ...]:
@@ -61,22 +61,22 @@ def _body(record: Record, key: str) -> Record:
 
 
 def _target(record: Record) -> tuple[Record, str]:
-    """What the request is about, and its name: where the request had none, it is in what was stored."""
+    """What the request is about, and its name as it stands there: where the request had none, it is in what was stored."""
     target = part(record, "objectRef")
-    return target, name_in(target, "name") or name_in(part(_body(record, "metadata"), "metadata"), "name")
+    return target, raw_in(target, "name") or raw_in(part(_body(record, "metadata"), "metadata"), "name")
 
 
 def _token(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleEvent]:
     if _verb(use) != "create":
         return
     target = part(record, "objectRef")
-    namespace, name = name_in(target, "namespace"), name_in(target, "name")
-    account = f"system:serviceaccount:{namespace}:{name}"
+    namespace = raw_in(target, "namespace")
+    account = _account_uid(namespace, raw_in(target, "name"), place)
     shown = text(part(record, "annotations"), _ISSUED_ID)
-    credential = credential_of(shown, place) if shown else ""
+    credential = place.fingerprint(shown) if shown else ""
     spec = part(_body(record, "spec"), "spec")
     bound = part(spec, "boundObjectRef")
-    workload = pod(namespace, name_in(bound, "name")) if bound.get("kind") == "Pod" and bound.get("name") else ""
+    workload = pod(namespace, raw_in(bound, "name"), place) if bound.get("kind") == "Pod" and bound.get("name") else ""
     expires = _expires(record, spec, use.time)
     kind = "service_account_token"
     yield _event(use, "issued", identity=account, credential=credential, credential_kind=kind, workload=workload, expires=expires)
@@ -97,25 +97,25 @@ def _expires(record: Record, spec: Record, issued: float) -> float:
     return issued + seconds
 
 
-def _pod(record: Record, use: UseEvent, _place: Place) -> Iterator[LifecycleEvent]:
+def _pod(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleEvent]:
     target, name = _target(record)
     if not name:
         return  # a name that the server makes up is not in the log of the creation at level Metadata
-    workload = pod(name_in(target, "namespace"), name)
+    workload = pod(raw_in(target, "namespace"), name, place)
     verb = _verb(use)
     if verb == "delete":
         yield _event(use, "job_ended", workload=workload)
     elif verb == "create":
-        account = name_in(part(_body(record, "spec"), "spec"), "serviceAccountName")
-        identity = f"system:serviceaccount:{name_in(target, 'namespace')}:{account}" if account else ""
+        account = raw_in(part(_body(record, "spec"), "spec"), "serviceAccountName")
+        identity = _account_uid(raw_in(target, "namespace"), account, place)
         yield _event(use, "job_started", workload=workload, identity=identity)
 
 
-def _account(record: Record, use: UseEvent, _place: Place) -> Iterator[LifecycleEvent]:
+def _account(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleEvent]:
     target, name = _target(record)
     if name and _verb(use) in ("create", "delete"):
         kind: LifecycleKind = "created" if _verb(use) == "create" else "deleted"
-        yield _event(use, kind, identity=f"system:serviceaccount:{name_in(target, 'namespace')}:{name}")
+        yield _event(use, kind, identity=_account_uid(raw_in(target, "namespace"), name, place))
 
 
 def _secret(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleEvent]:
@@ -124,47 +124,51 @@ def _secret(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleEv
     if body.get("type") != _TOKEN_SECRET or _verb(use) not in ("create", "delete"):
         return
     target, name = _target(record)
-    namespace = name_in(target, "namespace")
-    account = name_in(part(part(body, "metadata"), "annotations"), _ACCOUNT_OF_SECRET)
+    namespace = raw_in(target, "namespace")
+    account = raw_in(part(part(body, "metadata"), "annotations"), _ACCOUNT_OF_SECRET)
     kind: LifecycleKind = "issued" if _verb(use) == "create" else "revoked"
     yield _event(
-        use, kind, identity=f"system:serviceaccount:{namespace}:{account}" if account else "",
+        use, kind, identity=_account_uid(namespace, account, place),
         credential=place.fingerprint(f"secret:{namespace}/{name}"), credential_kind="service_account_token",
         reason="a token in a secret, which does not expire",
     )  # fmt: skip
 
 
-def _binding(record: Record, use: UseEvent, _place: Place) -> Iterator[LifecycleEvent]:
+def _binding(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleEvent]:
     body = _body(record, "subjects")
     role = part(body, "roleRef") or part(_body(record, "roleRef"), "roleRef")
     privilege = name_in(role, "name")
     kind: LifecycleKind = "ungranted" if _verb(use) == "delete" else "granted"
     access = _LEVELS.get(privilege, "admin" if "*" in privilege or privilege.startswith("system:controller:") else "")
     for subject in parts(body, "subjects"):
-        yield _event(use, kind, identity=_subject(subject), privilege=privilege, access=access, reason=use.resource)
+        yield _event(use, kind, identity=_subject(subject, place), privilege=privilege, access=access, reason=use.resource)
 
 
-def _subject(subject: Record) -> str:
-    kind, name = subject.get("kind"), name_in(subject, "name")
+def _subject(subject: Record, place: Place) -> str:
+    kind, name = subject.get("kind"), raw_in(subject, "name")
     if kind == "ServiceAccount":
-        space = name_in(subject, "namespace")
-        return f"system:serviceaccount:{space}:{name}"
-    return f"group:{name}" if kind == "Group" else name
+        return _account_uid(raw_in(subject, "namespace"), name, place)
+    return uid_of(f"group:{name}" if kind == "Group" else name, place)
 
 
-def _role(record: Record, use: UseEvent, _place: Place) -> Iterator[LifecycleEvent]:
+def _account_uid(namespace: str, name: str, place: Place) -> str:
+    """The name that a service account acts by; empty without one."""
+    return uid_of(f"system:serviceaccount:{namespace}:{name}", place) if name else ""
+
+
+def _role(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleEvent]:
     """A role that is given everything: granted to the role, as the log does not say who has it."""
     if _verb(use) == "delete":
         return
     body = _body(record, "rules")
     target, name = _target(record)
-    space = name_in(target, "namespace")
+    space = raw_in(target, "namespace")
     for rule in parts(body, "rules"):
         verbs, kinds, groups = (_words(rule, key) for key in ("verbs", "resources", "apiGroups"))
         if kinds and ("*" in verbs or "*" in kinds):
             group = "*" if "*" in groups else (groups[0] if groups else "") or "core"
             privilege = f"{group}:{'*' if '*' in verbs else verbs[0] if verbs else ''}/{'*' if '*' in kinds else kinds[0]}"
-            identity = f"role:{space}/{name}" if space else f"clusterrole:{name}"
+            identity = uid_of(f"role:{space}/{name}" if space else f"clusterrole:{name}", place)
             yield _event(use, "granted", identity=identity, privilege=privilege, access="admin", reason=use.resource)
 
 

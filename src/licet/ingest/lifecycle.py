@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final, cast
 
 from licet.events import LIFECYCLE_KINDS, LifecycleEvent, LifecycleKind
-from licet.ingest.fields import clean, time_of
+from licet.ingest.fields import clean, id_of, time_of, uid_of
 from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable, text
 from licet.inventory.fingerprints import is_fingerprint
 
@@ -55,25 +55,31 @@ def read(record: Record, place: Place) -> Recognised:
     if record.get("supersedes") and record.get("supersedes") == record.get("credential"):
         raise Unreadable("is the credential itself", "supersedes")
     return Recognised(lifecycle=(LifecycleEvent(
-        NAME, _short(record, "id"), time_of(record["time"], "time"), cast("LifecycleKind", kind), _short(record, "identity"),
-        _fingerprint(record, "credential", place), "", _short(record, "by"),
+        NAME, id_of(_text(record, "id"), record, place), time_of(record["time"], "time"), cast("LifecycleKind", kind),
+        _uid(record, "identity", place), _fingerprint(record, "credential", place), "", _uid(record, "by", place),
         _fingerprint(record, "supersedes", place), _counter(record, "generation"), _counter(record, "presented_generation"),
-        _short(record, "workload"), time_of(record["expires"], "expires") if record.get("expires") else 0.0,
+        _uid(record, "workload", place), time_of(record["expires"], "expires") if record.get("expires") else 0.0,
         _short(record, "privilege"), account=place.account, reason=_short(record, "reason"),
     ),))  # fmt: skip
 
 
-def _short(record: Record, key: str) -> str:
+def _text(record: Record, key: str) -> str:
     found = text(record, key)
     if len(found) > _LONGEST:
         raise Unreadable(f"is longer than {_LONGEST:,} characters", key)
-    return clean(found)
+    return found
+
+
+def _short(record: Record, key: str) -> str:
+    return clean(_text(record, key))
+
+
+def _uid(record: Record, key: str, place: Place) -> str:
+    return uid_of(_text(record, key), place)
 
 
 def _fingerprint(record: Record, key: str, place: Place) -> str:
-    found = text(record, key)
-    if len(found) > _LONGEST:
-        raise Unreadable(f"is longer than {_LONGEST:,} characters", key)
+    found = _text(record, key)
     return found if is_fingerprint(found) else place.fingerprint(found)
 
 

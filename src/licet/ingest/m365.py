@@ -56,13 +56,13 @@ def read(record: Record, place: Place) -> Recognised:
     service = _service(workload)
     account = clean(said(top, "organizationid", "organizationname")) or place.account
     extended = _named(top, "extendedproperties") | _named(top, "operationproperties")
-    identity, kind, on_behalf = _who(top, service)
+    identity, kind, on_behalf = _who(top, service, place)
     address = said(top, "clientip", "client_ipaddress", "clientipaddress", "actoripaddress")
     agent = said(top, "useragent") or extended.get("useragent", "") or _client(said(top, "clientinfostring"))
     ip, outcome, error = address_of(address), *_outcome(top, operation)
     context = folded(top, "appaccesscontext")
     use = UseEvent(
-        NAME, native_id(top, record, "id", "officeid", "sourcerecordid"),
+        NAME, native_id(top, record, place, "id", "officeid", "sourcerecordid"),
         time_of(said(top, "creationtime", "timegenerated", "creationdate"), "CreationTime"), identity,
         f"{service}:{operation}", outcome, access_of(operation), kind, clean(_name(top, kind)),
         session=clean(said(context, "aadsessionid") or said(top, "sessionid")), account=account, ip=ip, network=network_of(ip),
@@ -77,24 +77,24 @@ def read(record: Record, place: Place) -> Recognised:
     return Recognised((use,), lifecycle)
 
 
-def _who(top: dict[str, Any], service: str) -> tuple[str, IdentityKind, tuple[str, ...]]:
+def _who(top: dict[str, Any], service: str, place: Place) -> tuple[str, IdentityKind, tuple[str, ...]]:
     """Who acted, of what kind, and for whom."""
     user, user_type = said(top, "userid", "userkey", "mailboxownerupn"), said(top, "usertype").lower()
     client = said(top, "clientappid") or said(folded(top, "appaccesscontext"), "clientappid") or said(top, "applicationid", "appid")
     principal = _PRINCIPAL.fullmatch(user)
     if principal:
-        return uid(principal[1]), "oauth_app", ()
+        return uid(principal[1], place), "oauth_app", ()
     if user_type in _ITSELF or user.lower().startswith(("nt ", "s-1-5-")):
-        return uid(user or "microsoft 365"), "service", ()
+        return uid(user or "microsoft 365", place), "service", ()
     if user_type in _APPLICATIONS:
         if not (client or user):
             raise Unreadable("names nobody", "UserId")
-        return uid(client or user), "oauth_app", ()
+        return uid(client or user, place), "oauth_app", ()
     if client and service != "entra" and not of_microsoft(client) and _WITH_ID.fullmatch(client):
-        return uid(client), "oauth_app", (uid(user),) if user else ()
+        return uid(client, place), "oauth_app", (uid(user, place),) if user else ()
     if not user:
         raise Unreadable("names nobody", "UserId")
-    return uid(user), "human", ()
+    return uid(user, place), "human", ()
 
 
 def _kind_of_resource(top: dict[str, Any]) -> str:

@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import Any, Final
 
 from licet.events import AccessLevel
-from licet.ingest.fields import clean
-from licet.ingest.recognised import Record, Unreadable
+from licet.ingest.fields import apart, clean, id_of
+from licet.ingest.recognised import Place, Record, Unreadable
 
 NOBODY: Final = frozenset({"", "none", "null", "not available", "unknown", "00000000-0000-0000-0000-000000000000"})
 """What stands where there is nothing (in lower case)."""
@@ -188,15 +188,15 @@ def said(top: Mapping[str, Any], *keys: str) -> str:
     return ""
 
 
-def native_id(top: Mapping[str, Any], record: Record, *keys: str) -> str:
+def native_id(top: Mapping[str, Any], record: Record, place: Place, *keys: str) -> str:
     """The record's own id by these keys. One that has none gets one made of all that it says, so that its copies have the same.
 
     Raises:
         Unreadable: a key holds no text, or the record what JSON cannot say.
     """
     found = said(top, *keys)
-    if found and len(found) <= 200:
-        return clean(found)
+    if found:
+        return id_of(found, record, place)
     try:
         text = json.dumps(record, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
@@ -204,11 +204,13 @@ def native_id(top: Mapping[str, Any], record: Record, *keys: str) -> str:
     return "sha256-" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def uid(name: str) -> str:
+def uid(name: str, place: Place) -> str:
     """How an identity of Entra is called here: by its object id, its application id, or a person by the name that he signs in with, as
     Microsoft 365 has no other. In lower case, as Microsoft compares them.
     """
-    return _uid(name) if len(name) <= 200 else "entra:" + clean(name)[:1_000].lower()
+    found = _uid(name) if len(name) <= 200 else f"entra:{clean(name)[:1_000].lower()}"
+    raw = f"entra:{name.lower()}"
+    return found if found == raw or not found else apart(raw, found, place.fingerprint)
 
 
 @lru_cache(32_768)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from licet.events import AccessLevel, IdentityKind, UseEvent, UseOutcome
-from licet.ingest.fields import address_of, agent_of, id_of, interactive_agent, name_in, network_of, parts, time_of
+from licet.ingest.fields import address_of, agent_of, id_of, interactive_agent, name_in, network_of, parts, raw_in, time_of, uid_of
 from licet.ingest.okta_changes import changes, uid
 from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable, part, text
 from licet.secretlike import scrub
@@ -53,7 +53,7 @@ def read(record: Record, place: Place) -> Recognised:
     time = time_of(record.get("published"), "published")
     native = id_of(text(record, "uuid"), record, place)
     actor = part(record, "actor")
-    actor_id = name_in(actor, "id")
+    actor_id = raw_in(actor, "id")
     if not actor_id:
         raise Unreadable("is missing", "actor.id")
     if actor_id == "unknown":
@@ -67,7 +67,7 @@ def read(record: Record, place: Place) -> Recognised:
     first = targets[0] if targets else {}
     outcome, error = _outcome(record, event)
     use = UseEvent(
-        "okta", native, time, uid(actor_id), f"okta:{event}", outcome, access_of(event),
+        "okta", native, time, uid_of(uid(actor_id), place), f"okta:{event}", outcome, access_of(event),
         identity_kind=kind,
         identity_name=name_in(actor, "alternateId") or name_in(actor, "displayName"),
         credential=place.fingerprint(credential) if credential else "",

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from licet.events import AccessLevel, LifecycleEvent, LifecycleKind, UseEvent
-from licet.ingest.fields import clean, name_in
+from licet.ingest.fields import name_in, uid_of
 from licet.ingest.recognised import Place, Record, Unreadable, part, text
 
 _ENDS: Final[dict[str, LifecycleKind]] = {
@@ -65,9 +65,9 @@ def _id(target: Record) -> str:
     return text(target, "id")
 
 
-def _client(targets: Sequence[Record]) -> str:
+def _client(targets: Sequence[Record], place: Place) -> str:
     found = _typed(targets, "publicclientapp", "clientapp") or _typed(targets, "appinstance", "client app")
-    return uid(clean(_id(found))) if _id(found) else ""
+    return uid_of(uid(_id(found)), place) if _id(found) else ""
 
 
 def _api_token(event: str, base: LifecycleEvent, targets: Sequence[Record], _record: Record, place: Place) -> _Found:
@@ -76,54 +76,54 @@ def _api_token(event: str, base: LifecycleEvent, targets: Sequence[Record], _rec
     token = _id(_typed(targets, "token")) or (_id(targets[0]) if len(targets) == 1 else "")
     if kind is not None and token:
         owner = _id(_typed(targets, "user"))
-        identity = uid(clean(owner)) if owner else base.by if kind == "issued" else ""
+        identity = uid_of(uid(owner), place) if owner else base.by if kind == "issued" else ""
         yield base._replace(kind=kind, identity=identity, credential=place.fingerprint(token), credential_kind="okta_api_token")
 
 
 def _client_credential(event: str, base: LifecycleEvent, targets: Sequence[Record], _record: Record, place: Place) -> _Found:
     """A client's secret or key: its own id is not that which uses show, which is the client's."""
-    kind, client = _ENDS.get(event.rpartition(".")[2]), _client(targets)
+    kind, client = _ENDS.get(event.rpartition(".")[2]), _client(targets, place)
     secret = _id(_typed(targets, "secret", "credential", "key", "jwk"))
     if kind is not None and (secret or (client and kind == "issued")):
         credential = place.fingerprint(secret) if secret else ""
         yield base._replace(kind=kind, identity=client, credential=credential, credential_kind="client_secret")
 
 
-def _client_life(event: str, base: LifecycleEvent, targets: Sequence[Record], _record: Record, _place: Place) -> _Found:
-    kind, client = _LIVES.get(event.rpartition(".")[2]), _client(targets)
+def _client_life(event: str, base: LifecycleEvent, targets: Sequence[Record], _record: Record, place: Place) -> _Found:
+    kind, client = _LIVES.get(event.rpartition(".")[2]), _client(targets, place)
     if kind is not None and client:
         yield base._replace(kind=kind, identity=client)
 
 
-def _client_privilege(event: str, base: LifecycleEvent, targets: Sequence[Record], record: Record, _place: Place) -> _Found:
+def _client_privilege(event: str, base: LifecycleEvent, targets: Sequence[Record], record: Record, place: Place) -> _Found:
     """What an app may do for the whole organisation: more than it had, as an app begins with nothing."""
-    client = _client(targets)
+    client = _client(targets, place)
     if client:
         privilege = _scopes(targets, record)
         kind: LifecycleKind = "ungranted" if event.endswith("revoke") else "scope_widened"
         yield base._replace(kind=kind, identity=client, privilege=privilege, access=_broad(privilege))
 
 
-def _consent(event: str, base: LifecycleEvent, targets: Sequence[Record], record: Record, _place: Place) -> _Found:
+def _consent(event: str, base: LifecycleEvent, targets: Sequence[Record], record: Record, place: Place) -> _Found:
     """A user's consent: what the app may do for that user."""
-    client = _client(targets)
+    client = _client(targets, place)
     if client:
         privilege = _scopes(targets, record)
         yield base._replace(kind=_granted(event), identity=client, privilege=privilege, access=_broad(privilege))
 
 
-def _privilege(event: str, base: LifecycleEvent, targets: Sequence[Record], record: Record, _place: Place) -> _Found:
+def _privilege(event: str, base: LifecycleEvent, targets: Sequence[Record], record: Record, place: Place) -> _Found:
     """An administrator's role, given to a user or a group."""
     whom = _id(_typed(targets, "user") or _typed(targets, "group"))
     if whom:
         said = _debug(record, "privilegeGranted") or _debug(record, "privilegeRevoked") or name_in(_typed(targets, "role"), "displayName")
-        yield base._replace(kind=_granted(event), identity=uid(clean(whom)), privilege=said, access="admin")
+        yield base._replace(kind=_granted(event), identity=uid_of(uid(whom), place), privilege=said, access="admin")
 
 
-def _user(event: str, base: LifecycleEvent, targets: Sequence[Record], _record: Record, _place: Place) -> _Found:
+def _user(event: str, base: LifecycleEvent, targets: Sequence[Record], _record: Record, place: Place) -> _Found:
     kind, whom = _LIVES.get(event.rpartition(".")[2]), _id(_typed(targets, "user"))
     if kind is not None and whom:
-        yield base._replace(kind=kind, identity=uid(clean(whom)))
+        yield base._replace(kind=kind, identity=uid_of(uid(whom), place))
 
 
 def _logging(event: str, base: LifecycleEvent, targets: Sequence[Record], _record: Record, _place: Place) -> _Found:

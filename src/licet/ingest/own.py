@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from licet.events import AccessLevel, LifecycleEvent
 from licet.ingest.calls import NAME, TOKEN, Around, events_of, is_over
-from licet.ingest.fields import clean
+from licet.ingest.fields import apart, clean
 from licet.ingest.recognised import Recognised
 from licet.inventory.declared import agent_uid, credential_id
 from licet.manifest import Manifest
@@ -142,8 +142,9 @@ def _revocations(store: Store, fingerprint: Callable[[str], str], setting: Setti
     """What somebody revoked. The entries that the end of a task makes say no more than that it ended."""
     for entry in store.revocations(now):
         kind, value = entry.mark
+        named = apart(value, clean(value), fingerprint)
         base = LifecycleEvent(
-            NAME, f"{kind}:{clean(value)}", entry.time, "revoked", by=clean(entry.by)[:200], account=setting.environment,
+            NAME, f"{kind}:{named}", entry.time, "revoked", by=clean(entry.by)[:200], account=setting.environment,
             reason=clean(entry.reason)[:500], place=f"{_FILE}:0",
         )  # fmt: skip
         if kind == "jti":
@@ -151,7 +152,7 @@ def _revocations(store: Store, fingerprint: Callable[[str], str], setting: Setti
         elif kind == "key":
             yield base._replace(credential=fingerprint(value), credential_kind="signing_key")
         elif kind == "agent":
-            yield base._replace(kind="suspended", identity=agent_uid(clean(value)))
+            yield base._replace(kind="suspended", identity=agent_uid(named))
         elif entry.reason != ENDED:
             yield from _of_task(store, entry, fingerprint, base)
 

@@ -27,13 +27,15 @@ class Fingerprints:
     def of(self, shown: str) -> str:
         """The fingerprint of a credential's id, as logs show it; empty for an empty one.
 
+        Kubernetes puts `JTI=` or `X509SHA256=` before some ids in some places: an id has the same fingerprint with and without it.
         A text that looks like a fingerprint gets one of its own: else who can choose an id could pass for any credential.
         """
         found = self._known.get(shown)
         if found is None:
-            if not shown:
+            bare = shown.removeprefix("JTI=").removeprefix("X509SHA256=")
+            if not bare:
                 return ""
-            found = PREFIX + hmac.digest(self._key, shown.encode("utf-8", "surrogatepass"), hashlib.sha256).hex()[:32]
+            found = PREFIX + hmac.digest(self._key, bare.encode("utf-8", "surrogatepass"), hashlib.sha256).hex()[:32]
             if len(self._known) >= _MOST:
                 self._known.clear()
             self._known[shown] = found
