@@ -11,7 +11,7 @@ from licet.inventory.store import Inventory
 from licet.monitor.explain import holds
 from licet.monitor.signal import Signal
 from licet.monitor.world import Settings
-from stories import HOUR, ME, MINUTE, Story, happened, use
+from stories import HOUR, ME, MINUTE, START, Story, happened, use
 
 POD = "pod:shop/db-0"
 
@@ -120,3 +120,39 @@ def test_what_was_only_tried_changed_nothing(inventory: Inventory, kind: str, ou
     assert [each.code for each in Story([use(0), tried, use(9 * HOUR)]).signals(inventory)] == []
     done = tried._replace(native_id="done", outcome="success")
     assert Story([done]).signals(inventory) or kind == "scope_widened"
+
+
+def test_another_token_of_the_pod_that_ended_is_late_though_it_was_never_used_before(inventory: Inventory) -> None:
+    items = [in_pod(0, "uid-1"), ended(HOUR), in_pod(3 * HOUR, "uid-1", "cred:two")]
+    assert [each.credential for each in late(Story(items), inventory)] == ["cred:two"]
+
+
+def test_a_workload_that_runs_again_shares_again(inventory: Inventory) -> None:
+    def bound(time: float, workload: str) -> LifecycleEvent:
+        return happened(time, "bound", credential="cred:one", workload=workload, identity=ME)
+
+    items = [bound(0, POD), ended(HOUR), bound(2 * HOUR, POD), bound(3 * HOUR, "run:2")]
+    assert [each.code for each in Story(items).signals(inventory)] == ["SHARED_CREDENTIAL"]
+
+
+BOUND, AGAIN = 2 * HOUR, 4 * HOUR
+
+
+@pytest.mark.parametrize(
+    "ends, starts, when",
+    [((HOUR,), (), 0.0), ((HOUR, 3 * HOUR), (), 3 * HOUR), ((3 * HOUR, 5 * HOUR), (), 3 * HOUR), ((3 * HOUR,), (AGAIN,), 0.0),
+     ((3 * HOUR, 5 * HOUR), (AGAIN,), 5 * HOUR)],
+    ids=["before it was bound", "after", "twice", "and began again", "and ended again"],
+)  # fmt: skip
+def test_the_inventory_knows_the_same_end_of_a_credential(
+    inventory: Inventory, ends: tuple[float, ...], starts: tuple[float, ...], when: float
+) -> None:
+    items = [
+        happened(BOUND, "bound", credential="cred:one", workload=POD, identity=ME), *map(ended, ends),
+        *(happened(each, "job_started", workload=POD) for each in starts),
+    ]  # fmt: skip
+    inventory.keep((), items)
+    (row,) = inventory.rows("SELECT ended FROM credentials WHERE uid='cred:one'")
+    life = inventory.life("cred:one")
+    assert life is not None
+    assert row[0] == life[0].ended == (START + when if when else 0.0)
