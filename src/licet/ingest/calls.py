@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from licet.canonical import Plain, canonical
 from licet.events import AccessLevel, LifecycleEvent, UseEvent, UseOutcome
-from licet.ingest.fields import clean
+from licet.ingest.fields import apart, clean
 from licet.ingest.recognised import Recognised
 from licet.inventory.declared import agent_uid
 from licet.records import CallRecord, CallStatus
@@ -47,6 +47,11 @@ class Around(NamedTuple):
     place: str = ""
 
 
+def agent_named(name: str, fingerprint: Callable[[str], str]) -> str:
+    """The identity of an agent, by the name that a record has."""
+    return agent_uid(apart(name, clean(name), fingerprint))
+
+
 def is_over(call: CallRecord) -> bool:
     """Whether it is known what became of the call. One that runs, or waits for a person, is told of when it is over."""
     return call.status in _OUTCOMES
@@ -55,11 +60,13 @@ def is_over(call: CallRecord) -> bool:
 def events_of(call: CallRecord, around: Around, fingerprint: Callable[[str], str]) -> Recognised:
     """The events of a call that is over."""
     outcome, token = _OUTCOMES[call.status], fingerprint(call.jti)
-    identity, digest = agent_uid(clean(around.agent)), _digest(call)
+    identity, digest = agent_named(around.agent, fingerprint), _digest(call)
+    task = apart(call.task_id, clean(call.task_id), fingerprint)
     use = UseEvent(
         NAME, call.id, call.started, identity, f"tool:{clean(call.tool)}", outcome, around.access, "ai_agent", clean(around.agent),
-        token, TOKEN if token else "", clean(call.task_id), clean(call.task_id), clean(around.account),
-        resource=f"tool:{clean(call.tool)}", resource_kind="tool", on_behalf_of=tuple(agent_uid(clean(each)) for each in around.chain),
+        token, TOKEN if token else "", task, task, clean(around.account),
+        resource=f"tool:{clean(call.tool)}", resource_kind="tool",
+        on_behalf_of=tuple(agent_named(each, fingerprint) for each in around.chain),
         intent=clean(around.kind), trace_id=call.trace_id, error=_error(call, outcome), digest=digest, place=around.place,
     )  # fmt: skip
     uses = [use]

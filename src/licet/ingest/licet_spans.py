@@ -9,10 +9,9 @@ from dataclasses import replace
 from typing import Final
 
 from licet.events import LifecycleEvent, UseEvent
-from licet.ingest.calls import NAME, Around, events_of, is_over
+from licet.ingest.calls import NAME, Around, agent_named, events_of, is_over
 from licet.ingest.fields import clean
 from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable
-from licet.inventory.declared import agent_uid
 from licet.records import CallRecord
 from licet.telemetry import conventions, semconv
 from licet.telemetry.otlp import BadSpan
@@ -79,7 +78,7 @@ def _task(span: ReadSpan, place: Place) -> tuple[LifecycleEvent, ...]:
     task = readable.id_of(span, semconv.TASK_ID)
     if not task:
         return ()
-    identity = agent_uid(clean(readable.said(span, semconv.AGENT_NAME)))
+    identity = agent_named(readable.said(span, semconv.AGENT_NAME), place.fingerprint)
     begun, ended = readable.seconds(span.start), readable.seconds(span.end)
     started = LifecycleEvent(NAME, task, begun, "job_started", identity, workload=task, account=_environment(span, place))
     return (started, started._replace(time=ended, kind="job_ended")) if ended >= begun > 0 else (started,)

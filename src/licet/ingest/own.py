@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from licet.events import AccessLevel, LifecycleEvent
-from licet.ingest.calls import NAME, TOKEN, Around, events_of, is_over
+from licet.ingest.calls import NAME, TOKEN, Around, agent_named, events_of, is_over
 from licet.ingest.fields import apart, clean
 from licet.ingest.recognised import Recognised
 from licet.inventory.declared import agent_uid, credential_id
@@ -96,7 +96,7 @@ def _task(
     store: Store, task: TaskRecord, fingerprint: Callable[[str], str], setting: Setting, now: float
 ) -> tuple[Recognised, bool]:  # fmt: skip
     """The events of a task and its calls, and whether all of it is over."""
-    state, identity = task.state(now), agent_uid(clean(task.agent))
+    state, identity = task.state(now), agent_named(task.agent, fingerprint)
     started = LifecycleEvent(
         NAME, task.id, task.started, "job_started", identity, workload=task.id, account=setting.environment, place=f"{_FILE}:0"
     )
@@ -163,6 +163,6 @@ def _of_task(store: Store, entry: Revocation, fingerprint: Callable[[str], str],
     for call in store.calls(entry.mark[1]) if task is not None else ():
         if call.jti and call.started <= entry.time and (call.ended is None or call.ended > entry.time):
             yield base._replace(
-                native_id=f"{base.native_id}/{call.id}", identity=agent_uid(clean(task.agent)) if task else "",
+                native_id=f"{base.native_id}/{call.id}", identity=agent_named(task.agent, fingerprint) if task else "",
                 credential=fingerprint(call.jti), credential_kind=TOKEN,
             )  # fmt: skip

@@ -21,8 +21,9 @@ _SECRETS = ("ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "xo
 
 ShownId = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{4,512}$")]
 ShownIds = Annotated[tuple[ShownId, ...], BeforeValidator(listed)]
-UsePattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*:[^*\s]*\*?$", max_length=256)]
-"""`service:operation`, with `*` at its end only. A service alone is `s3:*`; everything cannot be written."""
+UsePattern = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*:(?:[^*\s]+(?: [^*\s]+)*)?\*?$", max_length=256)]
+"""`service:operation`, with `*` at its end only, and single spaces inside (`entra:Add service principal`). A service alone is `s3:*`;
+everything cannot be written."""
 
 
 class Watched(Closed):
