@@ -27,8 +27,9 @@ _STATUS: Final = (  # as `licet.inventory.life.status_at` has it
     " WHEN ended>0 AND ended<=?2 THEN 'ended' WHEN expires>0 THEN iif(expires<=?2, 'expired', 'active')"
     f" WHEN kind='{TEMPORARY}' AND last_used>0 AND last_used+{LONGEST_TEMPORARY}<=?2 THEN 'expired' ELSE 'active' END"
 )
-# Of what was only seen in use nobody knows whether somebody keeps it: temporary keys come and go.
-_KEPT: Final = "(issued>0 OR rotate_every>0 OR name<>'' OR declared<>'{}') AND workload='' AND kind NOT LIKE 'temporary%'"
+# Of what was only seen in use nobody knows whether somebody keeps it: temporary keys come and go. The plus keeps SQLite from the index of
+# workloads, where nearly every credential stands under the empty one.
+_KEPT: Final = "(issued>0 OR rotate_every>0 OR name<>'' OR declared<>'{}') AND +workload='' AND kind NOT LIKE 'temporary%'"
 _SHARED: Final = (
     "SELECT credential FROM holders JOIN identities ON identities.id=subject WHERE kind<>'service' GROUP BY credential"
     " HAVING count(DISTINCT iif(same_as='', uid, same_as))>1"
