@@ -87,7 +87,7 @@ def test_all_versions_are_shown_whichever_is_asked_for(inventory: Inventory, ask
         (ONE, "", ""), (TWO, "", ""), (ONE, "after", "superseded"), (THREE, "", ""),
     ]  # fmt: skip
     assert [hole.what for hole in found.holes] == ["silence"]
-    assert "3 versions" in title_of(found)
+    assert title_of(found).endswith(f" of {ME}: active, 3 versions")
 
 
 def test_what_is_bound_to_a_job_ends_with_it_and_what_expires_on_its_day(inventory: Inventory) -> None:
@@ -159,6 +159,7 @@ def test_times_that_nobody_declared_begin_nothing(inventory: Inventory) -> None:
     inventory.declare(credentials=[Credential(ONE)], lifecycle=[happened(1, -START, "issued", expires=START + DAY)])
     found = trace(inventory, [ONE], NOW)
     assert [(line.kind, line.time) for line in found.lines] == [("expired", START + DAY)]
+    assert found.lineage == ()
     assert [hole.what for hole in found.holes] == ["issuance"]
 
 

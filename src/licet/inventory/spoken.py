@@ -51,7 +51,8 @@ def title_of(found: Trace) -> str:
     """What it is, of whom, and in what state its newest version is."""
     newest = found.versions[-1]
     kind = newest.credential.kind.replace("_", " ") or "credential"
-    of = f" of {newest.credential.identity}" if newest.credential.identity else ""
+    whose = next((each.credential.identity for each in reversed(found.versions) if each.credential.identity), "")
+    of = f" of {whose}" if whose else ""
     versions = f", {counted(len(found.versions), 'version')}" if len(found.versions) > 1 else ""
     return f"{kind} {name_of(newest.credential)}{of}: {newest.status}{versions}"
 
