@@ -69,4 +69,6 @@ def timeless(text: str) -> str:
     """The text without fingerprints and ids, which are new in each run, and without moments of today."""
     text = re.sub(r"cred:[0-9a-f]{32}", "cred:FINGERPRINT", re.sub(r"in \d+\.\d s$", "in T s", text, flags=re.MULTILINE))
     text = re.sub(r'"id": "[0-9a-f]{32}"|job [0-9a-f]{32}', "ID", text)
-    return re.sub(r"(?!2026-03)\d{4}-\d\d-\d\d(?:[T ]+[\d:.]+Z?)?|^ {12}[\d:]{8}(?=  \S+ +(?:job|tool))", "TIME", text, flags=re.MULTILINE)
+    return re.sub(
+        r"(?!2026-03)\d{4}-\d\d-\d\d(?:[T ]+[\d:.]+Z?)?|^ {12}[\d:]{8}(?=  (?:used +tool|job ended))", "TIME", text, flags=re.MULTILINE
+    )
