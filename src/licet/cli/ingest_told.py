@@ -16,7 +16,7 @@ _SHOWN = 20  # causes and files of each kind
 def as_data(report: Report) -> dict[str, Any]:
     """The report as plain data."""
     return {
-        "records": report.records, "uses": report.kept.uses, "lifecycle": report.kept.lifecycle, "again": report.kept.again,
+        "records": report.records, "uses": report.kept.uses, "lifecycle": report.kept.lifecycle, "again": report.kept.again, "same_id": report.kept.same_id,
         "files": report.files, "unchanged": report.unchanged, "passed": dict(report.passed),
         "refused": [{"cause": cause, "number": number, "first": first} for cause, (number, first) in report.refused.items()],
         "stuck": report.stuck, "unreadable": report.unreadable,
@@ -33,6 +33,8 @@ def tell(source: str, report: Report, seconds: float) -> None:
     output.say(
         f"{source}: {of}: {counted(kept.uses, 'use')} and {counted(kept.lifecycle, 'lifecycle event')} kept{again}, in {seconds:.1f} s"
     )
+    if kept.same_id:
+        output.say(f"  same id     {kept.same_id:>9,}  other records with an id that was there: kept, with `~` behind it")
     for cause, number in report.passed.most_common(_SHOWN):
         output.say(f"  passed over {number:>9,}  {visible(cause, 200)}")
     refused = sorted(report.refused.items(), key=lambda item: -item[1][0])

@@ -30,7 +30,7 @@ CREATE INDEX IF NOT EXISTS identities_same ON identities (same_as);
 CREATE TABLE IF NOT EXISTS credentials (
     id INTEGER PRIMARY KEY, uid TEXT UNIQUE NOT NULL, kind TEXT, identity TEXT, name TEXT, shown TEXT, declared TEXT, generation INTEGER,
     supersedes TEXT, issued_by TEXT, issued REAL, expires REAL, rotated REAL, rotate_every REAL, revoked REAL, ended REAL, workload TEXT,
-    canary INTEGER, first_seen REAL, last_used REAL, uses INTEGER, status TEXT);
+    canary INTEGER, first_seen REAL, last_used REAL, uses INTEGER, status TEXT, declared_for TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS credentials_by_identity ON credentials (identity);
 CREATE INDEX IF NOT EXISTS credentials_by_workload ON credentials (workload);
 CREATE TABLE IF NOT EXISTS holders (

@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.faces import same_as
 from licet.inventory.fingerprints import is_fingerprint
 from licet.inventory.life import life_of
 from licet.inventory.model import Credential, Identity, Ownership
 from licet.inventory.rows import SELECT_CREDENTIAL, SELECT_IDENTITY, credential_of, declared_text, events_of, identity_of, workload_ended
+from licet.inventory.same_id import another_event, another_use
 from licet.inventory.shapes import INSERT, INSERT_NEW, Shapes
+from licet.inventory.whose import whose
 
 _MOST = 200_000  # numbers of identities and credentials that are kept in memory
 _DIRTY: Final = "INSERT INTO dirty VALUES (?1,?2) ON CONFLICT DO UPDATE SET since=min(since, ?2)"
@@ -34,18 +37,52 @@ _NAMED: Final = "SELECT 1 FROM lifecycle WHERE (credential=?1 OR supersedes=?1) 
 _Row = tuple[tuple[Any, ...], UseEvent]
 
 
-def _place(row: _Row) -> tuple[int, float, str]:
-    """Where a use lies: by subject, time and uid."""
-    subject, time, uid = row[0][:3]
-    return subject, time, uid
+def _place(row: _Row) -> tuple[int, float, str, bytes]:
+    """Where a use lies: by subject, time and uid; of two of one uid the one with the smaller digest comes first."""
+    values = row[0]
+    return values[0], values[1], values[2], values[13]
 
 
 class Kept(NamedTuple):
-    """What one step kept: of how many events, and how many of them stood there already."""
+    """What one step kept: of how many events, and how many of them stood there already. `same_id`: how many of the kept ones have an id
+    that another record has.
+    """
 
     uses: int = 0
     lifecycle: int = 0
     again: int = 0
+    same_id: int = 0
+
+
+class Known:
+    """What is remembered of the inventory between two steps, as long as nobody else writes into it.
+
+    Attributes:
+        subjects: numbers of identities; `acting`: of those of which a use was kept, and so their kind, name and place.
+        credentials: their numbers, and whose they are.
+        held: pairs of credential and subject that stand in `holders`.
+        latest: by subject, when it was last seen.
+    """
+
+    def __init__(self) -> None:
+        self.subjects: dict[str, int] = {}
+        self.acting: dict[str, int] = {}
+        self.credentials: dict[str, tuple[int, str]] = {}
+        self.held: set[tuple[int, int]] = set()
+        self.latest: dict[int, float] = {}
+        self._version = -1
+
+    def forget(self) -> None:
+        """What a step that was undone, or somebody else, has made untrue."""
+        for each in (self.subjects, self.acting, self.credentials, self.held, self.latest):
+            each.clear()
+
+    def renew(self, db: sqlite3.Connection) -> None:
+        """Forget all if somebody else has written since (https://sqlite.org/pragma.html#pragma_data_version)."""
+        version = db.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._version:
+            self.forget()
+        self._version = version
 
 
 class Refused(NamedTuple):
@@ -60,12 +97,11 @@ class Refused(NamedTuple):
 class Step:
     """What is written in one transaction."""
 
-    def __init__(
-        self, db: sqlite3.Connection, shapes: Shapes, subjects: dict[str, int], credentials: dict[str, tuple[int, str]], *,
-        acting: dict[str, int],
-    ) -> None:  # fmt: skip
-        """`acting`: numbers of identities of which a use was kept, and so their kind, name and place; `subjects`: of all."""
-        self._db, self._shapes, self._subjects, self._credentials, self._acting = db, shapes, subjects, credentials, acting
+    def __init__(self, db: sqlite3.Connection, shapes: Shapes, known: Known) -> None:
+        known.renew(db)
+        self._db, self._shapes, self._known = db, shapes, known
+        self._subjects, self._credentials, self._acting = known.subjects, known.credentials, known.acting
+        self._same_id = 0
         self._since: dict[int, float] = {}
         self._ran: set[tuple[int, str]] = set()
         self._sources: dict[tuple[str, str], list[float]] = {}
@@ -73,20 +109,29 @@ class Step:
     def keep(self, uses: Sequence[UseEvent], lifecycle: Sequence[LifecycleEvent], *, anew: bool = False) -> Kept:
         """Keep events, and mark who is concerned. `anew`: a lifecycle event that stands there is replaced."""
         new_uses = self._keep_uses(uses)
-        new_lifecycle = sum(self._keep_lifecycle(event, anew=anew) for event in lifecycle)
+        new_lifecycle = names = 0
+        for event in lifecycle:
+            kept = self._keep_lifecycle(event, anew=anew)
+            new_lifecycle += kept
+            names += not kept and bool(same_as(event))  # each record has both names: it did not come twice by that
         self._db.executemany(_DIRTY, self._since.items())
-        return Kept(new_uses, new_lifecycle, len(uses) + len(lifecycle) - new_uses - new_lifecycle)
+        return Kept(new_uses, new_lifecycle, len(uses) + len(lifecycle) - new_uses - new_lifecycle - names, self._same_id)
 
     def _keep_uses(self, uses: Sequence[UseEvent]) -> int:
         """In the order in which they lie in the file, so that each page is looked for once."""
         db, row = self._db, self._shapes.row
-        rows: list[tuple[tuple[Any, ...], UseEvent]] = []
+        rows: list[_Row] = []
+        contested: dict[str, int] = {}
+        acting, credentials = self._acting, self._credentials
         for event in uses:
-            subject = self._acting.get(event.identity) or self._new_subject(event)
-            known = (0, "") if not event.credential else self._credentials.get(event.credential) or self._first_use(event)
-            rows.append((row(db, event, subject, known[0]), event))
-            if known[0] and not known[1]:
-                self._belongs(event.credential, event.identity, subject)
+            subject = acting.get(event.identity) or self._new_subject(event)
+            if event.credential:
+                number, belongs = credentials.get(event.credential) or self._first_use(event)
+                rows.append((row(db, event, subject, number), event))
+                if belongs != event.identity:
+                    contested[event.credential] = number
+            else:
+                rows.append((row(db, event, subject, 0), event))
         rows.sort(key=_place)
         new = self._insert(rows)
         seen: dict[tuple[int, int], list[float]] = {}  # by subject and credential: first, last, how many
@@ -114,17 +159,15 @@ class Step:
                 found[1] = time
                 found[2] += 1
         self._count(seen)
+        for uid, number in contested.items():
+            self._settle(uid, number)
         self._note_workloads()
         return len(new)
 
     def _note_workloads(self) -> None:
         """Where an identity ran: what happens to that workload concerns it, though no binding is told."""
-        for subject, workload in sorted(self._ran):
-            if self._db.execute("INSERT OR IGNORE INTO ran VALUES (?,?)", (subject, workload)).rowcount:
-                ended = "SELECT min(time) FROM lifecycle WHERE workload=? AND kind='job_ended'"
-                since = self._db.execute(ended, (workload,)).fetchone()[0]
-                if since is not None:
-                    self._mark(subject, since)
+        # Who is new there needs no mark: an end before its first use is not its own, and after that the use has marked it.
+        self._db.executemany("INSERT OR IGNORE INTO ran VALUES (?,?)", sorted(self._ran))
         self._ran.clear()
 
     def _insert(self, rows: list[_Row]) -> list[_Row]:
@@ -137,28 +180,46 @@ class Step:
             values = each[0]
             if values[0] != subject:
                 subject = values[0]
-                latest = db.execute("SELECT last_seen FROM identities WHERE id=?", (subject,)).fetchone()[0]
-            if values[:3] == before:
-                inserted = False
-            elif values[1] > latest:
-                certain.append(values)
-                inserted = True
-            else:
-                inserted = db.execute(INSERT, values).rowcount == 1
-            before = values[:3]
-            if inserted:
+                latest = self._latest(subject)
+            if values[:3] != before:
+                before = values[:3]
+                if values[1] > latest:
+                    certain.append(values)
+                    new.append(each)
+                    continue
+                if db.execute(INSERT, values).rowcount == 1:
+                    new.append(each)
+                    continue
+            db.executemany(INSERT_NEW, certain)  # what it is like may be among them
+            certain.clear()
+            if another_use(db, INSERT, values):
+                self._same_id += 1
                 new.append(each)
             else:
                 self._source(each[1].source, each[1].account)[3] += 1
         db.executemany(INSERT_NEW, certain)
         return new
 
+    def _latest(self, subject: int) -> float:
+        """When a subject was last seen."""
+        found = self._known.latest.get(subject)
+        if found is None:
+            found = float(self._db.execute("SELECT last_seen FROM identities WHERE id=?", (subject,)).fetchone()[0])
+        return found
+
     def _count(self, seen: Mapping[tuple[int, int], Sequence[float]]) -> None:
         """How often, from when and until when who used what."""
-        db = self._db
-        for (subject, credential), (first, _, _) in seen.items():
+        db, held, latest = self._db, self._known.held, self._known.latest
+        if len(held) >= _MOST or len(latest) >= _MOST:
+            held.clear()
+            latest.clear()
+        for (subject, credential), (first, last, _) in seen.items():
             self._mark(subject, first)
-            if credential and db.execute(_HELD, (credential, subject)).fetchone() is None:
+            latest[subject] = max(self._latest(subject), last)
+            if not credential or (credential, subject) in held:
+                continue
+            held.add((credential, subject))
+            if db.execute(_HELD, (credential, subject)).fetchone() is None:
                 self._mark_life(db.execute("SELECT uid FROM credentials WHERE id=?", (credential,)).fetchone()[0], subject)
         db.executemany(
             "UPDATE identities SET first_seen=min(iif(first_seen=0, ?1, first_seen), ?1), last_seen=max(last_seen, ?2), uses=uses+?3"
@@ -181,8 +242,18 @@ class Step:
         if anew:
             self._db.execute("DELETE FROM lifecycle WHERE uid=? AND body<>?", (event.uid, body))
         if self._db.execute("INSERT OR IGNORE INTO lifecycle VALUES (?,?,?,?,?,?,?,?)", values).rowcount != 1:
-            self._source(event.source, event.account)[3] += 1
-            return False
+            kept = self._db.execute("SELECT body FROM lifecycle WHERE uid=?", (event.uid,)).fetchone()[0]
+            others = () if anew else another_event(event, kept)
+            if not others:
+                self._source(event.source, event.account)[3] += 1
+                return False
+            if len(others) > 1:  # it was the earlier one
+                self._db.execute("DELETE FROM lifecycle WHERE uid=?", (event.uid,))
+            is_kept = False
+            for each in others:
+                is_kept = self._keep_lifecycle(each, anew=False) or is_kept
+            self._same_id += is_kept
+            return is_kept
         of = self._source(event.source, event.account)
         if event.time:  # what has none held before anybody wrote it down
             of[0], of[1] = min(of[0], event.time), max(of[1], event.time)
@@ -202,9 +273,9 @@ class Step:
         return True
 
     def _concerns(self, credential: str, event: LifecycleEvent) -> None:
-        _, belongs = self._credentials.get(credential) or self._known_credential(credential, event.credential_kind)
-        if not belongs and event.identity:
-            self._belongs(credential, event.identity, self.subject(event.identity))
+        number, belongs = self._credentials.get(credential) or self._known_credential(credential, event.credential_kind)
+        if event.identity and belongs != event.identity:
+            self._settle(credential, number)
         self._mark_concerned(credential, event.time)
         if event.identity and len(self._db.execute(_NAMED, (credential, event.identity)).fetchall()) == 1:
             self._mark_life(credential, self.subject(event.identity))
@@ -222,11 +293,15 @@ class Step:
              found.workload, found.status, uid),
         )  # fmt: skip
 
-    def _belongs(self, credential: str, identity: str, subject: int) -> None:
-        """From now on it is known whose it is, and what happened to it before concerns that identity."""
-        self._db.execute("UPDATE credentials SET identity=? WHERE uid=?", (identity, credential))
-        self._credentials[credential] = (self._credentials[credential][0], identity)
-        self._mark_life(credential, subject)
+    def _settle(self, credential: str, number: int) -> None:
+        """Look whose it is. What happened to it before concerns that identity, and whose it was until now."""
+        identity = whose(self._db, number, credential)
+        before = self._db.execute("SELECT identity FROM credentials WHERE id=?", (number,)).fetchone()[0]
+        self._credentials[credential] = (number, identity)
+        if identity != before:
+            self._db.execute("UPDATE credentials SET identity=? WHERE id=?", (identity, number))
+            for each in {identity, before} - {""}:
+                self._mark_life(credential, self.subject(each))
 
     def _mark_life(self, credential: str, subject: int) -> None:
         """All that happened to a credential concerns this identity from now on."""
@@ -346,15 +421,19 @@ class Step:
 
     def declare_credential(self, said: Credential) -> None:
         """What somebody said of a credential; empty fields change nothing."""
-        _, belongs = self._credentials.get(said.uid) or self._known_credential(said.uid, said.kind)
+        number, belongs = self._credentials.get(said.uid) or self._known_credential(said.uid, said.kind)
         row = self._db.execute(f"{SELECT_CREDENTIAL} WHERE uid=?", (said.uid,)).fetchone()
         before = credential_of(row)
         after = (
             said.kind or before.kind, said.name or before.name, said.shown or before.shown, declared_text(said.declared, before.declared),
             said.rotate_every or before.rotate_every, said.canary or before.canary,
         )  # fmt: skip
-        if said.identity and not belongs:
-            self._belongs(said.uid, said.identity, self.subject(said.identity))
+        if said.identity:
+            self._db.execute("UPDATE credentials SET declared_for=? WHERE id=?", (said.identity, number))
+        if said.identity and said.identity != belongs:
+            self._settle(said.uid, number)
+            if belongs:
+                self.dirty(self.subject(belongs), float("-inf"))
         elif after == (row[1], *row[3:6], row[12], row[16]):
             return
         self._db.execute(

@@ -18,7 +18,7 @@ from licet.inventory.model import Credential, Environment, Identity, Owner, Owne
 from licet.inventory.rows import SELECT_CREDENTIAL, SELECT_IDENTITY, credential_of, events_of, identity_of, lifecycle_of, workload_ended
 from licet.inventory.schema import SCHEMA, VERSION
 from licet.inventory.shapes import SELECT, Shapes
-from licet.inventory.step import Kept, Refused, Step
+from licet.inventory.step import Kept, Known, Refused, Step
 from licet.store.files import translated
 from licet.store.opened import SqliteFile
 
@@ -38,9 +38,7 @@ class Inventory(SqliteFile):
 
     def __init__(self, path: str | Path, *, busy_seconds: float = _BUSY_SECONDS, reading: bool = False) -> None:
         self._shapes = Shapes()
-        self._subjects: dict[str, int] = {}
-        self._acting: dict[str, int] = {}
-        self._credentials: dict[str, tuple[int, str]] = {}
+        self._known = Known()
         super().__init__(path, SCHEMA, VERSION, busy_seconds=busy_seconds, reading=reading)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -69,7 +67,7 @@ class Inventory(SqliteFile):
         """
         try:
             with self.step() as db:
-                step = Step(db, self._shapes, self._subjects, self._credentials, acting=self._acting)
+                step = Step(db, self._shapes, self._known)
                 kept = step.keep(uses, lifecycle)
                 for uid, text in (shown or {}).items():
                     db.execute("UPDATE credentials SET shown=? WHERE uid=? AND shown=''", (text, uid))
@@ -83,9 +81,7 @@ class Inventory(SqliteFile):
                     db.execute("INSERT OR REPLACE INTO cursors VALUES (?,?,?)", (source, path, json.dumps(body)))
         except BaseException:
             self._shapes.forget()
-            self._subjects.clear()
-            self._acting.clear()
-            self._credentials.clear()
+            self._known.forget()
             raise
         return kept
 
@@ -108,7 +104,7 @@ class Inventory(SqliteFile):
         `declared`; one of the same id takes the place of what was declared before.
         """
         with self.step() as db:
-            step = Step(db, self._shapes, self._subjects, self._credentials, acting=self._acting)
+            step = Step(db, self._shapes, self._known)
             for owner in owners:
                 db.execute(
                     "INSERT INTO owners VALUES (?1,?2,?3,?4) ON CONFLICT DO UPDATE SET name=iif(?2='', name, ?2),"
