@@ -16,7 +16,8 @@ _SHOWN = 20  # causes and files of each kind
 def as_data(report: Report) -> dict[str, Any]:
     """The report as plain data."""
     return {
-        "records": report.records, "uses": report.kept.uses, "lifecycle": report.kept.lifecycle, "again": report.kept.again, "same_id": report.kept.same_id,
+        "records": report.records, "uses": report.kept.uses, "lifecycle": report.kept.lifecycle, "again": report.kept.again,
+        "same_id": report.kept.same_id,
         "files": report.files, "unchanged": report.unchanged, "passed": dict(report.passed),
         "refused": [{"cause": cause, "number": number, "first": first} for cause, (number, first) in report.refused.items()],
         "stuck": report.stuck, "unreadable": report.unreadable,
