@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import os
@@ -273,3 +274,15 @@ def test_a_folder_is_all_its_files_sorted_and_what_is_no_file_is_named(tmp_path:
     found, unreadable = files_in([str(tmp_path), str(tmp_path / "nowhere"), "-", str(tmp_path / "a.log")])
     assert found == [*(str(tmp_path / name) for name in ("a.log", "z.log", "b/2.log", "b/c/1.log")), "-"]
     assert sorted(unreadable) == [str(tmp_path / "b" / "pipe"), str(tmp_path / "nowhere")]
+
+
+def test_the_collector_of_garbage_is_left_as_it_was(tmp_path: Path, home: Path):
+    before = gc.get_threshold()
+    (tmp_path / "a.log").write_bytes(lines(map(record, range(9))))
+    try:
+        for threshold in ((700, 10, 10), (0, 10, 10)):
+            gc.set_threshold(*threshold)
+            run(home, tmp_path / "a.log")
+            assert gc.get_threshold() == threshold
+    finally:
+        gc.set_threshold(*before)
