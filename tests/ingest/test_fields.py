@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
+import random
 
 import pytest
 from hypothesis import given
@@ -145,3 +147,18 @@ def test_a_record_without_an_id_that_is_nested_too_deeply_is_refused() -> None:
         record = {"in": record}
     with pytest.raises(Unreadable):
         id_of("", record, place())
+
+
+def test_addresses_of_version_4_are_read_as_the_standard_library_reads_them() -> None:
+    chance = random.Random(1)
+    pieces = ["0", "1", "127", "169", "254", "10", "255", "256", "01", "99", "a", ""]
+    for _ in range(3_000):
+        raw = ".".join(chance.choice([*pieces, str(chance.randrange(300))]) for _ in range(4))
+        try:
+            found = ipaddress.IPv4Address(raw)
+        except ValueError:
+            assert (address_of(raw), network_of(raw)) == ("", "")
+            continue
+        own = found.is_loopback or found.is_link_local or found.is_unspecified
+        assert address_of(raw) == str(found)
+        assert network_of(raw) == ("" if own else str(ipaddress.ip_network(f"{raw}/24", strict=False)))
