@@ -96,6 +96,14 @@ def test_options_narrow_the_list(capsys: Captured, option: list[str], found: lis
 
 
 @pytest.mark.usefixtures("state")
+def test_people_need_no_owner_and_are_among_the_unowned_only_where_asked_for(capsys: Captured) -> None:
+    Path("people.json").write_text('{"identities": [{"identity": "okta:ada", "kind": "human"}]}', encoding="utf-8")
+    said(capsys, "import", "people.json")
+    assert listed(capsys, "--unowned") == ["system:serviceaccount:shop:orders"]
+    assert listed(capsys, "--unowned", "--kind", "human") == ["okta:ada"]
+
+
+@pytest.mark.usefixtures("state")
 def test_a_manifest_is_declared_first(capsys: Captured) -> None:
     Path("licet.yaml").write_text(MANIFEST, encoding="utf-8")
     assert listed(capsys, "--owner", "ops", "-m", "licet.yaml") == ["agent:bot"]

@@ -167,3 +167,23 @@ def test_a_name_says_nothing_of_when_an_identity_was_made(tmp_path: Path) -> Non
         assert (found := inventory.identity("app")) is not None
         assert found.created == made.time
         inventory.close()
+
+
+def test_a_name_of_what_was_declared_to_be_a_face_stands_under_the_same_whole(tmp_path: Path) -> None:
+    """An application's id, its service principal, and the role that somebody said the principal is."""
+    inventory = Inventory(tmp_path / "inventory.db")
+    inventory.keep([], [face("entra", "client", "principal")])
+    join(inventory)
+    inventory.declare(identities=[Identity("role"), Identity("principal", same_as="role", same_confidence=1.0)])
+    join(inventory)
+    assert [(each.uid, each.same_as) for each in inventory.identities() if each.same_as] == [("client", "role"), ("principal", "role")]
+    inventory.close()
+
+
+def test_a_name_that_each_record_shows_again_did_not_come_twice(tmp_path: Path) -> None:
+    inventory = Inventory(tmp_path / "inventory.db")
+    assert inventory.keep([], [face("entra", "client", "principal")]).lifecycle == 1
+    kept = inventory.keep([], [face("entra", "client", "principal"), widened("principal", 60.0)])
+    assert (kept.lifecycle, kept.again) == (1, 0)
+    assert inventory.keep([], [widened("principal", 60.0)]).again == 1
+    inventory.close()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from licet.cli import output
-from licet.cli.findings_found import Found, Sources, all_found, sources_of
+from licet.cli.findings_found import Found, Sources, all_found, name_beside, sources_of
 from licet.cli.output import Style
 from licet.cli.purged import by_records, said
 from licet.cli.state import add_source, code_of, existing, said_source
@@ -163,7 +163,9 @@ def _list(options: argparse.Namespace, sources: Sources, found: Sequence[Found])
         finding = each.finding
         severity = output.paint(f"{visible(finding.severity, 10):8}", _STYLES.get(finding.severity, "dim"))
         what = visible(", ".join(each.codes), 200)
-        whose = f"  {visible(each.identity, 200)}" if each.monitored and each.identity else ""
+        whose = (
+            f"  {visible(each.identity, 200)}{name_beside(sources.inventory, each.identity)}" if each.monitored and each.identity else ""
+        )
         nobody = "not known here" if each.elsewhere else "nobody"
         owner = f"  owner: {visible(finding.owner, 80) if finding.owner else nobody}"
         task = f"  task: {finding.task_id[:SHORT_ID]}" if finding.task_id else ""

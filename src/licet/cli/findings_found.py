@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from licet.cli.state import existing, records_of, said_source, store_of, task_id
 from licet.errors import UsageError
+from licet.escape import visible
 from licet.guard.state import default_state
 from licet.inventory.declared import agent_uid
 from licet.inventory.model import Owner
@@ -132,6 +133,12 @@ def one_like(found: Sequence[Found], prefix: str) -> Found:
         raise UsageError(f"no finding whose id begins with {prefix!r}; `licet findings --status all` lists them")
     some = ", ".join(each.finding.id for each in alike[:5])
     raise UsageError(f"{prefix!r} begins more than one id: {some}{', …' if len(alike) > 5 else ''}; write more of it")
+
+
+def name_beside(inventory: Inventory | None, uid: str) -> str:
+    """What an identity is called, to stand behind a uid that does not say it: ` (MeetNotes)`; else nothing."""
+    known = inventory.identity(uid) if inventory is not None else None
+    return f" ({visible(known.name, 80)})" if known is not None and known.name and known.name not in uid else ""
 
 
 def owners_of(inventory: Inventory | None) -> Callable[[str], Owner | None]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Iterator
 
 from licet.cli import output
-from licet.cli.findings_found import Found, all_found, one_like, owners_of, sources_of
+from licet.cli.findings_found import Found, all_found, name_beside, one_like, owners_of, sources_of
 from licet.cli.output import Style
 from licet.cli.state import add_state, said_source
 from licet.clock import iso
 from licet.escape import counted, visible
+from licet.inventory.life import status_at
 from licet.inventory.model import Credential, Owner
 from licet.inventory.store import Inventory
 from licet.monitor.codes import CODES
 from licet.records import Because, Evidence, Explanation
 
 _STYLES: dict[str, Style] = {"critical": "red", "high": "red", "medium": "yellow"}
+
+_SHOWN = 12  # pieces of evidence; what is seen each day has up to 64
 
 EXAMPLE = "example: licet findings show 3f2a"
 
@@ -55,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
 def _whose(found: Found, inventory: Inventory | None, owner: Owner | None) -> Iterator[str]:
     finding, why = found.finding, found.finding.explanation
     if found.identity:
-        yield f"identity:    {visible(found.identity, 500)}"
+        yield f"identity:    {visible(found.identity, 500)}{name_beside(inventory, found.identity)}"
     if owner is not None and (owner.contact or owner.name):
         yield f"owner:       {visible(owner.uid, 80)}  {visible(owner.name, 80)}  {visible(owner.contact, 200)}".rstrip()
     else:
@@ -70,7 +74,7 @@ def _whose(found: Found, inventory: Inventory | None, owner: Owner | None) -> It
 def _credential(uid: str, known: Credential | None) -> str:
     if known is None:
         return visible(uid, 80)
-    parts = (uid, known.name, known.kind, f"…{known.shown}" if known.shown else "", known.status)
+    parts = (uid, known.name, known.kind, f"…{known.shown}" if known.shown else "", status_at(known, time.time()))
     return visible("  ".join(part for part in parts if part), 300)
 
 
@@ -79,8 +83,10 @@ def _explained(why: Explanation) -> Iterator[str]:
     for each in why.because:
         yield from _because(each)
     yield "evidence:"
-    for cited in why.evidence:
+    for cited in why.evidence[:_SHOWN]:
         yield f"  {_evidence(cited)}"
+    if len(why.evidence) > _SHOWN:
+        yield f"  and {len(why.evidence) - _SHOWN} more, which `licet findings --json` has"
     for title, lines in (("what speaks against it:", why.counter), ("what to do:", why.actions)):
         if lines:
             yield title

@@ -10,6 +10,7 @@ from typing import Any
 
 from licet.cli import output
 from licet.cli.acts import seconds
+from licet.cli.findings_found import name_beside
 from licet.cli.inventory_kinds import Kind, kinds
 from licet.cli.inventory_list import day, stamp
 from licet.cli.inventory_opened import add_manifest, found_in, opened
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
             if options.json:
                 output.write(f"{',' if number else ''}\n{json.dumps(_data(each), ensure_ascii=True)}")
             else:
-                _say(each)
+                _say(each, name_beside(inventory, each.identity))
             number += 1
     of_kinds = kinds(folder, options.manifest, now, options.window) if options.manifest and options.identity is None else []
     found_any |= any(each.unused or each.outside for each in of_kinds)
@@ -89,9 +90,9 @@ def _drifts(options: argparse.Namespace, folder: StateFolder, inventory: Invento
             yield found
 
 
-def _say(found: Drift) -> None:
+def _say(found: Drift, name: str) -> None:
     told, used = found.number("used") + found.number("unused"), found.number("used")
-    output.say(output.paint(visible(found.identity, 300), "bold"), f"  as of {day(found.as_of)}, logs since {day(found.since)}")
+    output.say(output.paint(f"{visible(found.identity, 300)}{name}", "bold"), f"  as of {day(found.as_of)}, logs since {day(found.since)}")
     words = [f"used {used:,} of {told:,} permissions"] if told else ["permissions: nothing can be told"]
     words += [f"{found.number('young'):,} too young"] if found.number("young") else []
     words += [f"{found.number('untold'):,} not to be told by logs"] if found.number("untold") else []

@@ -25,7 +25,7 @@ EXAMPLE = """\
 An identity has a line of its own, and under it its other names with how sure that is. `perhaps` marks an owner whom nobody named: who
 made it, or issued its credentials. Options narrow the lines, and several of them narrow together; the sums are over all.
 
-  --unowned      nobody was named as its owner
+  --unowned      nobody was named as its owner; people and platforms' own services need none, and are left out
   --stale        not used for 90 days, or a credential of it that still counts was not
   --shared       of a credential that it uses, others are users too
   --over-scoped  it has permissions that it does not use: `licet inventory drift` says which
@@ -34,6 +34,8 @@ example: licet inventory list
          licet inventory list --unowned --kind role
          licet inventory list --json | jq -r '.identities[] | select(.stale) | .identity'
 """
+_NEED_NONE = ("human", "service")
+"""Kinds that nobody has to own."""
 _HEAD = (
     f"{'kind':<15}  {'owner':<28}  {'environment':<11}  {'credentials':<24}  {'first seen':<10}  {'last seen':<10}  {'uses':>9}  identity"
 )
@@ -41,7 +43,7 @@ _HEAD = (
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--unowned", action="store_true", help="only those of which nobody was named as the owner")
+    parser.add_argument("--unowned", action="store_true", help="only machines' identities of which nobody was named as the owner")
     parser.add_argument("--stale", action="store_true", help="only those at rest, or with a credential at rest, for 90 days")
     parser.add_argument("--shared", action="store_true", help="only those that use a credential that others use too")
     parser.add_argument("--over-scoped", action="store_true", help="only those with permissions that they do not use")
@@ -79,7 +81,7 @@ def _wanted(options: argparse.Namespace, inventory: Inventory, now: float, total
     for line in Viewer(inventory, now).lines():
         total.add(line, now)
         if (
-            (options.unowned and line.owner is not None)
+            (options.unowned and (line.owner is not None or (options.kind is None and line.identity.kind in _NEED_NONE)))
             or (options.stale and not line.stale)
             or (options.shared and not line.shared)
             or (options.kind is not None and line.identity.kind != options.kind)

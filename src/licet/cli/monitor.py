@@ -39,7 +39,7 @@ Running it twice changes nothing; if it is cut off, the next run goes on. `licet
 
 Exit codes: 0 done, whatever was found, 2 wrong usage, or something cannot be read.
 
-example: licet ingest cloudtrail logs/ && licet monitor && licet findings
+example: licet monitor && licet findings
          licet monitor -m licet.yaml --json | jq .signals
 """
 

@@ -24,6 +24,9 @@ def join(inventory: Inventory) -> list[Face]:
     found = {each.uid: each for each in faces_of((lifecycle_of(body) for (body,) in bodies), _first_uses(inventory))}
     rows = inventory.rows("SELECT id, uid, same_as, same_confidence FROM identities")
     numbers = {uid: number for number, uid, _, _ in rows}
+    declared = {uid: other for _, uid, other, confidence in rows if other and confidence >= _DECLARED}
+    # Whom it stands under was said to stand under another: then so does it, so that nobody has to go on from there.
+    found = {uid: face._replace(same_as=declared.get(face.same_as, face.same_as)) for uid, face in found.items()}
     changed: list[tuple[str, float, int]] = []
     concerned: set[int] = set()
     for number, uid, other, confidence in rows:

@@ -18,7 +18,8 @@ from licet.monitor.world import DAY, World
 
 _MOST: Final = 1_024  # credentials of one identity whose last use is known; those that lived the shortest go first
 _FIRST, _LAST, _REST, _UID, _AWAKE = range(5)
-_SHORT: Final = ("temporary_key", "call_token")  # kinds that end by themselves within hours: they do not sleep
+_SHORT: Final = ("temporary_key", "call_token", "service_account_token")
+"""Kinds that end by themselves, with a session, a call or a pod: each is used once, and does not sleep."""
 _ENDS: Final = ("revoked", "suspended", "deleted", "expired", "job_ended")
 
 
