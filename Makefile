@@ -26,13 +26,16 @@ install = $(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2
 create = $(PYTHON) -m venv --clear $(1)
 endif
 
-.PHONY: help demo jaeger test lint format types layers floors fuzz docs check constraints clean
+.PHONY: help demo demo-iam jaeger test lint format types layers floors fuzz docs check constraints clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
 demo: $(VENV)/.examples ## an injected agent, unguarded and guarded
 	@$(BIN)/python examples/agents/support/demo.py
+
+demo-iam: $(VENV)/.core ## four months of logs and no agent: who owns what, what is wrong, and why
+	@$(BIN)/python examples/log_only/demo.py
 
 jaeger: $(VENV)/.examples ## the demo in a real Jaeger, behind a real Collector; both built with Go where they are not installed
 	@$(BIN)/python tools/observability/view.py $(JAEGER_OPTIONS)
@@ -84,15 +87,20 @@ $(VENV)/.made:
 	@$(call create,$(VENV))
 	@touch $@
 
+$(VENV)/.core: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "setting up $(VENV) (some seconds, once)"
+	@$(call install,$(VENV),-c constraints.txt -e .)
+	@touch $@
+
 $(VENV)/.examples: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (about half a minute, once)"
 	@$(call install,$(VENV),-c constraints.txt -e '.[examples]')
-	@touch $@
+	@touch $@ $(VENV)/.core
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "installing Licet and what its development needs (some minutes the first time)"
 	@$(call install,$(VENV),-c constraints.txt -e '.[dev]')
-	@touch $@ $(VENV)/.examples
+	@touch $@ $(VENV)/.examples $(VENV)/.core
 
 # Only uv can resolve downwards, so that it is installed here where it is missing. The test tools stay at their tested versions.
 $(FLOORS)/.lowest: $(VENV)/.made pyproject.toml constraints.txt
