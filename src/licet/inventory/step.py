@@ -31,6 +31,7 @@ _CONCERNED: Final = (
     " UNION SELECT identities.id FROM lifecycle JOIN identities ON identities.uid=lifecycle.identity WHERE credential=?1 OR supersedes=?1"
     " UNION SELECT identities.id FROM credentials JOIN identities ON identities.uid=credentials.identity WHERE credentials.uid=?1"
 )
+_RAN: Final = "INSERT INTO ran VALUES (?1,?2,?3) ON CONFLICT DO UPDATE SET first=?3 WHERE first>?3"
 _HELD: Final = "SELECT 1 FROM holders WHERE credential=? AND subject=?"
 _NAMED: Final = "SELECT 1 FROM lifecycle WHERE (credential=?1 OR supersedes=?1) AND identity=?2 LIMIT 2"
 
@@ -103,7 +104,7 @@ class Step:
         self._subjects, self._credentials, self._acting = known.subjects, known.credentials, known.acting
         self._same_id = 0
         self._since: dict[int, float] = {}
-        self._ran: set[tuple[int, str]] = set()
+        self._ran: dict[tuple[int, str], float] = {}
         self._sources: dict[tuple[str, str], list[float]] = {}
 
     def keep(self, uses: Sequence[UseEvent], lifecycle: Sequence[LifecycleEvent], *, anew: bool = False) -> Kept:
@@ -151,7 +152,7 @@ class Step:
                 counts[4] += credential != 0
                 if event.workload:
                     counts[5] += 1
-                    self._ran.add((subject, event.workload))
+                    self._ran.setdefault((subject, event.workload), time)  # they come in the order of time
             found = seen.get((subject, credential))
             if found is None:
                 seen[subject, credential] = [time, time, 1]
@@ -165,9 +166,9 @@ class Step:
         return len(new)
 
     def _note_workloads(self) -> None:
-        """Where an identity ran: what happens to that workload concerns it, though no binding is told."""
-        # Who is new there needs no mark: an end before its first use is not its own, and after that the use has marked it.
-        self._db.executemany("INSERT OR IGNORE INTO ran VALUES (?,?)", sorted(self._ran))
+        """Where an identity ran, and since when: what becomes of that workload from then on concerns it, though no binding is told."""
+        # Who is new there needs no mark: what was before its first use is not its own, and from that on the use has marked it.
+        self._db.executemany(_RAN, [(*where, first) for where, first in sorted(self._ran.items())])
         self._ran.clear()
 
     def _insert(self, rows: list[_Row]) -> list[_Row]:
@@ -264,9 +265,10 @@ class Step:
                 self._db.execute(f"UPDATE identities SET {column} WHERE uid=?", (event.time, event.identity))  # noqa: S608 - two texts of ours
         for credential in {event.credential, event.supersedes} - {""}:
             self._concerns(credential, event)
-        if event.workload and event.kind in ("job_started", "job_ended"):
+        if event.workload:  # whoever ran in it hears all that happens to it
             for (subject,) in self._db.execute("SELECT subject FROM ran WHERE workload=?", (event.workload,)).fetchall():
                 self._mark(subject, event.time)
+        if event.workload and event.kind in ("job_started", "job_ended"):
             for (uid,) in self._db.execute(_BOUND, (event.workload,)).fetchall():
                 self._renew_life(uid)
                 self._mark_concerned(uid, event.time)
