@@ -50,6 +50,17 @@ def test_something_refused_is_1_with_its_cause_and_first_place(state: Path, caps
     assert (told["lifecycle"], told["again"]) == (0, 2)
 
 
+@pytest.mark.usefixtures("state")
+def test_logs_of_another_source_are_taken_for_what_they_are(capsys: Captured):
+    """Where every record is refused it is asked; where one is not, it is not."""
+    Path("a.jsonl").write_text(line(1) + line(2), encoding="utf-8")
+    assert ran("okta", "a.jsonl") == 1
+    assert "nothing of it can be read as okta: are these another source's logs?" in capsys.readouterr().out
+    Path("b.jsonl").write_text(line(1) + "nonsense\n", encoding="utf-8")
+    assert ran("lifecycle", "b.jsonl") == 1
+    assert "nothing of it" not in capsys.readouterr().out
+
+
 def test_a_file_that_cannot_be_read_does_not_stop_the_others(state: Path, capsys: Captured):
     Path("a.jsonl").write_text(line(1), encoding="utf-8")
     assert ran("lifecycle", "nowhere", "a.jsonl") == 1

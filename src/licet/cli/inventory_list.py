@@ -14,7 +14,7 @@ from licet.cli.state import add_state
 from licet.clock import iso
 from licet.escape import counted, visible
 from licet.ingest.aws_actions import action_of
-from licet.inventory.model import Owner, Ownership
+from licet.inventory.model import Owner, Ownership, needs_owner
 from licet.inventory.permissions import Shown
 from licet.inventory.privileges import drift, is_over_scoped
 from licet.inventory.said import KINDS
@@ -34,8 +34,6 @@ example: licet inventory list
          licet inventory list --unowned --kind role
          licet inventory list --json | jq -r '.identities[] | select(.stale) | .identity'
 """
-_NEED_NONE = ("human", "service")
-"""Kinds that nobody has to own."""
 _HEAD = (
     f"{'kind':<15}  {'owner':<28}  {'environment':<11}  {'credentials':<24}  {'first seen':<10}  {'last seen':<10}  {'uses':>9}  identity"
 )
@@ -81,7 +79,7 @@ def _wanted(options: argparse.Namespace, inventory: Inventory, now: float, total
     for line in Viewer(inventory, now).lines():
         total.add(line, now)
         if (
-            (options.unowned and (line.owner is not None or (options.kind is None and line.identity.kind in _NEED_NONE)))
+            (options.unowned and (line.owner is not None or (options.kind is None and _needs_none(line))))
             or (options.stale and not line.stale)
             or (options.shared and not line.shared)
             or (options.kind is not None and line.identity.kind != options.kind)
@@ -91,6 +89,11 @@ def _wanted(options: argparse.Namespace, inventory: Inventory, now: float, total
             continue
         if shown is None or is_over_scoped(drift(inventory, line.identity.uid, shown, action_of, now=now)):
             yield line
+
+
+def _needs_none(line: Line) -> bool:
+    """Whether nobody has to own it: people, and what is the platform's."""
+    return line.identity.kind != "unknown" and not needs_owner(line.identity.uid, line.identity.kind)
 
 
 # For people --------------------------------------------------------------------------------------------------------------
@@ -114,13 +117,7 @@ def _say_line(line: Line, _: int) -> None:
 def _owner(line: Line) -> str:
     if line.owner is not None:
         return owner_text(line.owner)
-    return (
-        f"nobody; perhaps {visible(line.guess[0].uid, 60)}"
-        if line.guess is not None
-        else "nobody"
-        if line.identity.kind != "human"
-        else "-"
-    )
+    return f"nobody; perhaps {visible(line.guess[0].uid, 60)}" if line.guess is not None else "nobody" if not _needs_none(line) else "-"
 
 
 def owner_text(own: tuple[Owner, Ownership]) -> str:

@@ -93,7 +93,7 @@ def _say(report: Report, seconds: float) -> None:
     output.say(f"{judged}; {counted(report.changed, 'signal')} changed")
     output.say(f"{counted(made.opened, 'finding')} new, {made.changed:,} changed, {made.withdrawn:,} withdrawn")
     if report.signals:
-        output.say("`licet findings` says what an owner must look at")
+        output.say("`licet findings` says what an owner must look at; with `--json --signals` all signals")
 
 
 def _declare(inventory: Inventory, manifest: str, folder: StateFolder, now: float) -> None:

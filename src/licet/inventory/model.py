@@ -23,8 +23,29 @@ CONFIDENCE: Mapping[OwnerSource, float] = {
 MACHINES: Final = ("service_account", "role", "oauth_app", "bot", "ai_agent", "pipeline")
 """The kinds of identities that need an owner. A platform's own services and people do not; of what is not known, nothing is said."""
 
+_CLUSTERS_OWN: Final = frozenset(f"system:serviceaccount:kube-system:{name}" for name in (
+    "attachdetach-controller", "bootstrap-signer", "certificate-controller", "clusterrole-aggregation-controller",
+    "cronjob-controller", "daemon-set-controller", "deployment-controller", "disruption-controller", "endpoint-controller",
+    "endpointslice-controller", "endpointslicemirroring-controller", "ephemeral-volume-controller", "expand-controller",
+    "generic-garbage-collector", "horizontal-pod-autoscaler", "job-controller", "legacy-service-account-token-cleaner",
+    "namespace-controller", "node-controller", "persistent-volume-binder", "pod-garbage-collector", "pv-protection-controller",
+    "pvc-protection-controller", "replicaset-controller", "replication-controller", "resource-claim-controller",
+    "resourcequota-controller", "root-ca-cert-publisher", "route-controller", "selinux-warning-controller",
+    "service-account-controller", "service-cidrs-controller", "service-controller", "statefulset-controller", "token-cleaner",
+    "ttl-after-finished-controller", "ttl-controller", "validatingadmissionpolicy-status-controller",
+    "volumeattributesclass-protection-controller",
+))  # fmt: skip
+"""The controllers of Kubernetes itself: those of `kube-controller-manager --use-service-account-credentials`, and no others of that
+namespace. https://kubernetes.io/docs/reference/access-authn-authz/rbac/#controller-roles
+"""
+
 CredentialStatus = Literal["active", "suspended", "superseded", "revoked", "expired", "ended", "deleted", "unknown"]
 IdentityStatus = Literal["active", "deleted", "unknown"]
+
+
+def needs_owner(uid: str, kind: str) -> bool:
+    """Whether somebody has to answer for an identity: a machine's, and not a part of the platform. They are watched like others."""
+    return kind in MACHINES and uid not in _CLUSTERS_OWN
 
 
 @dataclass(frozen=True, slots=True)

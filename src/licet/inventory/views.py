@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from licet.inventory.life import LONGEST_TEMPORARY, TEMPORARY
-from licet.inventory.model import MACHINES, Credential, Declared, Identity, Owner, Ownership
+from licet.inventory.model import Credential, Declared, Identity, Owner, Ownership, needs_owner
 from licet.inventory.owners import confirmed, is_stated, owners_of, stated
 from licet.inventory.rows import IDENTITY_COLUMNS, SELECT_CREDENTIAL, credential_of, identity_of
 from licet.inventory.store import Inventory
@@ -165,7 +165,7 @@ def doings(inventory: Inventory, names: Sequence[str]) -> Doings:
 
 def missing(identity: Identity, declared: Declared, *, owned: bool) -> list[str]:
     """What nobody has said of an identity that somebody should."""
-    if identity.kind not in MACHINES:
+    if not needs_owner(identity.uid, identity.kind):
         return []
     asked = (
         ("an owner", owned),
@@ -214,7 +214,7 @@ class Sums:
         if line.owner is not None:
             for each in (line.identity, *line.faces):
                 self.by_source[each.source] = self.by_source.get(each.source, 0) + each.uses
-        if line.identity.kind not in MACHINES:
+        if not needs_owner(line.identity.uid, line.identity.kind):
             return
         self.machines += 1
         if line.last and self.as_of - line.last <= STALE:

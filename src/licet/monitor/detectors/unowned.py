@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from licet.events import LifecycleEvent, UseEvent
-from licet.inventory.model import MACHINES
+from licet.inventory.model import needs_owner
 from licet.monitor.detector import Called, Detector, State
 from licet.monitor.saying import MOST_CITED, row, say
 from licet.monitor.signal import Signal
@@ -20,6 +20,7 @@ class Unowned(Detector):
     """UNOWNED_ACTIVE, as it stands now."""
 
     name = "unowned"
+    version = 2
     codes = ("UNOWNED_ACTIVE",)
     standing = ("UNOWNED_ACTIVE",)
     uses: Called = "always"
@@ -47,7 +48,7 @@ class Unowned(Detector):
         if not uses or state["owned"] or world.now - uses[0][2] <= DAY:
             return ()
         known = world.identity(identity)
-        if known.kind not in MACHINES or world.owner(identity) is not None:
+        if not needs_owner(identity, known.kind) or world.owner(identity) is not None:
             return ()
         return say(
             {}, "UNOWNED_ACTIVE", value="", time=uses[0][2], alert=world.owners, points=None if world.owners else 0.0, basis="declared",
