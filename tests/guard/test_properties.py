@@ -154,6 +154,13 @@ def test_checks_in_any_order_and_a_failing_one_denies(found: list[Reason | None]
         assert "guard.undecided" in one.checks
 
 
+@pytest.mark.parametrize("answer", [None, False, 0, True])
+def test_a_check_that_gives_no_answer_has_not_decided(answer: object) -> None:
+    """A forgotten `return` is a denial, not a check that had nothing to say."""
+    decision = decide([lambda _request, _facts: answer], None, None)  # type: ignore[list-item,return-value]
+    assert (decision.outcome, len(decision.errors)) == ("deny", 1)
+
+
 @MANY
 @given(st.lists(REASONS, max_size=6))
 def test_what_is_observed_never_makes_the_outcome_stricter(reasons: list[Reason]):

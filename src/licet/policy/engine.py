@@ -62,7 +62,9 @@ def decide(
     for check in checks:
         try:
             # Most checks have nothing to say of most calls, and answer `()`: to make and run a generator for that costs several times more.
-            if said := check(request, facts):
+            # What is no answer at all (None, False) is an error, and so a denial: a forgotten `return` must not allow.
+            said = check(request, facts)
+            if said != ():
                 reasons += [*said]
         # A check that fails in whatever way has not decided, and could-not-decide is deny: the one broad handler that closes.
         except Exception as error:  # noqa: BLE001 - it closes
