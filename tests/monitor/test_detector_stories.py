@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+from licet.events import LifecycleEvent
 from licet.inventory.model import Credential, Declared, Environment, Identity, Ownership
 from licet.inventory.store import Inventory
 from licet.monitor.codes import CODES
@@ -148,6 +149,15 @@ def logging(kind: str, outcome: str = "success") -> Story:
     return Story([use(0), happened(HOUR, kind, identity=ME, by=ME, reason="the-trail", outcome=outcome)])
 
 
+def logging_with(credential: str, native: str = "") -> Story:
+    """As readers tell of it: one record is both the use of who did it, and what happened to the log."""
+    did = use(HOUR, operation="cloudtrail:StopLogging", credential=credential)
+    off = LifecycleEvent(
+        did.source, did.native_id + native, did.time, "logging_stopped", ME, by=ME, account=did.account, reason="the-trail"
+    )  # fmt: skip
+    return Story([use(0), use(HOUR - 1, credential="cred:two"), did, off])
+
+
 CASES = {
     "revoked, then used": Case("POST_REVOCATION_USE", lambda: after("revoked", HOUR), lambda: after("revoked", 2 * MINUTE), ("1 h", "revoked")),
     "deleted, then used": Case("POST_REVOCATION_USE", lambda: after("deleted", HOUR), lambda: after("deleted", HOUR, "denied"), ("deleted",)),
@@ -198,6 +208,7 @@ CASES = {
     "logging off, denied": Case(
         "LOGGING_DISABLED", lambda: logging("logging_stopped"), lambda: logging("logging_stopped", "denied"), ("the-trail",)
     ),
+    "logging off with a key": Case("LOGGING_DISABLED", lambda: logging_with("cred:one"), lambda: logging("logging_started"), ("the-trail",)),
     "logging off": Case("LOGGING_DISABLED", lambda: logging("logging_stopped"), lambda: logging("logging_started"), ("the-trail",)),
 }  # fmt: skip
 
@@ -250,6 +261,23 @@ def test_a_grant_by_the_pipeline_of_its_owner_has_fewer_points_than_one_by_anoth
     own = next(each for each in pipelines_grant("team").signals(inventory) if each.code == "GRANT_ADDED")
     other = next(each for each in pipelines_grant("strangers").signals(Inventory(tmp_path / "other.db")) if each.code == "GRANT_ADDED")
     assert own.points < other.points
+
+
+@pytest.mark.parametrize(
+    "native, credential, roles",
+    [("", "cred:one", ["use", "end of logging"]), ("#2", "cred:one", ["use", "end of logging"]), ("", "", ["end of logging"])],
+)
+def test_who_turned_logging_off_did_it_with_the_credential_of_that_record(
+    inventory: Inventory, native: str, credential: str, roles: list[str]
+) -> None:  # fmt: skip
+    """And not with that of the use before."""
+    (found,) = [each for each in logging_with(credential, native).signals(inventory) if each.code == "LOGGING_DISABLED"]
+    assert (found.credential, [each.role for each in found.evidence]) == (credential, roles)
+
+
+def test_the_credential_of_another_record_is_not_that_with_which_logging_was_turned_off(inventory: Inventory) -> None:
+    (found,) = [each for each in logging("logging_stopped").signals(inventory) if each.code == "LOGGING_DISABLED"]
+    assert found.credential == ""
 
 
 def test_the_same_again_is_one_signal_that_cites_both(inventory: Inventory) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from licet.inventory.model import Owner, Ownership
 from licet.inventory.store import Inventory
 from licet.monitor.codes import CODES
 from licet.monitor.findings import MOST_OF_ONE, Seen, findings_of, grouped, merged
@@ -40,6 +41,18 @@ def signal(time: float, code: str, *, points: float | None = None, value: str = 
 
 def seen(*signals: Signal) -> list[Seen]:
     return [Seen(each, each.time) for each in signals]
+
+
+@pytest.mark.parametrize("identity, owner", [("", "keepers"), ("me", "team"), ("somebody", "")])
+def test_what_is_told_of_a_credential_that_is_nobodys_is_its_owners_and_else_the_identitys(
+    tmp_path: Path, identity: str, owner: str
+) -> None:
+    inventory = Inventory(tmp_path / "inventory.db")
+    said = [Ownership(uid, of, "manifest", 1.0, 0.0) for uid, of in (("cred:one", "keepers"), ("me", "team"))]
+    inventory.declare(owners=[Owner("keepers"), Owner("team")], ownerships=said)
+    (found,) = findings_of(identity, seen(signal(0, "PROBE_AUTHENTICATES", identity=identity)), Known(inventory, Settings(), START))
+    assert found.owner == owner
+    inventory.close()
 
 
 def test_alerts_within_a_day_of_each_other_are_one_finding_in_their_order(world: World) -> None:

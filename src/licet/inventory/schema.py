@@ -36,7 +36,7 @@ CREATE INDEX IF NOT EXISTS credentials_by_workload ON credentials (workload);
 CREATE TABLE IF NOT EXISTS holders (
     credential INTEGER, subject INTEGER, first REAL, last REAL, uses INTEGER, PRIMARY KEY (credential, subject)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS holders_by_subject ON holders (subject);
-CREATE TABLE IF NOT EXISTS ran (subject INTEGER, workload TEXT, PRIMARY KEY (subject, workload)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ran (subject INTEGER, workload TEXT, first REAL, PRIMARY KEY (subject, workload)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS ran_by_workload ON ran (workload);
 CREATE TABLE IF NOT EXISTS owners (uid TEXT PRIMARY KEY, name TEXT, contact TEXT, kind TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ownerships (

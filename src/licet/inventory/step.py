@@ -265,10 +265,9 @@ class Step:
                 self._db.execute(f"UPDATE identities SET {column} WHERE uid=?", (event.time, event.identity))  # noqa: S608 - two texts of ours
         for credential in {event.credential, event.supersedes} - {""}:
             self._concerns(credential, event)
-        if event.workload:  # whoever ran in it hears all that happens to it
+        if event.workload and event.kind in ("job_started", "job_ended"):  # what else happens in it is of whom it happens to
             for (subject,) in self._db.execute("SELECT subject FROM ran WHERE workload=?", (event.workload,)).fetchall():
                 self._mark(subject, event.time)
-        if event.workload and event.kind in ("job_started", "job_ended"):
             for (uid,) in self._db.execute(_BOUND, (event.workload,)).fetchall():
                 self._renew_life(uid)
                 self._mark_concerned(uid, event.time)

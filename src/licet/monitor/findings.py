@@ -110,7 +110,9 @@ def _points(heap: Iterable[Seen], now: float, half_life: float, world: World | N
 def _finding(identity: str, chain: Sequence[Seen], points: float, world: World) -> Finding:
     signals = [each.signal for each in chain]
     leading = max(signals, key=lambda each: (_ORDER.index(each.severity), -each.time))
-    owner = world.owner(identity)
+    credentials = tuple(dict.fromkeys(each.credential for each in signals if each.credential))
+    # What is told of a credential that is nobody's, is told to who answers for that.
+    owner = next((known for uid in ((identity,) if identity else credentials) if (known := world.owner(uid)) is not None), None)
     because = tuple(
         Because(of.code, of.observed, of.expected, of.basis, of.time, of.since, of.sample, each.last, each.number)
         for each in chain
@@ -119,7 +121,7 @@ def _finding(identity: str, chain: Sequence[Seen], points: float, world: World) 
     sentence = leading.observed if len(signals) == 1 else f"{leading.observed} ({len(signals)} reasons)"
     references = tuple(dict.fromkeys(reference for each in signals for reference in CODES[each.code].references))
     explanation = Explanation(
-        identity, tuple(dict.fromkeys(each.credential for each in signals if each.credential)), because, _evidence(signals),
+        identity, credentials, because, _evidence(signals),
         tuple(dict.fromkeys(said for each in signals for said in each.counter)),
         tuple(dict.fromkeys(each.action or CODES[each.code].action for each in signals)), _confidence(signals, points, world), points,
     )  # fmt: skip

@@ -18,16 +18,22 @@ FACES: Final = (
 """The other names of one that stands for itself."""
 
 _PAGE = 1_000
-_OTHERS = (  # of credentials that it ever used, that are named with it, or that were declared its own; of workloads in which it ran
+# Of credentials that it ever used, that are named with it, or that were declared its own; and the beginnings and ends of workloads, from
+# when one of these was bound there, or it ran there. What else happened in a workload happened to others who share it, and what was before
+# is another's. So what a binding or a use brings with it is never earlier than that itself, by which the identity is marked.
+_OTHERS = (
     "WITH mine (credential) AS (SELECT credentials.uid FROM credentials WHERE identity=?1"
     " UNION SELECT credentials.uid FROM holders JOIN identities ON identities.id=subject JOIN credentials"
     " ON credentials.id=holders.credential WHERE identities.uid=?1"
     " UNION SELECT credential FROM lifecycle WHERE identity=?1 AND credential<>''"
     " UNION SELECT supersedes FROM lifecycle WHERE identity=?1 AND supersedes<>'')"
-    " SELECT body FROM lifecycle WHERE (credential IN mine OR supersedes IN mine OR workload IN"
-    " (SELECT workload FROM lifecycle WHERE credential IN mine AND workload<>''"
-    " UNION SELECT workload FROM ran JOIN identities ON identities.id=subject WHERE identities.uid=?1))"
-    " AND identity<>?1 AND time>?2 ORDER BY time, uid"
+    ", there (workload, since) AS (SELECT workload, time FROM lifecycle WHERE credential IN mine AND workload<>''"
+    " UNION ALL SELECT workload, first FROM ran JOIN identities ON identities.id=subject WHERE identities.uid=?1)"
+    ", since (workload, time) AS (SELECT workload, min(since) FROM there GROUP BY workload)"
+    " SELECT body, time, uid FROM lifecycle WHERE (credential IN mine OR supersedes IN mine) AND identity<>?1 AND time>?2"
+    " UNION SELECT body, lifecycle.time, uid FROM since CROSS JOIN lifecycle ON lifecycle.workload=since.workload"
+    " WHERE kind IN ('job_started', 'job_ended') AND identity<>?1 AND lifecycle.time>=since.time AND lifecycle.time>?2"
+    " ORDER BY 2, 3"
 )
 _OWN = "SELECT body, time, uid FROM lifecycle WHERE identity=?1 AND (time, uid)>(?2, ?3) ORDER BY time, uid LIMIT ?4"
 
@@ -62,7 +68,7 @@ def _of_name(inventory: Inventory, name: str, after: float, names: Collection[st
 def _lifecycle(inventory: Inventory, identity: str, after: float, names: Collection[str]) -> Iterable[LifecycleEvent]:
     # What names the identity can be very much (each session of a role is one); what names only its credentials is little.
     # It stands in the history of everybody who has the credential, but as what happened to whom it names only in that one's.
-    found = (lifecycle_of(body) for (body,) in inventory.rows(_OTHERS, (identity, after)))
+    found = (lifecycle_of(body) for body, _, _ in inventory.rows(_OTHERS, (identity, after)))
     others = [each if not each.identity or each.identity in names else each._replace(identity="") for each in found]
     own = _own(inventory, identity, after)
     return merge(own, others, key=lambda each: (each.time, each.uid)) if others else own
