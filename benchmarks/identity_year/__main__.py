@@ -4,7 +4,8 @@
 
 A finding counts for a planted misuse if it is of its identity, cites one of its events, and has the expected reason. It is false
 if it cites no event of any misuse. Each finding's explanation is checked (`--explain N` checks so many of them): judged without the
-events that it cites it must be gone, and with those events and what was declared alone it must be there.
+events that it cites it must be gone, and with those events and what was declared alone it must be there. Where it cites what was learned
+by then, each of its reasons is judged so, by that baseline.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from typing import Any
 
 from benchmarks.identity_year import product
 from benchmarks.identity_year.generate import generate
-from benchmarks.identity_year.judge import explained, explanations, judged
+from benchmarks.identity_year.judge import by_events, by_signals, explained, explanations, judged, was_learned
 
 from licet.inventory.store import Inventory
+from licet.monitor.explain import Held
 from licet.records import Finding
 
 NOW_AFTER = 3_600.0  # seconds after the last day
@@ -45,7 +47,13 @@ def one_year(folder: Path, options: argparse.Namespace, seed: int) -> dict[str, 
     watched = time.process_time()
     result = asdict(judged(findings, truth, counts["identities"], options.days))
     chosen = findings if options.explain < 0 else random.Random(seed).sample(findings, min(options.explain, len(findings)))
-    result["explanations"] = asdict(explanations(chosen, lambda finding, only: again(inventory, said, finding, now, only=only)))
+
+    def held(finding: Finding) -> Held:
+        if was_learned(finding):
+            return by_signals(finding, inventory, now)
+        return by_events(finding, lambda only: again(inventory, said, finding, now, only=only))
+
+    result["explanations"] = asdict(explanations(chosen, held))
     result |= {"seed": seed, "identities": counts["identities"], "records": read, "seconds": {
         "generated": made - began, "ingested": ingested - made, "monitored": watched - ingested, "explained": time.process_time() - watched,
     }}  # fmt: skip

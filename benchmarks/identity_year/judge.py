@@ -7,6 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from licet.inventory.store import Inventory
+from licet.monitor.baseline import ROLE as BASELINE
+from licet.monitor.explain import Held, holds
+from licet.monitor.stored import signal_of
+from licet.monitor.world import Settings
 from licet.records import Evidence, Explanation, Finding
 
 MONTH = 365.25 / 12
@@ -96,20 +101,37 @@ class Explained:
     odd: list[str] = field(default_factory=list)
 
 
-def explanations(findings: Iterable[Finding], again: Callable[[Finding, bool], list[Finding]]) -> Explained:
-    """Ablation and sufficiency of each. `again`: what is found without what is cited (False), or with nothing else (True)."""
+def explanations(findings: Iterable[Finding], held: Callable[[Finding], Held]) -> Explained:
+    """Ablation and sufficiency of each, as `held` says."""
     done = Explained()
     for finding in findings:
-        identity, of = explained(finding).identity, codes(finding)
+        gone, there = held(finding)
         done.checked += 1
-        left = [each for each in again(finding, False) if explained(each).identity == identity]  # noqa: FBT003 - see the docstring
-        gone = not any(codes(each) & of and natives(explained(each).evidence) & natives(explained(finding).evidence) for each in left)
-        gone = gone and finding.id not in {each.id for each in left}
-        alone = [each for each in again(finding, True) if explained(each).identity == identity]  # noqa: FBT003
-        there = any(of <= codes(each) for each in alone)
         done.gone += gone
         done.there += there
         if not (gone and there):
             wrong = ("" if gone else " stays without its evidence") + ("" if there else " is not there by it alone")
-            done.odd.append(f"{identity} {','.join(sorted(of))}:{wrong}")
+            done.odd.append(f"{explained(finding).identity} {','.join(sorted(codes(finding)))}:{wrong}")
     return done
+
+
+def by_events(finding: Finding, again: Callable[[bool], list[Finding]]) -> Held:
+    """Whether a finding's explanation holds by what is found without what is cited (`again(False)`), or with nothing else (True)."""
+    identity, of = explained(finding).identity, codes(finding)
+    left = [each for each in again(False) if explained(each).identity == identity]  # noqa: FBT003 - see the docstring
+    gone = not any(codes(each) & of and natives(explained(each).evidence) & natives(explained(finding).evidence) for each in left)
+    gone = gone and finding.id not in {each.id for each in left}
+    alone = [each for each in again(True) if explained(each).identity == identity]  # noqa: FBT003
+    return Held(gone, any(of <= codes(each) for each in alone))
+
+
+def was_learned(finding: Finding) -> bool:
+    """Whether it rests on a baseline, which is cited as what was learned by then: the events that it cites do not teach it again."""
+    return any(each.role == BASELINE for each in explained(finding).evidence)
+
+
+def by_signals(finding: Finding, inventory: Inventory, now: float) -> Held:
+    """Whether the explanation of each signal that a finding is made of holds, judged by the baselines that they cite."""
+    signals = [signal_of(body) for (body,) in inventory.rows("SELECT body FROM signals WHERE finding=?", (finding.id,))]
+    found = [holds(each, inventory, Settings(), now) for each in signals]
+    return Held(bool(found) and all(each.ablation for each in found), bool(found) and all(each.sufficiency for each in found))

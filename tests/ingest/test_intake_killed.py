@@ -15,6 +15,7 @@ import pytest
 from licet.inventory.store import Inventory
 from taking import kept, lines, places, record, run
 
+pytestmark = pytest.mark.dev  # slow, and what it tests depends on no version of a library
 RECORDS = 120
 FORMS = {
     "lines": lines(map(record, range(RECORDS))),

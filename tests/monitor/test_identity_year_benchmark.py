@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.dev  # slow, and what it tests depends on no version of a library
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT)]
 from benchmarks.identity_year import plan  # noqa: E402

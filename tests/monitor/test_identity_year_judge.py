@@ -9,14 +9,19 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.dev  # slow, and what it tests depends on no version of a library
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT)]
 from benchmarks.identity_year import product  # noqa: E402
 from benchmarks.identity_year.generate import generate  # noqa: E402
-from benchmarks.identity_year.judge import explanations, judged, natives  # noqa: E402
+from benchmarks.identity_year.judge import by_events, by_signals, codes, explanations, judged, natives, was_learned  # noqa: E402
 
 from licet.inventory.store import Inventory  # noqa: E402
+from licet.monitor.explain import Held  # noqa: E402
+from licet.monitor.findings import LEARNED  # noqa: E402
+from licet.monitor.kept import kept  # noqa: E402
 from licet.records import Because, Evidence, Explanation, Finding  # noqa: E402
+from stories import DAY, HOUR, Story, use  # noqa: E402
 
 MISUSE = {
     "id": "m-1", "what": "misuse", "kind": "two_holders", "platform": "aws", "identity": "role/a", "events": ["e-1", "e-2"], "expected": ["CONCURRENT_HOLDERS"],
@@ -74,9 +79,43 @@ def test_what_readers_put_behind_a_native_id_is_taken_off():
 def test_an_explanation_holds_if_the_finding_goes_with_its_evidence_and_comes_with_it_alone():
     one = finding("role/a", "CONCURRENT_HOLDERS", "cloudtrail/e-1")
     other = finding("role/a", "CONCURRENT_HOLDERS", "cloudtrail/e-8", name="another")
-    assert explanations([one], lambda _, only: [one] if only else [other]).odd == []
-    assert explanations([one], lambda *_: [one]).gone == 0
-    assert explanations([one], lambda *_: []).there == 0
+    assert by_events(one, lambda only: [one] if only else [other]) == (True, True)
+    assert by_events(one, lambda _: [one]) == (False, True)
+    assert by_events(one, lambda _: []) == (True, False)
+
+
+def test_explanations_are_counted_and_those_that_do_not_hold_are_named():
+    sides = [Held(ablation=True, sufficiency=True), Held(ablation=False, sufficiency=True), Held(ablation=True, sufficiency=False)]
+    of = explanations([finding("role/a", "REVIVED", "e-1")] * 3, lambda _: sides.pop(0))
+    assert (of.checked, of.gone, of.there) == (3, 2, 2)
+    assert of.odd == ["role/a REVIVED: stays without its evidence", "role/a REVIVED: is not there by it alone"]
+
+
+def test_what_was_learned_is_judged_by_the_baseline_that_it_cites(tmp_path: Path):
+    """Its few events alone would be no baseline for anything to be new to."""
+    days = [use(day * DAY + number * HOUR) for day in range(10) for number in range(6)]
+    elsewhere = [
+        use(10 * DAY + number * HOUR, network=f"{ip}/24", ip=ip, agent=f"tool-{number}/1", region=region)
+        for number, (ip, region) in enumerate([("203.0.113.9", "ap-east-1"), ("198.51.100.7", "sa-east-1")])
+    ]
+    story = Story([*days, *elsewhere], now=use(10 * DAY + 2 * HOUR).time)
+    inventory = Inventory(tmp_path / "inventory.db")
+    story.declare(inventory)
+    story.keep(inventory)
+    story.run(inventory)
+    (found,) = [each.finding for each in kept(inventory)]
+    assert codes(found) <= set(LEARNED)
+    assert was_learned(found)
+    assert by_signals(found, inventory, story.now) == (True, True)
+    inventory.close()
+
+
+def test_what_no_signal_says_is_not_explained_by_signals_nor_learned(tmp_path: Path):
+    inventory = Inventory(tmp_path / "inventory.db")
+    one = finding("role/a", "CONCURRENT_HOLDERS", "cloudtrail/e-1")
+    assert not was_learned(one)
+    assert by_signals(one, inventory, 1.0) == (False, False)
+    inventory.close()
 
 
 def test_a_small_year_each_misuse_is_found_with_its_reason_and_no_twin_is(tmp_path: Path):

@@ -183,7 +183,9 @@ class Inventory(SqliteFile):
             since, last = page[-1][0], page[-1][1]
 
     def lifecycle_of(self, identity: str) -> list[LifecycleEvent]:
-        """All that happened to an identity, its credentials and what they are bound to, in the order of time and uid."""
+        """All that happened to an identity and its credentials, and the beginnings and ends of what they are bound to and of where it ran,
+        in the order of time and uid.
+        """
         mine = (  # those that it ever used, that are named with it, or that were declared its own
             "SELECT credentials.uid FROM credentials WHERE identity=?1 UNION SELECT credentials.uid FROM holders"
             " JOIN identities ON identities.id=subject JOIN credentials ON credentials.id=holders.credential WHERE identities.uid=?1"
@@ -196,7 +198,7 @@ class Inventory(SqliteFile):
         )
         found = self.rows(
             f"WITH mine (credential) AS ({mine}) SELECT body FROM lifecycle WHERE identity=?1 OR credential IN mine"  # noqa: S608 - texts of our own
-            f" OR supersedes IN mine OR workload IN ({bound}) ORDER BY time, uid",
+            f" OR supersedes IN mine OR (kind IN ('job_started', 'job_ended') AND workload IN ({bound})) ORDER BY time, uid",
             (identity,),
         )
         return [lifecycle_of(row[0]) for row in found]
