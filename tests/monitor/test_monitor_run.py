@@ -28,7 +28,7 @@ from licet.monitor.stored import signals_of
 from licet.monitor.world import Settings
 from stories import DAY, HOUR, ME, MINUTE, NOW, Story, happened, use
 
-EXAMPLES = int(os.environ.get("LICET_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("LICET_EXAMPLES", "60"))
 FEW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -103,7 +103,7 @@ def a_story(draw: st.DrawFn) -> tuple[Story, list[list[Item]]]:
 @FEW
 @given(a_story())
 def test_in_pieces_and_in_any_order_of_arrival_the_same_is_said_as_at_once(drawn: tuple[Story, list[list[Item]]]) -> None:
-    """LICET_EXAMPLES=2000 in the environment tries so many: what is rare (two who share a workload) is not in every 40."""
+    """LICET_EXAMPLES=2000 in the environment tries so many: what is rare (two who share a workload) is not in every 60."""
     at_once_and_in_pieces(*drawn)
 
 
