@@ -12,8 +12,10 @@ import pytest
 
 from licet.cli import main
 from licet.cli.inventory_kinds import kind_of
+from licet.events import UseEvent
 from licet.guard.state import open_state, secret
 from licet.inventory.fingerprints import Fingerprints
+from licet.inventory.store import FILE, Inventory
 from licet.learn.runs import Run, Step
 from licet.learn.uses import DAY, Usage
 from licet.manifest import loads
@@ -228,3 +230,17 @@ def test_a_grant_of_a_task_kind_is_unused_only_if_its_kind_is_older_than_the_win
     found = kind_of("work", usage.kinds["work"], Counter(), now, 90.0 * DAY)
     assert (found.used, found.young) == (used, young)
     assert {tool: evidence[: len(unused.get(tool, ""))] for tool, evidence in found.unused.items()} == unused
+
+
+def test_more_credentials_than_are_shown_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setenv("LICET_STATE", str(tmp_path / "state"))
+    inventory = Inventory(open_state(str(tmp_path / "state")).path / FILE)
+    uses = [
+        UseEvent("t", f"{n}", 1_000.0 + n, "bot", "s3:ListBuckets", identity_kind="bot", credential=f"cred:{n}", digest="00", place="x:1")
+        for n in range(13)
+    ]
+    inventory.keep(uses, [])
+    inventory.close()
+    assert said(capsys, "show", "bot").count("credential            active") == 10
+    assert "credential            and 3 more; `--all` shows them" in said(capsys, "show", "bot")
+    assert "more;" not in said(capsys, "show", "bot", "--all")

@@ -9,6 +9,7 @@ from licet.inventory.life import status_at
 from licet.inventory.model import Credential, Environment, Identity, Ownership
 from licet.inventory.rows import SELECT_CREDENTIAL, credential_of
 from licet.inventory.store import Inventory
+from licet.inventory.trace import trace
 from licet.inventory.views import STALE, Line, Viewer, attributions, doings, sums
 
 NOW = 1_790_000_000.0
@@ -138,4 +139,48 @@ def test_the_newest_credentials_come_first(tmp_path: Path) -> None:
     inventory.keep([use("a", 5, "cred:old"), use("a", 1, "cred:new")], [])
     found: list[Credential] = Viewer(inventory, NOW).credentials("a", 1)
     assert [each.uid for each in found] == ["cred:new"]
+    inventory.close()
+
+
+def test_what_was_done_is_counted_by_network_program_and_for_whom_it_was(tmp_path: Path) -> None:
+    """What was refused and what went wrong are two things; and who was refused is the one for whom it was tried."""
+    inventory = Inventory(tmp_path / "inventory.db")
+    uses = [
+        use("bot", 1, network="192.0.2.0/24", agent="Terraform/1", country="DE", region="eu-west-1"),
+        use("bot", 2, network="192.0.2.0/24", agent="curl/8"),
+        use("bot", 3, network="198.51.100.0/24", agent="curl/8", outcome="denied")._replace(on_behalf_of=("alice",)),
+        use("bot", 4, outcome="failed"),
+    ]
+    inventory.keep(uses, [])
+    found = doings(inventory, ["bot"])
+    assert found.networks == {"192.0.2.0/24": 2, "198.51.100.0/24": 1}
+    assert found.agents == {"Terraform/1": 1, "curl/8": 2}
+    assert (found.regions, found.accounts) == ({"eu-west-1": 1}, {"1": 4})
+    assert found.acted_for == {"alice": 1}
+    assert (found.operations, found.failed) == ({"s3:ListBuckets": 2}, {"s3:ListBuckets": 1})
+    assert found.denied == {"s3:ListBuckets (for alice)": 1}
+    inventory.close()
+
+
+def test_the_active_and_most_used_credentials_of_an_identity_come_first(tmp_path: Path) -> None:
+    """A session's key that was used last does not hide the key that stays."""
+    inventory = Inventory(tmp_path / "inventory.db")
+    inventory.keep(
+        [use("bot", 9, "cred:kept"), use("bot", 8, "cred:kept"), use("bot", 7, "cred:seldom"), use("bot", 3, "cred:ended"),
+         use("bot", 0.1, "cred:session", credential_kind="temporary_key")],
+        [LifecycleEvent("t", "r", NOW - DAY, "revoked", "bot", "cred:ended")],
+    )  # fmt: skip
+    found = [each.uid for each in Viewer(inventory, NOW).credentials("bot", 3)]
+    assert found == ["cred:kept", "cred:seldom", "cred:session"]
+    inventory.close()
+
+
+def test_nothing_of_a_deleted_identity_is_active(tmp_path: Path) -> None:
+    """Its password went with it, though no record says so."""
+    inventory = Inventory(tmp_path / "inventory.db")
+    inventory.keep(
+        [use("gone", 2, "cred:g")], [LifecycleEvent("t", "c", NOW - 3 * DAY, "created", "gone"), LifecycleEvent("t", "d", NOW - DAY, "deleted", "gone")]
+    )  # fmt: skip
+    assert dict(lines(inventory)["gone"].credentials) == {"deleted": 1}
+    assert trace(inventory, ["cred:g"], NOW).versions[0].status == "deleted"
     inventory.close()

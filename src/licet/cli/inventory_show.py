@@ -14,8 +14,8 @@ from licet.cli.inventory_opened import add_manifest, found_in, opened
 from licet.cli.state import add_state
 from licet.escape import counted, visible
 from licet.ingest.aws_actions import action_of
-from licet.inventory.life import status_at
-from licet.inventory.model import Credential, Declared, Identity
+from licet.inventory.life import status_at, status_with
+from licet.inventory.model import Credential, Declared, Identity, IdentityStatus
 from licet.inventory.owners import owners_of
 from licet.inventory.permissions import Shown
 from licet.inventory.privileges import Drift, drift, names_of
@@ -65,14 +65,16 @@ def _identity(inventory: Inventory, uid: str, now: float, most: int | None) -> d
     line = viewer.line(at)
     declared, did = Known(inventory, Settings(), now).identity(uid).declared, doings(inventory, names)
     credentials = [each for name in names for each in viewer.credentials(name, most or 100_000)]
+    credentials.sort(key=lambda each: (status_at(each, now) != "active", each.kind.startswith("temporary"), -each.uses))
     return as_data(line) | {
         "created": stamp(at.created), "status": at.status, "owners": [owner_data(each) for each in owners_of(inventory, uid)],
         "declared": _declared(declared), "missing": missing(at, declared, owned=line.owner is not None),
-        "credentials_known": [_known(each, now) for each in credentials],
+        "credentials_known": [_known(each, now, at.status) for each in credentials],
         "permissions": _permissions(drift(inventory, uid, Shown.of(inventory, action_of), action_of, now=now)),
         "environments": dict(_most_first(_by_place(viewer, did.accounts))),
         "regions": dict(_most_first(did.regions)), "networks": dict(_most_first(did.networks)), "agents": dict(_most_first(did.agents)),
-        "operations": dict(_most_first(did.operations)), "denied": dict(_most_first(did.denied)), "findings": _findings(inventory, names),
+        "operations": dict(_most_first(did.operations)), "denied": dict(_most_first(did.denied)), "failed": dict(_most_first(did.failed)),
+        "acted_for": dict(_most_first(did.acted_for)), "findings": _findings(inventory, names),
     }  # fmt: skip
 
 
@@ -84,7 +86,8 @@ def _credential(inventory: Inventory, uid: str, now: float) -> dict[str, Any]:
         " WHERE credential=(SELECT id FROM credentials WHERE uid=?) ORDER BY holders.first",
         (uid,),
     )
-    return _known(credential, now) | {
+    whose = inventory.identity(credential.identity) if credential.identity else None
+    return _known(credential, now, whose.status if whose is not None else "unknown") | {
         "identity": credential.identity, "owners": [owner_data(each) for each in owners_of(inventory, uid)],
         "declared": _declared(credential.declared), "issued_by": credential.issued_by, "supersedes": credential.supersedes,
         "workload": credential.workload, "canary": credential.canary, "rotate_every_days": credential.rotate_every / 86_400 or None,
@@ -93,9 +96,10 @@ def _credential(inventory: Inventory, uid: str, now: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _known(each: Credential, now: float) -> dict[str, Any]:
+def _known(each: Credential, now: float, identity: IdentityStatus) -> dict[str, Any]:
     return {
-        "credential": each.uid, "shown": each.shown, "name": each.name, "kind": each.kind, "status": status_at(each, now),
+        "credential": each.uid, "shown": each.shown, "name": each.name, "kind": each.kind,
+        "status": status_with(status_at(each, now), identity),
         "issued": stamp(each.issued), "expires": stamp(each.expires), "rotated": stamp(each.rotated), "revoked": stamp(each.revoked),
         "ended": stamp(each.ended), "first_seen": stamp(each.first_seen), "last_used": stamp(each.last_used), "uses": each.uses,
     }  # fmt: skip
@@ -167,10 +171,11 @@ def _say(found: dict[str, Any], most: int | None) -> None:
         _row(f"declared {key}", value if isinstance(value, str) else " ".join(value))
     if found.get("missing"):
         output.say(output.paint(f"{'missing':<20}", "bold"), "  ", output.paint(", ".join(found["missing"]), "yellow"))
-    _rows("credential", [_credential_text(each) for each in found.get("credentials_known", ())], most)
+    known = [_credential_text(each) for each in found.get("credentials_known", ())]
+    _rows("credential", known, most, sum(found["credentials"].values()) if known else 0)
     _rows("permission", [_permission_text(each) for each in found.get("permissions", ())], most)
     for key, title in (("environments", "used in"), ("regions", "region"), ("networks", "network"), ("agents", "agent"),
-                       ("operations", "operation"), ("denied", "denied")):  # fmt: skip
+                       ("acted_for", "acted for"), ("operations", "operation"), ("denied", "denied"), ("failed", "failed")):  # fmt: skip
         _rows(title, [f"{number:>9,}  {value}" for value, number in found.get(key, {}).items()], most)
     _rows(
         "used by",
@@ -196,11 +201,12 @@ def _row(title: str, text: str) -> None:
     output.say(output.paint(f"{title:<20}", "bold"), f"  {visible(text, 1_000)}")
 
 
-def _rows(title: str, texts: list[str], most: int | None) -> None:
+def _rows(title: str, texts: list[str], most: int | None, number: int = 0) -> None:
+    """The first of them. `number`: how many there are, where not all of them are in `texts`."""
     for text in texts[:most]:
         _row(title, text)
-    if most is not None and len(texts) > most:
-        _row(title, f"and {len(texts) - most:,} more; `--all` shows them")
+    if most is not None and max(number, len(texts)) > most:
+        _row(title, f"and {max(number, len(texts)) - most:,} more; `--all` shows them")
 
 
 def _credential_text(each: dict[str, Any]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from licet.events import LifecycleEvent
-from licet.inventory.model import Credential, CredentialStatus
+from licet.inventory.model import Credential, CredentialStatus, IdentityStatus
 
 TEMPORARY: Final = "temporary_key"
 """The kind of AWS's temporary credentials, of which a log often shows no more than the use."""
@@ -31,12 +31,13 @@ def life_of(
         status="unknown",
     )  # fmt: skip
     bound = 0.0
+    stops: dict[str, tuple[float, CredentialStatus]] = {}
     for event in sorted((each for each in events if each.outcome == "success"), key=lambda each: (each.time, each.uid)):
         if event.supersedes == known.uid:
             # It ends once, by the first version that takes its place.
             found = found if found.rotated else replace(found, rotated=event.time)
         elif event.credential == known.uid:
-            found = _begun(found, event) if event.kind in _BEGINS else _ended(found, event)
+            found = _begun(found, event) if event.kind in _BEGINS else _ended(found, event, stops)
             if event.kind in _BEGINS and event.workload:
                 found, bound = replace(found, ended=0.0), event.time
     if found.workload and not found.ended:
@@ -56,16 +57,36 @@ def _begun(found: Credential, event: LifecycleEvent) -> Credential:
     )  # fmt: skip
 
 
-def _ended(found: Credential, event: LifecycleEvent) -> Credential:
-    if event.kind == "activated":  # a suspended one is taken up again
-        return replace(found, revoked=0.0, status="unknown")
+def undone_by(source: str, stops: MutableMapping[str, Any]) -> None:
+    """Take away what is undone where a source says that something is active: what ended it by that same source's word, and no more.
+
+    What a platform calls active was never ended there; who revoked it in another place, or told of it here, did not take that back.
+
+    Args:
+        source: of the event that says so.
+        stops: revocations, suspensions and deletions, by the source that told of them.
+    """
+    stops.pop(source, None)
+
+
+def _ended(found: Credential, event: LifecycleEvent, stops: dict[str, tuple[float, CredentialStatus]]) -> Credential:
+    if event.kind == "activated":
+        undone_by(event.source, stops)
+        return _stopped(found, stops)
     if event.kind in ("suspended", "revoked", "deleted"):
-        return replace(found, revoked=found.revoked or event.time, status=event.kind)
+        first = stops.pop(event.source, (event.time,))[0]
+        stops[event.source] = (first, event.kind)  # the last that was told says what it is
+        return _stopped(found, stops)
     if event.kind == "job_ended":
         return replace(found, ended=found.ended or event.time)
     if event.kind == "expired":
         return replace(found, expires=min(found.expires or event.time, event.time))
     return found
+
+
+def _stopped(found: Credential, stops: Mapping[str, tuple[float, CredentialStatus]]) -> Credential:
+    told = list(stops.values())
+    return replace(found, revoked=min((time for time, _ in told), default=0.0), status=told[-1][1] if told else "unknown")
 
 
 def status_at(credential: Credential, now: float) -> CredentialStatus:
@@ -80,3 +101,8 @@ def status_at(credential: Credential, now: float) -> CredentialStatus:
     if not expires and credential.kind == TEMPORARY and credential.last_used:
         expires = credential.last_used + LONGEST_TEMPORARY
     return "expired" if expires and expires <= now else "active"
+
+
+def status_with(status: CredentialStatus, identity: IdentityStatus) -> CredentialStatus:
+    """What a credential is, knowing what its identity is: nothing of a deleted identity is active."""
+    return "deleted" if identity == "deleted" and status == "active" else status

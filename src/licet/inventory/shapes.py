@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from licet.events import UseEvent
 
@@ -18,6 +18,26 @@ SELECT = (
     "SELECT time, uid, shape, credential, session, workload, ip, resource, name, network, intent, trace, digest, file, line FROM uses"
     " WHERE subject=? AND (time, uid) > (?, ?) AND time<=? ORDER BY time, uid LIMIT ?"
 )
+
+
+class Shape(NamedTuple):
+    """What many uses have in common, in the order in which it is written down."""
+
+    source: str
+    operation: str
+    outcome: str
+    access: str
+    credential_kind: str
+    account: str
+    region: str
+    country: str
+    agent: str
+    interactive: bool
+    resource_kind: str
+    resource_account: str
+    on_behalf_of: Sequence[str]
+    error: str
+    identity_kind: str
 
 
 class Shapes:

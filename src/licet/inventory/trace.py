@@ -12,7 +12,7 @@ from heapq import merge
 from typing import Final, NamedTuple
 
 from licet.events import LifecycleEvent, UseEvent
-from licet.inventory.life import status_at
+from licet.inventory.life import status_at, status_with
 from licet.inventory.lifeline import BEGINS, ENDS, Lifeline, Line
 from licet.inventory.lineage import Made, events_of, made_by, made_with
 from licet.inventory.model import Credential, CredentialStatus, Owner, Ownership
@@ -118,7 +118,7 @@ def trace(inventory: Inventory, asked: Sequence[str], now: float, *, grace: floa
     lines.sort(key=_placed)
     made = {uid: made_by(inventory, uid) for uid in lives}
     versions = tuple(
-        Version(each, status_at(each, now), line.uses, line.late, line.first_use, line.last_use, made[uid], _ends(lines, uid))
+        Version(each, _status(inventory, each, now), line.uses, line.late, line.first_use, line.last_use, made[uid], _ends(lines, uid))
         for uid, each in lives.items() for line in (lifelines[uid],)
     )  # fmt: skip
     own = next((version.credential.identity for version in versions if version.credential.identity), "")
@@ -244,3 +244,8 @@ def _holes(
             yield Hole("early", uid, each.first_use, begun, "it was used before it was issued")
     for source, (since, until) in silent:
         yield Hole("silence", "", since, until, f"nothing came of {source}: whether it was used then is not known")
+
+
+def _status(inventory: Inventory, credential: Credential, now: float) -> CredentialStatus:
+    whose = inventory.identity(credential.identity) if credential.identity else None
+    return status_with(status_at(credential, now), whose.status if whose is not None else "unknown")

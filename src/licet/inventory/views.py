@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from licet.inventory.life import LONGEST_TEMPORARY, TEMPORARY
+from licet.inventory.life import LONGEST_TEMPORARY, TEMPORARY, status_with
 from licet.inventory.model import Credential, Declared, Identity, Owner, Ownership, needs_owner
 from licet.inventory.owners import confirmed, is_stated, owners_of, stated
 from licet.inventory.rows import IDENTITY_COLUMNS, SELECT_CREDENTIAL, credential_of, identity_of
+from licet.inventory.shapes import Shape
 from licet.inventory.store import Inventory
 
 STALE: Final = 90 * 86_400.0
@@ -94,7 +95,7 @@ class Viewer:
         last = max(each.last_seen for each in names)
         return Line(
             identity, faces, owner, None if owner else self._guess(identity.uid), self.environment_of(identity),
-            sum((self._credentials(each.uid) for each in names), Counter()),
+            sum((self._credentials(each) for each in names), Counter()),
             min((each.first_seen for each in names if each.first_seen), default=0.0), last, sum(each.uses for each in names),
             bool(last and self._now - last > STALE) or any(self._stale(each.uid) for each in names),
             any(each.uid in self._shared for each in names),
@@ -111,18 +112,24 @@ class Viewer:
     def _guess(self, uid: str) -> tuple[Owner, Ownership] | None:
         return next((each for each in owners_of(self._inventory, uid) if not is_stated(each[1])), None)
 
-    def _credentials(self, uid: str) -> Counter[str]:
+    def _credentials(self, of: Identity) -> Counter[str]:
         query = f"SELECT {_STATUS}, count(*) FROM credentials WHERE identity=?1 GROUP BY 1 ORDER BY 1"  # noqa: S608 - texts of our own
-        return Counter(dict(self._inventory.rows(query, (uid, self._now))))
+        found = Counter[str]()
+        for status, number in self._inventory.rows(query, (of.uid, self._now)):
+            found[status_with(status, of.status)] += number
+        return found
 
     def _stale(self, uid: str) -> bool:
         query = f"SELECT 1 FROM credentials WHERE identity=?1 AND {_STATUS}='active' AND {_KEPT} AND max(last_used, issued)<?3 LIMIT 1"  # noqa: S608 - texts of our own
         return bool(self._inventory.rows(query, (uid, self._now, self._now - STALE)))
 
     def credentials(self, uid: str, limit: int) -> list[Credential]:
-        """The credentials of an identity that were used, or issued, last."""
-        query = f"{SELECT_CREDENTIAL} WHERE identity=? ORDER BY max(last_used, issued) DESC, uid LIMIT ?"
-        return [credential_of(row) for row in self._inventory.rows(query, (uid, limit))]
+        """The credentials of an identity: the active ones first, of them what stays before what is temporary, and the most used first."""
+        query = (
+            f"{SELECT_CREDENTIAL} WHERE identity=?1 ORDER BY {_STATUS}<>'active', kind LIKE 'temporary%', uses DESC,"
+            " max(last_used, issued) DESC, uid LIMIT ?3"
+        )
+        return [credential_of(row) for row in self._inventory.rows(query, (uid, self._now, limit))]
 
 
 # One identity ------------------------------------------------------------------------------------------------------------
@@ -130,10 +137,16 @@ class Viewer:
 
 @dataclass(slots=True)
 class Doings:
-    """What was done, by what: how often, and the last time."""
+    """What was done, by what: how often.
+
+    `denied` is what was not permitted, `failed` what went wrong otherwise. `acted_for` has for whom it acted, where a log says it; an
+    operation that was denied or failed for somebody else says so.
+    """
 
     operations: Counter[str] = field(default_factory=Counter)
     denied: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    acted_for: Counter[str] = field(default_factory=Counter)
     regions: Counter[str] = field(default_factory=Counter)
     networks: Counter[str] = field(default_factory=Counter)
     accounts: Counter[str] = field(default_factory=Counter)
@@ -148,15 +161,18 @@ def doings(inventory: Inventory, names: Sequence[str]) -> Doings:
     """
     found = Doings()
     query = (
-        "SELECT shapes.shape, many FROM (SELECT shape AS number, count(*) AS many FROM uses WHERE subject="
-        "(SELECT id FROM identities WHERE uid=?) GROUP BY shape) JOIN shapes ON shapes.id=number"
+        "SELECT shapes.shape, word, many FROM (SELECT shape AS number, network AS place, count(*) AS many FROM uses WHERE subject="
+        "(SELECT id FROM identities WHERE uid=?) GROUP BY shape, network) JOIN shapes ON shapes.id=number JOIN words ON words.id=place"
     )
     for name in names:
-        for shape, number in inventory.rows(query, (name,)):
-            _, operation, outcome, _, _, account, region, network, _, agent, *_ = json.loads(shape)
-            (found.operations if outcome == "success" else found.denied)[operation] += number
+        for row, network, number in inventory.rows(query, (name,)):
+            shape = Shape(*json.loads(row))
+            acted_for = ", ".join(shape.on_behalf_of)
+            operation = f"{shape.operation} (for {acted_for})" if acted_for and shape.outcome != "success" else shape.operation
+            {"success": found.operations, "denied": found.denied}.get(shape.outcome, found.failed)[operation] += number
             for counts, value in (
-                (found.regions, region), (found.networks, network), (found.accounts, account), (found.agents, agent),
+                (found.regions, shape.region), (found.networks, network), (found.accounts, shape.account), (found.agents, shape.agent),
+                (found.acted_for, acted_for),
             ):  # fmt: skip
                 if value:
                     counts[value] += number
