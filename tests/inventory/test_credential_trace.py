@@ -179,7 +179,8 @@ def test_the_trace_and_the_monitor_say_the_same_of_what_is_late(inventory: Inven
         if kind == "superseded":
             life.append(happened(number, time, "rotated", TWO, supersedes=ONE, identity=ME))
         elif kind == "whole":
-            life.append(happened(number, time, chance.choice(["suspended", "activated"]), "", identity=ME))
+            told = happened(number, time + number, chance.choice(["suspended", "activated"]), "", identity=ME)
+            life.append(told._replace(source=chance.choice(["lifecycle", "cloudtrail"])))
         else:
             more = (
                 {"workload": "run"}
@@ -188,7 +189,8 @@ def test_the_trace_and_the_monitor_say_the_same_of_what_is_late(inventory: Inven
                 if kind == "renewed"
                 else {}
             )
-            life.append(happened(number, time, kind, "" if kind.startswith("job_") else ONE, **more))
+            told = happened(number, time + number * (kind == "activated"), kind, "" if kind.startswith("job_") else ONE, **more)
+            life.append(told._replace(source=chance.choice(["lifecycle", "cloudtrail"])))
     inventory.keep(uses, life)
     monitor(inventory, Settings(), NOW)
     codes = ("POST_REVOCATION_USE", "POST_ROTATION_USE", "POST_JOB_USE", "EXPIRED_ACCEPTED")

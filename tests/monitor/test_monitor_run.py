@@ -79,7 +79,7 @@ def an_item(draw: st.DrawFn) -> Item:
         said |= {"expires": time + draw(st.sampled_from([HOUR, 3 * DAY]))} if draw(st.booleans()) else {}
     if kind in ("job_started", "job_ended") and draw(st.booleans()):
         said |= {"identity": "", "credential": "", "workload": "run:a/1"}
-    return happened(time, kind, **said)
+    return happened(time, kind, **said)._replace(source=draw(st.sampled_from(["lifecycle", "lifecycle", "cloudtrail"])))
 
 
 @st.composite

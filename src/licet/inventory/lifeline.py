@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.life import undone_by
 
 BEGINS: Final = ("issued", "created", "rotated")
 """What a life begins with."""
@@ -98,7 +99,8 @@ class Lifeline:
         self._ends: dict[str, End] = {}
         self._jobs: dict[str, list[End]] = {}
         self._held: dict[tuple[str, str], float] = {}
-        self._whole: dict[str, End] = {}
+        self._stops: dict[str, End] = {}  # by the source that told of it
+        self._whole: dict[str, dict[str, End]] = {}  # and by identity
         self._bound: tuple[str, float] | None = None
         self._issued: tuple[str, str, str, float] | None = None
         self._sums: dict[_Key, _Sum] = {}
@@ -156,8 +158,9 @@ class Lifeline:
         known = {**self._ends}
         if "ended" not in known and (end := self._job_over(use)) is not None:
             known["ended"] = end
-        if use.identity in self._whole:
-            known["whole"] = self._whole[use.identity]
+        for word, stops in (("revoked", self._stops), ("whole", self._whole.get(use.identity, {}))):
+            if stops:
+                known[word] = min(stops.values(), key=lambda end: (end.time, end.uid))
         before = [end for word in _MOST_FIRST if (end := known.get(word)) is not None and end.time < time]
         late = (end for end in before if time - end.time > self._grace)
         return next(late, None) or min(before, default=None)
@@ -198,18 +201,19 @@ class Lifeline:
             self._note_own(event)
         elif not event.credential and event.identity:
             if kind in ("revoked", "suspended", "deleted"):
-                self._whole.setdefault(event.identity, End(time, f"{kind} with its identity", event.uid))
+                stops = self._whole.setdefault(event.identity, {})
+                stops.setdefault(event.source, End(time, f"{kind} with its identity", event.uid))
             elif kind in ("activated", "created"):
-                self._whole.pop(event.identity, None)
+                undone_by(event.source, self._whole.get(event.identity, {}))
 
     def _note_own(self, event: LifecycleEvent) -> None:
         kind, end = event.kind, End(event.time, event.kind, event.uid)
         if kind in BEGINS:
             self.begun = self.begun or event.time
         if kind in ("revoked", "suspended", "deleted"):
-            self._ends.setdefault("revoked", end)
+            self._stops.setdefault(event.source, end)
         elif kind == "activated":
-            self._ends.pop("revoked", None)
+            undone_by(event.source, self._stops)
         elif kind == "job_ended":
             self._ends.setdefault("ended", end._replace(what="at the end of its job"))
         elif kind == "expired":

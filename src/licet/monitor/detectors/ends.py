@@ -1,25 +1,30 @@
 """Uses after the end: revoked, superseded, bound to a job that is over, expired.
 
 Each is a fact of what happened to the credential, at the time of the event itself and not of its arrival. Only a use that succeeded shows
-that the credential still authenticates; what was denied is a signal of its own, and a small one. A suspended credential that was activated
-again is fine. A workload ends only what was bound to it before, and one that starts again runs anew: a pod of a set has the name of the one
-before it. Where no binding is told, a use's own workload is its binding, from its first use there on.
+that the credential still authenticates; what was denied is a signal of its own, and a small one, as is what failed for another reason. A
+suspended credential is fine again once the source that told of it says so: nothing else undoes what ended it. A workload ends only what was
+bound to it before, and one that starts again runs anew: a pod of a set has the name of the one before it. Where no binding is told, a use's
+own workload is its binding, from its first use there on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from licet.clock import lasting
 from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.life import undone_by
 from licet.monitor.detector import Called, Detector, State
 from licet.monitor.saying import keep, row, say
 from licet.monitor.signal import Signal
 from licet.monitor.world import World
 
-_MOST = 4_096  # credentials and jobs of one identity whose ends are known; the oldest go first
+# Credentials and jobs of one identity whose ends are known; the oldest go first. Those that will only end by themselves have a place of
+# their own: however many are issued, none makes an end forgotten.
+_MOST = 4_096
 _AGAIN = 8  # ends of one workload
+_NONE: Final[dict[str, Any]] = {}
 _FIRST: Final = "use before"
 _WHOLE: Final = ""  # the identity itself, where a credential's fingerprint stands else
 
@@ -35,16 +40,16 @@ class Ends(Detector):
     """POST_REVOCATION_USE, POST_ROTATION_USE, POST_JOB_USE, EXPIRED_ACCEPTED; DENIED_AFTER_END, ROTATION_OVERLAP."""
 
     name = "ends"
-    version = 2
+    version = 3
     codes = ("POST_REVOCATION_USE", "POST_ROTATION_USE", "POST_JOB_USE", "EXPIRED_ACCEPTED", "DENIED_AFTER_END", "ROTATION_OVERLAP")
     uses: Called = "always"
     lives = True
 
     def start(self) -> State:
-        """`of`: by credential, its ends, each as time, uid and what happened; `jobs`: by workload, its ends; `held`: by workload and
-        session (else credential), the first use.
+        """`of`: by credential, its ends, of which `revoked` is by the source that told of it; `days`: by credential, when it ends by
+        itself, and where it is bound; `jobs`: by workload, its ends; `held`: by workload and session (else credential), the first use.
         """
-        return {"of": {}, "jobs": {}, "held": {}}
+        return {"of": {}, "days": {}, "jobs": {}, "held": {}}
 
     def lifecycle(self, state: State, event: LifecycleEvent, world: World) -> Iterable[Signal]:
         """Note what ends by it."""
@@ -53,60 +58,66 @@ class Ends(Detector):
         kind, credential = event.kind, event.credential
         if event.supersedes:
             # It ends once, by the first version that takes its place.
-            _of(state, event.supersedes).setdefault("rotated", row(event, "rotation"))
+            _of(state["of"], event.supersedes).setdefault("rotated", row(event, "rotation"))
         if kind in ("revoked", "suspended", "deleted"):
             if credential or event.identity:
-                _of(state, credential or _WHOLE).setdefault("revoked", [*row(event, "revocation"), kind])
+                told = _of(state["of"], credential or _WHOLE).setdefault("revoked", {})
+                told.setdefault(event.source, [*row(event, "revocation"), kind])
         elif kind == "activated" or (kind == "created" and not credential):
-            _of(state, credential or _WHOLE).pop("revoked", None)
+            undone_by(event.source, state["of"].get(credential or _WHOLE, {}).get("revoked", {}))
         elif kind == "job_ended":
             if event.workload:
                 before = state["jobs"].get(event.workload, ())
                 keep(state["jobs"], event.workload, [*before[-_AGAIN + 1 :], row(event, "end of the job")], _MOST)
             if credential:
-                _of(state, credential).setdefault("ended", row(event, "end of the job"))
+                _of(state["of"], credential).setdefault("ended", row(event, "end of the job"))
         else:
             if kind == "job_started" and event.workload in state["jobs"]:
                 # It runs anew; one that began and ended at one time has ended.
                 state["jobs"][event.workload] = [each for each in state["jobs"][event.workload] if each[2] >= event.time]
             if credential:
-                _noted(_of(state, credential), event)
+                _noted(state, credential, event)
         return ()
 
     def use(self, state: State, event: UseEvent, world: World) -> Iterable[Signal]:
         """Whether what it was done with had ended."""
-        of = state["of"]
+        of, days = state["of"], state["days"]
         left = _left(state, event) if event.workload else None
-        if not of and left is None:
+        if not of and not days and left is None:
             return ()
-        ends = of.get(event.credential)
-        whole = of.get(_WHOLE)
-        if (ends is None and whole is None and left is None) or event.outcome == "failed":
+        ends, day = of.get(event.credential, _NONE), days.get(event.credential, _NONE)
+        whole = of.get(_WHOLE, _NONE)
+        if not ends and not day and not whole and left is None:
             return ()
         found: list[Signal] = []
         bound: list[Any] | None = None
-        if event.credential and ends is not None:
-            for what in ("revoked", "rotated", "expires"):
-                if (end := ends.get(what)) is not None:
+        if event.credential and (ends or day):
+            for what, end in (("revoked", _first(ends)), ("rotated", ends.get("rotated")), ("expires", day.get("expires"))):
+                if end is not None:
                     found += _late(state, what, end, [end], event, world)
             if (end := ends.get("ended")) is not None:
                 found += _late(state, "ended", end, [end], event, world)
-            elif (bound := ends.get("bound")) is not None and (end := _end_since(state, bound[3], bound)) is not None:
+            elif (bound := day.get("bound")) is not None and (end := _end_since(state, bound[3], bound)) is not None:
                 found += _late(state, "ended", end, [bound, end], event, world)
-        if left is not None and bound is None and not (ends and "ended" in ends):
+        if left is not None and bound is None and "ended" not in ends:
             found += _late(state, "ended", left[1], left, event, world)
-        if whole is not None and (end := whole.get("revoked")) is not None:
+        if (end := _first(whole)) is not None:
             found += _late(state, "revoked", end, [end], event, world)
         return found
 
 
-def _of(state: State, credential: str) -> dict[str, Any]:
-    known: dict[str, dict[str, Any]] = state["of"]
+def _of(known: dict[str, dict[str, Any]], credential: str) -> dict[str, Any]:
     found = known.get(credential)
     if found is None:
         found = {}
         keep(known, credential, found, _MOST)
     return found
+
+
+def _first(ends: Mapping[str, Any]) -> list[Any] | None:
+    """The first revocation that is not undone."""
+    told: Mapping[str, list[Any]] = ends.get("revoked", _NONE)
+    return min(told.values(), key=lambda end: (end[2], end[0]), default=None)
 
 
 def _end_since(state: State, workload: str, since: list[Any]) -> list[Any] | None:
@@ -129,14 +140,14 @@ def _left(state: State, event: UseEvent) -> list[list[Any]] | None:
     return None if end is None else [first, end]
 
 
-def _noted(ends: dict[str, Any], event: LifecycleEvent) -> None:
+def _noted(state: State, credential: str, event: LifecycleEvent) -> None:
     if event.kind == "expired":
-        ends["expires"] = [*row(event, "expiry"), event.time]
+        _of(state["days"], credential)["expires"] = [*row(event, "expiry"), event.time]
     elif event.expires:
-        ends["expires"] = [*row(event, "its end was said"), event.expires]
+        _of(state["days"], credential)["expires"] = [*row(event, "its end was said"), event.expires]
     if event.workload:
-        ends.pop("ended", None)
-        ends["bound"] = [*row(event, "binding"), event.workload]
+        state["of"].get(credential, {}).pop("ended", None)
+        _of(state["days"], credential)["bound"] = [*row(event, "binding"), event.workload]
 
 
 def _late(  # noqa: PLR0917
@@ -156,10 +167,11 @@ def _late(  # noqa: PLR0917
                 cited=[*cited, row(event, "use")],
             )  # fmt: skip
         return ()
-    if event.outcome == "denied":
+    if event.outcome != "success":
+        vain = "was denied" if event.outcome == "denied" else "it failed"
         return say(
             state, "DENIED_AFTER_END", value=f"{what} {end[0]}", time=event.time, credential=event.credential, alert=False, since=since,
-            observed=f"tried {event.operation} {lasting(int(after))} after it was {happened}, and was denied", basis="lifecycle",
+            observed=f"tried {event.operation} {lasting(int(after))} after it was {happened}, and {vain}", basis="lifecycle",
             expected=expected.format(happened), cited=[*cited, row(event, "attempt")],
         )  # fmt: skip
     return say(

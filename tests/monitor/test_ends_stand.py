@@ -1,0 +1,79 @@
+"""An end that somebody told of stands: nothing that others say, and nothing that happens beside it, takes it back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from licet.events import LifecycleEvent
+from licet.inventory.store import Inventory
+from licet.monitor.detectors import ends as module
+from licet.monitor.signal import Signal
+from stories import DAY, HOUR, ME, START, Story, happened, use
+
+ONE = {"credential": "cred:one"}
+
+
+def told(kind: str, time: float, source: str, **said: Any) -> LifecycleEvent:
+    return happened(time, kind, **said)._replace(source=source)
+
+
+def late(story: Story, inventory: Inventory) -> list[Signal]:
+    return [each for each in story.signals(inventory) if each.code == "POST_REVOCATION_USE"]
+
+
+@pytest.mark.parametrize("of", [ONE, {"identity": ME}])
+@pytest.mark.parametrize("kind", ["suspended", "revoked", "deleted"])
+def test_what_one_told_to_be_ended_is_not_active_because_another_calls_it_active(kind: str, of: dict[str, str]) -> None:
+    """AWS was never told of `licet credential revoke`, so that the key is active there, and whoever holds it can say so once more."""
+    inventory = Inventory(":memory:")
+    items = [use(0), told(kind, HOUR, "lifecycle", **of), told("activated", 2 * HOUR, "cloudtrail", **of), use(3 * HOUR)]
+    (found,) = late(Story(items), inventory)
+    assert found.since == START + HOUR
+    if of is ONE:
+        known = inventory.life("cred:one")[0]
+        assert (known.revoked, known.status) == (START + HOUR, kind)
+
+
+@pytest.mark.parametrize("of", [ONE, {"identity": ME}])
+def test_what_a_platform_suspended_is_active_when_the_same_platform_says_so(of: dict[str, str]) -> None:
+    items = [use(0), told("suspended", HOUR, "cloudtrail", **of), told("activated", 2 * HOUR, "cloudtrail", **of), use(3 * HOUR)]
+    assert late(Story(items), Inventory(":memory:")) == []
+
+
+def test_of_two_who_ended_it_the_one_that_was_not_taken_back_is_said() -> None:
+    inventory = Inventory(":memory:")
+    items = [
+        use(0), told("suspended", HOUR, "cloudtrail", **ONE), told("revoked", 2 * HOUR, "lifecycle", **ONE),
+        told("activated", 3 * HOUR, "cloudtrail", **ONE), use(4 * HOUR),
+    ]  # fmt: skip
+    (found,) = late(Story(items), inventory)
+    assert (found.since, found.evidence[0].uid) == (START + 2 * HOUR, items[2].uid)
+    assert (inventory.life("cred:one")[0].revoked, inventory.life("cred:one")[0].status) == (START + 2 * HOUR, "revoked")
+
+
+def test_a_late_word_of_another_source_withdraws_no_finding() -> None:
+    inventory = Inventory(":memory:")
+    story = Story([use(0), told("revoked", HOUR, "lifecycle", **ONE), use(3 * HOUR)])
+    before = late(story, inventory)
+    story.keep(inventory, [told("activated", 2 * HOUR, "cloudtrail", **ONE)])
+    assert story.run(inventory).findings.withdrawn == 0
+    assert late(Story([]), inventory) == before != []
+
+
+@pytest.mark.parametrize("of", [ONE, {"identity": ME}])
+def test_however_many_are_issued_an_end_is_not_forgotten(of: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each session of a role is a credential that will end by itself; a few thousand of them are a day's work."""
+    monkeypatch.setattr(module, "_MOST", 16)
+    issued = [happened(2 * HOUR + number, "issued", credential=f"cred:{number}", identity=ME, expires=DAY) for number in range(40)]
+    assert late(Story([use(0), happened(HOUR, "revoked", **of), *issued, use(5 * HOUR)]), Inventory(":memory:"))
+
+
+@pytest.mark.parametrize("outcome, words", [("failed", "and it failed"), ("denied", "and was denied")])
+def test_what_was_tried_with_an_ended_credential_is_told_whatever_came_of_it(outcome: str, words: str) -> None:
+    """`NoSuchKey` is said to nobody whom the platform does not know."""
+    signals = Story([use(0), happened(HOUR, "revoked", **ONE), use(3 * HOUR, outcome=outcome)]).signals(Inventory(":memory:"))
+    (found,) = [each for each in signals if each.code == "DENIED_AFTER_END"]
+    assert words in found.observed
+    assert not found.alert
