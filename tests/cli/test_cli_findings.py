@@ -11,6 +11,7 @@ import pytest
 
 from licet.cli.main import main
 from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.model import Identity
 from licet.inventory.store import FILE, Inventory
 from licet.monitor.run import monitor
 from licet.monitor.world import Settings
@@ -82,3 +83,17 @@ def test_spans_have_no_inventory(both: Path, tmp_path: Path, capsys: Out) -> Non
     (tmp_path / "no.jsonl").write_text("", encoding="utf-8")
     assert main(["findings", "--from", str(tmp_path / "no.jsonl")]) == 1
     assert "POST_REVOCATION_USE" not in capsys.readouterr().out
+
+
+def test_an_identity_that_is_not_known_is_no_all_clear(both: Path, capsys: Out) -> None:
+    """It is found by the last part of its uid; a name that nobody has is said, with what is nearly called so."""
+    assert [each["identity"] for each in listed(capsys, "--identity", "ci")] == [ROLE]
+    assert main(["findings", "--identity", ROLE.replace("ci", "cii")]) == 2
+    assert f"no identity here is called so; is {ROLE} meant?" in capsys.readouterr().err
+    assert main(["findings", "--identity", "agent:nobody"]) == 2
+    assert "no identity here is called so; `licet inventory list` lists" in capsys.readouterr().err
+    inventory = Inventory(both / FILE)
+    inventory.declare(identities=[Identity("github:ci")])
+    inventory.close()
+    assert main(["findings", "--identity", "ci"]) == 2
+    assert f"ci is a name of several: {ROLE}, github:ci; give one of these" in capsys.readouterr().err

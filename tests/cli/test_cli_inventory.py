@@ -244,3 +244,13 @@ def test_more_credentials_than_are_shown_are_counted(tmp_path: Path, monkeypatch
     assert said(capsys, "show", "bot").count("credential            active") == 10
     assert "credential            and 3 more; `--all` shows them" in said(capsys, "show", "bot")
     assert "more;" not in said(capsys, "show", "bot", "--all")
+
+
+@pytest.mark.usefixtures("state")
+def test_an_identity_is_found_by_the_last_part_of_its_uid_and_one_that_is_written_alike_is_named(capsys: Captured) -> None:
+    """Also one that never acted, and so has no name."""
+    assert json.loads(said(capsys, "show", "orders", "--json"))["identity"] == "system:serviceaccount:shop:orders"
+    assert main(["inventory", "show", "order"]) == 2
+    assert "called so; is system:serviceaccount:shop:orders meant?" in capsys.readouterr().err
+    assert main(["inventory", "show", "%"]) == 2
+    assert "`licet inventory list` lists identities" in capsys.readouterr().err

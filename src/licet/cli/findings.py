@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from licet.cli import output
 from licet.cli.findings_found import Found, Sources, all_found, name_beside, sources_of
+from licet.cli.inventory_opened import several, unknown
 from licet.cli.output import Style
 from licet.cli.purged import by_records, said
 from licet.cli.state import add_source, code_of, existing, said_source
@@ -16,6 +17,7 @@ from licet.cli.verbs import add_verbs, run_verb
 from licet.clock import iso
 from licet.errors import UsageError
 from licet.escape import visible
+from licet.inventory.named import identities
 from licet.report import cited
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", metavar="ID", help="only those of one task and its sub-tasks (a unique beginning of its id is enough)")
     parser.add_argument("--severity", choices=SEVERITIES, help="only those at least so severe")
     parser.add_argument("--code", metavar="CODE", action="append", default=[], help="only those with this reason; may be given again")
-    parser.add_argument("--identity", metavar="UID", help="only those of one identity, under any of its names")
+    parser.add_argument("--identity", metavar="UID", help="only those of one identity, by its uid or name")
     parser.add_argument("--owner", metavar="NAME", help="only those of one owner; `nobody`: those that nobody owns")
     parser.add_argument("--since", metavar="TIME", type=moment, help="only from this time on (a time, or how long ago, such as 2h)")
     parser.add_argument("--status", choices=STATUSES, help="only those that stand so (default: open and acknowledged)")
@@ -125,11 +127,28 @@ def _last(found: Found) -> float:
 
 
 def _names(options: argparse.Namespace, sources: Sources) -> frozenset[str] | None:
-    """Under which names the identity may stand; None: any may."""
+    """Under which names the identity may stand; None: any may.
+
+    Raises:
+        UsageError: no identity is called so, or several are.
+    """
     if options.identity is None:
         return None
-    rows = [] if sources.inventory is None else sources.inventory.rows("SELECT same_as FROM identities WHERE uid=?", (options.identity,))
-    return frozenset({options.identity, *(same_as for (same_as,) in rows if same_as)})
+    inventory = sources.inventory
+    called = identities(inventory, options.identity) if inventory is not None else ()
+    if not called and not _is_agent(sources, options.identity):
+        raise UsageError(f"--identity {unknown(inventory, options.identity, 'identity')}")
+    if len(called) > 1:
+        raise UsageError(f"--identity {several(options.identity, called)}")
+    uid = called[0] if called else options.identity
+    rows = [] if inventory is None else inventory.rows("SELECT same_as FROM identities WHERE uid=?", (uid,))
+    return frozenset({uid, *(same_as for (same_as,) in rows if same_as)})
+
+
+def _is_agent(sources: Sources, uid: str) -> bool:
+    """Whether it is an agent whose calls a guard has decided."""
+    kind, _, name = uid.partition(":")
+    return kind == "agent" and sources.store is not None and sources.store.has_agent(name)
 
 
 def _signals(options: argparse.Namespace, sources: Sources) -> list[tuple[Signal, str]]:

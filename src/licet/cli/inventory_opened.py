@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from licet.escape import visible
 from licet.guard.state import KEYS, SECRET_FILE, StateFolder, secret
 from licet.inventory.declared import declarations
 from licet.inventory.fingerprints import Fingerprints
-from licet.inventory.named import known
+from licet.inventory.named import alike, identities, known
 from licet.inventory.store import FILE, Inventory
 from licet.secretlike import scrub
 
@@ -55,23 +55,35 @@ def opened(options: argparse.Namespace, now: float) -> Iterator[tuple[StateFolde
 def found_in(folder: StateFolder, inventory: Inventory, text: str, manifest: str | None) -> tuple[str, bool]:
     """The uid of the identity or credential that a text names, and whether it is a credential.
 
-    An identity by its uid or its name; a credential by its id as logs show it, its fingerprint or its name.
+    An identity by its uid, its name or the last part of its uid; a credential by its id as logs show it, its fingerprint or its name.
 
     Raises:
         UsageError: nothing here is called so, or several are.
     """
     if inventory.identity(text) is not None:
         return text, False
-    named = [uid for (uid,) in inventory.rows("SELECT uid FROM identities WHERE name=? ORDER BY uid LIMIT 6", (text,))]
+    named = identities(inventory, text)
     credentials = known(inventory, _fingerprint(folder), text, ids_of(manifest))
     every = [*named, *credentials]
     if len(every) == 1:
         return every[0], bool(credentials)
-    shown = visible(scrub(text), 200)
     if not every:
-        raise UsageError(f"{shown}: no identity or credential here is called so; `licet inventory list` lists identities")
+        raise UsageError(unknown(inventory, text, "identity or credential"))
+    raise UsageError(several(text, every))
+
+
+def unknown(inventory: Inventory | None, text: str, what: str) -> str:
+    """That nothing is called so, and what is nearly called so."""
+    near = alike(inventory, text) if inventory is not None else ()
+    meant = f"; is {' or '.join(visible(each, 200) for each in near)} meant?" if near else "; `licet inventory list` lists identities"
+    return f"{visible(scrub(text), 200)}: no {what} here is called so{meant}"
+
+
+def several(text: str, every: Sequence[str]) -> str:
+    """That several are called so."""
     more = ", …" if len(every) > _SHOWN else ""
-    raise UsageError(f"{shown} is a name of several: {', '.join(visible(each, 200) for each in every[:_SHOWN])}{more}; give one of these")
+    them = ", ".join(visible(each, 200) for each in every[:_SHOWN])
+    return f"{visible(scrub(text), 200)} is a name of several: {them}{more}; give one of these"
 
 
 def _fingerprint(folder: StateFolder) -> Callable[[str], str]:

@@ -1,8 +1,11 @@
-"""Which credential is meant: by a name of the manifest, by an id as logs show it, by a fingerprint or the beginning of one."""
+"""Which credential is meant: by a name of the manifest, by an id as logs show it, by a fingerprint or the beginning of one. And which
+identity: by its uid, its name, or the last part of its uid.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Final
 
 from licet.errors import UsageError
@@ -13,6 +16,8 @@ from licet.manifest.watched import secret_itself
 
 _SHORTEST: Final = len(PREFIX) + 6  # characters of a beginning; fewer would find one by chance
 _SHOWN: Final = 5
+_LONGEST: Final = 500  # characters of a name that is looked for
+_ALIKE: Final = 20_000  # identities among which one that is written alike is looked for
 _HEX: Final = frozenset("0123456789abcdef")
 
 
@@ -70,3 +75,27 @@ def meant(fingerprint: Callable[[str], str], text: str, ids: Mapping[str, Sequen
     if ids and text in ids:
         return tuple(dict.fromkeys(fingerprint(each) for each in (credential_id(text), *ids[text])))
     return (fingerprint(text),)
+
+
+def identities(inventory: Inventory, text: str) -> tuple[str, ...]:
+    """The uids of the identities that are called so; of more than six, six. A uid that is known is that identity alone; else all with this
+    name, else all whose uid ends with it behind `/` or `:`.
+    """
+    if inventory.identity(text) is not None or not text:
+        return (text,) if text else ()
+    for called in ("name=?1", "substr(uid, -length(?1)-1) IN ('/'||?1, ':'||?1)"):
+        rows = inventory.rows(f"SELECT uid, same_as FROM identities WHERE {called} ORDER BY uid LIMIT 6", (text,))  # noqa: S608 - texts of our own
+        if rows:
+            them = [uid for uid, _ in rows]
+            return tuple(uid for uid, same_as in rows if same_as not in them) or tuple(them)  # of faces and their whole, the whole
+    return ()
+
+
+def alike(inventory: Inventory, text: str) -> tuple[str, ...]:
+    """The uids of identities whose uid, name or last part is written nearly so, the most alike first; at most three."""
+    by_word: dict[str, str] = {}
+    for uid, name in inventory.rows("SELECT uid, name FROM identities ORDER BY uses DESC, uid LIMIT ?", (_ALIKE,)):
+        for word in (uid, name or "", uid.replace(":", "/").rpartition("/")[2]):
+            by_word.setdefault(word.lower(), uid)
+    near = get_close_matches(text.lower()[:_LONGEST], by_word, n=6, cutoff=0.7)
+    return tuple(dict.fromkeys(by_word[word] for word in near))[:3]
