@@ -286,3 +286,31 @@ def test_the_collector_of_garbage_is_left_as_it_was(tmp_path: Path, home: Path):
             assert gc.get_threshold() == threshold
     finally:
         gc.set_threshold(*before)
+
+
+_PATCH = {
+    "kind": "Event", "level": "Request", "auditID": "7b1c6c1e-0c57-4ac5-9d8c-2f1d5c3f6a10", "stage": "ResponseComplete", "verb": "patch",
+    "user": {"username": "system:serviceaccount:shop:web"}, "requestURI": "/x", "responseStatus": {"code": 200},
+    "objectRef": {"resource": "clusterrolebindings", "name": "b", "apiGroup": "rbac.authorization.k8s.io"},
+    "requestReceivedTimestamp": "2026-03-01T12:00:00.000000Z", "requestObject": "BODY",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"subjects":null,"subjects":[]}', '{"z":' + "[" * 9000 + "]" * 9000 + "}", '{"z":' + "9" * 5000 + "}", '{"z":NaN}', '{"z":"\\ud800"}',
+     '{"y":"\\ud800","z":' + "[" * 980 + "]" * 980 + "}", '{"subjects":[{"kind":"User","name":7}]}'],
+    ids=["twice", "deep", "number", "nan", "half", "half-and-deep", "kind"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "around", ["{}", '{{"kind":"EventList","items":[{}]}}', '{{"time":"2026-03-01T12:00:00Z","properties":{{"log":{!s}}}}}']
+)
+def test_nobody_hides_a_request_by_what_he_writes_into_its_body(body: str, around: str, tmp_path: Path) -> None:
+    record = json.dumps(_PATCH).replace('"BODY"', body)
+    record = around.format(json.dumps(record) if "log" in around else record)
+    after = json.dumps({**_PATCH, "auditID": "another", "requestObject": None})
+    log = tmp_path / "audit.log"
+    log.write_text(f"{record}\n{after}\n")
+    report = run(tmp_path, log, source="kubernetes")
+    assert report.kept.uses == 2
+    assert not report.stuck

@@ -333,3 +333,59 @@ def test_any_body_of_a_change_is_recognised_or_refused(found: Any, key: str) -> 
     for kind in ("pods", "secrets", "roles", "rolebindings", "serviceaccounts"):
         read_or_refused(kubernetes.read, about(kind, name="n", verb="create", requestObject={key: found}), place())
     read_or_refused(kubernetes.read, token_request(responseObject={key: found}), place())
+
+
+def test_the_address_is_the_one_that_the_server_saw_and_not_what_the_client_wrote_before_it() -> None:
+    for forged in ("10.1.1.1", "127.0.0.1"):
+        assert used(event(sourceIPs=[forged, "203.0.113.66"])).network == "203.0.113.0/24"
+
+
+@pytest.mark.parametrize("verb", ["create", "delete"])
+def test_a_dry_run_is_a_use_and_changes_nothing(verb: str) -> None:
+    uri = "/api/v1/namespaces/shop/pods/web-0?a=b&dry%52un=All"
+    found = kubernetes.read(about("pods", name="web-0", verb=verb, requestURI=uri), place())
+    assert (len(found.uses), found.lifecycle) == (1, ())
+    assert changed(about("pods", name="dryRun", verb=verb, requestURI="/api/v1/namespaces/shop/pods/dryRun?x=dryRun"))
+
+
+def test_a_deletion_is_dry_by_its_body_where_it_has_one_as_the_server_reads_nothing_else_then() -> None:
+    uri = "/api/v1/namespaces/shop/pods/web-0"
+    record = about("pods", name="web-0", verb="delete", requestURI=f"{uri}?dryRun=All", requestObject={"kind": "DeleteOptions"})
+    assert changed(record)
+    assert not changed({**record, "requestURI": uri, "requestObject": {"dryRun": ["All"]}})
+
+
+@pytest.mark.parametrize("sub", ["exec", "attach", "portforward"])
+def test_a_session_in_a_pod_is_a_use_when_it_begins_and_the_same_one_when_it_ends(sub: str) -> None:
+    begun, ended = (
+        used(about("pods", name="web-0", sub=sub, verb="create", stage=stage)) for stage in ("ResponseStarted", "ResponseComplete")
+    )
+    assert begun == ended
+
+
+def test_what_is_wrong_in_a_body_takes_neither_the_use_nor_what_is_right_with_it() -> None:
+    subjects = [{"kind": "User", "name": "eve"}, {"kind": "User", "name": "x" * 3000}, {"kind": "User", "name": 7}]
+    body = {"roleRef": {"name": "cluster-admin"}, "subjects": subjects}
+    found = kubernetes.read(about("clusterrolebindings", name="b", verb="create", requestObject=body), place())
+    assert len(found.uses) == 1
+    assert [one.kind for one in found.lifecycle] == ["granted", "granted"]
+    assert found.refused == (("is no text", "name"),)
+    found = kubernetes.read(token_request(responseObject={"status": {"expirationTimestamp": "1999-01-01T00:00:00Z"}}), place())
+    assert (len(found.uses), len(found.refused)) == (1, 1)
+
+
+def test_a_name_that_is_longer_than_names_are_hides_nothing_and_stays_another() -> None:
+    one, other = (used(event(impersonatedUser={"username": sign * 3000})).on_behalf_of for sign in "xy")
+    assert one != other
+    assert len(one[0]) < 100
+
+
+def test_a_stale_token_is_told_of_once_however_often_it_is_used() -> None:
+    found = set()
+    for later in (0, 60):
+        record = event(
+            auditID=f"id-{later}", requestReceivedTimestamp=f"2026-03-01T12:0{later // 60}:00.5Z",
+            annotations={"authentication.k8s.io/stale-token": f"subject: {WEB}, seconds after warning threshold: {3600 + later}"},
+        )  # fmt: skip
+        found |= set(changed(record))
+    assert len(found) == 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Generator, Iterator
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json, to_json
@@ -20,15 +21,19 @@ NOT_UTF8: Final = "not UTF-8"
 NO_OBJECT: Final = "no object"
 TOO_DEEP: Final = "nested too deep"
 CUT_OFF: Final = "cut off before its end"
+_SIGNS: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}"]', re.DOTALL)
+_PLAIN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|[-+.\w]+', re.DOTALL)
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 
 
 class Unfit(ValueError):
-    """Why a text is no record: `cause` in few words. `at`: where the text stops being JSON; -1: only its meaning is wrong."""
+    """Why a text is no record: `cause` in few words. `at`: where the text stops being JSON; -1: only its meaning is wrong. `rest`: the
+    record without its bodies, if that can be used.
+    """
 
-    def __init__(self, cause: str, at: int = -1) -> None:
+    def __init__(self, cause: str, at: int = -1, rest: dict[str, Any] | None = None) -> None:
         super().__init__(cause)
-        self.cause, self.at = cause, at
+        self.cause, self.at, self.rest = cause, at, rest
 
 
 class Found(NamedTuple):
@@ -85,7 +90,7 @@ def _scanned(text: str, at: int, scan: Any = _strict) -> tuple[Any, int]:
     except json.JSONDecodeError as error:
         raise Unfit(CUT_OFF if _ends(text, error.pos) or error.msg.startswith("Unterminated") else NOT_JSON, error.pos) from error
     except RecursionError as error:
-        raise Unfit(TOO_DEEP, at) from error
+        raise Unfit(TOO_DEEP) from error
     except ValueError as error:
         if isinstance(error, Unfit):
             raise
@@ -113,8 +118,21 @@ def opens(line: bytes) -> bool:
     return text[:1] in (b"{", b"[") and text[-1:] in (b"{", b"[", b",", b":")
 
 
-def records_in(text: str, keys: Collection[str]) -> Iterator[Found]:
-    """The records of a text that holds documents, one behind the other.
+def without(text: str, bodies: Collection[str]) -> dict[str, Any]:
+    """The object that a text is, without what stands under the keys `bodies`, which is not looked into.
+
+    Raises:
+        Unfit: it is none.
+    """
+    at = _space(text, 0)
+    found, end = _rest(text, at, bodies) if text[at : at + 1] == "{" else ({}, at)
+    if end == at or not _ends(text, end):
+        raise Unfit(NOT_JSON, end)
+    return found
+
+
+def records_in(text: str, keys: Collection[str], bodies: Collection[str] = ()) -> Iterator[Found]:
+    """The records of a text that holds documents, one behind the other. `bodies`: keys of a record that it can be used without.
 
     An object that has no list under one of `keys` is a record itself.
 
@@ -124,31 +142,84 @@ def records_in(text: str, keys: Collection[str]) -> Iterator[Found]:
     at = _space(text, 0)
     while at < len(text):
         if text[at] == "[":
-            at = yield from _items(text, at)
+            at = yield from _items(text, at, bodies)
         elif text[at] == "{" and (found := _has_list(text, at, keys)):
-            at = yield from _members(text, at, found)
+            at = yield from _members(text, at, found, bodies)
         else:
-            at = yield from _one(text, at)
+            at = yield from _one(text, at, bodies)
         at = _space(text, at)
 
 
-def _one(text: str, at: int) -> Generator[Found, None, int]:
+def _one(text: str, at: int, bodies: Collection[str]) -> Generator[Found, None, int]:
     try:
         value, end = _scanned(text, at)
     except Unfit as wrong:
         if wrong.at >= 0:
             raise
-        value, end = wrong, _scanned(text, at, _lenient)[1]
+        try:
+            value, end = wrong, _skipped(text, at)
+        except Unfit as cut:
+            raise Unfit(wrong.cause, cut.at) from wrong
+        if text[at] == "{":
+            with suppress(Unfit):
+                wrong.rest = _rest(text, at, bodies)[0]
     yield Found(at, end, value if isinstance(value, (dict, Unfit)) else Unfit(NO_OBJECT))
     return end
 
 
-def _items(text: str, at: int) -> Generator[Found, None, int]:
+def _passed(text: str, at: int) -> int:
+    """Where the value that begins here ends, which nobody needs."""
+    try:
+        return _scanned(text, at, _lenient)[1]
+    except Unfit as wrong:
+        if wrong.at >= 0:
+            raise
+        return _skipped(text, at)
+
+
+def _skipped(text: str, at: int) -> int:
+    """Where the value that begins here ends, whatever it holds, however deep; nothing is made of it."""
+    if text[at : at + 1] not in ("{", "["):
+        found = _PLAIN.match(text, at)
+        if found is None:
+            raise Unfit(NOT_JSON if at < len(text) else CUT_OFF, at)
+        return found.end()
+    depth = 0
+    for sign in _SIGNS.finditer(text, at):
+        if sign[0] == '"':
+            break
+        if sign[0] in "{[":
+            depth += 1
+        elif sign[0] in "}]":
+            depth -= 1
+            if not depth:
+                return sign.end()
+    raise Unfit(CUT_OFF, len(text))
+
+
+def _rest(text: str, at: int, bodies: Collection[str]) -> tuple[dict[str, Any], int]:
+    """The object that begins here without its bodies, and where it ends."""
+    found: dict[str, Any] = {}
+    at = _space(text, at + 1)
+    while text[at : at + 1] != "}":
+        key, at = _scanned(text, at)
+        at = _space(text, at)
+        if not isinstance(key, str) or text[at : at + 1] != ":":
+            raise Unfit(NOT_JSON if at < len(text) else CUT_OFF, at)
+        if key in found:
+            raise Unfit(TWICE)
+        at = _space(text, at + 1)
+        found[key], at = (None, _skipped(text, at)) if key in bodies else _scanned(text, at)
+        at = _behind(text, at)
+    return {key: value for key, value in found.items() if key not in bodies}, at + 1
+
+
+def _items(text: str, at: int, bodies: Collection[str]) -> Generator[Found, None, int]:
     at = _space(text, at + 1)
     if text[at : at + 1] == "]":
         return at + 1
     while True:
-        at = _space(text, (yield from _one(text, at)))
+        at = _space(text, (yield from _one(text, at, bodies)))
         sign = text[at : at + 1]
         if sign == "]":
             return at + 1
@@ -180,7 +251,7 @@ def _walk(text: str, at: int) -> Iterator[tuple[str, int]]:
             raise Unfit(NOT_JSON if at < len(text) else CUT_OFF, at)
         at = _space(text, at + 1)
         yield key, at
-        at = _behind(text, _scanned(text, at, _lenient)[1])
+        at = _behind(text, _passed(text, at))
 
 
 def _behind(text: str, at: int) -> int:
@@ -194,7 +265,7 @@ def _behind(text: str, at: int) -> int:
     return at
 
 
-def _members(text: str, at: int, keys: Collection[str]) -> Generator[Found, None, int]:
+def _members(text: str, at: int, keys: Collection[str], bodies: Collection[str]) -> Generator[Found, None, int]:
     at = _space(text, at + 1)
     while text[at : at + 1] != "}":
         key, at = _scanned(text, at)
@@ -203,8 +274,8 @@ def _members(text: str, at: int, keys: Collection[str]) -> Generator[Found, None
             raise Unfit(NOT_JSON if at < len(text) else CUT_OFF, at)
         at = _space(text, at + 1)
         if key in keys and text[at : at + 1] == "[":
-            at = yield from _items(text, at)
+            at = yield from _items(text, at, bodies)
         else:
-            at = _scanned(text, at, _lenient)[1]
+            at = _passed(text, at)
         at = _behind(text, at)
     return at + 1

@@ -140,7 +140,7 @@ def name_in(record: Record, key: str) -> str:
     """A name or a word of the record, with what looks like a secret masked; empty where it is absent or null.
 
     Raises:
-        Unreadable: it is something else than a text, or longer than any name of these platforms.
+        Unreadable: it is something else than a text.
     """
     found = record.get(key)
     if found is None:
@@ -151,7 +151,8 @@ def name_in(record: Record, key: str) -> str:
 
 
 def raw_in(record: Record, key: str) -> str:
-    """As `name_in`, and as it stands there: not for events, but to make the name of an identity or a workload of.
+    """As `name_in`, and as it stands there: not for events, but to make the name of an identity or a workload of. One that is longer than
+    any name of these platforms is known by its digest: who may choose a name must not hide a record by it.
 
     Raises:
         Unreadable: as there.
@@ -162,7 +163,7 @@ def raw_in(record: Record, key: str) -> str:
     if not isinstance(found, str):
         raise Unreadable("is no text", key)
     if len(found) > _LONGEST_NAME_IN:
-        raise Unreadable("is too long for a name", key)
+        return f"long;{hashlib.sha256(found.encode(errors='replace')).hexdigest()[:32]}"
     return found
 
 

@@ -115,7 +115,7 @@ class Intake:
     ) -> None:  # fmt: skip
         report = self.report
         known = None if from_start or name == STDIN else cursor_of(self._inventory.cursor(self._source.name, name))
-        reading = Reading(file, self._source.records, known)
+        reading = Reading(file, self._source.records, known, self._source.bodies)
         if reading.unchanged:
             report.unchanged += 1
             return
@@ -152,7 +152,7 @@ class Intake:
 
     def _one(self, found: Recognised, name: str) -> None:
         try:
-            self._take(found, "", "", cut=True)
+            self._take(found, "", name, 0, cut=True)
         except Unfit as error:
             self._refuse(error.cause, name, 0)
 
@@ -169,29 +169,44 @@ class Intake:
         """One record of a file: used, passed over or refused."""
         self._batch.records += 1
         self._batch.size += len(raw)
+        cause = self._used(value, raw, name, line)
+        if cause:
+            self._refuse(cause, name, line)
+            bodies = self._source.bodies
+            if isinstance(value, Unfit):
+                rest = value.rest
+            else:
+                rest = {key: value[key] for key in value if key not in bodies} if isinstance(value, dict) else None
+                rest = rest if rest is not None and len(rest) < len(value) else None
+            if rest is not None:  # who did what, and when, hangs on nothing that a client wrote
+                self._used(rest, raw, name, line)
+
+    def _used(self, value: Any, raw: bytes, name: str, line: int) -> str:
+        """Use a record, or pass it over. Why it cannot be used; empty if it can."""
         try:
             if value.__class__ is not dict:
                 raise value if isinstance(value, Unfit) else Unfit(NO_OBJECT)
             if b"\\ud" in raw or b"\\uD" in raw:
                 value = redact.mended(value)
             found = self._source.read(value, self._place)
-            self._take(found, hashlib.sha256(raw).hexdigest(), f"{name}:{line}", cut=len(raw) > redact.LONGEST)
+            self._take(found, hashlib.sha256(raw).hexdigest(), name, line, cut=len(raw) > redact.LONGEST)
         except Unreadable as error:
-            self._refuse(str(error), name, line)
+            return str(error)
         except Unfit as error:
-            self._refuse(error.cause, name, line)
+            return error.cause
         except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
             # No record may stop the others. That a reader was not ready for this one is a cause like any other.
-            self._refuse(f"the reader cannot use it ({type(error).__name__})", name, line)
-        else:
-            for cause, key in found.refused:
-                self._refuse(str(Unreadable(cause, key)), name, line)
+            return f"the reader cannot use it ({type(error).__name__})"
+        for cause, key in found.refused:
+            self._refuse(str(Unreadable(cause, key)), name, line)
+        return ""
 
     def _refuse(self, cause: str, name: str, line: int) -> None:
         self.report.refuse(self._batch, cause, name, line)
 
-    def _take(self, found: Recognised, digest: str, place: str, *, cut: bool) -> None:
+    def _take(self, found: Recognised, digest: str, name: str, line: int, *, cut: bool) -> None:
         batch, latest = self._batch, self._latest
+        place = f"{name}:{line}" if digest else ""
         if found.passed:
             batch.passed += 1
             self.report.passed[found.passed] += 1
@@ -199,12 +214,14 @@ class Intake:
         for event in found.uses:
             if not EARLIEST <= event.time <= latest:
                 raise Unfit(FUTURE if event.time > latest else PAST)
-        for told in found.lifecycle:  # what has no time held before anybody wrote it down
-            if not EARLIEST <= told.time <= latest and told.time != 0.0:
-                raise Unfit(FUTURE if told.time > latest else PAST)
+        lifecycle = [told for told in found.lifecycle if EARLIEST <= told.time <= latest or told.time == 0.0]
+        # What has no time held before anybody wrote it down. One that cannot be takes nothing with it that is beside it.
+        if len(lifecycle) < len(found.lifecycle):
+            wrong = next(told for told in found.lifecycle if told not in lifecycle)
+            self._refuse(FUTURE if wrong.time > latest else PAST, name, line)
         batch.uses += [redact.use(each, digest or each.digest, place or each.place, cut=cut) for each in found.uses]
-        if found.lifecycle:
-            batch.lifecycle += [redact.lifecycle(each, digest or each.digest, place or each.place, cut=cut) for each in found.lifecycle]
+        if lifecycle:
+            batch.lifecycle += [redact.lifecycle(each, digest or each.digest, place or each.place, cut=cut) for each in lifecycle]
 
     def _stand(self, name: str, reading: Reading) -> None:
         """Note where reading stands, to be kept with what was read."""

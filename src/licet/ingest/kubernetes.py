@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from licet.events import AccessLevel, IdentityKind, LifecycleEvent, UseEvent, UseOutcome
+from licet.ingest.documents import Unfit, without
 from licet.ingest.fields import address_of, agent_of, clean, id_of, interactive_agent, name_in, network_of, parts, raw_in, time_of, uid_of
 from licet.ingest.kubernetes_changes import changes, pod
 from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable, part, text
@@ -31,6 +32,8 @@ _ADMIN_RESOURCES: Final = frozenset({
     "serviceaccounts/token",
 })  # fmt: skip
 """Whatever the verb: with a WebSocket, `exec` is a `get`; who may watch secrets reads them."""
+_OPEN: Final = frozenset({"exec", "attach", "portforward", "proxy"})
+BODIES: Final = ("requestObject", "responseObject")
 _ASKS: Final = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
 """Reviews: created to ask something, which changes nothing."""
 
@@ -43,9 +46,9 @@ def read(record: Record, place: Place) -> Recognised:
     if "auditID" not in record and "properties" in record:
         return read(_enveloped(record), place)
     stage = text(record, "stage")
-    if stage in ("RequestReceived", "ResponseStarted"):
+    if stage == "RequestReceived" or (stage == "ResponseStarted" and not _is_open(record)):
         return Recognised(passed="before the response is complete")
-    if stage not in ("", "ResponseComplete", "Panic"):
+    if stage not in ("", "ResponseStarted", "ResponseComplete", "Panic"):
         raise Unreadable("is no stage", "stage")
     verb = name_in(record, "verb")
     if not verb:
@@ -59,8 +62,15 @@ def read(record: Record, place: Place) -> Recognised:
         raise Unreadable("is missing", "user.username")
     time = _time(record)
     native = id_of(text(record, "auditID"), record, place)
+    stage = "ResponseComplete" if stage == "ResponseStarted" else stage  # both tell of one use
     use = _use(record, place, (f"{native}/{stage}" if stage else native, time, identity, verb))
-    return Recognised((use,), _stale(record, use) + changes(record, use, place))
+    changed, refused = changes(record, use, place)
+    return Recognised((use,), _stale(record, use) + changed, refused=refused)
+
+
+def _is_open(record: Record) -> bool:
+    """Whether a request holds a door open for as long as it likes: it is a use when that opens, as its end may come in days or never."""
+    return text(part(record, "objectRef"), "subresource") in _OPEN
 
 
 def _use(record: Record, place: Place, found: tuple[str, float, str, str]) -> UseEvent:
@@ -79,7 +89,7 @@ def _use(record: Record, place: Place, found: tuple[str, float, str, str]) -> Us
         kind, resource = "", clean(text(record, "requestURI").partition("?")[0])
         operation = f"nonresource:{verb}{'/'.join(resource.split('/', 3)[:3])}"
         access = "read" if verb in _READS else "write"
-    ip = _first(record, "sourceIPs")
+    ip = _first(record, "sourceIPs", -1)
     ip = address_of(ip) if ip else ""
     agent = text(record, "userAgent")
     credential, session, workload = "", "", ""
@@ -150,10 +160,11 @@ def _stale(record: Record, use: UseEvent) -> tuple[LifecycleEvent, ...]:
     seconds = said.rpartition(":")[2].strip()
     if not (seconds.isascii() and seconds.isdecimal() and len(seconds) < 10):
         return ()
-    reason = "the API server calls the token stale: it should have been renewed by then"
+    # The same is said at each use of the token, and is kept once.
+    since, reason = float(int(use.time) - int(seconds)), "the API server calls the token stale: it should have been renewed by then"
     return (
         LifecycleEvent(
-            "kubernetes", f"{use.native_id}#stale", use.time - int(seconds), "expired", identity=use.identity, credential=use.credential,
+            "kubernetes", f"stale/{use.credential}/{since:.0f}", since, "expired", identity=use.identity, credential=use.credential,
             credential_kind=use.credential_kind, account=use.account, reason=reason,
         ),
     )  # fmt: skip
@@ -175,7 +186,10 @@ def _enveloped(record: Record) -> Record:
     try:
         found = json.loads(inner)
     except (ValueError, RecursionError) as error:
-        raise Unreadable("is no JSON", "properties.log") from error
+        try:
+            found = without(inner, BODIES)
+        except Unfit:
+            raise Unreadable("is no JSON", "properties.log") from error
     if not isinstance(found, dict) or "properties" in found:
         raise Unreadable("is no audit event", "properties.log")
     return found if any(found.get(key) for key in _TIMES) else {**found, "timestamp": record.get("time")}
@@ -186,14 +200,19 @@ def _resource(namespace: str, kind: str, name: str) -> str:
     return f"{path}/{name}" if name else path
 
 
-def _first(record: Record, key: str) -> str:
-    """The first text of a list, as `extra` and `sourceIPs` have them; empty without one."""
+def _first(record: Record, key: str, at: int = 0) -> str:
+    """The first text of a list, as `extra` has them; empty without one.
+
+    Of `sourceIPs` the last (`at`: -1) is asked for: it is the other end of the connection, which the API server itself saw. All before it
+    are what the client wrote into `X-Forwarded-For` and `X-Real-Ip`, and prove nothing. Behind a proxy it is the proxy's address.
+    """
     found = record.get(key)
     if found is None or found == []:
         return ""
-    if not isinstance(found, list) or not isinstance(found[0], str):
+    one = found[at] if isinstance(found, list) else None
+    if not isinstance(one, str):
         raise Unreadable("is no list of texts", key)
-    return found[0]
+    return one
 
 
 def _kind_of(identity: str) -> IdentityKind:
@@ -218,5 +237,5 @@ def _namespace_of(identity: str) -> str:
     return identity.split(":", 3)[2] if identity.startswith("system:serviceaccount:") and identity.count(":") >= 3 else ""
 
 
-SOURCE: Final = Source("kubernetes", "Kubernetes audit", read, lag=300.0, records=("items",))
+SOURCE: Final = Source("kubernetes", "Kubernetes audit", read, lag=300.0, records=("items",), bodies=BODIES)
 """`lag`: a webhook backend sends its batches at least every 30 seconds; log shippers need minutes."""

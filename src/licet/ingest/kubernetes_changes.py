@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from licet.events import AccessLevel, LifecycleEvent, LifecycleKind, UseEvent
 from licet.ingest.fields import clean, name_in, parts, raw_in, time_of, uid_of
@@ -25,21 +26,37 @@ def pod(namespace: str, name: str, place: Place) -> str:
     return uid_of(f"pod:{namespace}/{name}", place)
 
 
-def changes(record: Record, use: UseEvent, place: Place) -> tuple[LifecycleEvent, ...]:
-    """What the request changed, or was to change: a denied one is there too, and its `outcome` says so.
+def changes(record: Record, use: UseEvent, place: Place) -> tuple[tuple[LifecycleEvent, ...], tuple[tuple[str, str], ...]]:
+    """What the request changed, or was to change: a denied one is there too, and its `outcome` says so. A dry run changes nothing.
 
-    Raises:
-        Unreadable: the request's body is not what its kind has.
+    With it, cause and key of what is not as its kind has it. A client writes bodies as it likes: the use is one whatever they hold.
     """
     find = _OF.get(use.resource_kind)
     if find is None or use.operation.partition("/")[0].rpartition(":")[2] not in ("create", "update", "patch", "delete"):
-        return ()
-    found = list(find(record, use, place))
-    if len(found) > 1:
-        return tuple(
-            event._replace(native_id=f"{use.native_id}#{number}") if number > 1 else event for number, event in enumerate(found, 1)
-        )
-    return tuple(found)
+        return (), ()
+    found: list[LifecycleEvent] = []
+    refused: tuple[tuple[str, str], ...] = ()
+    try:
+        if not _is_dry(record, use):
+            found.extend(find(record, use, place))  # what was found before something is wrong stays
+    except Unreadable as error:
+        refused = ((error.cause, error.key),)
+    return tuple(
+        event._replace(native_id=f"{use.native_id}#{number}") if number > 1 else event for number, event in enumerate(found, 1)
+    ), refused
+
+
+def _is_dry(record: Record, use: UseEvent) -> bool:
+    """Whether the server was told to change nothing. A deletion that has a body has its options there, and those of the address do not
+    count; where the log has no bodies, the address is all that can be judged by. A token is issued by a dry run too.
+    """
+    if use.resource_kind == "serviceaccounts/token":
+        return False
+    body = record.get("requestObject")
+    if _verb(use) == "delete" and isinstance(body, dict):
+        return bool(body.get("dryRun"))
+    address = text(record, "requestURI")
+    return "?" in address and any(key == "dryRun" for key, _ in parse_qsl(address.partition("?")[2], keep_blank_values=True))
 
 
 def _event(use: UseEvent, kind: LifecycleKind, **fields: Any) -> LifecycleEvent:

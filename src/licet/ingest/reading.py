@@ -31,10 +31,13 @@ class Reading:
         file: open at its start.
         keys: under which a document has its records.
         known: where the last reading ended; passed over if this is another file.
+        bodies: keys of a record that it can be used without.
     """
 
-    def __init__(self, file: BufferedReader, keys: Collection[str], known: Cursor | None = None) -> None:
-        self._file, self._keys = file, keys
+    def __init__(
+        self, file: BufferedReader, keys: Collection[str], known: Cursor | None = None, bodies: Collection[str] = ()
+    ) -> None:  # fmt: skip
+        self._file, self._keys, self._bodies = file, keys, bodies
         found = os.fstat(file.fileno())
         self._plain, self._size = stat.S_ISREG(found.st_mode), found.st_size
         known = known if known is not None and self._plain and is_same(file.fileno(), known) else None
@@ -173,7 +176,7 @@ class Reading:
 
     def _walked(self, text: str, number: int) -> Iterator[_Item]:
         past, at = self._item, 0
-        for index, found in enumerate(records_in(text, self._keys), 1):
+        for index, found in enumerate(records_in(text, self._keys, self._bodies), 1):
             number += text.count("\n", at, found.start)
             at = found.start
             if index > past:

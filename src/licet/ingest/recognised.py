@@ -58,6 +58,8 @@ class Source:
         title: for people.
         read: one record to events. Leaves `digest` and `place` empty, which the intake fills in.
         lag: how late its records may come, in seconds; silence for much longer is a finding.
+        bodies: keys of a record under which clients write what they like. A record is used without them where they cannot be read: what
+            somebody sends must not hide who sent it.
         records: in which keys of a JSON document the list of records is (`Records`, `items`, `value`), where a file is one document.
     """
 
@@ -66,6 +68,7 @@ class Source:
     read: Read
     lag: float
     records: tuple[str, ...] = ()
+    bodies: tuple[str, ...] = ()
 
 
 def text(record: Record, key: str) -> str:
