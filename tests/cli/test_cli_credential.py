@@ -113,8 +113,9 @@ def test_a_credential_is_found_by_each_of_its_names(licet: Run, tmp_path: Path, 
 @pytest.mark.parametrize("command", [["trace"], ["credential", "revoke"]], ids=["trace", "revoke"])
 @pytest.mark.parametrize(
     "said, why",
-    [("", "is empty"), ("ghp_0123456789abcdefghijABCDEFGHIJ012345", "a secret itself"), ("eyJhbGciOiJFZERTQSJ9.e30.x", "`jti`")],
-    ids=["empty", "token", "jwt"],
+    [("", "is empty"), ("ghp_0123456789abcdefghijABCDEFGHIJ012345", "a secret itself"), ("eyJhbGciOiJFZERTQSJ9.e30.x", "`jti`"),
+     ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "a secret itself")],
+    ids=["empty", "token", "jwt", "aws"],
 )  # fmt: skip
 def test_what_must_not_be_handed_in_is_refused_and_not_repeated(licet: Run, command: list[str], said: str, why: str) -> None:
     """Nothing, or a secret itself: exit code 2, and the secret is in no message."""
@@ -122,6 +123,16 @@ def test_what_must_not_be_handed_in_is_refused_and_not_repeated(licet: Run, comm
     code, out, err = licet(*command, said)
     assert (code, out, why in err) == (2, "", True)
     assert not said or said not in err
+
+
+def test_a_credential_that_nobody_has_heard_of_is_said(licet: Run) -> None:
+    """An id with a slip in it is an unrevoked key; one that is issued is new, and what is known is known."""
+    licet("ingest", "cloudtrail", str(EXAMPLE))
+    assert "nobody has heard of this credential" in licet("credential", "revoke", KEY[:-1] + "1")[2]
+    assert "nobody has heard of this credential" in licet("credential", "rotate", KEY[:-1] + "2", "--to", NEW)[2]
+    assert licet("credential", "revoke", KEY)[2] == ""
+    assert licet("credential", "issue", KEY[:-1] + "3")[2] == ""
+    assert licet("credential", "job-end", "ci/run/1")[2] == ""
 
 
 def test_who_nobody_knows_is_no_traceback_but_what_to_do(licet: Run) -> None:

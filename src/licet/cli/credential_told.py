@@ -6,7 +6,7 @@ import argparse
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -89,12 +89,24 @@ def run(options: argparse.Namespace) -> int:
         events.append({"id": f"{uid}{f'-{number + 1}' if number else ''}"} | said | which)
     if new and new == texts[0]:
         raise UsageError("the new version is the old one; give the id of the new one with `--to`")
+    old = [str(event.get("supersedes") or event.get("credential") or "") for event in events]
+    unheard = verb.kind != "issued" and not verb.job and not _heard_of(folder, old, fingerprint)
     record(folder.path, *events)
     for event in events:
         for word in {"credential", "supersedes"} & event.keys():
             event[word] = event[word] if is_fingerprint(event[word]) else fingerprint(event[word])
         output.say(json.dumps(event, ensure_ascii=True))
+    if unheard:
+        output.error("nobody has heard of this credential here until now: no log names it. If its id is a slip, the one meant is as it was")
     return 0
+
+
+def _heard_of(folder: StateFolder, shown: Sequence[str], fingerprint: Callable[[str], str]) -> bool:
+    """Whether one of these ids or fingerprints is known."""
+    if not (folder.path / FILE).exists():
+        return False
+    with closing(Inventory(folder.path / FILE, reading=True)) as inventory:
+        return any(inventory.credential(each if is_fingerprint(each) else fingerprint(each)) is not None for each in shown)
 
 
 def _said(options: argparse.Namespace, verb: Verb) -> dict[str, Any]:

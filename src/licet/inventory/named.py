@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from string import ascii_letters, digits
 from typing import Final
 
 from licet.errors import UsageError
@@ -18,6 +19,8 @@ _SHORTEST: Final = len(PREFIX) + 6  # characters of a beginning; fewer would fin
 _SHOWN: Final = 5
 _LONGEST: Final = 500  # characters of a name that is looked for
 _ALIKE: Final = 20_000  # identities among which one that is written alike is looked for
+_AWS_SECRET: Final = 40  # characters
+_BASE64: Final = frozenset("/+")
 _HEX: Final = frozenset("0123456789abcdef")
 
 
@@ -29,10 +32,18 @@ def checked(shown: str) -> str:
     """
     if not shown:
         raise UsageError("the credential is empty (an unset variable?); give its name, its id as logs show it, or its fingerprint")
-    if secret_itself(shown):
-        why = "begins as a secret itself does, and logs show its id or hash"
+    if secret_itself(shown) or _is_aws_secret(shown):
+        why = "is written as a secret itself is, and logs show its id or hash"
         raise UsageError(f"the credential {why}; give that (of a call token: its `jti`, which `licet token show` prints)")
     return shown
+
+
+def _is_aws_secret(shown: str) -> bool:
+    """Whether this is written as a secret access key: 40 characters of base64, of which nearly three in four have `/` or `+`."""
+    return (
+        len(shown) == _AWS_SECRET and not _BASE64.isdisjoint(shown) and set(shown) <= _BASE64 | set(ascii_letters + digits)
+        and any(map(str.isupper, shown)) and any(map(str.islower, shown))
+    )  # fmt: skip
 
 
 def known(
