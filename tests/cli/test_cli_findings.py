@@ -97,3 +97,14 @@ def test_an_identity_that_is_not_known_is_no_all_clear(both: Path, capsys: Out) 
     inventory.close()
     assert main(["findings", "--identity", "ci"]) == 2
     assert f"ci is a name of several: {ROLE}, github:ci; give one of these" in capsys.readouterr().err
+
+
+def test_an_empty_folder_is_told_of_logs_too(tmp_path: Path, capsys: Out) -> None:
+    """Who has only logs has no guard to run; and looking makes nothing."""
+    assert main(["findings", "--state", str(tmp_path / "none")]) == 2
+    err = capsys.readouterr().err
+    assert "there is nothing here yet: take logs in (`licet ingest SOURCE PATH`, then `licet monitor`), run a guard" in err
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert main(["findings", "--state", str(tmp_path / "file")]) == 2
+    assert "file: is no folder" in capsys.readouterr().err

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from licet.cli.state import existing, records_of, said_source, store_of, task_id
 from licet.errors import UsageError
 from licet.escape import visible
-from licet.guard.state import default_state
+from licet.guard.state import KEYS, STORE, default_state
 from licet.inventory.declared import agent_uid
 from licet.inventory.model import Owner
 from licet.inventory.store import FILE, Inventory
+from licet.ledger.signer import HEAD_FILE
 from licet.monitor.kept import kept
 from licet.monitor.verdicts import Status, Verdict, status_of, verdicts
 from licet.records import Finding
@@ -65,7 +66,9 @@ def sources_of(options: argparse.Namespace) -> Iterator[Sources]:
         UsageError: there is neither, or a source cannot be read.
     """
     with ExitStack() as stack:
-        if getattr(options, "sources", ()) or not _has_inventory(options):
+        if getattr(options, "sources", ()) or not _has(options, FILE):
+            if not getattr(options, "sources", ()) and not _has(options, STORE) and not _has(options, f"{KEYS}/{HEAD_FILE}"):
+                raise UsageError(_nothing(options))
             options.sources = getattr(options, "sources", [])
             store, read = stack.enter_context(records_of(options))
             yield Sources(store, None, read)
@@ -75,12 +78,31 @@ def sources_of(options: argparse.Namespace) -> Iterator[Sources]:
         yield Sources(stack.enter_context(store_of(folder, reading=True)) if folder.store.exists() else None, inventory, None)
 
 
-def _has_inventory(options: argparse.Namespace) -> bool:
-    """Whether there is one; looked for before the folder is opened, which makes it."""
+def _has(options: argparse.Namespace, name: str) -> bool:
+    """Whether the folder has it; looked for before the folder is opened, which makes it."""
     try:
-        return ((default_state() if options.state is None else Path(options.state)) / FILE).exists()
+        return (_folder(options) / name).exists()
     except (OSError, ValueError):  # a folder that may not be entered, or no path at all
         return False
+
+
+def _nothing(options: argparse.Namespace) -> str:
+    """What to do where there is nothing to look into."""
+    folder = _folder(options)
+    try:
+        if folder.exists() and not folder.is_dir():
+            return f"{folder}: is no folder; name the state folder with `--state` or LICET_STATE"
+        (folder / FILE).exists()
+    except (OSError, ValueError) as error:
+        return (
+            f"{folder}: cannot be looked into ({getattr(error, 'strerror', None) or error}); name another one with `--state` or LICET_STATE"
+        )
+    ways = "take logs in (`licet ingest SOURCE PATH`, then `licet monitor`), run a guard, or read spans with `--from`"
+    return f"{folder}: there is nothing here yet: {ways}; or name another folder with `--state` or LICET_STATE"
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    return default_state() if options.state is None else Path(options.state)
 
 
 def all_found(sources: Sources, *, task: str | None = None, options: argparse.Namespace | None = None) -> list[Found]:
