@@ -123,7 +123,7 @@ def test_a_token_that_is_the_subject_is_not_what_the_request_was_made_with() -> 
 
 def test_the_token_that_a_request_was_made_with_is_not_the_one_that_it_revokes() -> None:
     record = event("personal_access_token.access_revoked", user_programmatic_access_id=9, user="bob")
-    assert changed(record).credential == place().fingerprint("9") != used(record).credential != ""
+    assert changed(record).credential == place().fingerprint("github:user_programmatic_access_id:9") != used(record).credential != ""
     assert not github.read(event("personal_access_token.access_revoked", user="bob"), place()).lifecycle
 
 
@@ -153,6 +153,17 @@ def test_an_oauth_app_is_authorised_and_its_scopes_grow() -> None:
     assert (granted.kind, granted.identity, granted.access) == ("granted", "github:oauth_app/Mailer", "admin")
     assert granted.privilege == "admin:org user"
     assert changed(web("oauth_authorization.update", oauth_application_id=5)).kind == "scope_widened"
+
+
+def test_things_of_two_kinds_with_one_number_are_two() -> None:
+    token = used(event(hashed_token=None, token_id=7, user="bob")).credential
+    destroyed = changed(web("deploy_key.destroy", repo="acme/shop", key_id=7)).credential
+    assert token == place().fingerprint("github:token_id:7") != destroyed
+
+
+def test_of_two_oauth_apps_of_one_name_each_is_itself() -> None:
+    one, other = (changed(web("oauth_application.destroy", oauth_application_name="CI", oauth_application_id=each)) for each in (5, 6))
+    assert one.identity == "github:oauth_app/5" != other.identity
 
 
 def test_a_deploy_key_is_the_repositorys_and_another_key_its_users() -> None:

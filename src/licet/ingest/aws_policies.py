@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from licet.events import AccessLevel
 from licet.ingest.aws_actions import by_verb
 from licet.ingest.aws_sensitive import rule_of
+from licet.ingest.documents import Unfit, parsed
 
 _LONGEST: Final = 131_072  # characters, more than AWS takes for any policy
 _RIGHTS: Final = frozenset({"iam", "organizations", "sts", "sso"})
@@ -34,6 +35,28 @@ def reach_of(document: object) -> AccessLevel:
         for action in _texts(statement.get("Action")):
             reach = max(reach, _level(action), key=_ORDER.index)
     return reach
+
+
+def only_denies(document: object) -> bool:
+    """Whether a policy gives nothing, as all that it says is a denial. What cannot be read in one way only may give something."""
+    if isinstance(document, str):
+        if len(document) > _LONGEST:
+            return False
+        try:
+            document = parsed(unquote(document) if document.startswith("%7B") else document)
+        except Unfit:
+            return False
+    statements = document.get("Statement") if isinstance(document, dict) else None
+    found = statements if isinstance(statements, list) else [statements]
+    return bool(found) and all(
+        isinstance(each, dict) and each.get("Effect") == "Deny" and [key.lower() for key in each].count("effect") == 1 for each in found
+    )
+
+
+def denies_by_name(arn: str) -> bool:
+    """Whether a policy is one of AWS's own that deny: the quarantine of a key that AWS has found in public, or everything."""
+    owner, _, name = arn.rpartition(":policy/")
+    return owner.endswith(":iam::aws") and (name.startswith("AWSCompromisedKeyQuarantine") or name == "AWSDenyAll")
 
 
 def trust_of(document: object, account: str) -> tuple[AccessLevel, str]:

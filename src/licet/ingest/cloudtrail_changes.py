@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from licet.events import AccessLevel, LifecycleEvent, LifecycleKind, UseEvent
 from licet.ingest.aws_names import LONGEST, clean_name, without_path
-from licet.ingest.aws_policies import reach_of, reach_of_managed, trust_of
+from licet.ingest.aws_policies import denies_by_name, only_denies, reach_of, reach_of_managed, trust_of
 from licet.ingest.fields import apart
 from licet.inventory.faces import face
 
@@ -149,7 +149,10 @@ def _policy(kind: LifecycleKind, holder: str) -> Callable[[Change], _Found]:
     def read(change: Change) -> _Found:
         identity = change.named(holder, change.asked(f"{holder}Name"))
         arn = change.asked("policyArn")
-        access: AccessLevel = reach_of_managed(arn) if arn else reach_of(_at(change.parameters, "policyDocument"))
+        document = _at(change.parameters, "policyDocument")
+        if denies_by_name(arn) or (not arn and only_denies(document)):
+            return  # rights are taken by it, and to take it back would give them again
+        access: AccessLevel = reach_of_managed(arn) if arn else reach_of(document)
         if identity and (privilege := clean_name(arn or change.asked("policyName"))):
             yield change.event(kind, identity, privilege=privilege, access=access)
 

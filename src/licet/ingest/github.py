@@ -25,7 +25,7 @@ from licet.ingest.fields import (
     time_of_millis,
     uid_of,
 )
-from licet.ingest.github_changes import changes
+from licet.ingest.github_changes import changes, numbered
 from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable, part, text
 
 _READS: Final = frozenset({
@@ -56,8 +56,9 @@ def read(record: Record, place: Place) -> Recognised:
         raise Unreadable("is missing", "action")
     native = id_of(text(record, "_document_id"), record, place)
     time = _time(record)
-    shown = text(record, "hashed_token") or id_in(record, "token_id")
-    credential = place.fingerprint(shown) if shown else ""
+    shown = text(record, "hashed_token")
+    number = "" if shown else id_in(record, "token_id")
+    credential = place.fingerprint(shown) if shown else numbered("token_id", number, place) if number else ""
     actor = name_in(record, "actor")
     if not actor and not credential:
         return Recognised(passed="no actor")

@@ -1,7 +1,8 @@
 """What a record of GitHub's audit log says of credentials, apps, members and runs that it changes.
 
-An app is its bot's login, as it acts by that; an OAuth app, which acts as a user, is `github:oauth_app/` and its name. A revocation
-whose credential the record does not name is left out: to say of the identity that it is revoked would say more than is known.
+An app is its bot's login, as it acts by that; an OAuth app, which acts as a user, is `github:oauth_app/` and its id, or its name where
+the record has none. A revocation whose credential the record does not name is left out: to say of the identity that it is revoked would
+say more than is known.
 """
 
 from __future__ import annotations
@@ -138,8 +139,8 @@ def _app(record: Record) -> str:
 
 
 def _oauth_app(record: Record) -> str:
-    name = raw_in(record, "oauth_application_name") or raw_in(record, "oauth_application")
-    name = name or id_in(record, "oauth_application_id")
+    name = id_in(record, "oauth_application_id")  # its name is anybody's to give to another one
+    name = name or raw_in(record, "oauth_application_name") or raw_in(record, "oauth_application")
     return f"oauth_app/{name}" if name else ""
 
 
@@ -167,6 +168,13 @@ def _words(found: Any) -> str:
 
 
 def _shown(record: Record, place: Place, *keys: str) -> str:
-    """The fingerprint of the first id that the record has under one of the keys."""
-    shown = next((found for key in keys if key and (found := id_in(record, key))), "")
-    return place.fingerprint(shown) if shown else ""
+    """The fingerprint of the first id that the record has under one of the keys.
+
+    Each kind of thing is numbered for itself, so the key stands before a number: deploy key 7 is not token 7.
+    """
+    return next((numbered(key, found, place) for key in keys if key and (found := id_in(record, key))), "")
+
+
+def numbered(key: str, shown: str, place: Place) -> str:
+    """The fingerprint of an id that GitHub counts up for what stands under `key`, or of a digest, which needs no key."""
+    return place.fingerprint(f"github:{key}:{shown}" if shown.isdecimal() else shown)
