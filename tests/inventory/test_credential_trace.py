@@ -125,7 +125,7 @@ def test_who_made_it_and_with_what_is_told_up_and_down(inventory: Inventory) -> 
     inventory.keep([root, middle, use(3, 2 * HOUR, THREE)], life)
     found = trace(inventory, [THREE], NOW)
     assert [(made.uid, made.credential) for made in found.lineage] == [(THREE, TWO), (TWO, ONE)]
-    assert [made.uid for made in trace(inventory, [ONE], NOW).children] == [TWO]
+    assert [(made.uid, made.identity, made.status) for made in trace(inventory, [ONE], NOW).children] == [(TWO, ME, "active")]
     assert not found.holes
 
 
@@ -152,6 +152,15 @@ def test_many_uses_are_summed_by_day_and_place_and_all_are_there_on_demand(inven
     assert found.late == whole.late == late == sum(line.number for line in lines(found) if line.late == "after") > 100
     assert all(line.time <= line.last for line in found.lines)
     assert not [line for line in lines(found) if line.time < START + 100 * HOUR < line.last]
+
+
+def test_a_sum_hides_nothing_that_changes_rights_and_names_no_program_for_another(inventory: Inventory) -> None:
+    """Among hundreds of reads, each operation of the kind that most can be done with has its line; of several programs that is said."""
+    many = [use(number, number, agent="Terraform/1" if number % 3 else "curl/8") for number in range(300)]
+    inventory.keep([*many, use(300, 7.5, operation="iam:CreateAccessKey", access="admin", agent="x/1")], [])
+    read, made = lines(trace(inventory, [ONE], NOW))
+    assert (read.number, read.agent) == (300, "Terraform/1 and 1 more")
+    assert (made.number, made.what, made.agent, made.time) == (1, "iam:CreateAccessKey", "x/1", START + 7.5)
 
 
 def test_times_that_nobody_declared_begin_nothing(inventory: Inventory) -> None:

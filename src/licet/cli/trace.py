@@ -23,7 +23,8 @@ CREDENTIAL is a name of the manifest, an id as logs show it (an access key's id,
 or its beginning), or `-` or @FILE, where the id stands. Versions that superseded each other are shown together.
 
 A use after the end is red, with how long after it was. What is not known is said: an issuance that nobody recorded, uses before it, days on
-which the logs were silent. Of 200 uses and more, those of one day and place are one line; `--all` has each.
+which the logs were silent. Of 200 uses and more, those of one day and place are one line, but each operation that
+changes rights, credentials or logging, or reads secrets, has its own; `--all` has each use.
 
 Exit codes: 0 well, 1 it was used after its end, 2 wrong usage or nobody knows the credential.
 

@@ -9,7 +9,7 @@ from licet.cli import output
 from licet.clock import iso, lasting
 from licet.escape import counted
 from licet.inventory.lifeline import Line
-from licet.inventory.spoken import late_words, made_words, times_words, title_of, version_words
+from licet.inventory.spoken import child_words, late_words, made_words, times_words, title_of, version_words
 from licet.inventory.trace import Trace
 
 _STYLES: dict[str, output.Style] = {"after": "red", "grace": "yellow", "denied": "yellow", "failed": "yellow"}
@@ -55,7 +55,7 @@ def tell(found: Trace) -> None:
     for made in found.lineage:
         output.say(f"  {made_words(made)}, {iso(made.time)}")
     for made in found.children:
-        output.say(f"  made with it: {made.uid}, {iso(made.time)}")
+        output.say(f"  made with it: {child_words(made)}, {iso(made.time)}")
     output.say()
     numbers = {version.credential.uid: number for number, version in enumerate(found.versions, 1)}
     day = ""
@@ -85,7 +85,10 @@ def _ending(found: Trace) -> Iterator[str]:
     for source, last in found.heard.items():
         yield output.paint(f"{source} was heard of until {iso(last)}; what happened later is not known", "dim")
     if found.summed:
-        yield output.paint("uses of one day and place are one line; `--all` has each", "dim")
+        yield output.paint(
+            "uses of one day and place are one line, but for what changes rights or logging, or reads secrets; `--all` has each",
+            "dim",
+        )
 
 
 def _words(line: Line) -> str:

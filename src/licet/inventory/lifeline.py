@@ -28,6 +28,7 @@ _MOST_FIRST: Final = ("revoked", "whole", "ended", "expires", "rotated")  # a re
 _DAY: Final = 86_400
 _MOST_JOBS: Final = 100_000  # in which one credential is used, and of which the first use is known
 _NAMED: Final = 3  # operations that a line of many uses names
+_MOST_NAMES: Final = 1_000  # of operations and of programs of a line
 
 
 class End(NamedTuple):
@@ -77,6 +78,7 @@ class _Sum:
     last: float = 0.0
     ips: set[str] = field(default_factory=set)
     operations: Counter[str] = field(default_factory=Counter)
+    agents: Counter[str] = field(default_factory=Counter)
 
 
 _Key = tuple[object, ...]
@@ -88,7 +90,8 @@ class Lifeline:
     Args:
         uid: the credential's fingerprint.
         grace: seconds after an end within which a use is in time: clock skew, and the source's lag.
-        summed: whether uses of one day, place and outcome are one line.
+        summed: whether uses of one day, place and outcome are one line; each operation that changes rights, credentials or logging, or
+            reads secrets, has one of its own.
     """
 
     def __init__(self, uid: str, grace: float, *, summed: bool) -> None:
@@ -131,12 +134,13 @@ class Lifeline:
         late = _late(event, end, self._grace)
         self.late += late == "after"
         if not self._summed:
-            yield self._line(_Sum(event, end, 1, event.time, {event.ip}, Counter((event.operation,))), late)
+            yield self._line(_Sum(event, end, 1, event.time, {event.ip}, Counter((event.operation,)), Counter((event.agent,))), late)
             return
         if (day := int(event.time // _DAY)) != self._day:
             yield from self.flush()
             self._day = day
-        key = (event.identity, event.account, event.region, event.network or event.ip, event.outcome, late, end and end.uid)
+        telling = event.operation if event.access == "admin" else ""
+        key = (event.identity, event.account, event.region, event.network or event.ip, event.outcome, late, end and end.uid, telling)
         found = self._sums.get(key)
         if found is None:
             found = self._sums[key] = _Sum(event, end)
@@ -144,7 +148,9 @@ class Lifeline:
         found.last = event.time
         if len(found.ips) < 2:
             found.ips.add(event.ip)
-        if event.operation in found.operations or len(found.operations) < 1_000:
+        if event.agent in found.agents or len(found.agents) < _MOST_NAMES:
+            found.agents[event.agent] += 1
+        if event.operation in found.operations or len(found.operations) < _MOST_NAMES:
             found.operations[event.operation] += 1
 
     def flush(self) -> Iterator[Line]:
@@ -227,13 +233,17 @@ class Lifeline:
 
     def _line(self, found: _Sum, late: object) -> Line:
         use, end = found.first, found.end
-        named = [operation for operation, _ in found.operations.most_common(_NAMED)]
-        more = len(found.operations) - len(named)
         return Line(
-            self.uid, "used", use.time, found.last, ", ".join(named) + (f" and {more:,} more" if more else ""), found.number, use.outcome,
-            use.identity, use.account, use.region, use.network, use.ip if len(found.ips) == 1 else "", use.agent,
+            self.uid, "used", use.time, found.last, _most(found.operations, _NAMED), found.number, use.outcome,
+            use.identity, use.account, use.region, use.network, use.ip if len(found.ips) == 1 else "", _most(found.agents, 1),
             late=_LATE[str(late)], after=use.time - end.time if end else 0.0, ended=end.what if end else "", uid=use.uid,
         )  # fmt: skip
+
+
+def _most(names: Counter[str], number: int) -> str:
+    """Those that came most often, and how many more there are."""
+    named = [name for name, _ in names.most_common(number)]
+    return ", ".join(named) + (f" and {len(names) - len(named):,} more" if len(names) > len(named) else "")
 
 
 _LATE: Final[dict[str, Late]] = {"": "", "grace": "grace", "after": "after", "denied": "denied", "failed": "failed"}

@@ -14,13 +14,23 @@ MOST_CHILDREN: Final = 100
 
 
 class Made(NamedTuple):
-    """That `uid` was made at `time` by an identity, with a credential (empty: not known), as the event `event` says."""
+    """That `uid` was made at `time` by an identity, with a credential (empty: not known), as the event `event` says.
+
+    Attributes:
+        with_shown: what may be printed of that credential's id.
+        kind, shown, identity, status: of what was made, where that is asked for.
+    """
 
     uid: str
     time: float
     by: str
     credential: str
     event: str
+    with_shown: str = ""
+    kind: str = ""
+    shown: str = ""
+    identity: str = ""
+    status: str = ""
 
 
 def events_of(inventory: Inventory, uids: Sequence[str]) -> list[LifecycleEvent]:
@@ -46,7 +56,8 @@ def made_by(inventory: Inventory, uid: str) -> Made | None:
         (event.by or event.identity, event.time, use),
     )
     with_what = found[0][0] if found and found[0][0] != uid else ""
-    return Made(uid, event.time, event.by, with_what, event.uid)
+    by_what = inventory.credential(with_what) if with_what else None
+    return Made(uid, event.time, event.by, with_what, event.uid, by_what.shown if by_what is not None else "")
 
 
 def made_with(inventory: Inventory, uids: Sequence[str]) -> tuple[Made, ...]:

@@ -44,7 +44,15 @@ def name_of(credential: Credential) -> str:
 def made_words(made: Made) -> str:
     """By whom and with what it was made."""
     by = made.by or ("Licet, for calls of its own" if made.event.startswith("licet/") else "somebody whom no record names")
-    return f"made by {by}{f', with {made.credential}' if made.credential else ''}"
+    shown = f" …{made.with_shown}" if made.with_shown else ""
+    return f"made by {by}{f', with {made.credential}{shown}' if made.credential else ''}"
+
+
+def child_words(made: Made) -> str:
+    """What was made with it: `access key …PKAZ cred:… of USER: deleted`."""
+    kind = made.kind.replace("_", " ") or "credential"
+    shown = f" …{made.shown}" if made.shown else ""
+    return f"{kind}{shown} {made.uid}{f' of {made.identity}' if made.identity else ''}{f': {made.status}' if made.status else ''}"
 
 
 def title_of(found: Trace) -> str:

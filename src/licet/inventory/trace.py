@@ -24,7 +24,7 @@ GRACE: Final = 300.0
 """Seconds after an end within which a use is in time; as the monitor has it."""
 
 SUMMED_FROM: Final = 200
-"""Of so many uses or more, those of one day, place and outcome are one line."""
+"""Of so many uses or more, those of one day, place and outcome are one line, but for what the most can be done with."""
 
 MOST_VERSIONS: Final = 200
 _FIRST: Final = {**dict.fromkeys(BEGINS, 0), "granted": 0, "activated": 0, "bound": 0, "job_started": 0}
@@ -130,8 +130,9 @@ def trace(inventory: Inventory, asked: Sequence[str], now: float, *, grace: floa
         (source, pause) for source, account in sources if source not in _TOLD
         for pause in pauses(inventory, source, account, min(ends), max(ends))
     ]  # fmt: skip
+    children = tuple(_child(inventory, each, now) for each in made_with(inventory, uids))
     return Trace(
-        tuple(asked), versions, tuple(lines), _upwards(inventory, oldest), made_with(inventory, uids),
+        tuple(asked), versions, tuple(lines), _upwards(inventory, oldest), children,
         tuple(_holes(versions, lifelines, silent, grace)), next((each for each in owners if each is not None), None), heard, grace, summed,
     )  # fmt: skip
 
@@ -218,7 +219,7 @@ def _came(life: Credential, lines: Sequence[Line], now: float) -> Iterator[Line]
     said = any(line.credential == life.uid and line.kind == "expired" for line in lines)
     ended = min((time for time in (life.revoked, life.ended) if time), default=math.inf)
     if life.expires and not said and life.expires <= now and life.expires < ended:
-        yield Line(life.uid, "expired", life.expires, life.expires, "its day had come", uid=f"{life.uid}!expires")
+        yield Line(life.uid, "expired", life.expires, life.expires, "its time was up", uid=f"{life.uid}!expires")
 
 
 def _ends(lines: Sequence[Line], uid: str) -> tuple[tuple[str, float], ...]:
@@ -231,6 +232,14 @@ def _upwards(inventory: Inventory, made: Made | None) -> tuple[Made, ...]:
         found.append(made)
         made = made_by(inventory, made.credential) if made.credential else None
     return tuple(found)
+
+
+def _child(inventory: Inventory, made: Made, now: float) -> Made:
+    found = inventory.life(made.uid)
+    if found is None:
+        return made
+    life = found[0]
+    return made._replace(kind=life.kind, shown=life.shown, identity=life.identity, status=_status(inventory, life, now))
 
 
 def _holes(
