@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from licet.events import LifecycleEvent, UseEvent
+from licet.inventory import step
+from licet.inventory.life import life_of
 from licet.inventory.model import Credential
 from licet.inventory.step import Kept
 from licet.inventory.store import Inventory
@@ -128,3 +130,11 @@ def test_the_same_in_another_layout_is_kept_once() -> None:
     kept = keep(inventory, A._replace(digest="dd" * 32, session="s", country="DE"), LIFE[0]._replace(digest="dd" * 32, reason="more"))
     assert kept == Kept(0, 0, 2, 0)
     inventory.close()
+
+
+def test_the_life_of_a_credential_is_read_once_in_a_step_however_much_happened_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(step, "life_of", lambda known, *rest: read.append(known.uid) or life_of(known, *rest))
+    inventory = opened()
+    keep(inventory, use(0), *(told(number, "expired", time=T + number) for number in range(50)))
+    assert read == [KEY]

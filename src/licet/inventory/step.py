@@ -104,6 +104,7 @@ class Step:
         self._subjects, self._credentials, self._acting = known.subjects, known.credentials, known.acting
         self._same_id = 0
         self._since: dict[int, float] = {}
+        self._lives: dict[str, float] = {}
         self._ran: dict[tuple[int, str], float] = {}
         self._sources: dict[tuple[str, str], list[float]] = {}
 
@@ -115,6 +116,7 @@ class Step:
             kept = self._keep_lifecycle(event, anew=anew)
             new_lifecycle += kept
             names += not kept and bool(same_as(event))  # each record has both names: it did not come twice by that
+        self._renew_lives()
         self._db.executemany(_DIRTY, self._since.items())
         return Kept(new_uses, new_lifecycle, len(uses) + len(lifecycle) - new_uses - new_lifecycle - names, self._same_id)
 
@@ -269,18 +271,23 @@ class Step:
             for (subject,) in self._db.execute("SELECT subject FROM ran WHERE workload=?", (event.workload,)).fetchall():
                 self._mark(subject, event.time)
             for (uid,) in self._db.execute(_BOUND, (event.workload,)).fetchall():
-                self._renew_life(uid)
-                self._mark_concerned(uid, event.time)
+                self._lives[uid] = min(self._lives.get(uid, event.time), event.time)
         return True
 
     def _concerns(self, credential: str, event: LifecycleEvent) -> None:
         number, belongs = self._credentials.get(credential) or self._known_credential(credential, event.credential_kind)
         if event.identity and belongs != event.identity:
             self._settle(credential, number)
-        self._mark_concerned(credential, event.time)
+        self._lives[credential] = min(self._lives.get(credential, event.time), event.time)
         if event.identity and len(self._db.execute(_NAMED, (credential, event.identity)).fetchall()) == 1:
             self._mark_life(credential, self.subject(event.identity))
-        self._renew_life(credential)
+
+    def _renew_lives(self) -> None:
+        """Once for each credential that something happened to, however much that was: each time, all of its life is read."""
+        for uid, since in sorted(self._lives.items()):
+            self._renew_life(uid)
+            self._mark_concerned(uid, since)
+        self._lives.clear()
 
     def _renew_life(self, uid: str) -> None:
         """What became of it, into its row."""
