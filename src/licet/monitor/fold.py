@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 
 from licet.events import LifecycleEvent, UseEvent
 from licet.monitor.detector import Detector, State
+from licet.monitor.saying import rest
 from licet.monitor.signal import Signal
 from licet.monitor.world import Settings, World
 
 Item = UseEvent | LifecycleEvent
 
 _MOST_FORMS = 50_000
+_SAYING = 2  # of what `saying` keeps in a state
 FORM = (
     "identity", "operation", "outcome", "access", "credential", "account", "region", "ip", "interactive", "resource_account",
     "identity_kind",
@@ -96,6 +98,7 @@ def fold(  # noqa: PLR0912 - one loop, as it runs for every event
                 if found := life(own, item, world):
                     _tell(told, found, identity)
     for each in detectors:
+        _tell(told, rest(states[each.name]), identity)
         each.settle(states[each.name])
     return Folded(tuple(told.values()), states, last)
 
@@ -111,7 +114,7 @@ def ended(detectors: Iterable[Detector], state: State, identity: str, world: Wor
 
 def versions(detectors: Iterable[Detector], settings: Settings) -> str:
     """What a kept fold was made with: a fold of another version, or by other settings, is made anew."""
-    return json.dumps([[[each.name, each.version] for each in detectors], asdict(settings)], separators=(",", ":"))
+    return json.dumps([[[each.name, each.version] for each in detectors], asdict(settings), _SAYING], separators=(",", ":"))
 
 
 _Calls = list[tuple[Callable[[Any, Any, World], Iterable[Signal]], State]]

@@ -128,12 +128,13 @@ def _write(db: sqlite3.Connection, whole: str, told: dict[str, Finding], before:
 
 
 def seen_of(signal: Signal) -> Seen:
-    """When it was seen last, by the events that it cites, and how often: what it was seen in is cited in the role of the last of them."""
+    """When it was seen last, and how often: what it was seen in is cited in the role of the last event, as far as there is room."""
     events = [each for each in signal.evidence if not each.body]
     latest = max(events, key=lambda each: (each.time, each.uid), default=None)
     if latest is None:
         return Seen(signal, signal.time)
-    return Seen(signal, max(latest.time, signal.time), sum(each.role == latest.role for each in events))
+    number = sum(each.role == latest.role for each in events) + signal.more
+    return Seen(signal, max(latest.time, signal.time, signal.last), number)
 
 
 def _placed(db: sqlite3.Connection, subjects: list[int], finding: Finding) -> Finding:

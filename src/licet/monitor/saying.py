@@ -1,8 +1,12 @@
-"""How a detector says something: the same thing again is the same signal, which then cites one event more, up to a bound."""
+"""How a detector says something: the same thing again is the same signal, which then cites one event more, up to a bound.
+
+What alerted and was silent for more than a day is said anew, as another signal; so is what was forgotten because too much else was said.
+Neither changes when the one before began.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from licet.events import LifecycleEvent, UseEvent
 from licet.monitor.codes import CODES
@@ -13,7 +17,12 @@ from licet.records import Severity
 MOST_CITED: Final = 64
 """Events that one signal cites; what comes after them is the same again."""
 
-_MOST_SAID = 256  # different things of which one detector remembers, for one identity, that it said them
+AGAIN: Final = 26 * 3_600.0
+"""Seconds of silence after which the same thing is another: a day, and what a job of each day may be late."""
+
+_MOST_SAID = 256  # different things of which one detector remembers, for one identity, that it said them, where they only have points
+_MOST_ALERTED = 1_024  # and of those that alerted, which the others never drive out
+_TIME, _OBSERVED, _EXPECTED, _ROWS, _ALERT, _LAST, _MORE = range(7)
 
 
 def row(event: UseEvent | LifecycleEvent, role: str) -> list[Any]:
@@ -47,20 +56,74 @@ def say(
     said = state.setdefault("said", {})
     key = f"{code} {credential} {value}"
     known = said.get(key)
-    if known is None:
-        known = [time, observed, expected, [list(each) for each in cited]]
-        keep(said, key, known, _MOST_SAID)
-    else:
-        rows = known[3]
-        new = [each for each in cited if all(each[0] != old[0] for old in rows)]
-        if not new or len(rows) >= MOST_CITED:
-            return ()
-        rows.extend(list(each) for each in new[: MOST_CITED - len(rows)])
-    about = CODES[code]
+    told = _Told(code, credential, value, alert, points, severity, basis, since, sample, counter)
+    if known is None or (known[_ALERT] and time - known[_LAST] > AGAIN):
+        forgotten = [key] if known is not None else []
+        known = [time, observed, expected, [list(each) for each in cited], alert, time, 0]
+        said.pop(key, None)
+        said[key] = known
+        return (*(each for uid in forgotten + _too_many(said) for each in _open(state, uid)), _signal(known, told))
+    rows = known[_ROWS]
+    new = [each for each in cited if all(each[0] != old[0] for old in rows)]
+    if not new:
+        return ()
+    room = MOST_CITED - len(rows)
+    known[_LAST] = time
+    known[_MORE] += len(new) > room
+    if room <= 0:
+        state.setdefault(_OPEN, {})[key] = (known, told)
+        return ()
+    rows.extend(list(each) for each in new[:room])
+    return (_signal(known, told),)
+
+
+def rest(state: State) -> tuple[Signal, ...]:
+    """After the last event of a fold: the signals that were seen again and cite no more, with how often and when."""
+    return tuple(_signal(*each) for each in state.pop(_OPEN, {}).values())
+
+
+_OPEN: Final = "open"  # only within a fold, see `rest`
+
+
+class _Told(NamedTuple):
+    code: str
+    credential: str
+    value: str
+    alert: bool
+    points: float | None
+    severity: Severity | None
+    basis: Basis
+    since: float
+    sample: int
+    counter: tuple[str, ...]
+
+
+def _open(state: State, key: str) -> tuple[Signal, ...]:
+    found = state.get(_OPEN, {}).pop(key, None)
+    return () if found is None else (_signal(*found),)
+
+
+def _too_many(said: dict[str, list[Any]]) -> list[str]:
+    """Forget the oldest where there are too many: of what alerted only among itself."""
+    if len(said) <= _MOST_SAID:
+        return []
+    alerted = sum(each[_ALERT] for each in said.values())
+    drop = alerted > _MOST_ALERTED
+    if not drop and len(said) - alerted <= _MOST_SAID:
+        return []
+    oldest = next(key for key, each in said.items() if each[_ALERT] == drop)
+    del said[oldest]
+    return [oldest]
+
+
+def _signal(known: list[Any], told: _Told) -> Signal:
+    about = CODES[told.code]
     evidence = tuple(
-        Cited(uid, role, more[0] if more else "", when, more[1] if len(more) > 1 else "") for uid, role, when, *more in known[3]
+        Cited(uid, role, more[0] if more else "", when, more[1] if len(more) > 1 else "") for uid, role, when, *more in known[_ROWS]
     )
-    return (Signal(
-        code, alert, about.points if points is None else points, about.severity if severity is None else severity, known[0], "", credential,
-        value, known[1], known[2], basis, evidence, since, sample, counter, about.action,
-    ),)  # fmt: skip
+    return Signal(
+        told.code, told.alert, about.points if told.points is None else told.points,
+        about.severity if told.severity is None else told.severity, known[_TIME], "", told.credential, told.value, known[_OBSERVED],
+        known[_EXPECTED], told.basis, evidence, told.since, told.sample, told.counter, about.action,
+        last=known[_LAST] if known[_MORE] else 0.0, more=known[_MORE], begun=known[_TIME] if known[_ALERT] else 0.0,
+    )  # fmt: skip

@@ -42,6 +42,8 @@ class Signal(NamedTuple):
         sample: on how many events the expectation rests; 0: on a declaration.
         counter: what speaks against it, a sentence each.
         action: what to do, a sentence.
+        more: how often it was seen again after all that is cited, and `last` when; 0: not.
+        begun: of what alerted from the first, when it began, where the same may be said again after a silence: then that is another.
     """
 
     code: str
@@ -60,9 +62,18 @@ class Signal(NamedTuple):
     sample: int = 0
     counter: tuple[str, ...] = ()
     action: str = ""
+    last: float = 0.0
+    more: int = 0
+    begun: float = 0.0
 
     @property
     def id(self) -> str:
         """The same for the same thing, in every run and process."""
+        said = [self.identity, self.code, self.credential, self.value, *((self.begun,) if self.begun else ())]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:24]
+
+    @property
+    def about(self) -> str:
+        """What it is about, whenever it began: the same for the same code, credential and value."""
         said = json.dumps([self.identity, self.code, self.credential, self.value])
-        return hashlib.sha256(said.encode()).hexdigest()[:24]
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
