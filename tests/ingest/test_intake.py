@@ -314,3 +314,11 @@ def test_nobody_hides_a_request_by_what_he_writes_into_its_body(body: str, aroun
     report = run(tmp_path, log, source="kubernetes")
     assert report.kept.uses == 2
     assert not report.stuck
+
+
+def test_of_two_equal_keys_in_a_body_the_last_counts_as_for_the_server(tmp_path: Path) -> None:
+    body = '{"roleRef":{"name":"admin"},"subjects":null,"subjects":[{"kind":"User","name":"eve"}]}'
+    log = tmp_path / "audit.log"
+    log.write_text(json.dumps(_PATCH).replace('"BODY"', body) + "\n")
+    report = run(tmp_path, log, source="kubernetes")
+    assert (report.kept.uses, report.kept.lifecycle, list(report.refused)) == (1, 1, ["a key stands twice"])

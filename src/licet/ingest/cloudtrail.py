@@ -27,6 +27,7 @@ _DENIALS: Final = (
 )  # fmt: skip
 
 # Which parameter names the resource, where the record has no list of resources.
+_BODIES: Final = ("requestParameters", "responseElements", "additionalEventData")
 _RESOURCES: Final = {
     "bucketName": "bucket", "roleArn": "role", "roleName": "role", "userName": "user", "groupName": "group", "policyArn": "policy",
     "secretId": "secret", "functionName": "function", "keyId": "key", "instanceId": "instance", "snapshotId": "snapshot",
@@ -261,4 +262,4 @@ def _listed(arn: str, kind: str, account: str) -> tuple[str, str, str]:
     return _short_listed(arn[:LONGEST], kind[:LONGEST], account[:LONGEST])
 
 
-SOURCE: Final = Source("cloudtrail", "AWS CloudTrail", read, lag=20 * 60, records=("Records",))
+SOURCE: Final = Source("cloudtrail", "AWS CloudTrail", read, lag=20 * 60, records=("Records",), bodies=_BODIES)

@@ -28,7 +28,7 @@ _SPACE: Final = re.compile(r"[ \t\n\r]*")
 
 class Unfit(ValueError):
     """Why a text is no record: `cause` in few words. `at`: where the text stops being JSON; -1: only its meaning is wrong. `rest`: the
-    record without its bodies, if that can be used.
+    record without what is wrong in its bodies, if that can be used.
     """
 
     def __init__(self, cause: str, at: int = -1, rest: dict[str, Any] | None = None) -> None:
@@ -119,7 +119,7 @@ def opens(line: bytes) -> bool:
 
 
 def without(text: str, bodies: Collection[str]) -> dict[str, Any]:
-    """The object that a text is, without what stands under the keys `bodies`, which is not looked into.
+    """The object that a text is, without what is wrong under the keys `bodies`.
 
     Raises:
         Unfit: it is none.
@@ -198,7 +198,9 @@ def _skipped(text: str, at: int) -> int:
 
 
 def _rest(text: str, at: int, bodies: Collection[str]) -> tuple[dict[str, Any], int]:
-    """The object that begins here without its bodies, and where it ends."""
+    """The object that begins here, and where it ends; its bodies as a server reads them, which takes the last of two equal keys, or not
+    at all where they are too deep for that.
+    """
     found: dict[str, Any] = {}
     at = _space(text, at + 1)
     while text[at : at + 1] != "}":
@@ -209,9 +211,15 @@ def _rest(text: str, at: int, bodies: Collection[str]) -> tuple[dict[str, Any], 
         if key in found:
             raise Unfit(TWICE)
         at = _space(text, at + 1)
-        found[key], at = (None, _skipped(text, at)) if key in bodies else _scanned(text, at)
+        if key not in bodies:
+            found[key], at = _scanned(text, at)
+        else:
+            try:
+                found[key], at = _scanned(text, at, _lenient)
+            except Unfit:
+                found[key], at = None, _skipped(text, at)
         at = _behind(text, at)
-    return {key: value for key, value in found.items() if key not in bodies}, at + 1
+    return found, at + 1
 
 
 def _items(text: str, at: int, bodies: Collection[str]) -> Generator[Found, None, int]:

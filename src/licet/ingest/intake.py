@@ -172,14 +172,12 @@ class Intake:
         cause = self._used(value, raw, name, line)
         if cause:
             self._refuse(cause, name, line)
-            bodies = self._source.bodies
-            if isinstance(value, Unfit):
-                rest = value.rest
-            else:
-                rest = {key: value[key] for key in value if key not in bodies} if isinstance(value, dict) else None
-                rest = rest if rest is not None and len(rest) < len(value) else None
-            if rest is not None:  # who did what, and when, hangs on nothing that a client wrote
-                self._used(rest, raw, name, line)
+            # Who did what, and when, hangs on nothing that a client wrote.
+            rest = value.rest if isinstance(value, Unfit) else value
+            if isinstance(rest, dict) and (rest is value or self._used(rest, raw, name, line)):
+                bare = {key: rest[key] for key in rest if key not in self._source.bodies}
+                if len(bare) < len(rest):
+                    self._used(bare, raw, name, line)
 
     def _used(self, value: Any, raw: bytes, name: str, line: int) -> str:
         """Use a record, or pass it over. Why it cannot be used; empty if it can."""
