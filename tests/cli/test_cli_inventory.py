@@ -12,6 +12,7 @@ import pytest
 
 from licet.cli import main
 from licet.cli.inventory_kinds import kind_of
+from licet.cli.inventory_list import share
 from licet.events import UseEvent
 from licet.guard.state import open_state, secret
 from licet.inventory.fingerprints import Fingerprints
@@ -254,3 +255,21 @@ def test_an_identity_is_found_by_the_last_part_of_its_uid_and_one_that_is_writte
     assert "called so; is system:serviceaccount:shop:orders meant?" in capsys.readouterr().err
     assert main(["inventory", "show", "%"]) == 2
     assert "`licet inventory list` lists identities" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "part, of, told", [(2_817, 2_818, "99.9%"), (1, 9_999, "0.1%"), (0, 3, "0.0%"), (3, 3, "100.0%"), (1, 3, "33.3%"), (0, 0, "none")]
+)
+def test_what_is_not_all_is_never_told_as_all(part: int, of: int, told: str) -> None:
+    assert share(part, of) == told
+
+
+def test_who_may_be_a_machine_is_told_in_the_sums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setenv("LICET_STATE", str(tmp_path / "state"))
+    inventory = Inventory(open_state(str(tmp_path / "state")).path / FILE)
+    inventory.keep([UseEvent("t", f"{n}", 1_000.0 + n, "user" if n else "role", "s3:ListBuckets", identity_kind="unknown" if n else "role",
+                             digest="00", place="x:1") for n in range(4)], [])  # fmt: skip
+    inventory.close()
+    told = said(capsys, "list")
+    assert "of 1 more nothing says whether a machine or a person has them: 75.0% of the 4 uses by machines and by these" in told
+    assert json.loads(said(capsys, "list", "--json"))["sums"]["unknown_uses"] == 3

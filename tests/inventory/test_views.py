@@ -184,3 +184,16 @@ def test_nothing_of_a_deleted_identity_is_active(tmp_path: Path) -> None:
     assert dict(lines(inventory)["gone"].credentials) == {"deleted": 1}
     assert trace(inventory, ["cred:g"], NOW).versions[0].status == "deleted"
     inventory.close()
+
+
+def test_uses_of_who_may_be_a_machine_count_in_the_sums(tmp_path: Path) -> None:
+    """An IAM user with an access key is a machine or a person: it is not called either, and its uses are not passed over."""
+    inventory = Inventory(tmp_path / "inventory.db")
+    inventory.keep([*(use("user", day, kind="unknown") for day in (1, 2, 3)), use("role", 1), use("ada", 1, kind="human")], [])
+    inventory.declare(ownerships=[Ownership("user", "o", "imported", 0.8, NOW)])
+    total = sums(inventory, NOW)
+    for line in lines(inventory).values():
+        total.add(line, NOW)
+    assert (total.machines, total.unknown) == (1, 1)
+    assert (total.uses, total.unknown_uses, total.owned_uses) == (4, 3, 3)
+    inventory.close()

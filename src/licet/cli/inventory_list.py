@@ -132,10 +132,16 @@ def day(time: float) -> str:
 
 def _say_sums(total: Sums, how: list[Attribution], number: int) -> None:
     output.say(f"{number:,} of {total.identities:,} identities; {total.machines:,} of them are machines' identities")
+    if total.unknown:
+        output.say(
+            f"of {total.unknown:,} more nothing says whether a machine or a person has them: {share(total.unknown_uses, total.uses)} of the"
+            f" {counted(total.uses, 'use')} by machines and by these; an import with `kind` says it"
+        )
     if total.as_of:
         output.say(
             f"owners: {share(total.owned, total.active)} of the {total.active:,} that were active in the 90 days before {day(total.as_of)}"
             " have an owner confirmed in the last 90 days"
+            + (f"; of the uses by them and by who is unknown, {share(total.owned_uses, total.uses)} have an owner" if total.unknown else "")
         )
     for each in how:
         credential, workload, owner = (share(part, each.of) for part in (each.credential, each.workload, each.owner))
@@ -145,8 +151,10 @@ def _say_sums(total: Sums, how: list[Attribution], number: int) -> None:
 
 
 def share(part: int, of: int) -> str:
-    """A share in per cent; `none` of nothing."""
-    return f"{part / of:.1%}" if of else "none"
+    """A share in per cent; `none` of nothing. What is not all is never 100, and what is something never 0."""
+    if not of or part in (0, of):
+        return f"{part / of:.1%}" if of else "none"
+    return f"{min(max(part / of, 0.001), 0.999):.1%}"
 
 
 # For programs ------------------------------------------------------------------------------------------------------------
@@ -191,6 +199,7 @@ def stamp(time: float) -> str | None:
 def _sums(total: Sums, how: list[Attribution]) -> dict[str, Any]:
     return {
         "as_of": stamp(total.as_of), "identities": total.identities, "machines": total.machines, "active": total.active,
-        "owned_and_confirmed": total.owned,
+        "owned_and_confirmed": total.owned, "unknown": total.unknown, "uses": total.uses, "unknown_uses": total.unknown_uses,
+        "owned_uses": total.owned_uses,
         "attribution": [{**each._asdict()} for each in how],
     }  # fmt: skip

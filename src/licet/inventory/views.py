@@ -215,6 +215,8 @@ class Sums:
         as_of: the latest event of any source.
         machines: identities of machines. `active`: those that did something in the 90 days before `as_of`. `owned`: those of them with an
             owner that somebody confirmed in the 90 days before now.
+        unknown: identities of which nothing says whether they are a machine's or a person's, such as IAM users with access keys.
+        uses: by machines and by those; `unknown_uses`: by those; `owned_uses`: by whichever of both has an owner.
     """
 
     as_of: float = 0.0
@@ -222,6 +224,10 @@ class Sums:
     machines: int = 0
     active: int = 0
     owned: int = 0
+    unknown: int = 0
+    uses: int = 0
+    unknown_uses: int = 0
+    owned_uses: int = 0
     by_source: dict[str, int] = field(default_factory=dict)  # uses of identities with an owner
 
     def add(self, line: Line, now: float) -> None:
@@ -230,7 +236,14 @@ class Sums:
         if line.owner is not None:
             for each in (line.identity, *line.faces):
                 self.by_source[each.source] = self.by_source.get(each.source, 0) + each.uses
-        if not needs_owner(line.identity.uid, line.identity.kind):
+        unknown, needed = line.identity.kind == "unknown", needs_owner(line.identity.uid, line.identity.kind)
+        if unknown or needed:
+            self.uses += line.uses
+            self.owned_uses += line.uses if line.owner is not None else 0
+        if unknown:
+            self.unknown += 1
+            self.unknown_uses += line.uses
+        if not needed:
             return
         self.machines += 1
         if line.last and self.as_of - line.last <= STALE:
