@@ -191,7 +191,8 @@ class Because:
     """One thing that a finding rests on: what was observed, what was expected, and why that was expected.
 
     `basis` is `declared`, `lifecycle`, `baseline`, `peer` or `catalogue`; `since` when what was expected began to hold (seconds since the
-    epoch, 0: not known), `sample` on how many events that rests (0: on a declaration).
+    epoch, 0: not known), `sample` on how many events that rests (0: on a declaration). `about` tells it from other reasons: it
+    is the same for the same code, credential and value.
     """
 
     code: str
@@ -203,6 +204,7 @@ class Because:
     sample: int = 0
     last: float = 0.0
     number: int = 1
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from licet.inventory.store import Inventory
 from licet.monitor import run
 from licet.monitor.kept import Made, body_of, finding_of, kept
 from licet.monitor.told import native
-from licet.monitor.verdicts import LONGEST, Verdict, say, status_of, verdicts
+from licet.monitor.verdicts import LONGEST, Verdict, reasons_of, say, status_of, verdicts
 from stories import DAY, HOUR, ME, NOW, START, Story, happened, use
 
 Out = pytest.CaptureFixture[str]
@@ -208,6 +208,60 @@ def test_what_nobody_answers_for_or_lasts_too_long_is_not_said(refused: Verdict,
 )
 def test_evidence_names_the_records_own_id(uid: str, wanted: tuple[str, str]) -> None:
     assert native(uid) == wanted
+
+
+CALLS = [happened(HOUR, "revoked", credential=name) for name in ("cred:one", "cred:two")]
+
+
+def judged(inventory: Inventory) -> dict[str, str]:
+    """By id, how each finding of use after revocation stands."""
+    said = verdicts(inventory)
+    return {
+        each.finding.id: status_of(reasons_of(each.finding), said.get(each.finding.id, ()), NOW, withdrawn=each.withdrawn)
+        for each in kept(inventory) if each.finding.check != "monitor.source-silent"
+    }  # fmt: skip
+
+
+def suppressed(tmp_path: Path, *later: Any) -> dict[str, str]:
+    """One use of the first credential after its end is suppressed; then the rest comes."""
+    inventory = opened(tmp_path)
+    story = Story([use(0), use(0, credential="cred:two"), *CALLS, use(3 * HOUR)])
+    story.signals(inventory)
+    (found,) = [each.finding for each in kept(inventory) if each.finding.check != "monitor.source-silent"]
+    say(inventory, Verdict(found.id, NOW - HOUR, "suppressed", "ann", "an old job", NOW + 300 * DAY, reasons_of(found)))
+    assert judged(inventory) == {found.id: "suppressed"}
+    story.keep(inventory, later)
+    story.run(inventory)
+    return judged(inventory)
+
+
+def test_a_suppression_holds_for_the_same_code_credential_and_value(tmp_path: Path) -> None:
+    assert list(suppressed(tmp_path, *(use((4 + number) * HOUR) for number in range(90))).values()) == ["suppressed"]
+
+
+def test_a_suppression_ends_with_another_credential(tmp_path: Path) -> None:
+    assert list(suppressed(tmp_path, use(4 * HOUR, credential="cred:two")).values()) == ["open"]
+
+
+def test_a_suppression_says_nothing_of_the_same_thing_after_a_day_of_silence(tmp_path: Path) -> None:
+    assert sorted(suppressed(tmp_path, use(14 * DAY)).values()) == ["open", "suppressed"]
+
+
+@pytest.mark.parametrize("earlier", ["cred:one", "cred:two"])
+@pytest.mark.parametrize("again", [False, True])
+def test_an_earlier_reason_keeps_the_finding_and_what_was_said_of_it(tmp_path: Path, earlier: str, *, again: bool) -> None:
+    """It is open again where the reason is new; under the id under which somebody knows it."""
+    inventory = opened(tmp_path)
+    story = Story([use(0), use(0, credential="cred:two"), *CALLS, use(3 * HOUR)])
+    story.signals(inventory)
+    ((uid, _),) = judged(inventory).items()
+    (found,) = [each.finding for each in kept(inventory) if each.finding.id == uid]
+    say(inventory, Verdict(uid, NOW - HOUR, "acknowledged", "ann", "", 0.0, reasons_of(found)))
+    story.keep(inventory, [use(2 * HOUR, credential=earlier)])
+    assert story.run(inventory, rebuild=again).findings == Made(changed=1)
+    assert judged(inventory) == {uid: "acknowledged" if earlier == "cred:one" else "open"}
+    assert story.run(inventory, rebuild=True).findings == Made()
+    assert verdicts(inventory)[uid][0].by == "ann"
 
 
 # The command --------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from licet.cli.state import add_state, existing
 from licet.clock import iso
 from licet.errors import UsageError
 from licet.inventory.store import FILE, Inventory
-from licet.monitor.verdicts import Verdict, say
+from licet.monitor.verdicts import Verdict, reasons_of, say
 
 LONGEST_NAME = 200
 
@@ -54,6 +54,6 @@ def said(options: argparse.Namespace, verdict: Literal["acknowledged", "suppress
         )
     now = time.time()
     with closing(Inventory(existing(options).path / FILE)) as inventory:
-        say(inventory, Verdict(found.finding.id, now, verdict, options.by.strip(), reason(options), until, found.codes))
+        say(inventory, Verdict(found.finding.id, now, verdict, options.by.strip(), reason(options), until, reasons_of(found.finding)))
     output.say(f"{found.finding.id}  {verdict} by {options.by.strip()}{f' until {iso(until)}' if until else ''}")
     return 0

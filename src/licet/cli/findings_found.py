@@ -18,7 +18,7 @@ from licet.inventory.model import Owner
 from licet.inventory.store import FILE, Inventory
 from licet.ledger.signer import HEAD_FILE
 from licet.monitor.kept import kept
-from licet.monitor.verdicts import Status, Verdict, status_of, verdicts
+from licet.monitor.verdicts import Status, Verdict, reasons_of, status_of, verdicts
 from licet.records import Finding
 from licet.store import Store
 
@@ -116,7 +116,7 @@ def all_found(sources: Sources, *, task: str | None = None, options: argparse.Na
         for each in kept(sources.inventory):
             why, words = each.finding.explanation, said.get(each.finding.id, ())
             codes = why.codes if why is not None else ()
-            status = status_of(codes, words, now, withdrawn=each.withdrawn)
+            status = status_of(reasons_of(each.finding), words, now, withdrawn=each.withdrawn)
             found.append(Found(each.finding, status, why.identity if why is not None else "", codes, words, each.updated))
     return sorted(found, key=lambda each: each.finding.time)
 
@@ -136,7 +136,7 @@ def _of_guard(
             agents[finding.task_id] = record.agent if record is not None else None
         agent = agents.get(finding.task_id, "")
         words = said.get(finding.id, ())
-        status = status_of((finding.check,), words, now)
+        status = status_of(reasons_of(finding), words, now)
         identity = agent_uid(agent) if agent else ""
         yield Found(finding, status, identity, (finding.check,), words, finding.time, agent is None)
 

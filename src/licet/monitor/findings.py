@@ -114,7 +114,7 @@ def _finding(identity: str, chain: Sequence[Seen], points: float, world: World) 
     # What is told of a credential that is nobody's, is told to who answers for that.
     owner = next((known for uid in ((identity,) if identity else credentials) if (known := world.owner(uid)) is not None), None)
     because = tuple(
-        Because(of.code, of.observed, of.expected, of.basis, of.time, of.since, of.sample, each.last, each.number)
+        Because(of.code, of.observed, of.expected, of.basis, of.time, of.since, of.sample, each.last, each.number, of.about)
         for each in chain
         for of in (each.signal,)
     )

@@ -1,5 +1,7 @@
 """Findings as they lie in the inventory: made out of an identity's signals under all its names, changed, withdrawn, never deleted.
 
+A finding keeps its id, and what was said of it, where an earlier reason is found later: it goes on under the id under which it was told.
+
 Whose signals may have changed is marked (`licet.monitor.stored.mark`) in the step that writes them, and the mark goes away in the step that
 writes the findings: a run that is cut off between the two is made up for by the next. Making them again changes nothing.
 """
@@ -9,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -83,13 +85,41 @@ def _make(db: sqlite3.Connection, subject: int, world: World) -> Made:
     # Sources are no parts of one thing: each that is silent is a finding of its own.
     heaps = [[each] for each in signals] if subject == NOBODY else [signals]
     found = [pair for heap in heaps for pair in grouped(whole, map(seen_of, heap), world)]
-    _point(db, rows, signals, {each.id: finding.id for finding, parts in found for each in parts})
-    told = {finding.id: _placed(db, subjects, finding) for finding, _ in found}
     before: dict[str, tuple[str, str]] = {}
     for _, uid in names:
-        for uid_of, status, body in db.execute("SELECT id, status, body FROM findings WHERE identity=?", (uid,)).fetchall():
+        for uid_of, status, body in db.execute(
+            "SELECT id, status, body FROM findings WHERE identity=? ORDER BY time, id", (uid,)
+        ).fetchall():
             before[uid_of] = (status, body)
+    found = _under_their_ids(found, {uid: body for uid, (status, body) in before.items() if status == "open"})
+    _point(db, rows, signals, {each.id: finding.id for finding, parts in found for each in parts})
+    told = {finding.id: _placed(db, subjects, finding) for finding, _ in found}
     return _write(db, whole, told, before, world.now)
+
+
+def _under_their_ids(found: list[tuple[Finding, list[Signal]]], told: Mapping[str, str]) -> list[tuple[Finding, list[Signal]]]:
+    """What begins otherwise than it was told goes on as the oldest open finding whose events it has, if none begins as that one.
+
+    Args:
+        told: the open ones, oldest first, by id their bodies.
+    """
+    taken = {finding.id for finding, _ in found}
+    left = {uid: _events(finding_of(body)) for uid, body in told.items() if uid not in taken} if not taken <= set(told) else {}
+    out = []
+    for finding, parts in found:
+        uid = finding.id
+        if left and uid not in told:
+            own = {cited.uid for each in parts for cited in each.evidence}
+            uid = next((each for each, events in left.items() if not own.isdisjoint(events)), uid)
+            left.pop(uid, None)
+        out.append((finding if uid == finding.id else replace(finding, id=uid), parts))
+    return out
+
+
+def _events(finding: Finding) -> set[str]:
+    """What happened in it, and not before it: an end is cited by all that comes after."""
+    why = finding.explanation
+    return {each.uid for each in why.evidence if each.time >= finding.time} if why is not None else set()
 
 
 def _names(db: sqlite3.Connection, subject: int) -> list[tuple[int, str]]:

@@ -1,7 +1,7 @@
 """What people said of findings: acknowledged, or suppressed for a time. Every word is kept; the last one counts, while it fits.
 
-It fits as long as the finding gives no reason that it did not give then: who said that something is known did not speak of that. A
-suppression ends by itself, after a year at most.
+It fits as long as the finding gives no reason that it did not give then (a code, of a credential, on a value): who said that something is
+known did not speak of that. A ends by itself, after a year at most.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from licet.clock import iso
 from licet.errors import UsageError
 from licet.inventory.store import Inventory
 from licet.monitor.world import DAY
+from licet.records import Finding
 
 Status = Literal["open", "acknowledged", "suppressed", "withdrawn"]
 STATUSES: Final[tuple[Status, ...]] = ("open", "acknowledged", "suppressed", "withdrawn")
@@ -28,7 +29,7 @@ class Verdict(NamedTuple):
     Attributes:
         time: when (seconds since the epoch).
         until: of `suppressed`, until when; else 0.
-        codes: the reasons that the finding gave then.
+        reasons: those that the finding gave then, as `reasons_of` has them.
     """
 
     finding: str
@@ -37,7 +38,13 @@ class Verdict(NamedTuple):
     by: str
     reason: str
     until: float
-    codes: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+def reasons_of(finding: Finding) -> tuple[str, ...]:
+    """What it rests on, each once: of the monitor's, code, credential and value; of the guard's, the check."""
+    why = finding.explanation
+    return (finding.check,) if why is None else tuple(dict.fromkeys(f"{each.code} {each.about}" for each in why.because))
 
 
 def say(inventory: Inventory, verdict: Verdict) -> None:
@@ -55,7 +62,7 @@ def say(inventory: Inventory, verdict: Verdict) -> None:
         if not verdict.time < verdict.until <= verdict.time + LONGEST:
             last = iso(verdict.time + LONGEST)[:10]
             raise UsageError(f"`--until` is {iso(verdict.until)[:10]}: it must lie in the future, and before {last}")
-    row = (*verdict[:6], json.dumps(verdict.codes))
+    row = (*verdict[:6], json.dumps(verdict.reasons))
     with inventory.step() as db:
         db.execute("INSERT INTO verdicts VALUES (?,?,?,?,?,?,?)", row)
 
@@ -71,17 +78,17 @@ def verdicts(inventory: Inventory, finding: str | None = None) -> dict[str, list
     return found
 
 
-def status_of(codes: Collection[str], said: Collection[Verdict], now: float, *, withdrawn: bool = False) -> Status:
+def status_of(reasons: Collection[str], said: Collection[Verdict], now: float, *, withdrawn: bool = False) -> Status:
     """How a finding stands at `now` (seconds since the epoch).
 
     Args:
-        codes: the reasons that it gives now.
+        reasons: those that it gives now, as `reasons_of` has them.
         said: of it, in order.
         withdrawn: it is not found any more.
     """
     if withdrawn:
         return "withdrawn"
     last = next(reversed(list(said)), None)
-    if last is None or not set(codes) <= set(last.codes) or (last.verdict == "suppressed" and now >= last.until):
+    if last is None or not set(reasons) <= set(last.reasons) or (last.verdict == "suppressed" and now >= last.until):
         return "open"
     return last.verdict
