@@ -126,7 +126,7 @@ def test_only_the_last_stage_of_a_request_is_a_use() -> None:
 
 def test_whoever_impersonates_is_the_identity_and_the_other_stands_beside_it() -> None:
     use = used(event(user={"username": "system:admin"}, impersonatedUser={"username": "alice"}))
-    assert (use.identity, use.on_behalf_of) == ("system:admin", ("alice",))
+    assert (use.identity, use.on_behalf_of) == ("system:admin", ("k8s:alice",))
 
 
 def test_a_request_without_an_object_is_named_by_its_path_without_its_query() -> None:
@@ -184,7 +184,7 @@ def test_a_binding_grants_its_role_to_each_subject() -> None:
     body = {"roleRef": {"kind": "ClusterRole", "name": "cluster-admin"}, "subjects": subjects}
     found = changed(about("clusterrolebindings", name="b", group="rbac.authorization.k8s.io", verb="create", requestObject=body))
     assert [(one.kind, one.identity, one.privilege, one.access, one.by) for one in found] == [
-        ("granted", who, "cluster-admin", "admin", WEB) for who in (WEB, "eve", "group:g")
+        ("granted", who, "cluster-admin", "admin", WEB) for who in (WEB, "k8s:eve", "group:g")
     ]
     assert len({one.native_id for one in found}) == 3
 
@@ -282,11 +282,11 @@ def test_the_permissions_of_the_published_example_are_the_published_ones() -> No
     uses = [use for record in audit2rbac() for use in kubernetes.read(record, place()).uses]
     needed = needed_permissions(uses)
     kinds = ("configmaps", "pods", "secrets")
-    assert needed["alice"] == {("ns1", f"core:{verb}/{kind}") for verb in ("get", "list", "watch") for kind in kinds}
+    assert needed["k8s:alice"] == {("ns1", f"core:{verb}/{kind}") for verb in ("get", "list", "watch") for kind in kinds}
     pods = {f"core:{verb}/pods" for verb in ("get", "list", "watch")}
-    assert {("ns1", pod) for pod in pods} | {("default", pod) for pod in pods} <= needed["bob"]
+    assert {("ns1", pod) for pod in pods} | {("default", pod) for pod in pods} <= needed["k8s:bob"]
     assert used_permissions(uses)["system:serviceaccount:ns1:sa1"] == {("", "core:list/pods")}
-    assert "alice" not in used_permissions(uses)  # all that she tried was denied
+    assert "k8s:alice" not in used_permissions(uses)  # all that she tried was denied
 
 
 def falco() -> Iterator[Any]:
@@ -389,3 +389,25 @@ def test_a_stale_token_is_told_of_once_however_often_it_is_used() -> None:
         )  # fmt: skip
         found |= set(changed(record))
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("name", ["aws:autoscaling", "arn:aws:iam::111122223333:user/ci", "agent:refund-bot", "github:x", "k8s:x"])
+def test_a_users_name_is_never_the_identity_of_another_source(name: str) -> None:
+    use = used(event(user={"username": name}))
+    assert (use.identity, use.identity_kind, use.identity_name) == (f"k8s:{name}", "unknown", name)
+    body = {"roleRef": {"name": "edit"}, "subjects": [{"kind": "User", "name": name}]}
+    record = about("rolebindings", name="b", verb="create", user={"username": name}, requestObject=body)
+    assert changed(record)[0].identity == use.identity
+
+
+def test_an_arn_is_itself_where_eks_tells_of_the_key() -> None:
+    arn = "arn:aws:iam::111122223333:user/ci"
+    assert used(event(user={"username": arn, "extra": {"accessKeyId": ["AKIAEXAMPLE"]}})).identity == arn
+
+
+@pytest.mark.parametrize("name, kind", [
+    ("system:apiserver", "service"), ("system:node:n1", "service"), ("system:kube-scheduler", "service"), ("system:backup", "unknown"),
+    ("system:kube-backup", "unknown"), ("system:admin", "unknown"), (WEB, "service_account"),
+])  # fmt: skip
+def test_only_the_platforms_own_names_are_the_platform(name: str, kind: str) -> None:
+    assert used(event(user={"username": name})).identity_kind == kind

@@ -1,5 +1,8 @@
 """Audit events of a Kubernetes API server: audit.k8s.io/v1, from level Metadata on.
 
+A user's name is whatever a certificate or an identity provider says, so it is `k8s:` and the name: it must not be the ARN or the agent of
+another source. Names that begin with `system:` stay as they are, and ARNs where EKS tells of the access key.
+
 Where a record tells who authenticated and for whom (impersonation), the first is the identity and the second `on_behalf_of`. Pods are
 workloads by namespace and name, as the deletion of one is logged without its uid at level Metadata; the uid is the use's session.
 Source: https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/ and .../reference/labels-annotations-taints/audit-annotations/
@@ -13,14 +16,12 @@ from typing import Final
 
 from licet.events import AccessLevel, IdentityKind, LifecycleEvent, UseEvent, UseOutcome
 from licet.ingest.documents import Unfit, without
-from licet.ingest.fields import address_of, agent_of, clean, id_of, interactive_agent, name_in, network_of, parts, raw_in, time_of, uid_of
-from licet.ingest.kubernetes_changes import changes, pod
+from licet.ingest.fields import address_of, agent_of, clean, id_of, interactive_agent, name_in, network_of, parts, raw_in, time_of
+from licet.ingest.kubernetes_changes import AWS_KEY, changes, pod, user_uid
 from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable, part, text
 
 _TIMES: Final = ("requestReceivedTimestamp", "stageTimestamp", "timestamp")
 _EXTRA: Final = "authentication.kubernetes.io/"
-_AWS_KEY: Final = "accessKeyId"
-"""EKS tells the access key with which somebody came in: the same that CloudTrail shows."""
 _STALE: Final = "authentication.k8s.io/stale-token"
 _DECISION: Final = "authorization.k8s.io/decision"
 
@@ -34,6 +35,12 @@ _ADMIN_RESOURCES: Final = frozenset({
 """Whatever the verb: with a WebSocket, `exec` is a `get`; who may watch secrets reads them."""
 _OPEN: Final = frozenset({"exec", "attach", "portforward", "proxy"})
 BODIES: Final = ("requestObject", "responseObject")
+_PLATFORM: Final = frozenset({
+    "system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "system:kube-proxy", "system:cloud-controller-manager",
+})  # fmt: skip
+"""Who is the platform itself, beside its nodes. Another name that begins with `system:` can stand in anybody's certificate.
+https://kubernetes.io/docs/reference/access-authn-authz/rbac/#core-component-roles
+"""
 _ASKS: Final = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
 """Reviews: created to ask something, which changes nothing."""
 
@@ -55,7 +62,7 @@ def read(record: Record, place: Place) -> Recognised:
         if "auditID" not in record and record.get("kind") != "Event":
             raise Unreadable("is no audit event of Kubernetes")
         raise Unreadable("is missing", "verb")
-    identity = uid_of(raw_in(part(record, "user"), "username"), place)
+    identity = user_uid(raw_in(part(record, "user"), "username"), record, place)
     if not identity:
         if part(record, "responseStatus").get("code") == 401:
             return Recognised(passed="nobody was authenticated")
@@ -94,17 +101,17 @@ def _use(record: Record, place: Place, found: tuple[str, float, str, str]) -> Us
     agent = text(record, "userAgent")
     credential, session, workload = "", "", ""
     if extra := part(user, "extra"):
-        credential = _first(extra, f"{_EXTRA}credential-id") or _first(extra, _AWS_KEY)
+        credential = _first(extra, f"{_EXTRA}credential-id") or _first(extra, AWS_KEY)
         if running := _first(extra, f"{_EXTRA}pod-name"):
             workload = pod(_namespace_of(raw_in(user, "username")), running, place)
         session = clean(_first(extra, f"{_EXTRA}pod-uid") or _first(extra, "sessionName"))
     impersonated = record.get("impersonatedUser")
-    on_behalf_of = (uid_of(raw_in(part(record, "impersonatedUser"), "username"), place),) if impersonated else ()
+    on_behalf_of = (user_uid(raw_in(part(record, "impersonatedUser"), "username"), record, place),) if impersonated else ()
     outcome, error = _outcome(record)
     return UseEvent(
         "kubernetes", native, time, identity, operation, outcome, access,
         identity_kind=_kind_of(identity),
-        identity_name=identity.rpartition(":")[2] if identity.startswith("system:") else "",
+        identity_name=identity.rpartition(":")[2] if identity.startswith("system:") else identity.removeprefix("k8s:"),
         credential=place.fingerprint(credential) if credential else "",
         credential_kind=_credential_kind(credential),
         session=session,
@@ -218,9 +225,7 @@ def _first(record: Record, key: str, at: int = 0) -> str:
 def _kind_of(identity: str) -> IdentityKind:
     if identity.startswith("system:serviceaccount:"):
         return "service_account"
-    if identity.startswith("system:") and identity not in ("system:anonymous", "system:admin"):
-        return "service"
-    return "unknown"
+    return "service" if identity in _PLATFORM or identity.startswith("system:node:") else "unknown"
 
 
 def _credential_kind(credential: str) -> str:

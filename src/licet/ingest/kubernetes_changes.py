@@ -14,6 +14,8 @@ from licet.events import AccessLevel, LifecycleEvent, LifecycleKind, UseEvent
 from licet.ingest.fields import clean, name_in, parts, raw_in, time_of, uid_of
 from licet.ingest.recognised import Place, Record, Unreadable, part, text
 
+AWS_KEY: Final = "accessKeyId"
+"""EKS tells the access key with which somebody came in: the same that CloudTrail shows."""
 _ISSUED_ID: Final = "authentication.kubernetes.io/issued-credential-id"
 _ACCOUNT_OF_SECRET: Final = "kubernetes.io/service-account.name"  # noqa: S105 - the annotation's name
 _TOKEN_SECRET: Final = "kubernetes.io/service-account-token"  # noqa: S105 - the type's name
@@ -24,6 +26,14 @@ _LEVELS: Final[dict[str, AccessLevel]] = {"cluster-admin": "admin", "admin": "ad
 def pod(namespace: str, name: str, place: Place) -> str:
     """The uid of a pod as a workload, by its names as they stand in the record."""
     return uid_of(f"pod:{namespace}/{name}", place)
+
+
+def user_uid(name: str, record: Record, place: Place) -> str:
+    """The uid of a user, by its name in this cluster; empty for an empty one."""
+    if not name or name.startswith("system:"):
+        return uid_of(name, place)
+    is_aws = name.startswith("arn:aws") and part(part(record, "user"), "extra").get(AWS_KEY)
+    return uid_of(name if is_aws else f"k8s:{name}", place)
 
 
 def changes(record: Record, use: UseEvent, place: Place) -> tuple[tuple[LifecycleEvent, ...], tuple[tuple[str, str], ...]]:
@@ -158,14 +168,14 @@ def _binding(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleE
     kind: LifecycleKind = "ungranted" if _verb(use) == "delete" else "granted"
     access = _LEVELS.get(privilege, "admin" if "*" in privilege or privilege.startswith("system:controller:") else "")
     for subject in parts(body, "subjects"):
-        yield _event(use, kind, identity=_subject(subject, place), privilege=privilege, access=access, reason=use.resource)
+        yield _event(use, kind, identity=_subject(subject, record, place), privilege=privilege, access=access, reason=use.resource)
 
 
-def _subject(subject: Record, place: Place) -> str:
+def _subject(subject: Record, record: Record, place: Place) -> str:
     kind, name = subject.get("kind"), raw_in(subject, "name")
     if kind == "ServiceAccount":
         return _account_uid(raw_in(subject, "namespace"), name, place)
-    return uid_of(f"group:{name}" if kind == "Group" else name, place)
+    return uid_of(f"group:{name}", place) if kind == "Group" else user_uid(name, record, place)
 
 
 def _account_uid(namespace: str, name: str, place: Place) -> str:
