@@ -71,7 +71,16 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(state: Path, capsys
 
 @pytest.mark.parametrize(
     "arguments",
-    [["lifecycle", "nowhere"], ["lifecycle"], [], ["nonsense", "a.jsonl"], ["lifecycle", "a.jsonl", "--status"], ["--status"], ["licet"]],
+    [
+        ["lifecycle", "nowhere"],
+        ["lifecycle"],
+        [],
+        ["nonsense", "a.jsonl"],
+        ["lifecycle", "a.jsonl", "--status"],
+        ["--status"],
+        ["--status", "--account", "x"],
+        ["licet"],
+    ],
     ids=" ".join,
 )
 def test_nothing_that_could_be_read_is_2_with_a_sentence(arguments: list[str], state: Path, capsys: Captured):
@@ -88,7 +97,7 @@ def test_standard_input_is_read_each_time(state: Path, capsys: Captured, monkeyp
         with os.fdopen(read, "r") as stdin:
             monkeypatch.setattr(sys, "stdin", stdin)
             assert ran("lifecycle", "-") == 0
-        assert (", 1 there already" in capsys.readouterr().out) is bool(again)
+        assert (", 1 event there already" in capsys.readouterr().out) is bool(again)
 
 
 def test_what_a_file_is_called_cannot_act_on_a_terminal(state: Path, capsys: Captured):
@@ -111,6 +120,7 @@ def test_the_status_names_shares_freshness_and_what_was_refused(state: Path, cap
     assert (trail["account"], trail["uses"], trail["with_credential"], trail["attributable"]) == ("111122223333", 4, 4, 4)
     assert (cluster["account"], cluster["uses"]) == ("eks-prod", 3)
     assert cluster["age"] > 0
+    assert (cluster["first"], cluster["last"]) == ("2026-03-02T08:00:01.000Z", "2026-03-02T08:00:03.000Z")
     assert [(each["source"], each["number"]) for each in told["refused"]] == [("kubernetes", 1)]
 
 
@@ -126,3 +136,23 @@ def test_uses_by_the_platforms_own_services_are_in_no_denominator(state: Path, c
     assert ran("--status", "--json") == 0
     [trail] = json.loads(capsys.readouterr().out)["sources"]
     assert (trail["uses"], trail["services"], trail["attributable"]) == (1, 1, 0)
+
+
+def test_an_account_that_no_record_names_is_asked_for_and_cannot_be_added_later(state: Path, capsys: Captured):
+    """What is there stays as it was taken in, and that is no silence."""
+    log = str(Path(__file__).parents[2] / "examples" / "identities" / "audit.log")
+    ran("kubernetes", log)
+    assert "records name no account (cluster, organisation, tenant), and it cannot be added later" in capsys.readouterr().err
+    ran("kubernetes", log, "--account", "eks-prod", "--from-start")
+    assert "`--account` changes nothing of events that are there already" in capsys.readouterr().err
+
+
+def test_an_account_with_a_long_name_is_shown_whole(state: Path, capsys: Captured):
+    """The columns go with it."""
+    name = "contoso-research-and-development.onmicrosoft.com"
+    ran("kubernetes", str(Path(__file__).parents[2] / "examples" / "identities" / "audit.log"), "--account", name)
+    assert "name no account" not in capsys.readouterr().err
+    assert ran("--status") == 0
+    head, row = capsys.readouterr().out.splitlines()[:2]
+    assert f"kubernetes  {name}  " in row
+    assert head.index("latest event") == row.index("2026-")

@@ -19,6 +19,7 @@ from licet.clock import SystemClock
 from licet.errors import UsageError
 from licet.escape import counted
 from licet.guard.state import StateFolder, open_state, secret
+from licet.ingest.batch import Report
 from licet.ingest.intake import STDIN, Intake
 from licet.ingest.paths import files_in
 from licet.ingest.sources import NAMES, source_of
@@ -35,7 +36,7 @@ Nothing is judged here: `licet monitor` does that. Credentials are kept as keyed
 
 `licet ingest licet` without a path reads the state folder's own calls.
 
-Exit codes: 0 well, 1 something was refused, 2 wrong usage or nothing could be read.
+Exit codes: 0 well, 1 records were refused (some, or all of them) or a file is cut off at its end, 2 wrong usage or no file could be read.
 
 example: licet ingest cloudtrail logs/ && licet monitor && licet findings
          zcat audit.log.gz | licet ingest kubernetes - --account eks-prod
@@ -60,8 +61,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Read all of it; 1 if something was refused, 2 if nothing could be read."""
     if options.status:
-        if options.source is not None:
-            raise UsageError("`--status` is of all sources; leave SOURCE away")
+        if options.source is not None or options.account:
+            raise UsageError("`--status` is of all sources and accounts; leave SOURCE and `--account` away")
         return ingest_status.run(existing(options), as_json=options.json)
     if options.source is None:
         raise UsageError(f"name a source: {', '.join(NAMES)}; or `--status`")
@@ -85,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
         else:
             _take_own(intake, folder, fingerprints, options, clock.now())
         intake.finish()
+        _say_account(options, inventory, report)
     if options.json:
         output.data({"source": options.source} | as_data(report))
     else:
@@ -92,6 +94,22 @@ def run(options: argparse.Namespace) -> int:
     if options.paths and not (report.files or report.unchanged):
         return 2
     return 0 if report.well else 1
+
+
+def _say_account(options: argparse.Namespace, inventory: Inventory, report: Report) -> None:
+    """That an account is missing, or came too late: an event that is there stays as it was taken in."""
+    nameless = inventory.rows("SELECT 1 FROM sources WHERE source=? AND account='' AND first<=last LIMIT 1", (options.source,))
+    if not nameless or options.source in (OWN, "lifecycle"):
+        return
+    if options.account and not report.kept.uses and (report.kept.again or report.unchanged):
+        output.error(
+            "`--account` changes nothing of events that are there already without one; take these logs into a new state folder, with it"
+        )
+    elif not options.account:
+        output.error(
+            f"{options.source}: records name no account (cluster, organisation, tenant), and it cannot be added later; `--account NAME`"
+            " says it from the first run on"
+        )
 
 
 def _take(intake: Intake, files: list[str], *, from_start: bool) -> None:

@@ -30,7 +30,7 @@ def tell(source: str, report: Report, seconds: float) -> None:
     of = f"{counted(report.records, 'record')} of {counted(report.files, 'file')}"
     if report.unchanged:
         of += f" ({report.unchanged:,} unchanged)"
-    again = f", {kept.again:,} there already" if kept.again else ""
+    again = f", {counted(kept.again, 'event')} there already" if kept.again else ""
     output.say(
         f"{source}: {of}: {counted(kept.uses, 'use')} and {counted(kept.lifecycle, 'lifecycle event')} kept{again}, in {seconds:.1f} s"
     )
