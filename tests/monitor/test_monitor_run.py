@@ -307,6 +307,25 @@ def test_what_came_late_is_not_lost_if_the_run_is_cut_off_and_more_comes_in_time
     assert [each.role for each in found.evidence] == ["revocation", "use", "use"]
 
 
+@pytest.mark.parametrize("steps", range(5))
+def test_who_becomes_another_ones_face_after_a_run_was_cut_off_leaves_no_signals(tmp_path: Path, steps: int) -> None:
+    """Its fold goes when it is taken, so that what it said before must go also where there is no fold any more."""
+    did = {"operation": "iam:PutUserPolicy", "access": "admin", "credential": ""}
+    story = Story([use(HOUR, **did), use(2 * HOUR, identity="another", **did)])
+    inventory = Inventory(tmp_path / "inventory.db")
+    story.declare(inventory)
+    story.keep(inventory)
+    story.run(inventory)
+    assert signals_of(inventory, "another")
+    story.keep(inventory, [use(0, identity="another", **did)])
+    with cut_after(inventory, steps), contextlib.suppress(_Cut):
+        story.run(inventory)
+    inventory.declare(identities=[Identity("another", same_as=ME, same_confidence=1.0)])
+    story.run(inventory)
+    assert signals_of(inventory, "another") == []
+    assert len(signals_of(inventory, ME)) >= 1
+
+
 _KILLED = """
 import os, sys
 from licet.inventory.store import Inventory

@@ -198,8 +198,9 @@ def _write(inventory: Inventory, judged: Sequence[_Judged], detectors: Sequence[
             subject = each.taken.subject
             codes = {code for one in detectors for code in (one.codes if each.taken.after == _ALL else one.standing)}
             changed += _replace(db, subject, codes, (*each.signals, *each.standing))
-            for face in each.taken.faces:  # it stood for itself before
-                if db.execute("DELETE FROM folds WHERE subject=?", (face,)).rowcount:
+            for face in each.taken.faces:  # it stood for itself before, and its fold can be gone already where a run was cut off
+                stood = db.execute("SELECT 1 FROM signals WHERE subject=?", (face,)).fetchone() is not None
+                if db.execute("DELETE FROM folds WHERE subject=?", (face,)).rowcount or stood:
                     changed += _replace(db, face, {code for one in detectors for code in one.codes}, ())
                 db.execute("DELETE FROM dirty WHERE subject=? AND since=?", (face, _TAKEN))
             # Minus infinity is written where there was no event at all, so that the first one is later.

@@ -1,12 +1,14 @@
 """Identities of machines that act, and that nobody owns.
 
-A new one has a day's time to get an owner. Where nobody was ever named as an owner of anything, this says little, and only has points:
+A new one has a day's time to get an owner, which is whom somebody states here: what a directory calls owner is whoever may change it, and
+who may, can make himself that. Where nobody was ever named as an owner of anything, this says little, and only has points:
 none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from licet.events import LifecycleEvent, UseEvent
 from licet.inventory.model import needs_owner
@@ -15,12 +17,14 @@ from licet.monitor.saying import MOST_CITED, row, say
 from licet.monitor.signal import Signal
 from licet.monitor.world import DAY, World
 
+_STATED: Final = ("lifecycle", "declared")
+
 
 class Unowned(Detector):
     """UNOWNED_ACTIVE, as it stands now."""
 
     name = "unowned"
-    version = 2
+    version = 3
     codes = ("UNOWNED_ACTIVE",)
     standing = ("UNOWNED_ACTIVE",)
     uses: Called = "always"
@@ -38,7 +42,7 @@ class Unowned(Detector):
 
     def lifecycle(self, state: State, event: LifecycleEvent, world: World) -> Iterable[Signal]:
         """Note that it has an owner."""
-        if event.kind == "owner_changed" and event.outcome == "success":
+        if event.kind == "owner_changed" and event.outcome == "success" and event.source in _STATED:
             state["owned"] = True
         return ()
 
