@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 import time
 from collections.abc import Iterator
@@ -254,6 +255,23 @@ def test_a_line_without_calls_of_ours_is_passed_over_and_one_without_spans_refus
     assert licet_spans.read({"resourceSpans": []}, AT).passed
     with pytest.raises(Unreadable):
         licet_spans.read({"resourceLogs": []}, AT)
+
+
+@pytest.mark.parametrize(
+    "named", ["AKIACIEXAMPLE0000001", "JTI=0a1b2c3d-1111-4000-8000-0123456789ab", "0a1b2c3d-1111-4000-8000-0123456789ab"]
+)
+def test_a_span_says_nothing_of_a_credential_that_is_no_token_of_a_call(ran: Ran, named: str) -> None:
+    """Whoever can send spans must neither own nor prolong an access key, or a pod's token, by its id."""
+    whole = json.dumps(ran.exported)
+    store = SqliteStore(StateFolder(ran.state).store)
+    for token in [call.jti for call in store.calls(ran.task) if call.jti]:
+        assert token in whole
+        whole = whole.replace(token, named)
+    store.close()
+    found = licet_spans.read(json.loads(whole), AT)
+    assert found.uses
+    told = {use.credential for use in found.uses} | {event.credential for event in found.lifecycle}
+    assert AT.fingerprint(named) not in told
 
 
 def test_a_span_that_is_none_is_refused_and_the_others_are_taken(ran: Ran) -> None:

@@ -5,6 +5,7 @@ A line holds many spans; those of others are none of our affair. Which credentia
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -20,6 +21,7 @@ from licet.telemetry.record import BadRecord, call_of
 from licet.traces import readable
 
 _LAG: Final = 300.0
+_JTI: Final = re.compile(r"[0-9a-f]{32}")
 
 
 def read(record: Record, place: Place) -> Recognised:
@@ -63,7 +65,9 @@ def _call(span: ReadSpan) -> CallRecord:
         call = call_of(told, trace_id=span.trace_id, span_id=span.span_id).call if isinstance(told, str) else readable.call_from(span)
     except BadRecord:
         call = readable.call_from(span)
-    return replace(call, attributes=readable.attributes_of(span))
+    # Anybody can send spans. What is no id of a token of ours is not looked up among the credentials of others.
+    jti = call.jti if _JTI.fullmatch(call.jti) else ""
+    return replace(call, attributes=readable.attributes_of(span), jti=jti)
 
 
 def _around(span: ReadSpan, place: Place) -> Around:
