@@ -82,7 +82,12 @@ def test_a_finding_that_late_events_refute_is_withdrawn_and_comes_back_with_them
     late = happened(2 * HOUR, "activated", identity=ME, credential="cred:one")
     story.keep(inventory, [late])
     assert story.run(inventory).findings.withdrawn == 1
-    assert [each.withdrawn for each in kept(inventory)] == [True]
+    (gone,) = kept(inventory)
+    assert gone.withdrawn
+    assert gone.finding.explanation is not None
+    (against,) = gone.finding.explanation.counter
+    assert against.startswith("activated at ")
+    assert late.uid in against
     with inventory.step() as db:
         db.execute("DELETE FROM lifecycle WHERE uid=?", (late.uid,))
     assert story.run(inventory, rebuild=True).findings == Made(opened=1)
@@ -130,7 +135,8 @@ def test_faces_of_one_identity_have_one_finding(tmp_path: Path) -> None:
     assert found.explanation is not None
     assert found.explanation.identity == ME
     assert len(found.explanation.credentials) == 2
-    assert [each.finding.explanation.identity for each in kept(inventory) if each.withdrawn and each.finding.explanation] == [FACE]
+    (gone,) = [each.finding.explanation for each in kept(inventory) if each.withdrawn and each.finding.explanation]
+    assert (gone.identity, gone.counter) == (FACE, (f"it is told in finding {found.id}",))
 
 
 def test_what_another_does_makes_a_finding_of_who_did_nothing_new(tmp_path: Path) -> None:

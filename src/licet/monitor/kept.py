@@ -11,10 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
+from licet.clock import iso
 from licet.events import LIFECYCLE_KINDS
 from licet.inventory.rows import lifecycle_of
 from licet.inventory.store import Inventory
@@ -150,11 +151,37 @@ def _write(db: sqlite3.Connection, whole: str, told: dict[str, Finding], before:
         db.execute("INSERT OR REPLACE INTO findings VALUES (?,?,?,?,?,?,?)", values)
         opened += known is None or known[0] != "open"
         changed += known is not None and known[0] == "open"
-    for uid, (status, _) in before.items():
+    for uid, (status, body) in before.items():
         if uid not in told and status != "withdrawn":
-            db.execute("UPDATE findings SET status='withdrawn', updated=? WHERE id=?", (now, uid))
+            why = body_of(_withdrawn(db, finding_of(body), told.values()))
+            db.execute("UPDATE findings SET status='withdrawn', updated=?, body=? WHERE id=?", (now, why, uid))
             withdrawn += 1
     return Made(opened, changed, withdrawn)
+
+
+# What can show that something was in order: what was ended is taken up, began anew, or is another's.
+_REFUTES: Final = (
+    "SELECT body FROM lifecycle WHERE (credential=?1 OR identity=?1) AND time<=?2"
+    " AND kind IN ('activated', 'created', 'bound', 'job_started', 'renewed', 'owner_changed') ORDER BY time DESC, uid LIMIT 1"
+)
+
+
+def _withdrawn(db: sqlite3.Connection, finding: Finding, told: Iterable[Finding]) -> Finding:
+    """With what speaks against it now: the finding that it is told in, or else the last thing that can have put it in order."""
+    why = finding.explanation
+    if why is None:
+        return finding
+    events = _events(finding)
+    whole = next((each.id for each in told if each.explanation and not events.isdisjoint(_events(each))), "")
+    against = [f"it is told in finding {whole}"] if whole else []
+    last = max((each.last or each.time for each in why.because), default=finding.time)
+    for about in () if whole else (*why.credentials, why.identity):
+        found = db.execute(_REFUTES, (about, last)).fetchone()
+        if found is not None:
+            event = lifecycle_of(found[0])
+            by = f" by {event.by}" if event.by else ""
+            against.append(f"{event.kind} at {iso(event.time)}{by}: {event.uid}")
+    return replace(finding, explanation=replace(why, counter=tuple(dict.fromkeys((*why.counter, *against)))))
 
 
 def seen_of(signal: Signal) -> Seen:
