@@ -72,7 +72,9 @@ def test_the_guards_can_be_shown_acknowledged_and_suppressed_too(both: Path, cap
     assert "licet ledger export --finding" in capsys.readouterr().out
     day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 86_400))
     assert main(["findings", "suppress", uid, "--until", day, "--reason", "a test", "--by", "ann"]) == 0
-    capsys.readouterr()
+    assert f"suppressed by ann until the end of {day}" in capsys.readouterr().out
+    assert main(["findings", "suppress", uid, "--until", "2020-01-01", "--reason", "a test", "--by", "ann"]) == 2
+    assert "--until 2020-01-01: that day is over" in capsys.readouterr().err
     assert uid not in {each["id"] for each in listed(capsys)}
     assert main(["findings", "acknowledge", uid, "--by", "ann"]) == 0
     capsys.readouterr()

@@ -13,7 +13,7 @@ import pytest
 from licet.cli import main
 from licet.cli.inventory_kinds import kind_of
 from licet.cli.inventory_list import share
-from licet.events import UseEvent
+from licet.events import LifecycleEvent, UseEvent
 from licet.guard.state import open_state, secret
 from licet.inventory.fingerprints import Fingerprints
 from licet.inventory.store import FILE, Inventory
@@ -273,3 +273,16 @@ def test_who_may_be_a_machine_is_told_in_the_sums(tmp_path: Path, monkeypatch: p
     told = said(capsys, "list")
     assert "of 1 more nothing says whether a machine or a person has them: 75.0% of the 4 uses by machines and by these" in told
     assert json.loads(said(capsys, "list", "--json"))["sums"]["unknown_uses"] == 3
+
+
+def test_who_made_an_identity_and_what_it_was_given_is_shown_though_it_never_acted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """What an attacker made is what did nothing yet."""
+    monkeypatch.setenv("LICET_STATE", str(tmp_path / "state"))
+    inventory = Inventory(open_state(str(tmp_path / "state")).path / FILE)
+    made = LifecycleEvent("t", "1", 1_700_000_000.0, "created", "made", by="mallory", digest="00", place="x:1")
+    inventory.keep([], [made, made._replace(native_id="2", kind="granted", privilege="AdministratorAccess", time=1_700_000_001.0)])
+    inventory.close()
+    lines = [line for line in said(capsys, "show", "made").splitlines() if line.startswith("life ")]
+    assert [line.split(maxsplit=2)[2] for line in lines] == ["created by mallory", "granted AdministratorAccess by mallory"]

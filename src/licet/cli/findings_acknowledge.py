@@ -55,5 +55,5 @@ def said(options: argparse.Namespace, verdict: Literal["acknowledged", "suppress
     now = time.time()
     with closing(Inventory(existing(options).path / FILE)) as inventory:
         say(inventory, Verdict(found.finding.id, now, verdict, options.by.strip(), reason(options), until, reasons_of(found.finding)))
-    output.say(f"{found.finding.id}  {verdict} by {options.by.strip()}{f' until {iso(until)}' if until else ''}")
+    output.say(f"{found.finding.id}  {verdict} by {options.by.strip()}{f' until the end of {iso(until - 1)[:10]}' if until else ''}")
     return 0

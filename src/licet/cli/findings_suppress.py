@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import time
 
 from licet.cli.findings_acknowledge import said
 from licet.cli.state import add_state
 from licet.cli.times import end_of_day
+from licet.clock import iso
+from licet.errors import UsageError
 
 EXAMPLE = """\
 It is hidden until the end of that day, UTC, at most a year ahead; then it is open again. If another reason comes to it, it is open at once.
@@ -26,4 +29,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write it down."""
+    if options.until <= time.time():
+        raise UsageError(f"--until {iso(options.until - 1)[:10]}: that day is over; give today's or a later one, UTC")
     return said(options, "suppressed", options.until)

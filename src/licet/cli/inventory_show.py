@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,12 +14,14 @@ from licet.cli.inventory_list import as_data, owner_data, stamp
 from licet.cli.inventory_opened import add_manifest, found_in, opened
 from licet.cli.state import add_state
 from licet.escape import counted, visible
+from licet.events import LifecycleEvent
 from licet.ingest.aws_actions import action_of
 from licet.inventory.life import status_at, status_with
 from licet.inventory.model import Credential, Declared, Identity, IdentityStatus
 from licet.inventory.owners import owners_of
 from licet.inventory.permissions import Shown
 from licet.inventory.privileges import Drift, drift, names_of
+from licet.inventory.rows import lifecycle_of
 from licet.inventory.store import Inventory
 from licet.inventory.views import Viewer, doings, missing
 from licet.monitor.known import Known
@@ -31,6 +34,7 @@ example: licet inventory show system:serviceaccount:shop:orders
          licet inventory show AKIAIOSFODNN7EXAMPLE --json | jq .status
 """
 _SHOWN = 10  # of each kind
+_TO_IDENTITIES = ("created", "granted", "ungranted", "activated", "suspended", "revoked", "deleted")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -70,6 +74,7 @@ def _identity(inventory: Inventory, uid: str, now: float, most: int | None) -> d
         "created": stamp(at.created), "status": at.status, "owners": [owner_data(each) for each in owners_of(inventory, uid)],
         "declared": _declared(declared), "missing": missing(at, declared, owned=line.owner is not None),
         "credentials_known": [_known(each, now, at.status) for each in credentials],
+        "life": _life([event for name in names for event in _happened(inventory, name)]),
         "permissions": _permissions(drift(inventory, uid, Shown.of(inventory, action_of), action_of, now=now)),
         "environments": dict(_most_first(_by_place(viewer, did.accounts))),
         "regions": dict(_most_first(did.regions)), "networks": dict(_most_first(did.networks)), "agents": dict(_most_first(did.agents)),
@@ -92,8 +97,29 @@ def _credential(inventory: Inventory, uid: str, now: float) -> dict[str, Any]:
         "declared": _declared(credential.declared), "issued_by": credential.issued_by, "supersedes": credential.supersedes,
         "workload": credential.workload, "canary": credential.canary, "rotate_every_days": credential.rotate_every / 86_400 or None,
         "used_by": [{"identity": name, "first": stamp(first), "last": stamp(last), "uses": uses} for name, first, last, uses in holders],
-        "life": [{"time": stamp(each.time), "kind": each.kind, "by": each.by, "event": each.uid, "place": each.place} for each in events],
+        "life": _life(events),
     }  # fmt: skip
+
+
+def _happened(inventory: Inventory, uid: str) -> list[LifecycleEvent]:
+    """What was done to an identity itself, and what it was given."""
+    marks = ",".join("?" * len(_TO_IDENTITIES))
+    query = f"SELECT body FROM lifecycle WHERE identity=? AND credential='' AND kind IN ({marks}) ORDER BY time, uid LIMIT 10000"  # noqa: S608 - marks only
+    return [lifecycle_of(body) for (body,) in inventory.rows(query, (uid, *_TO_IDENTITIES))]
+
+
+def _life(events: Sequence[LifecycleEvent]) -> list[dict[str, Any]]:
+    return [
+        {"time": stamp(each.time), "kind": each.kind, "by": each.by, "outcome": each.outcome, "event": each.uid, "place": each.place}
+        | ({"privilege": each.privilege} if each.privilege else {})
+        for each in events
+    ]
+
+
+def _life_text(each: dict[str, Any]) -> str:
+    given = f" {each['privilege']}" if "privilege" in each else ""
+    tried = f" ({each['outcome']})" if each["outcome"] != "success" else ""
+    return f"{each['time'] or '-':<24}  {each['kind'].replace('_', ' ')}{given}{' by ' + each['by'] if each['by'] else ''}{tried}"
 
 
 def _known(each: Credential, now: float, identity: IdentityStatus) -> dict[str, Any]:
@@ -182,11 +208,7 @@ def _say(found: dict[str, Any], most: int | None) -> None:
         [f"{each['uses']:>9,}  {each['identity']}  {each['first'][:10]} to {each['last'][:10]}" for each in found.get("used_by", ())],
         most,
     )
-    _rows(
-        "life",
-        [f"{each['time'] or '-':<24}  {each['kind']}{' by ' + each['by'] if each['by'] else ''}" for each in found.get("life", ())],
-        most,
-    )
+    _rows("life", [_life_text(each) for each in found.get("life", ())], most)
     _rows(
         "finding",
         [
