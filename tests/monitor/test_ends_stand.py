@@ -8,9 +8,10 @@ import pytest
 
 from licet.events import LifecycleEvent
 from licet.inventory.store import Inventory
+from licet.inventory.trace import trace
 from licet.monitor.detectors import ends as module
 from licet.monitor.signal import Signal
-from stories import DAY, HOUR, ME, START, Story, happened, use
+from stories import DAY, HOUR, ME, NOW, START, Story, happened, use
 
 ONE = {"credential": "cred:one"}
 
@@ -72,8 +73,22 @@ def test_however_many_are_issued_an_end_is_not_forgotten(of: dict[str, str], mon
 
 @pytest.mark.parametrize("outcome, words", [("failed", "and it failed"), ("denied", "and was denied")])
 def test_what_was_tried_with_an_ended_credential_is_told_whatever_came_of_it(outcome: str, words: str) -> None:
-    """`NoSuchKey` is said to nobody whom the platform does not know."""
     signals = Story([use(0), happened(HOUR, "revoked", **ONE), use(3 * HOUR, outcome=outcome)]).signals(Inventory(":memory:"))
     (found,) = [each for each in signals if each.code == "DENIED_AFTER_END"]
     assert words in found.observed
     assert not found.alert
+
+
+@pytest.mark.parametrize(
+    "source, error, found",
+    [("cloudtrail", "Client.DryRunOperation", True), ("cloudtrail", "NoSuchKey", True), ("kubernetes", "NotFound", True),
+     ("cloudtrail", "ThrottlingException", False), ("okta", "NotFound", False)],
+    ids=["dry run", "no key", "not found", "throttled", "another source"],
+)  # fmt: skip
+def test_what_only_fails_for_whom_the_platform_let_in_shows_that_the_credential_holds(source: str, error: str, *, found: bool) -> None:
+    """`NoSuchKey` is said to nobody whom the platform does not know; the trace of the credential says the same."""
+    inventory = Inventory(":memory:")
+    tried = use(3 * HOUR, outcome="failed", error=error)._replace(source=source)
+    told = late(Story([use(0), happened(HOUR, "revoked", **ONE), tried]), inventory)
+    assert [f"was let in ({error})" in each.observed for each in told] == [True] * found
+    assert [line.late for line in trace(inventory, ["cred:one"], NOW).lines if line.kind == "used"][-1] == ("after" if found else "failed")

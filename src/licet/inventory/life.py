@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import replace
 from typing import Any, Final
 
-from licet.events import LifecycleEvent
+from licet.events import LifecycleEvent, UseEvent
 from licet.inventory.model import Credential, CredentialStatus, IdentityStatus
 
 TEMPORARY: Final = "temporary_key"
@@ -55,6 +55,24 @@ def _begun(found: Credential, event: LifecycleEvent) -> Credential:
         found, supersedes=event.supersedes or found.supersedes, expires=event.expires or found.expires,
         generation=max(found.generation, event.generation), workload=event.workload or found.workload,
     )  # fmt: skip
+
+
+_LET_IN: Final[Mapping[str, frozenset[str]]] = {
+    "cloudtrail": frozenset((
+        "Client.DryRunOperation", "DryRunOperation", "NoSuchKey", "NoSuchEntity", "NoSuchEntityException", "EntityAlreadyExists",
+        "EntityAlreadyExistsException", "ResourceNotFoundException",
+    )),
+    "kubernetes": frozenset(("NotFound", "AlreadyExists", "Conflict", "Invalid", "404", "409", "422")),
+}  # fmt: skip
+
+
+def let_in(use: UseEvent) -> bool:
+    """Whether a use shows that what it was done with still authenticates: it succeeded, or failed as only what was let in can fail.
+
+    A dry run of EC2 that would have succeeded fails by this name (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html);
+    Kubernetes looks for an object after it has authenticated and authorized who asks (https://kubernetes.io/docs/concepts/security/controlling-access/).
+    """
+    return use.outcome == "success" or (use.outcome == "failed" and use.error in _LET_IN.get(use.source, ()))
 
 
 def undone_by(source: str, stops: MutableMapping[str, Any]) -> None:

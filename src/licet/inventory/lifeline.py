@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from licet.events import LifecycleEvent, UseEvent
-from licet.inventory.life import undone_by
+from licet.inventory.life import let_in, undone_by
 
 BEGINS: Final = ("issued", "created", "rotated")
 """What a life begins with."""
@@ -252,7 +252,7 @@ _LATE: Final[dict[str, Late]] = {"": "", "grace": "grace", "after": "after", "de
 def _late(event: UseEvent, end: End | None, grace: float) -> Late:
     if end is None:
         return ""
-    if event.outcome != "success":
+    if not let_in(event):
         return "denied" if event.outcome == "denied" else "failed"
     return "after" if event.time - end.time > grace else "grace"
 

@@ -1,10 +1,10 @@
 """Uses after the end: revoked, superseded, bound to a job that is over, expired.
 
 Each is a fact of what happened to the credential, at the time of the event itself and not of its arrival. Only a use that succeeded shows
-that the credential still authenticates; what was denied is a signal of its own, and a small one, as is what failed for another reason. A
-suspended credential is fine again once the source that told of it says so: nothing else undoes what ended it. A workload ends only what was
-bound to it before, and one that starts again runs anew: a pod of a set has the name of the one before it. Where no binding is told, a use's
-own workload is its binding, from its first use there on.
+that the credential still authenticates, or one that failed as only what was let in can fail; what was denied is a signal of its own, and a
+small one, as is what failed for another reason. A suspended credential is fine again once the source that told of it says so: nothing else
+undoes what ended it. A workload ends only what was bound to it before, and one that starts again runs anew: a pod of a set has the name of
+the one before it. Where no binding is told, a use's own workload is its binding, from its first use there on.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from licet.clock import lasting
 from licet.events import LifecycleEvent, UseEvent
-from licet.inventory.life import undone_by
+from licet.inventory.life import let_in, undone_by
 from licet.monitor.detector import Called, Detector, State
 from licet.monitor.saying import keep, row, say
 from licet.monitor.signal import Signal
@@ -40,7 +40,7 @@ class Ends(Detector):
     """POST_REVOCATION_USE, POST_ROTATION_USE, POST_JOB_USE, EXPIRED_ACCEPTED; DENIED_AFTER_END, ROTATION_OVERLAP."""
 
     name = "ends"
-    version = 3
+    version = 4
     codes = ("POST_REVOCATION_USE", "POST_ROTATION_USE", "POST_JOB_USE", "EXPIRED_ACCEPTED", "DENIED_AFTER_END", "ROTATION_OVERLAP")
     uses: Called = "always"
     lives = True
@@ -167,15 +167,16 @@ def _late(  # noqa: PLR0917
                 cited=[*cited, row(event, "use")],
             )  # fmt: skip
         return ()
-    if event.outcome != "success":
+    if not let_in(event):
         vain = "was denied" if event.outcome == "denied" else "it failed"
         return say(
             state, "DENIED_AFTER_END", value=f"{what} {end[0]}", time=event.time, credential=event.credential, alert=False, since=since,
             observed=f"tried {event.operation} {lasting(int(after))} after it was {happened}, and {vain}", basis="lifecycle",
             expected=expected.format(happened), cited=[*cited, row(event, "attempt")],
         )  # fmt: skip
+    came = "succeeded" if event.outcome == "success" else f"was let in ({event.error})"
     return say(
         state, code, value=end[0], time=event.time, credential=event.credential, since=since, basis="lifecycle",
-        observed=f"{event.operation} succeeded {lasting(int(after))} after it was {happened}",
+        observed=f"{event.operation} {came} {lasting(int(after))} after it was {happened}",
         expected=expected.format(happened), cited=[*cited, row(event, "use")],
     )  # fmt: skip
