@@ -262,12 +262,13 @@ def test_what_a_call_changes_is_a_lifecycle_event(operation: str, asked: object,
     [
         ("iam:PutUserPolicy", {"policyName": "p", "policyDocument": '{"Statement": {"Effect": "Deny", "Action": "*"}}'}, False),
         ("iam:PutUserPolicy", {"policyName": "p", "policyDocument": '{"Statement": {"Effect": "Allow", "Effect": "Deny"}}'}, True),
+        ("iam:PutUserPolicy", {"policyName": "p", "policyDocument": '{"Statement": {"effect": "Allow", "Effect": "Deny"}}'}, True),
         ("iam:PutUserPolicy", {"policyName": "p", "policyDocument": '{"Statement": [{"Effect": "Deny"}, {"Effect": "Allow"}]}'}, True),
         ("iam:PutUserPolicy", {"policyName": "AWSCompromisedKeyQuarantineV3", "policyDocument": ALL}, True),
         ("iam:AttachUserPolicy", {"policyArn": "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3"}, False),
         ("iam:AttachUserPolicy", {"policyArn": "arn:aws:iam::123837392027:policy/AWSCompromisedKeyQuarantineV3"}, True),
     ],
-    ids=["denies", "both-at-once", "one-allows", "its-name", "quarantine", "own-of-its-name"],
+    ids=["denies", "both-at-once", "in-two-cases", "one-allows", "its-name", "quarantine", "own-of-its-name"],
 )  # fmt: skip
 def test_a_policy_that_only_denies_gives_nothing(operation: str, asked: dict[str, str], gives: bool) -> None:
     assert bool(list(changes_of(operation, requestParameters={"userName": "ci", **asked}))) is gives

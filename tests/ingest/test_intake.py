@@ -15,6 +15,7 @@ import pytest
 
 from licet.ingest.intake import FUTURE, Intake
 from licet.ingest.paths import files_in
+from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable
 from licet.ingest.sources import source_of
 from licet.inventory.fingerprints import Fingerprints
 from licet.inventory.store import Inventory
@@ -322,3 +323,29 @@ def test_of_two_equal_keys_in_a_body_the_last_counts_as_for_the_server(tmp_path:
     log.write_text(json.dumps(_PATCH).replace('"BODY"', body) + "\n")
     report = run(tmp_path, log, source="kubernetes")
     assert (report.kept.uses, report.kept.lifecycle, list(report.refused)) == (1, 1, ["a key stands twice"])
+
+
+def test_a_body_that_a_reader_refuses_takes_only_itself_with_it(tmp_path: Path) -> None:
+    def read(found: Record, at: Place) -> Recognised:
+        if "body" in found:
+            raise Unreadable("is no object", "body")
+        return source_of("cloudtrail").read(found, at)
+
+    inventory = Inventory(tmp_path / "inventory.db")
+    intake = Intake(inventory, Source("cloudtrail", "", read, 0.0, bodies=("body",)), Fingerprints(b"k" * 32).of, clock=Still())
+    log = tmp_path / "a.log"
+    log.write_bytes(lines([record(1, body=7), record(2)]))
+    with log.open("rb") as file:
+        intake.take(str(log), file)
+    report = intake.finish()
+    inventory.close()
+    assert (report.kept.uses, report.refused) == (2, {"`body`: is no object": (1, f"{log}:1")})
+
+
+def test_an_event_at_a_time_that_cannot_be_takes_only_itself_with_it(tmp_path: Path) -> None:
+    user = {"username": "system:serviceaccount:shop:web", "extra": {"authentication.kubernetes.io/credential-id": ["JTI=1"]}}
+    stale = {"authentication.k8s.io/stale-token": "seconds after warning threshold: 999999999"}
+    log = tmp_path / "audit.log"
+    log.write_bytes(lines([{**_PATCH, "user": user, "annotations": stale}]))
+    report = run(tmp_path, log, source="kubernetes")
+    assert (report.kept.uses, report.kept.lifecycle, sum(number for number, _ in report.refused.values())) == (1, 0, 1)
