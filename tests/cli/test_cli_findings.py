@@ -87,6 +87,16 @@ def test_spans_have_no_inventory(both: Path, tmp_path: Path, capsys: Out) -> Non
     assert "POST_REVOCATION_USE" not in capsys.readouterr().out
 
 
+def test_one_is_shown_as_data_too_with_what_was_said_of_it(both: Path, capsys: Out) -> None:
+    (wanted,) = listed(capsys, "--identity", ROLE)
+    assert main(["findings", "acknowledge", wanted["id"], "--by", "ann"]) == 0
+    capsys.readouterr()
+    assert main(["findings", "show", wanted["id"], "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert [(each["verdict"], each["by"], each["until"]) for each in shown.pop("said")] == [("acknowledged", "ann", None)]
+    assert shown == wanted | {"status": "acknowledged"}
+
+
 def test_an_identity_that_is_not_known_is_no_all_clear(both: Path, capsys: Out) -> None:
     """It is found by the last part of its uid; a name that nobody has is said, with what is nearly called so."""
     assert [each["identity"] for each in listed(capsys, "--identity", "ci")] == [ROLE]
@@ -110,3 +120,12 @@ def test_an_empty_folder_is_told_of_logs_too(tmp_path: Path, capsys: Out) -> Non
     (tmp_path / "file").write_text("", encoding="utf-8")
     assert main(["findings", "--state", str(tmp_path / "file")]) == 2
     assert "file: is no folder" in capsys.readouterr().err
+
+
+def test_who_sets_an_owner_is_told_when_findings_name_it(both: Path, capsys: Out) -> None:
+    assert main(["inventory", "set-owner", ROLE, "ci-team"]) == 0
+    assert "findings name the owner after the next `licet monitor`" in capsys.readouterr().out
+    assert listed(capsys, "--identity", ROLE)[0]["owner"] == ""
+    assert main(["monitor"]) == 0
+    capsys.readouterr()
+    assert listed(capsys, "--identity", ROLE)[0]["owner"] == "ci-team"

@@ -286,3 +286,10 @@ def test_who_made_an_identity_and_what_it_was_given_is_shown_though_it_never_act
     inventory.close()
     lines = [line for line in said(capsys, "show", "made").splitlines() if line.startswith("life ")]
     assert [line.split(maxsplit=2)[2] for line in lines] == ["created by mallory", "granted AdministratorAccess by mallory"]
+
+
+@pytest.mark.usefixtures("state")
+def test_drift_says_of_how_many_there_is_something_to_do(capsys: Captured) -> None:
+    """Who has permissions and did nothing outside is not counted among those who did."""
+    last = said(capsys, "drift").splitlines()[-1]
+    assert last == "1 identity with permissions or a purpose: of 0 something can be taken out, 0 did what is outside; window 90 d"

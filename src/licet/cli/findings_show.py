@@ -22,12 +22,18 @@ _STYLES: dict[str, Style] = {"critical": "red", "high": "red", "medium": "yellow
 
 _SHOWN = 12  # pieces of evidence; what is seen each day has up to 64
 
-EXAMPLE = "example: licet findings show 3f2a"
+EXAMPLE = """\
+`confidence` is how sure it is that this is what it is called, and nothing harmless that looks like it; that it happened, the log says.
+
+example: licet findings show 3f2a
+         licet findings show 3f2a --json | jq '.evidence[].place'
+"""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("id", metavar="ID", help="the finding; a unique beginning of its id is enough")
+    parser.add_argument("--json", action="store_true", help="print it as one JSON object, as `licet findings --json` has it")
     add_state(parser, again=True)
 
 
@@ -36,6 +42,9 @@ def run(options: argparse.Namespace) -> int:
     with sources_of(options) as sources:
         found = one_like(all_found(sources), options.id)
         finding = found.finding
+        if options.json:
+            _data(found)
+            return 0
         output.say(
             output.paint(finding.severity, _STYLES.get(finding.severity, "dim")),
             f"  {iso(finding.time)}  {', '.join(found.codes)}  {found.status}  finding {finding.id}",
@@ -54,6 +63,16 @@ def run(options: argparse.Namespace) -> int:
             until = f" until {iso(each.until)}" if each.until else ""
             output.say(f"{iso(each.time)}  {each.verdict} by {each.by}{until}{f': {each.reason}' if each.reason else ''}")
     return 0
+
+
+def _data(found: Found) -> None:
+    from licet.monitor.told import finding_data
+
+    said = [
+        {"time": each.time, "verdict": each.verdict, "by": each.by, "reason": each.reason, "until": each.until or None}
+        for each in found.said
+    ]
+    output.data(finding_data(found.finding, found.status, identity=found.identity, codes=found.codes) | {"said": said})
 
 
 def _whose(found: Found, inventory: Inventory | None, owner: Owner | None) -> Iterator[str]:

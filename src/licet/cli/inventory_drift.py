@@ -52,12 +52,14 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print it; 1 if there is something to do."""
-    now, number, found_any = time.time(), 0, False
+    now, number, found_any, narrower, outside = time.time(), 0, False, 0, 0
     with opened(options, now) as (folder, inventory):
         if options.json:
             output.write('{\n"identities": [')
         for each in _drifts(options, folder, inventory, now):
             found_any |= bool(each.proposals or each.outside)
+            narrower += bool(each.proposals)
+            outside += bool(each.outside)
             if options.json:
                 output.write(f"{',' if number else ''}\n{json.dumps(_data(each), ensure_ascii=True)}")
             else:
@@ -71,7 +73,10 @@ def run(options: argparse.Namespace) -> int:
         for kind in of_kinds:
             _say_kind(kind)
         identities = "1 identity" if number == 1 else f"{number:,} identities"
-        output.say(f"{identities} with permissions or uses outside a purpose; window {lasting(options.window)}")
+        output.say(
+            f"{identities} with permissions or a purpose: of {narrower:,} something can be taken out, {outside:,} did what is outside;"
+            f" window {lasting(options.window)}"
+        )
     return 1 if found_any else 0
 
 
@@ -93,7 +98,7 @@ def _drifts(options: argparse.Namespace, folder: StateFolder, inventory: Invento
 def _say(found: Drift, name: str) -> None:
     told, used = found.number("used") + found.number("unused"), found.number("used")
     output.say(output.paint(f"{visible(found.identity, 300)}{name}", "bold"), f"  as of {day(found.as_of)}, logs since {day(found.since)}")
-    words = [f"used {used:,} of {told:,} permissions"] if told else ["permissions: nothing can be told"]
+    words = [f"used {used:,} of {told:,} permissions"] if told else ["none of its permissions is known to be used or unused"]
     words += [f"{found.number('young'):,} too young"] if found.number("young") else []
     words += [f"{found.number('untold'):,} not to be told by logs"] if found.number("untold") else []
     words += [f"{len(found.added):,} added and never used", f"{len(found.outside):,} operations outside the purpose"]

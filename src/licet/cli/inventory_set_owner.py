@@ -73,9 +73,11 @@ def run(options: argparse.Namespace) -> int:
             reason=options.owner,
         )  # fmt: skip
         inventory.declare(owners=[Owner(options.owner, contact=options.contact)], ownerships=[said], lifecycle=[changed])
-        after = own_of(inventory, uid)
+        after, found = own_of(inventory, uid), inventory.rows("SELECT 1 FROM findings LIMIT 1")
     told = f" (before: {visible(before[0].uid, 100)}, {before[1].source}, {before[1].confidence:g})" if before else ""
     output.say(f"{visible(uid, 300)}: ", output.paint(visible(options.owner, 100), "green"), f", {options.source}, {confidence:g}{told}")
+    if found:
+        output.say(output.paint("findings name the owner after the next `licet monitor`", "dim"))
     if after is not None and after[1].owner != options.owner:
         output.error(f"still counts: {visible(after[0].uid, 100)} ({after[1].source}, {after[1].confidence:g}), which is surer")
     return 0
