@@ -370,6 +370,8 @@ def test_what_is_wrong_in_a_body_takes_neither_the_use_nor_what_is_right_with_it
     assert len(found.uses) == 1
     assert [one.kind for one in found.lifecycle] == ["granted", "granted"]
     assert found.refused == (("is no text", "name"),)
+    listed = [about("clusterrolebindings", name="b", verb="create", requestObject=body)]
+    assert kubernetes.read({"kind": "EventList", "items": listed}, place()) == found
     found = kubernetes.read(token_request(responseObject={"status": {"expirationTimestamp": "1999-01-01T00:00:00Z"}}), place())
     assert (len(found.uses), len(found.refused)) == (1, 1)
 

@@ -183,7 +183,8 @@ def _read_all(items: list[Record], place: Place) -> Recognised:
     read_all = [read(item, place) for item in items]
     uses = tuple(use for found in read_all for use in found.uses)
     lifecycle = tuple(event for found in read_all for event in found.lifecycle)
-    return Recognised(uses, lifecycle, "" if uses else "a list without a completed request")
+    refused = tuple(wrong for found in read_all for wrong in found.refused)
+    return Recognised(uses, lifecycle, "" if uses else "a list without a completed request", refused)
 
 
 def _enveloped(record: Record) -> Record:
