@@ -13,6 +13,8 @@ from adversary.search import Game, Search, variants
 from licet.manifest import loads
 from licet.manifest.reach import reach
 
+pytestmark = pytest.mark.dev  # slow, and what it tests depends on no version of a library
+
 LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
 ROW = re.compile(r'^\| <a id="(goal-[a-z-]+)"></a>.*?\| (?P<path>`[^|]+`) \|', re.MULTILINE)
 PREFIXES = {"bank": 100, "office": 100, "demo": 80, "lab": 150}  # what one minute has room for on a small machine
