@@ -299,10 +299,11 @@ class OriginIndex:
 
     def _find_atom(self, form: str, names: Iterable[str]) -> Place | None:
         keys = [form] if len(form) >= SHORT else [f"{name} {form}" for name in (*names, *ID_WORDS)]
-        for key in self._hashes(keys):
-            if (ref := self._taint.get(key)) is not None:
-                return self._places[ref]
-        return None
+        refs = [ref for key in self._hashes(keys) if (ref := self._taint.get(key)) is not None]
+        if not refs:
+            return None
+        # Names come in no order: what is least trusted is told, then what came first; else two processes could say two things.
+        return min((self._places[ref] for ref in refs), key=lambda place: (place.kind != "untrusted", place.seq))
 
     # What is asked -----------------------------------------------------------------------------------------------------
 
