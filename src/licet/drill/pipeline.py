@@ -1,0 +1,86 @@
+"""The parts between where a record comes in and where a finding goes out: those that every command runs, held together for a drill.
+
+Nothing here is for drills alone: `licet ingest`, `licet monitor` and `licet findings deliver` call the same functions with the same parts. A
+selftest takes one part away.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import BufferedReader
+from itertools import groupby
+from typing import NamedTuple, cast
+
+from licet.clock import Clock
+from licet.drill.scenario import Declared, Record
+from licet.errors import Problem, UsageError
+from licet.ingest.intake import STDIN, Intake
+from licet.ingest.recognised import Source
+from licet.ingest.sources import SOURCES
+from licet.inventory.exchange import File, taken
+from licet.inventory.store import Inventory
+from licet.monitor.detector import Detector
+from licet.monitor.detectors import DETECTORS
+from licet.monitor.kept import Kept, kept
+from licet.monitor.run import Report, monitor
+from licet.monitor.world import Settings
+
+
+class Parts(NamedTuple):
+    """What can be taken away."""
+
+    sources: Mapping[str, Source] = SOURCES
+    detectors: Sequence[Detector] = DETECTORS
+
+
+class Pipeline:
+    """The parts, over one inventory.
+
+    Args:
+        fingerprint: of credentials' ids, with the key of the state folder.
+        clock: of this machine.
+    """
+
+    def __init__(
+        self, inventory: Inventory, fingerprint: Callable[[str], str], clock: Clock, parts: Parts = Parts(), settings: Settings = Settings(),  # noqa: B008 - immutable
+    ) -> None:  # fmt: skip
+        self.inventory, self.fingerprint, self.parts, self.settings = inventory, fingerprint, parts, settings
+        self._clock = clock
+
+    def declare(self, said: Declared) -> None:
+        """Take in what is declared, as `licet inventory import` does.
+
+        Raises:
+            UsageError: a row cannot be used.
+        """
+        problems: list[Problem] = []
+        taken(self.inventory, File("drill", json.dumps(said).encode(), "json"), self.fingerprint, self._clock.now(), problems.append)
+        if problems:
+            raise UsageError(f"a drill's declaration cannot be used: {problems[0]}")
+
+    def enter(self, records: Iterable[Record]) -> dict[str, int]:
+        """Let records in, as `licet ingest SOURCE -` does; by cause, how many were refused. Records of a reader that is not there are lost."""
+        refused: dict[str, int] = {}
+        for (name, account), run in groupby(records, key=lambda each: (each.source, each.account)):
+            source = self.parts.sources.get(name)
+            if source is None:
+                continue
+            intake = Intake(self.inventory, source, self.fingerprint, clock=self._clock, account=account)
+            with tempfile.TemporaryFile() as file:
+                file.write(b"".join(each.body + b"\n" for each in run))
+                file.seek(0)
+                intake.take(STDIN, cast("BufferedReader", file))
+            for cause, (number, _) in intake.finish().refused.items():
+                refused[cause] = refused.get(cause, 0) + number
+        return refused
+
+    def judge(self) -> Report:
+        """As `licet monitor` does."""
+        lags = {name: source.lag for name, source in self.parts.sources.items()}
+        return monitor(self.inventory, self.settings, self._clock.now(), detectors=self.parts.detectors, lags=lags)
+
+    def found(self) -> list[Kept]:
+        """The findings that stand."""
+        return [each for each in kept(self.inventory) if not each.withdrawn]
