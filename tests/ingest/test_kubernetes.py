@@ -54,7 +54,7 @@ def test_a_use_has_the_token_the_pod_and_the_place() -> None:
     use = kubernetes.read(event(), at).uses[0]
     assert (use.identity, use.identity_kind, use.identity_name) == (WEB, "service_account", "web")
     assert (use.credential, use.credential_kind) == (at.fingerprint("token-1"), "service_account_token")
-    assert (use.workload, use.session) == ("pod:shop/web-0", "p-1")
+    assert (use.workload, use.session) == ("pod:eks-prod/shop/web-0", "p-1")
     assert (use.operation, use.access, use.outcome) == ("core:get/configmaps", "read", "success")
     assert (use.account, use.resource, use.resource_kind) == ("eks-prod", "namespaces/shop/configmaps/prices", "configmaps")
     assert (use.ip, use.network, use.agent, use.time) == ("203.0.113.7", "203.0.113.0/24", "web/1", 1772366400.0)
@@ -156,7 +156,7 @@ def test_an_issued_token_is_the_one_that_is_used_later() -> None:
 def test_a_token_is_bound_to_its_pod_and_ends_when_it_was_asked_to() -> None:
     spec = {"expirationSeconds": 3607, "boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": "web-0", "uid": "p-1"}}
     issued, bound = changed(token_request(requestObject={"kind": "TokenRequest", "spec": spec}))
-    assert (issued.kind, issued.expires, issued.workload) == ("issued", 1772366400.0 + 3607, "pod:shop/web-0")
+    assert (issued.kind, issued.expires, issued.workload) == ("issued", 1772366400.0 + 3607, "pod:eks-prod/shop/web-0")
     assert (bound.kind, bound.workload, bound.credential) == ("bound", used(event()).workload, issued.credential)
     assert issued.native_id != bound.native_id
 
@@ -260,6 +260,7 @@ def test_an_id_that_the_client_chose_and_that_is_a_token_is_not_kept() -> None:
         ({"user": "alice"}, "user"),
         ({"stage": "Done"}, "stage"),
         ({"responseStatus": {"code": "200"}}, "responseStatus.code"),
+        ({"user": {"username": WEB, "groups": "system:serviceaccounts"}}, "user.groups"),
         ({"sourceIPs": "203.0.113.7"}, "sourceIPs"),
     ],
 )
@@ -413,3 +414,38 @@ def test_an_arn_is_itself_where_eks_tells_of_the_key() -> None:
 ])  # fmt: skip
 def test_only_the_platforms_own_names_are_the_platform(name: str, kind: str) -> None:
     assert used(event(user={"username": name})).identity_kind == kind
+
+
+def test_pods_and_tokens_in_secrets_of_two_clusters_are_two() -> None:
+    pods = [used(event(), account).workload for account in ("eks-prod", "eks-dev", "")]
+    assert pods == ["pod:eks-prod/shop/web-0", "pod:eks-dev/shop/web-0", "pod:shop/web-0"]
+    for sent in (about("pods", name="web-0", verb="delete"), about("pods", name="web-0", verb="create")):
+        assert [kubernetes.read(sent, place(account)).lifecycle[0].workload for account in ("eks-prod", "eks-dev", "")] == pods
+    body = {"type": "kubernetes.io/service-account-token", "metadata": {"annotations": {"kubernetes.io/service-account.name": "web"}}}
+    secret = about("secrets", name="web-token", verb="create", requestObject=body)
+    assert len({kubernetes.read(secret, place(account)).lifecycle[0].credential for account in ("eks-prod", "eks-dev", "")}) == 3
+
+
+@pytest.mark.parametrize(
+    "name, group, other",
+    [(WEB, "system:serviceaccounts", "system:masters"), ("system:node:n1", "system:nodes", "system:serviceaccounts"),
+     ("system:apiserver", "system:masters", "system:authenticated")],
+)  # fmt: skip
+def test_a_name_of_the_platform_is_borne_out_by_its_group(name: str, group: str, other: str) -> None:
+    def acts(**user: Any) -> tuple[str, str]:
+        use = used(event(user={"username": name, **user}))
+        return use.identity, use.identity_kind
+
+    assert acts(groups=[group])[0] == acts()[0] == name  # a record without groups does not tell
+    assert acts(groups=[group])[1] in ("service", "service_account")
+    assert acts(groups=[other, "system:authenticated"]) == acts(groups=[]) == (f"k8s:{name}", "unknown")
+
+
+def test_a_certificate_is_no_service_accounts_whatever_groups_it_names() -> None:
+    user = {"username": WEB, "groups": ["system:serviceaccounts"], "extra": {f"{EXTRA}credential-id": ["X509SHA256=abc"]}}
+    assert used(event(user=user)).identity == f"k8s:{WEB}"
+
+
+def test_what_a_forged_name_does_is_done_by_it_and_not_by_whom_it_is_called_after() -> None:
+    (ended,) = changed(about("pods", name="web-0", verb="delete", user={"username": WEB, "groups": ["system:authenticated"]}))
+    assert ended.by == f"k8s:{WEB}"

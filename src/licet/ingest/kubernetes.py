@@ -1,10 +1,10 @@
 """Audit events of a Kubernetes API server: audit.k8s.io/v1, from level Metadata on.
 
 A user's name is whatever a certificate or an identity provider says, so it is `k8s:` and the name: it must not be the ARN or the agent of
-another source. Names that begin with `system:` stay as they are, and ARNs where EKS tells of the access key.
+another source. Names that begin with `system:` stay as they are where the record bears them out, and ARNs where EKS tells of the key.
 
 Where a record tells who authenticated and for whom (impersonation), the first is the identity and the second `on_behalf_of`. Pods are
-workloads by namespace and name, as the deletion of one is logged without its uid at level Metadata; the uid is the use's session.
+workloads by cluster, namespace and name, as the deletion of one is logged without its uid at level Metadata; the uid is the use's session.
 Source: https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/ and .../reference/labels-annotations-taints/audit-annotations/
 """
 
@@ -17,7 +17,8 @@ from typing import Final
 from licet.events import AccessLevel, IdentityKind, LifecycleEvent, UseEvent, UseOutcome
 from licet.ingest.documents import Unfit, without
 from licet.ingest.fields import address_of, agent_of, clean, id_of, interactive_agent, name_in, network_of, parts, raw_in, time_of
-from licet.ingest.kubernetes_changes import AWS_KEY, changes, pod, user_uid
+from licet.ingest.kubernetes_changes import changes
+from licet.ingest.kubernetes_names import ACCOUNT, AWS_KEY, CERTIFICATE, CREDENTIAL_ID, NODE, acting_uid, pod, user_uid
 from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable, part, text
 
 _TIMES: Final = ("requestReceivedTimestamp", "stageTimestamp", "timestamp")
@@ -62,7 +63,7 @@ def read(record: Record, place: Place) -> Recognised:
         if "auditID" not in record and record.get("kind") != "Event":
             raise Unreadable("is no audit event of Kubernetes")
         raise Unreadable("is missing", "verb")
-    identity = user_uid(raw_in(part(record, "user"), "username"), record, place)
+    identity = acting_uid(record, place)
     if not identity:
         if part(record, "responseStatus").get("code") == 401:
             return Recognised(passed="nobody was authenticated")
@@ -101,7 +102,7 @@ def _use(record: Record, place: Place, found: tuple[str, float, str, str]) -> Us
     agent = text(record, "userAgent")
     credential, session, workload = "", "", ""
     if extra := part(user, "extra"):
-        credential = _first(extra, f"{_EXTRA}credential-id") or _first(extra, AWS_KEY)
+        credential = _first(extra, CREDENTIAL_ID) or _first(extra, AWS_KEY)
         if running := _first(extra, f"{_EXTRA}pod-name"):
             workload = pod(_namespace_of(raw_in(user, "username")), running, place)
         session = clean(_first(extra, f"{_EXTRA}pod-uid") or _first(extra, "sessionName"))
@@ -224,15 +225,15 @@ def _first(record: Record, key: str, at: int = 0) -> str:
 
 
 def _kind_of(identity: str) -> IdentityKind:
-    if identity.startswith("system:serviceaccount:"):
+    if identity.startswith(ACCOUNT):
         return "service_account"
-    return "service" if identity in _PLATFORM or identity.startswith("system:node:") else "unknown"
+    return "service" if identity in _PLATFORM or identity.startswith(NODE) else "unknown"
 
 
 def _credential_kind(credential: str) -> str:
     if not credential:
         return ""
-    if credential.startswith("X509SHA256="):
+    if credential.startswith(CERTIFICATE):
         return "client_certificate"
     if credential.startswith(("AKIA", "ASIA")):
         return "access_key" if credential.startswith("AKIA") else "temporary_key"
@@ -240,7 +241,7 @@ def _credential_kind(credential: str) -> str:
 
 
 def _namespace_of(identity: str) -> str:
-    return identity.split(":", 3)[2] if identity.startswith("system:serviceaccount:") and identity.count(":") >= 3 else ""
+    return identity.split(":", 3)[2] if identity.startswith(ACCOUNT) and identity.count(":") >= 3 else ""
 
 
 SOURCE: Final = Source("kubernetes", "Kubernetes audit", read, lag=300.0, records=("items",), bodies=BODIES)

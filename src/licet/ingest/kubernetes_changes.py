@@ -12,28 +12,14 @@ from urllib.parse import parse_qsl
 
 from licet.events import AccessLevel, LifecycleEvent, LifecycleKind, UseEvent
 from licet.ingest.fields import clean, name_in, parts, raw_in, time_of, uid_of
+from licet.ingest.kubernetes_names import account_uid, in_cluster, pod, user_uid
 from licet.ingest.recognised import Place, Record, Unreadable, part, text
 
-AWS_KEY: Final = "accessKeyId"
-"""EKS tells the access key with which somebody came in: the same that CloudTrail shows."""
 _ISSUED_ID: Final = "authentication.kubernetes.io/issued-credential-id"
 _ACCOUNT_OF_SECRET: Final = "kubernetes.io/service-account.name"  # noqa: S105 - the annotation's name
 _TOKEN_SECRET: Final = "kubernetes.io/service-account-token"  # noqa: S105 - the type's name
 _LEVELS: Final[dict[str, AccessLevel]] = {"cluster-admin": "admin", "admin": "admin", "edit": "write", "view": "read"}
 """The roles that each cluster has (https://kubernetes.io/docs/reference/access-authn-authz/rbac/#user-facing-roles)."""
-
-
-def pod(namespace: str, name: str, place: Place) -> str:
-    """The uid of a pod as a workload, by its names as they stand in the record."""
-    return uid_of(f"pod:{namespace}/{name}", place)
-
-
-def user_uid(name: str, record: Record, place: Place) -> str:
-    """The uid of a user, by its name in this cluster; empty for an empty one."""
-    if not name or name.startswith("system:"):
-        return uid_of(name, place)
-    is_aws = name.startswith("arn:aws") and part(part(record, "user"), "extra").get(AWS_KEY)
-    return uid_of(name if is_aws else f"k8s:{name}", place)
 
 
 def changes(record: Record, use: UseEvent, place: Place) -> tuple[tuple[LifecycleEvent, ...], tuple[tuple[str, str], ...]]:
@@ -98,7 +84,7 @@ def _token(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleEve
         return
     target = part(record, "objectRef")
     namespace = raw_in(target, "namespace")
-    account = _account_uid(namespace, raw_in(target, "name"), place)
+    account = account_uid(namespace, raw_in(target, "name"), place)
     shown = text(part(record, "annotations"), _ISSUED_ID)
     credential = place.fingerprint(shown) if shown else ""
     spec = part(_body(record, "spec"), "spec")
@@ -134,7 +120,7 @@ def _pod(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleEvent
         yield _event(use, "job_ended", workload=workload)
     elif verb == "create":
         account = raw_in(part(_body(record, "spec"), "spec"), "serviceAccountName")
-        identity = _account_uid(raw_in(target, "namespace"), account, place)
+        identity = account_uid(raw_in(target, "namespace"), account, place)
         yield _event(use, "job_started", workload=workload, identity=identity)
 
 
@@ -142,7 +128,7 @@ def _account(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleE
     target, name = _target(record)
     if name and _verb(use) in ("create", "delete"):
         kind: LifecycleKind = "created" if _verb(use) == "create" else "deleted"
-        yield _event(use, kind, identity=_account_uid(raw_in(target, "namespace"), name, place))
+        yield _event(use, kind, identity=account_uid(raw_in(target, "namespace"), name, place))
 
 
 def _secret(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleEvent]:
@@ -155,8 +141,8 @@ def _secret(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleEv
     account = raw_in(part(part(body, "metadata"), "annotations"), _ACCOUNT_OF_SECRET)
     kind: LifecycleKind = "issued" if _verb(use) == "create" else "revoked"
     yield _event(
-        use, kind, identity=_account_uid(namespace, account, place),
-        credential=place.fingerprint(f"secret:{namespace}/{name}"), credential_kind="service_account_token",
+        use, kind, identity=account_uid(namespace, account, place),
+        credential=place.fingerprint(f"secret:{in_cluster(f'{namespace}/{name}', place)}"), credential_kind="service_account_secret",
         reason="a token in a secret, which does not expire",
     )  # fmt: skip
 
@@ -174,13 +160,8 @@ def _binding(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleE
 def _subject(subject: Record, record: Record, place: Place) -> str:
     kind, name = subject.get("kind"), raw_in(subject, "name")
     if kind == "ServiceAccount":
-        return _account_uid(raw_in(subject, "namespace"), name, place)
+        return account_uid(raw_in(subject, "namespace"), name, place)
     return uid_of(f"group:{name}", place) if kind == "Group" else user_uid(name, record, place)
-
-
-def _account_uid(namespace: str, name: str, place: Place) -> str:
-    """The name that a service account acts by; empty without one."""
-    return uid_of(f"system:serviceaccount:{namespace}:{name}", place) if name else ""
 
 
 def _role(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleEvent]:
