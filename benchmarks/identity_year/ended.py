@@ -78,7 +78,10 @@ def after_job_end(script: Script) -> None:
         length = rng.uniform(5, 30) * MINUTE
         common, records = begun(world, actor, begin, rng)
         script.keep_all(records)
-        pod: dict[str, Any] = {"credential": common["credential"], "workload": f"pod:{actor.about['namespace']}/{common['session']}"}
+        pod: dict[str, Any] = {
+            "credential": common["credential"],
+            "workload": f"pod:{actor.account}/{actor.about['namespace']}/{common['session']}",
+        }
         script.tell(begin, "bound", identity=actor.uid, **pod)
         for _ in range(3):
             script.use(begin + rng.uniform(1, length), **common)

@@ -98,13 +98,17 @@ def pod(world: World, actor: Actor, day: int, rng: random.Random) -> Iterator[Em
                 rng,
                 credential=common["credential"],
                 identity=actor.uid,
-                workload=f"pod:{actor.about['namespace']}/{session}",
+                workload=f"pod:{actor.account}/{actor.about['namespace']}/{session}",
             )
         for time in times(begin + 1, 55 * MINUTE, 1 + poisson(rng, 0.7 * actor.rate * world.load), rng):
             yield do(world, actor, time, rng, **common)
     if actor.told and (day + 1) % life == 0:
         yield told(
-            world.at(day) + 23.5 * HOUR, "job_ended", rng, workload=f"pod:{actor.about['namespace']}/{session}", reason="pod deleted"
+            world.at(day) + 23.5 * HOUR,
+            "job_ended",
+            rng,
+            workload=f"pod:{actor.account}/{actor.about['namespace']}/{session}",
+            reason="pod deleted",
         )
 
 

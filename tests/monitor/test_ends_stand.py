@@ -92,3 +92,26 @@ def test_what_only_fails_for_whom_the_platform_let_in_shows_that_the_credential_
     told = late(Story([use(0), happened(HOUR, "revoked", **ONE), tried]), inventory)
     assert [f"was let in ({error})" in each.observed for each in told] == [True] * found
     assert [line.late for line in trace(inventory, ["cred:one"], NOW).lines if line.kind == "used"][-1] == ("after" if found else "failed")
+
+
+@pytest.mark.parametrize("ended_in, since", [("eks-prod", HOUR), ("eks-dev", None)])
+def test_a_service_account_that_is_deleted_or_made_in_one_cluster_is_as_it_was_in_another(ended_in: str, since: float | None) -> None:
+    """Whoever rules a cluster can make and delete accounts there by the names that others have in theirs."""
+
+    def in_cluster(event: Any, account: str) -> Any:
+        return event._replace(source="kubernetes", account=account)
+
+    items = [
+        in_cluster(use(0), "eks-prod"), in_cluster(happened(HOUR, "deleted", identity=ME), ended_in),
+        in_cluster(happened(2 * HOUR, "created", identity=ME), "eks-dev"), in_cluster(use(3 * HOUR), "eks-prod"),
+    ]  # fmt: skip
+    assert [each.since for each in late(Story(items), Inventory(":memory:"))] == ([] if since is None else [START + since])
+
+
+def test_a_cluster_that_ends_an_identity_ends_it_however_late_another_makes_it_again() -> None:
+    items = [
+        use(0), happened(HOUR, "deleted", identity=ME)._replace(source="kubernetes", account="eks-prod"),
+        use(3 * HOUR)._replace(source="kubernetes", account="eks-prod"), use(4 * HOUR)._replace(source="kubernetes", account="eks-dev"),
+    ]  # fmt: skip
+    found = late(Story(items), Inventory(":memory:"))
+    assert [[each.uid for each in one.evidence] for one in found] == [[items[1].uid, items[2].uid]]

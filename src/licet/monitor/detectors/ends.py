@@ -27,6 +27,8 @@ _AGAIN = 8  # ends of one workload
 _NONE: Final[dict[str, Any]] = {}
 _FIRST: Final = "use before"
 _WHOLE: Final = ""  # the identity itself, where a credential's fingerprint stands else
+_OF_PLACES: Final = ("kubernetes",)
+"""Sources whose names are of one account, cluster or organisation: what ends there is not what is called the same in another."""
 
 _SAYS: Final = {
     "revoked": ("POST_REVOCATION_USE", "no use after it was {}"),
@@ -40,14 +42,15 @@ class Ends(Detector):
     """POST_REVOCATION_USE, POST_ROTATION_USE, POST_JOB_USE, EXPIRED_ACCEPTED; DENIED_AFTER_END, ROTATION_OVERLAP."""
 
     name = "ends"
-    version = 4
+    version = 5
     codes = ("POST_REVOCATION_USE", "POST_ROTATION_USE", "POST_JOB_USE", "EXPIRED_ACCEPTED", "DENIED_AFTER_END", "ROTATION_OVERLAP")
     uses: Called = "always"
     lives = True
 
     def start(self) -> State:
-        """`of`: by credential, its ends, of which `revoked` is by the source that told of it; `days`: by credential, when it ends by
-        itself, and where it is bound; `jobs`: by workload, its ends; `held`: by workload and session (else credential), the first use.
+        """`of`: by credential, or by the place of the identity itself, its ends, of which `revoked` is by the source that told of it;
+        `days`: by credential, when it ends by itself, and where it is bound; `jobs`: by workload, its ends; `held`: by workload and
+        session (else credential), the first use.
         """
         return {"of": {}, "days": {}, "jobs": {}, "held": {}}
 
@@ -61,10 +64,10 @@ class Ends(Detector):
             _of(state["of"], event.supersedes).setdefault("rotated", row(event, "rotation"))
         if kind in ("revoked", "suspended", "deleted"):
             if credential or event.identity:
-                told = _of(state["of"], credential or _WHOLE).setdefault("revoked", {})
+                told = _of(state["of"], credential or _whole(event)).setdefault("revoked", {})
                 told.setdefault(event.source, [*row(event, "revocation"), kind])
         elif kind == "activated" or (kind == "created" and not credential):
-            undone_by(event.source, state["of"].get(credential or _WHOLE, {}).get("revoked", {}))
+            undone_by(event.source, state["of"].get(credential or _whole(event), {}).get("revoked", {}))
         elif kind == "job_ended":
             if event.workload:
                 before = state["jobs"].get(event.workload, ())
@@ -86,8 +89,8 @@ class Ends(Detector):
         if not of and not days and left is None:
             return ()
         ends, day = of.get(event.credential, _NONE), days.get(event.credential, _NONE)
-        whole = of.get(_WHOLE, _NONE)
-        if not ends and not day and not whole and left is None:
+        whole = (_first(of.get(_WHOLE, _NONE)), _first(of.get(_whole(event), _NONE)))
+        if not ends and not day and not any(whole) and left is None:
             return ()
         found: list[Signal] = []
         bound: list[Any] | None = None
@@ -101,9 +104,15 @@ class Ends(Detector):
                 found += _late(state, "ended", end, [bound, end], event, world)
         if left is not None and bound is None and "ended" not in ends:
             found += _late(state, "ended", left[1], left, event, world)
-        if (end := _first(whole)) is not None:
+        end = min((each for each in whole if each is not None), key=lambda each: (each[2], each[0]), default=None)
+        if end is not None:
             found += _late(state, "revoked", end, [end], event, world)
         return found
+
+
+def _whole(event: UseEvent | LifecycleEvent) -> str:
+    """The identity itself, there where its name is its own."""
+    return f"{event.source} {event.account}" if event.source in _OF_PLACES else _WHOLE
 
 
 def _of(known: dict[str, dict[str, Any]], credential: str) -> dict[str, Any]:
