@@ -29,6 +29,9 @@ where only a date was declared, the date is enough."""
 
 LIFECYCLE_KINDS: Final[frozenset[str]] = frozenset(get_args(LifecycleKind))
 
+BODY_UNREAD: Final = "body not read"
+"""The `error` of a use that succeeded, and of which nobody can tell what it did: what was sent or answered could not be read."""
+
 
 class UseEvent(NamedTuple):
     """One use of an identity, as one record of a source shows it. Empty is not known.

@@ -26,6 +26,9 @@ _DENIALS: Final = (
     "RequestExpired", "MissingAuthenticationToken", "UnrecognizedClient", "AuthorizationError", "OptInRequired", "Failed authentication",
 )  # fmt: skip
 
+# What EC2 answers to a dry run by somebody who may do it (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html).
+_WOULD_HAVE: Final = frozenset({"Client.DryRunOperation", "DryRunOperation"})
+
 # Which parameter names the resource, where the record has no list of resources.
 _BODIES: Final = ("requestParameters", "responseElements", "additionalEventData")
 _RESOURCES: Final = {
@@ -161,6 +164,8 @@ def _outcome_of(record: Record, event_type: str) -> tuple[UseOutcome, str]:
 
 @lru_cache(1_024)
 def _outcome(code: str) -> tuple[UseOutcome, str]:
+    if code in _WOULD_HAVE:
+        return "success", clean_name(code)
     return "denied" if any(sign in code for sign in _DENIALS) else "failed", clean_name(code)
 
 

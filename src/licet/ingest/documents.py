@@ -26,6 +26,10 @@ _PLAIN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"|[-+.\w]+', re.DOTALL)
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 
 
+UNREAD: Final = ("unread",)
+"""A key, which no JSON can hold, of a record that is used without one of its bodies."""
+
+
 class Unfit(ValueError):
     """Why a text is no record: `cause` in few words. `at`: where the text stops being JSON; -1: only its meaning is wrong. `rest`: the
     record without what is wrong in its bodies, if that can be used.
@@ -201,7 +205,7 @@ def _rest(text: str, at: int, bodies: Collection[str]) -> tuple[dict[str, Any], 
     """The object that begins here, and where it ends; its bodies as a server reads them, which takes the last of two equal keys, or not
     at all where they are too deep for that.
     """
-    found: dict[str, Any] = {}
+    found: dict[Any, Any] = {}
     at = _space(text, at + 1)
     while text[at : at + 1] != "}":
         key, at = _scanned(text, at)
@@ -218,6 +222,7 @@ def _rest(text: str, at: int, bodies: Collection[str]) -> tuple[dict[str, Any], 
                 found[key], at = _scanned(text, at, _lenient)
             except Unfit:
                 found[key], at = None, _skipped(text, at)
+                found[UNREAD] = True
         at = _behind(text, at)
     return found, at + 1
 

@@ -18,10 +18,10 @@ from licet.clock import Clock
 from licet.ingest import redact
 from licet.ingest.batch import Batch, Report
 from licet.ingest.cursors import cursor_of
-from licet.ingest.documents import NO_OBJECT, Unfit
+from licet.ingest.documents import NO_OBJECT, UNREAD, Unfit
 from licet.ingest.fields import EARLIEST
 from licet.ingest.reading import Reading
-from licet.ingest.recognised import Recognised, Source, Unreadable
+from licet.ingest.recognised import Recognised, Source, Unreadable, without_body
 from licet.inventory.store import Inventory
 
 BATCH: Final = 10_000
@@ -174,19 +174,21 @@ class Intake:
             self._refuse(cause, name, line)
             # Who did what, and when, hangs on nothing that a client wrote.
             rest = value.rest if isinstance(value, Unfit) else value
-            if isinstance(rest, dict) and (rest is value or self._used(rest, raw, name, line)):
+            if isinstance(rest, dict) and (rest is value or self._used(rest, raw, name, line, unread=UNREAD in rest)):
                 bare = {key: rest[key] for key in rest if key not in self._source.bodies}
                 if len(bare) < len(rest):
-                    self._used(bare, raw, name, line)
+                    self._used(bare, raw, name, line, unread=True)
 
-    def _used(self, value: Any, raw: bytes, name: str, line: int) -> str:
-        """Use a record, or pass it over. Why it cannot be used; empty if it can."""
+    def _used(self, value: Any, raw: bytes, name: str, line: int, *, unread: bool = False) -> str:
+        """Use a record, or pass it over. Why it cannot be used; empty if it can. `unread`: one of its bodies is left out."""
         try:
             if value.__class__ is not dict:
                 raise value if isinstance(value, Unfit) else Unfit(NO_OBJECT)
             if b"\\ud" in raw or b"\\uD" in raw:
                 value = redact.mended(value)
             found = self._source.read(value, self._place)
+            if unread:
+                found = without_body(found)
             self._take(found, hashlib.sha256(raw).hexdigest(), name, line, cut=len(raw) > redact.LONGEST)
         except Unreadable as error:
             return str(error)

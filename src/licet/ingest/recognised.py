@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from licet.errors import LicetError
-from licet.events import LifecycleEvent, UseEvent
+from licet.events import BODY_UNREAD, LifecycleEvent, UseEvent
 
 Record = Mapping[str, Any]
 
@@ -26,6 +26,12 @@ class Recognised(NamedTuple):
     lifecycle: tuple[LifecycleEvent, ...] = ()
     passed: str = ""
     refused: tuple[tuple[str, str], ...] = ()
+
+
+def without_body(found: Recognised) -> Recognised:
+    """The same, of a record of which a body could not be read: its uses say so, unless they say that nothing was done."""
+    uses = tuple(each._replace(error=BODY_UNREAD) if each.outcome == "success" else each for each in found.uses)
+    return found._replace(uses=uses)
 
 
 class Unreadable(LicetError):

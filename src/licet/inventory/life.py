@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import replace
 from typing import Any, Final
@@ -57,22 +58,26 @@ def _begun(found: Credential, event: LifecycleEvent) -> Credential:
     )  # fmt: skip
 
 
-_LET_IN: Final[Mapping[str, frozenset[str]]] = {
-    "cloudtrail": frozenset((
-        "Client.DryRunOperation", "DryRunOperation", "NoSuchKey", "NoSuchEntity", "NoSuchEntityException", "EntityAlreadyExists",
-        "EntityAlreadyExistsException", "ResourceNotFoundException",
-    )),
-    "kubernetes": frozenset(("NotFound", "AlreadyExists", "Conflict", "Invalid", "404", "409", "422")),
+_LET_IN: Final[Mapping[str, re.Pattern[str]]] = {
+    "cloudtrail": re.compile(
+        r"(?:Client\.)?DryRunOperation|NoSuch(?!Bucket\Z)\w+|(?:\w+\.)*\w*(?:NotFound|AlreadyExists|AlreadyOwnedByYou|NotEmpty|Conflict|InUse"
+        r"|NotFoundError|NotFoundFault|AlreadyExistsFault)(?:Exception)?"
+    ),
+    "kubernetes": re.compile("NotFound|AlreadyExists|Conflict|Invalid|Gone|404|409|410|422"),
 }  # fmt: skip
 
 
 def let_in(use: UseEvent) -> bool:
     """Whether a use shows that what it was done with still authenticates: it succeeded, or failed as only what was let in can fail.
 
-    A dry run of EC2 that would have succeeded fails by this name (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html);
+    What AWS cannot find, or has already, it has looked for: for whom it does not know it does not look (a bucket alone is not found for
+    anybody). A dry run of EC2 that would have succeeded fails by its name (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html);
     Kubernetes looks for an object after it has authenticated and authorized who asks (https://kubernetes.io/docs/concepts/security/controlling-access/).
     """
-    return use.outcome == "success" or (use.outcome == "failed" and use.error in _LET_IN.get(use.source, ()))
+    if use.outcome != "failed":
+        return use.outcome == "success"
+    signs = _LET_IN.get(use.source)
+    return signs is not None and signs.fullmatch(use.error) is not None
 
 
 def undone_by(source: str, stops: MutableMapping[str, Any]) -> None:

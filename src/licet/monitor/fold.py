@@ -23,7 +23,7 @@ _MOST_FORMS = 50_000
 _SAYING = 2  # of what `saying` keeps in a state
 FORM = (
     "identity", "operation", "outcome", "access", "credential", "account", "region", "ip", "interactive", "resource_account",
-    "identity_kind",
+    "identity_kind", "error",
 )  # fmt: skip
 """What makes two uses alike; see `licet.monitor.detector.Called`."""
 

@@ -23,6 +23,8 @@ AGAIN: Final = 26 * 3_600.0
 _MOST_SAID = 256  # different things of which one detector remembers, for one identity, that it said them, where they only have points
 _MOST_ALERTED = 1_024  # and of those that alerted, which the others never drive out
 _TIME, _OBSERVED, _EXPECTED, _ROWS, _ALERT, _LAST, _MORE = range(7)
+ALERTED: Final = _ALERT
+"""Where it stands, of what is kept of something that was said, whether that alerted."""
 
 
 def row(event: UseEvent | LifecycleEvent, role: str) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from licet.monitor.detector import Detector
+from licet.monitor.detectors.anonymous import Anonymous
 from licet.monitor.detectors.apps import Apps
 from licet.monitor.detectors.canary import Canary
 from licet.monitor.detectors.crossing import Crossing
@@ -22,7 +23,7 @@ from licet.monitor.detectors.sensitive import Sensitive
 from licet.monitor.detectors.unowned import Unowned
 
 DETECTORS: Final[tuple[Detector, ...]] = (
-    Ends(), Generations(), Canary(), Logging(), Crossing(), Purpose(), Human(), Holders(), Sharing(), Escalation(), Apps(), Dormant(),
+    Ends(), Generations(), Canary(), Anonymous(), Logging(), Crossing(), Purpose(), Human(), Holders(), Sharing(), Escalation(), Apps(), Dormant(),
     Unowned(), Sensitive(), Novelty(), Rate(),
 )  # fmt: skip
 """In the order in which they see an event."""

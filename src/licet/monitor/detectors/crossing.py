@@ -1,7 +1,8 @@
 """Uses in another environment than the identity's own, where no edge leads there.
 
 Its own is what was declared for the credential, else for the identity, else that of the account which its own name says (an ARN). Where it
-is used is the environment of the account, and of the account of the resource. An environment that nobody declared is none.
+is used is the environment of the account, and of the account of the resource. An environment that nobody declared is none. What failed as
+only what was let in can fail was let in.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from licet.events import UseEvent
+from licet.inventory.life import let_in
 from licet.monitor.detector import Called, Detector, State
 from licet.monitor.saying import row, say
 from licet.monitor.signal import Signal
@@ -19,12 +21,14 @@ class Crossing(Detector):
     """ENV_CROSSING."""
 
     name = "crossing"
+    version = 2
     codes = ("ENV_CROSSING",)
     uses: Called = "form"
 
     def use(self, state: State, event: UseEvent, world: World) -> Iterable[Signal]:
         """Whether it is from one environment into another."""
-        if event.outcome == "failed":
+        done = let_in(event)
+        if event.outcome == "failed" and not done:
             return ()
         origin = own_environment(event, world)
         if not origin:
@@ -33,7 +37,6 @@ class Crossing(Detector):
         for account in (event.account, event.resource_account):
             target = world.environment(account) if account else ""
             if target and target != origin and not world.edge(origin, target):
-                done = event.outcome == "success"
                 found += say(
                     state, "ENV_CROSSING", value=f"{'' if done else 'denied '}{origin}>{target} {account}", time=event.time,
                     credential=event.credential, alert=done, points=None if done else 40, basis="declared",

@@ -1,7 +1,8 @@
 """Two holders of one credential: at once from two places, or two workloads that do not follow each other.
 
 Two places are two networks with different programs, or in different countries, within half an hour. An address that changes is none: a
-hosted runner, a laptop and a load balancer change theirs, and keep their program. Networks that are all declared are the owner's.
+hosted runner, a laptop and a load balancer change theirs, and keep their program. No program at all is another one, unless the credential
+was used without one before. Networks that are all declared are the owner's.
 Two workloads share a credential where the first goes on after the second began; a new deployment, or one more instance of the same, is
 another name of the same workload.
 """
@@ -30,6 +31,7 @@ class Holders(Detector):
     """CONCURRENT_HOLDERS."""
 
     name = "holders"
+    version = 2
     codes = ("CONCURRENT_HOLDERS",)
     uses: Called = "always"
 
@@ -92,7 +94,7 @@ def _at_once(
     since = event.time - world.settings.holders
     if not uses or _time(uses[-1]) < since:
         return ()
-    at_home = not program or other in seen.get(program, ())
+    at_home = other in seen.get(program, ()) or (not program and program in seen)
     if at_home and (not event.country or all(_country(each) in ("", event.country) for each in uses)):
         return ()  # nothing below could say anything: so it is with all that work in several networks
     recent = [_row(each) for each in uses if _time(each) >= since]

@@ -15,7 +15,7 @@ class Logging(Detector):
     """LOGGING_DISABLED."""
 
     name = "logging"
-    version = 2
+    version = 3
     codes = ("LOGGING_DISABLED",)
     uses: Called = "always"
     lives = True
@@ -41,6 +41,15 @@ class Logging(Detector):
         return say(
             state, "LOGGING_DISABLED", value=f"{event.source} {event.account} {what}", time=event.time, basis="catalogue",
             credential=use.credential if use else event.credential,
-            observed=f"turned off logging: {what}{f' in {event.account}' if event.account else ''}",
+            observed=f"turned off logging: {what}{f' in {event.account}' if event.account else ''}{_how(use)}",
             expected="logging stays on", cited=[*([row(use, "use")] if use else []), row(event, "end of logging")],
         )  # fmt: skip
+
+
+def _how(use: UseEvent | None) -> str:
+    """From where, with which program and with what it was done, as far as the record tells."""
+    if use is None:
+        return ""
+    kind = use.credential_kind.replace("_", " ") or "credential"
+    said = (f"from {use.ip}" if use.ip else "", f"with {use.agent}" if use.agent else "", f"by {kind} {use.credential[:13]}")
+    return f", {' '.join(each for each in said if each)}"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from licet.events import UseEvent
+from licet.inventory.life import let_in
 from licet.monitor.detector import Called, Detector, State
 from licet.monitor.networks import within
 from licet.monitor.saying import row, say
@@ -18,12 +19,13 @@ class Purpose(Detector):
     """OUT_OF_PURPOSE_USE, OUT_OF_REGION_USE, OUT_OF_NETWORK_USE. What was denied has points only."""
 
     name = "purpose"
+    version = 2
     codes = ("OUT_OF_PURPOSE_USE", "OUT_OF_REGION_USE", "OUT_OF_NETWORK_USE")
     uses: Called = "form"
 
     def use(self, state: State, event: UseEvent, world: World) -> Iterable[Signal]:
         """Hold it against what was declared."""
-        if event.outcome == "failed":
+        if event.outcome == "failed" and not let_in(event):
             return ()
         of = world.identity(event.identity).declared
         own = world.credential(event.credential).declared if event.credential else of
@@ -57,7 +59,7 @@ class Purpose(Detector):
 
 
 def _outside(state: State, event: UseEvent, code: str, value: str, *, observed: str, expected: str) -> tuple[Signal, ...]:
-    done = event.outcome == "success"
+    done = let_in(event)
     severity: Severity = ("high" if event.access in ("admin", "write") else "medium") if done else "low"
     return say(
         state, code, value=value if done else f"denied {value}", time=event.time, credential=event.credential, alert=done,

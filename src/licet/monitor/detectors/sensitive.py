@@ -3,6 +3,8 @@
 Alone each is only points: somebody's work is this. What an identity did on three days before has a quarter of them, on ten days none, and
 what was declared as its work none. The same operation by the same program with the same credential is one thing a day, of which the first
 ones are cited.
+
+Of a change whose body could not be read nobody knows what it gave to whom: that is told alone, whoever did it and however often.
 """
 
 from __future__ import annotations
@@ -11,11 +13,11 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from licet.clock import iso
-from licet.events import UseEvent
+from licet.events import BODY_UNREAD, UseEvent
 from licet.monitor.detector import Called, Detector, State
 from licet.monitor.detectors.holders import product
 from licet.monitor.detectors.purpose import is_for
-from licet.monitor.saying import keep, row, say
+from licet.monitor.saying import ALERTED, keep, row, say
 from licet.monitor.signal import Signal
 from licet.monitor.world import DAY, World
 
@@ -28,10 +30,14 @@ _SHORT: Final = ("temporary_key", "call_token", "service_account_token", "federa
 """Kinds of credentials of which an identity has another one each hour: they do not tell two things apart."""
 
 
+_READS: Final = ("get", "list", "watch", "head", "describe", "batchget", "search", "query", "select")
+
+
 class Sensitive(Detector):
-    """SENSITIVE_ACTION: points only."""
+    """SENSITIVE_ACTION: points only, but for a change that could not be read."""
 
     name = "sensitive"
+    version = 2
     codes = ("SENSITIVE_ACTION",)
     uses: Called = "always"
 
@@ -43,13 +49,21 @@ class Sensitive(Detector):
         """Whether it is sensitive, and not what it does all the time."""
         if event.access != "admin":
             return ()
+        if event.error == BODY_UNREAD and _changes(event.operation):
+            return say(
+                state, "SENSITIVE_ACTION", value=f"{event.operation} unread", time=event.time, credential=event.credential, severity="high",
+                observed=f"did {event.operation}{f' on {event.resource}' if event.resource else ''}, and the body of the request could not"
+                " be read: what it changed is not known", expected="changes of permissions that the log tells of", basis="catalogue",
+                cited=[row(event, "use")],
+            )  # fmt: skip
         day, operation = int(event.time // DAY), event.operation
         known = _noted(state["habits"], event, day)
         if known >= _MANY or _expected(event, world):
             return ()
         if state["day"] != day:
             # What was said on another day is not said again.
-            state["day"], state["today"], state["said"] = day, {}, {}
+            state["day"], state["today"] = day, {}
+            state["said"] = {key: each for key, each in state.get("said", {}).items() if each[ALERTED]}
         thing = f"{operation} {product(event.agent)} {'' if event.credential_kind in _SHORT else event.credential}"
         today = state["today"]
         told = today.get(thing)
@@ -66,6 +80,11 @@ class Sensitive(Detector):
             observed=f"{'did' if done else 'tried'} {operation}{f' on {event.resource}' if event.resource else ''}, which is sensitive",
             expected=_usual(known, operation), sample=known, cited=[row(event, "use")],
         )  # fmt: skip
+
+
+def _changes(operation: str) -> bool:
+    """Whether an operation is none that only reads, by its verb."""
+    return not operation.partition(":")[2].lower().startswith(_READS)
 
 
 def _usual(known: int, operation: str) -> str:
