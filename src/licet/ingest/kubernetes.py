@@ -15,11 +15,11 @@ from functools import lru_cache
 from typing import Final
 
 from licet.events import AccessLevel, IdentityKind, LifecycleEvent, UseEvent, UseOutcome
-from licet.ingest.documents import Unfit, without
+from licet.ingest.documents import UNREAD, Unfit, without
 from licet.ingest.fields import address_of, agent_of, clean, id_of, interactive_agent, name_in, network_of, parts, raw_in, time_of
 from licet.ingest.kubernetes_changes import changes
 from licet.ingest.kubernetes_names import ACCOUNT, AWS_KEY, CERTIFICATE, CREDENTIAL_ID, NODE, acting_uid, pod, user_uid
-from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable, part, text
+from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable, part, text, without_body
 
 _TIMES: Final = ("requestReceivedTimestamp", "stageTimestamp", "timestamp")
 _EXTRA: Final = "authentication.kubernetes.io/"
@@ -73,7 +73,8 @@ def read(record: Record, place: Place) -> Recognised:
     stage = "ResponseComplete" if stage == "ResponseStarted" else stage  # both tell of one use
     use = _use(record, place, (f"{native}/{stage}" if stage else native, time, identity, verb))
     changed, refused = changes(record, use, place)
-    return Recognised((use,), _stale(record, use) + changed, refused=refused)
+    found = Recognised((use,), _stale(record, use) + changed, refused=refused)
+    return without_body(found) if refused or UNREAD in record else found
 
 
 def _is_open(record: Record) -> bool:
