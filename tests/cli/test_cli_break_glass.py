@@ -128,7 +128,7 @@ def test_without_a_relay_it_says_whom_to_tell(used: Path, capsys: Out) -> None:
     assert "nobody was told automatically (LICET_SMTP is not set): tell ops (#ops on the chat) yourself" in capsys.readouterr().err
     assert main(["break-glass", "alone", "--reason", "x"]) == 0
     assert "give the agents of this kind an `owner:`" in capsys.readouterr().err
-    assert [finding["owner"] for finding in findings(capsys)] == ["ops", ""]
+    assert [finding["owner"] for finding in findings(capsys)] == ["ops", None]
 
 
 def test_a_relay_that_refuses_or_is_not_there_is_said(used: Path, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:

@@ -125,7 +125,7 @@ def test_an_empty_folder_is_told_of_logs_too(tmp_path: Path, capsys: Out) -> Non
 def test_who_sets_an_owner_is_told_when_findings_name_it(both: Path, capsys: Out) -> None:
     assert main(["inventory", "set-owner", ROLE, "ci-team"]) == 0
     assert "findings name the owner after the next `licet monitor`" in capsys.readouterr().out
-    assert listed(capsys, "--identity", ROLE)[0]["owner"] == ""
+    assert listed(capsys, "--identity", ROLE)[0]["owner"] is None
     assert main(["monitor"]) == 0
     capsys.readouterr()
     assert listed(capsys, "--identity", ROLE)[0]["owner"] == "ci-team"

@@ -77,9 +77,15 @@ def test_an_alert_a_day_later_is_another_finding(world: World) -> None:
 def test_the_gravest_reason_leads_and_each_action_is_named_once(world: World) -> None:
     (found,) = findings_of("me", seen(signal(0, "REVIVED"), signal(1, "POST_REVOCATION_USE"), signal(2, "REVIVED", value="2")), world)
     assert (found.severity, found.check) == ("critical", "monitor.post-revocation-use")
-    assert found.sentence == "saw POST_REVOCATION_USE (3 reasons)"
+    assert found.sentence == "saw POST_REVOCATION_USE (2 reasons)"
     assert found.explanation is not None
     assert found.explanation.actions == (CODES["REVIVED"].action, CODES["POST_REVOCATION_USE"].action)
+
+
+@pytest.mark.parametrize("number, words", [(1, ""), (2, " (and 1 more alike)"), (36, " (and 35 more alike)")])
+def test_one_reason_on_several_values_is_one_reason(world: World, number: int, words: str) -> None:
+    (found,) = findings_of("me", seen(*(signal(each, "REVIVED", value=str(each)) for each in range(number))), world)
+    assert found.sentence == f"saw REVIVED{words}"
 
 
 @pytest.mark.parametrize(

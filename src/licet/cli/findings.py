@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
-from licet.cli import output
+from licet.cli import findings_signals, output
 from licet.cli.findings_found import Found, Sources, all_found, name_beside, sources_of
+from licet.cli.findings_signals import SEVERITIES, STYLES
 from licet.cli.inventory_opened import several, unknown
-from licet.cli.output import Style
 from licet.cli.purged import by_records, said
 from licet.cli.state import add_source, code_of, existing, said_source
 from licet.cli.times import moment
@@ -20,13 +19,8 @@ from licet.escape import visible
 from licet.inventory.named import identities
 from licet.report import cited
 
-if TYPE_CHECKING:
-    from licet.monitor.signal import Signal
-
 SHORT_ID = 12
-SEVERITIES = ("info", "low", "medium", "high", "critical")
 STATUSES = ("open", "acknowledged", "suppressed", "withdrawn", "all")
-_STYLES: Mapping[str, Style] = {"critical": "red", "high": "red", "medium": "yellow"}
 VERBS = {
     "show": "say all that is known of one: why, on which evidence, what speaks against it, what to do",
     "acknowledge": "say that somebody looks after one",
@@ -36,10 +30,13 @@ VERBS = {
 
 EXAMPLE = """\
 Without a word: the list, oldest first, of what is open or acknowledged; `--status all` has the suppressed and the withdrawn ones too.
+With `--signals` also what was seen and was not enough for a finding; `--identity`, `--code`, `--severity`, `--owner` and `--since` narrow
+both.
 
 example: licet findings
          licet findings --severity high --since 7d
          licet findings --code POST_REVOCATION_USE --json | jq '.findings[].identity'
+         licet findings --signals --identity ci --since 7d
          licet findings show 3f2a
          licet findings --from traces.jsonl --from more.jsonl.gz
 """
@@ -55,9 +52,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="TIME", type=moment, help="only from this time on (a time, or how long ago, such as 2h)")
     parser.add_argument("--status", choices=STATUSES, help="only those that stand so (default: open and acknowledged)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
-    parser.add_argument(
-        "--signals", action="store_true", help="with `--json` or `--ocsf`: all signals too, also those that are in no finding"
-    )
+    parser.add_argument("--signals", action="store_true", help="signals that are in no finding too; with `--json` or `--ocsf` all of them")
     parser.add_argument("--ocsf", action="store_true", help="print OCSF 1.8 events, one JSON object a line: findings, and what they cite")
     parser.add_argument("--drift", action="store_true", help="with `--ocsf`: who may do more than he does, or does what he is not for, too")
     parser.add_argument("-o", dest="output", metavar="FILE", help="with `--ocsf`: write them to this file")
@@ -71,15 +66,19 @@ def run(options: argparse.Namespace) -> int:
         return run_verb(options)
     _check(options)
     with sources_of(options) as sources:
-        found = [each for each in all_found(sources, task=options.task, options=options) if _wanted(options, sources)(each)]
+        names = _names(options, sources)
+        found = [each for each in all_found(sources, task=options.task, options=options) if _wanted(options, names)(each)]
         if options.ocsf:
             from licet.cli.findings_ocsf import write
 
-            write(options, sources, found, _signals(options, sources))
+            beside = findings_signals.signals(options, sources, names, all_of_them=True) if options.signals else ()
+            write(options, sources, found, list(beside))
         elif options.json:
-            _data(options, sources, found)
+            _data(options, sources, found, names)
         else:
-            _list(options, sources, found)
+            _list(options, sources, found, names)
+            if options.signals:
+                findings_signals.tell(options, sources, names)
         return code_of(sources.read)
 
 
@@ -92,8 +91,8 @@ def _check(options: argparse.Namespace) -> None:
             raise UsageError(
                 f"--code {visible(code, 80)}: is no reason; docs/findings.md lists those of the monitor, docs/checks/ the guard's"
             )
-    if options.signals and not (options.json or options.ocsf):
-        raise UsageError("`--signals` goes with `--json` or `--ocsf`")
+    if options.signals and options.task is not None:
+        raise UsageError("`--signals` is about identities, and `--task` about an agent's calls; give one of the two")
     if options.drift and not options.ocsf:
         raise UsageError("`--drift` goes with `--ocsf`; for people: `licet inventory drift`")
     if options.output is not None and not options.ocsf:
@@ -102,8 +101,7 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("`--json` and `--ocsf`: give one of the two")
 
 
-def _wanted(options: argparse.Namespace, sources: Sources) -> Callable[[Found], bool]:
-    names = _names(options, sources)
+def _wanted(options: argparse.Namespace, names: frozenset[str] | None) -> Callable[[Found], bool]:
     statuses = ("open", "acknowledged") if options.status is None else (options.status,)
 
     def wanted(found: Found) -> bool:
@@ -151,36 +149,21 @@ def _is_agent(sources: Sources, uid: str) -> bool:
     return kind == "agent" and sources.store is not None and sources.store.has_agent(name)
 
 
-def _signals(options: argparse.Namespace, sources: Sources) -> list[tuple[Signal, str]]:
-    """Signals that are asked for, each with its finding."""
-    if not options.signals or sources.inventory is None or options.task is not None:
-        return []
-    from licet.monitor.stored import signal_of
-
-    names = _names(options, sources)
-    rows = sources.inventory.rows("SELECT body, finding FROM signals ORDER BY time, id")
-    found = [(signal_of(body), finding) for body, finding in rows]
-    return [
-        (each, finding) for each, finding in found
-        if (names is None or each.identity in names) and (not options.code or each.code in options.code)
-        and (options.since is None or max((at.time for at in each.evidence), default=each.time) >= options.since)
-    ]  # fmt: skip
-
-
-def _data(options: argparse.Namespace, sources: Sources, found: Sequence[Found]) -> None:
+def _data(options: argparse.Namespace, sources: Sources, found: Sequence[Found], names: frozenset[str] | None) -> None:
     from licet.monitor.told import finding_data, signal_data
 
     told: dict[str, object] = {} if sources.read is None else {"read": sources.read.as_dict()}
     told["findings"] = [finding_data(each.finding, each.status, identity=each.identity, codes=each.codes) for each in found]
     if options.signals:
-        told["signals"] = [signal_data(each, finding) for each, finding in _signals(options, sources)]
+        signals = findings_signals.signals(options, sources, names, all_of_them=True)
+        told["signals"] = [signal_data(each, finding) for each, finding in signals]
     output.data(told)
 
 
-def _list(options: argparse.Namespace, sources: Sources, found: Sequence[Found]) -> None:
+def _list(options: argparse.Namespace, sources: Sources, found: Sequence[Found], names: frozenset[str] | None) -> None:
     for each in found:
         finding = each.finding
-        severity = output.paint(f"{visible(finding.severity, 10):8}", _STYLES.get(finding.severity, "dim"))
+        severity = output.paint(f"{visible(finding.severity, 10):8}", STYLES.get(finding.severity, "dim"))
         what = visible(", ".join(each.codes), 200)
         whose = (
             f"  {visible(each.identity, 200)}{name_beside(sources.inventory, each.identity)}" if each.monitored and each.identity else ""
@@ -194,7 +177,8 @@ def _list(options: argparse.Namespace, sources: Sources, found: Sequence[Found])
         output.say(f"{iso(finding.time)}  ", severity, f"  {what}{whose}{owner}{task}{status}{record}{named}")
         output.say(f"    {visible(finding.sentence, 1_000)}")
     if not found:
-        output.say(_none(options) if sources.read is None else "no findings")
+        beside = "" if options.signals else findings_signals.beside(options, sources, names)
+        output.say((_none(options) if sources.read is None else "no findings") + beside)
         return
     where = said_source(options)
     if any(each.monitored for each in found):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -79,7 +80,7 @@ def _identity(inventory: Inventory, uid: str, now: float, most: int | None) -> d
         "environments": dict(_most_first(_by_place(viewer, did.accounts))),
         "regions": dict(_most_first(did.regions)), "networks": dict(_most_first(did.networks)), "agents": dict(_most_first(did.agents)),
         "operations": dict(_most_first(did.operations)), "denied": dict(_most_first(did.denied)), "failed": dict(_most_first(did.failed)),
-        "acted_for": dict(_most_first(did.acted_for)), "findings": _findings(inventory, names),
+        "acted_for": dict(_most_first(did.acted_for)), "findings": _findings(inventory, names), "signals": _signals(inventory, names),
     }  # fmt: skip
 
 
@@ -169,6 +170,14 @@ def _findings(inventory: Inventory, names: tuple[str, ...]) -> list[dict[str, An
     ]
 
 
+def _signals(inventory: Inventory, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """By code, how many there are, and how many of them are in no finding."""
+    query = "SELECT code, finding='' FROM signals JOIN identities ON identities.id=subject WHERE uid=?"
+    rows = [row for name in names for row in inventory.rows(query, (name,))]
+    every, outside = Counter(code for code, _ in rows), Counter(code for code, loose in rows if loose)
+    return [{"code": code, "number": number, "in_no_finding": outside[code]} for code, number in _most_first(every)]
+
+
 # For people --------------------------------------------------------------------------------------------------------------
 
 _TITLES = {
@@ -217,6 +226,11 @@ def _say(found: dict[str, Any], most: int | None) -> None:
         ],
         most,
     )
+    told = found.get("signals", ())
+    _rows("signal", [f"{each['number']:>9,}  {each['code']}" for each in told], most)
+    if outside := sum(each["in_no_finding"] for each in told):
+        where = f"`licet findings --signals --identity {shlex.quote(found['identity'])}`"
+        _row("", f"{counted(outside, 'signal')} in no finding: {where}")
 
 
 def _row(title: str, text: str) -> None:

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from licet.cli import output
+from licet.cli.findings_signals import loose
 from licet.cli.output import Style
 from licet.cli.state import add_state, existing
 from licet.clock import SystemClock
@@ -67,18 +68,19 @@ def run(options: argparse.Namespace) -> int:
         try:
             lags = {name: source.lag for name, source in SOURCES.items()}
             report = monitor(inventory, Settings(), now, told, lags=lags, rebuild=options.rebuild)
+            outside = loose(inventory)
         finally:
             told.done()
     if options.json:
         signals = {code: {"number": number, "title": CODES[code].title} for code, number in report.signals.items()}
         output.data({"identities": report.identities, "events": report.events, "changed": report.changed, "signals": signals,
-                     "findings": report.findings._asdict()})  # fmt: skip
+                     "findings": report.findings._asdict(), "in_no_finding": outside})  # fmt: skip
     else:
-        _say(report, time.monotonic() - begun)
+        _say(report, outside, time.monotonic() - begun)
     return 0
 
 
-def _say(report: Report, seconds: float) -> None:
+def _say(report: Report, outside: int, seconds: float) -> None:
     order = ("critical", "high", "medium", "low", "info")
     for code in sorted(report.signals, key=lambda each: (order.index(CODES[each].severity), each)):
         about = CODES[code]
@@ -93,7 +95,10 @@ def _say(report: Report, seconds: float) -> None:
     output.say(f"{judged}; {counted(report.changed, 'signal')} changed")
     output.say(f"{counted(made.opened, 'finding')} new, {made.changed:,} changed, {made.withdrawn:,} withdrawn")
     if report.signals:
-        output.say("`licet findings` says what an owner must look at; with `--json --signals` all signals")
+        output.say("`licet findings` says what an owner must look at")
+    if outside:
+        are = "is" if outside == 1 else "are"
+        output.say(f"{counted(outside, 'signal')} {are} in no finding: `licet findings --signals`")
 
 
 def _declare(inventory: Inventory, manifest: str, folder: StateFolder, now: float) -> None:

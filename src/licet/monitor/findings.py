@@ -118,7 +118,9 @@ def _finding(identity: str, chain: Sequence[Seen], points: float, world: World) 
         for each in chain
         for of in (each.signal,)
     )
-    sentence = leading.observed if len(signals) == 1 else f"{leading.observed} ({len(signals)} reasons)"
+    reasons, more = len({each.code for each in signals}), len(signals) - 1
+    also = f" ({reasons} reasons)" if reasons > 1 else f" (and {more:,} more alike)" if more else ""
+    sentence = f"{leading.observed}{also}"
     references = tuple(dict.fromkeys(reference for each in signals for reference in CODES[each.code].references))
     explanation = Explanation(
         identity, credentials, because, _evidence(signals),

@@ -1,0 +1,146 @@
+"""`licet findings show` and `--signals`: what to do stands first, a person's own words are repeated, and what is no finding can be looked at."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from licet.cli.main import main
+from licet.clock import iso
+from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.store import FILE, Inventory
+from licet.monitor.run import monitor
+from licet.monitor.world import Settings
+
+Out = pytest.CaptureFixture[str]
+ROLE, QUIET = "arn:aws:iam::111122223333:role/ci", "arn:aws:iam::111122223333:role/quiet"
+NOW = float(round(time.time()))
+USES = 30
+
+
+def use(number: int, at: float, identity: str = ROLE, operation: str = "s3:GetObject", credential: str = "cred:1", **more: Any) -> UseEvent:
+    return UseEvent("cloudtrail", f"u-{number}", at, identity, operation, identity_kind="role", credential=credential, digest="00",
+                    place=f"a:{number}", **more)  # fmt: skip
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A key that somebody revoked, with a reason, and that is used on; and another identity with nothing but a sensitive action."""
+    tmp_path.chmod(0o700)
+    inventory = Inventory(tmp_path / FILE)
+    uses = [use(number, NOW - 3_000 + number) for number in range(USES)]
+    uses += [use(100, NOW - 90, QUIET, "secretsmanager:GetSecretValue", "cred:2", access="admin")]
+    said = LifecycleEvent("lifecycle", "r-1", NOW - 7_200, "revoked", ROLE, "cred:1", by="user:me", reason="INC-1", place="-:1")
+    inventory.keep(uses, [said])
+    monitor(inventory, Settings(), NOW)
+    inventory.close()
+    monkeypatch.setenv("LICET_STATE", str(tmp_path))
+    return tmp_path
+
+
+def shown(capsys: Out, *words: str) -> str:
+    assert main(["findings", *words]) == 0
+    return capsys.readouterr().out
+
+
+def the_id(capsys: Out) -> str:
+    (found,) = json.loads(shown(capsys, "--json"))["findings"]
+    return str(found["id"])
+
+
+@pytest.mark.usefixtures("state")
+def test_what_to_do_and_whom_to_call_stand_above_the_evidence(capsys: Out) -> None:
+    lines = shown(capsys, "show", the_id(capsys)).splitlines()
+    begins = ["owner:", "since:", "what to do:", "because:", "evidence:"]
+    at = [next(number for number, line in enumerate(lines) if line.startswith(word)) for word in begins]
+    assert at == sorted(at)
+    assert f"licet inventory set-owner {ROLE} NAME" in lines[at[0]]
+    assert lines[at[1]].endswith(f"{iso(NOW - 3_000)}, last seen {iso(NOW - 3_000 + USES - 1)}")
+
+
+@pytest.mark.usefixtures("state")
+def test_of_much_evidence_ten_pieces_are_shown_each_role_among_them_and_all_with_all(capsys: Out) -> None:
+    uid = the_id(capsys)
+    short, whole = shown(capsys, "show", uid), shown(capsys, "show", uid, "--all")
+    assert (short.count("cloudtrail/u-"), short.count("lifecycle/r-1")) == (9, 1)
+    assert f"and {USES + 1 - 10} more: --all" in short
+    assert (whole.count("cloudtrail/u-"), "more: --all" in whole) == (USES, False)
+
+
+@pytest.mark.usefixtures("state")
+def test_a_persons_own_words_of_a_revocation_are_in_the_finding(capsys: Out) -> None:
+    """In the reason and in the evidence, for people and as data; and `-:1` is said in words."""
+    uid = the_id(capsys)
+    text = shown(capsys, "show", uid)
+    assert f"(lifecycle, since {iso(NOW - 7_200)}, by user:me: INC-1)" in text
+    assert "revocation: lifecycle/r-1!revoked, by user:me: INC-1" in text
+    assert "standard input, or the command line" in text
+    (said,) = [each for each in json.loads(shown(capsys, "show", uid, "--json"))["evidence"] if each["role"] == "revocation"]
+    assert (said["by"], said["reason"]) == ("user:me", "INC-1")
+
+
+@pytest.mark.usefixtures("state")
+def test_signals_that_are_in_no_finding_can_be_read(capsys: Out) -> None:
+    text = shown(capsys, "--signals")
+    finding, _, loose = text.partition("in no finding:\n")
+    assert "POST_REVOCATION_USE" in finding
+    assert "SENSITIVE_ACTION" in loose
+    assert "POST_REVOCATION_USE" not in loose
+    assert QUIET in loose
+    assert "[cloudtrail/u-100]" in loose
+
+
+@pytest.mark.parametrize(
+    "words, there",
+    [
+        (["--identity", "quiet"], True), (["--identity", "ci"], False), (["--code", "SENSITIVE_ACTION"], True),
+        (["--code", "REVIVED"], False), (["--since", "1h"], True), (["--since", iso(NOW + 60)], False),
+        (["--severity", "low"], True), (["--severity", "high"], False), (["--owner", "nobody"], True), (["--owner", "team"], False),
+    ],
+    ids=["identity", "another identity", "code", "another code", "since", "later", "severity", "graver", "nobody's", "a team's"],
+)  # fmt: skip
+@pytest.mark.usefixtures("state")
+def test_what_narrows_findings_narrows_signals(capsys: Out, words: list[str], there: bool) -> None:
+    """In both forms."""
+    assert ("SENSITIVE_ACTION" in shown(capsys, "--signals", *words).partition("in no finding:")[2]) is there
+    told = json.loads(shown(capsys, "--signals", "--json", *words))["signals"]
+    assert (QUIET in {each["identity"] for each in told if each["code"] == "SENSITIVE_ACTION"}) is there
+
+
+@pytest.mark.usefixtures("state")
+def test_no_findings_is_no_all_clear_where_there_are_signals(capsys: Out) -> None:
+    assert "no findings; 1 signal in none: `licet findings --signals`" in shown(capsys, "--code", "SENSITIVE_ACTION")
+    assert main(["findings", "--signals", "--task", "abc"]) == 2
+    capsys.readouterr()
+
+
+@pytest.mark.usefixtures("state")
+def test_the_monitor_and_the_inventory_count_them(capsys: Out) -> None:
+    assert main(["monitor"]) == 0
+    said = capsys.readouterr().out
+    number = said.splitlines()[-1].split()[0]
+    assert said.splitlines()[-1].endswith("in no finding: `licet findings --signals`")
+    assert main(["monitor", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["in_no_finding"] == int(number)
+    every = [each for each in json.loads(shown(capsys, "--signals", "--json"))["signals"] if each["finding"] is None]
+    assert int(number) == len(every)
+    assert main(["inventory", "show", "quiet", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["signals"]
+    assert {"code": "SENSITIVE_ACTION", "number": 1, "in_no_finding": 1} in told
+    assert main(["inventory", "show", "quiet"]) == 0
+    assert f"in no finding: `licet findings --signals --identity {QUIET}`" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("state")
+def test_times_are_written_as_everywhere_and_what_is_not_known_is_null(capsys: Out) -> None:
+    told = json.loads(shown(capsys, "--json", "--signals"))
+    (found,) = told["findings"]
+    (reason,) = found["because"]
+    assert (found["time"], found["owner"], found["evidence"][0]["time"]) == (iso(NOW - 3_000), None, iso(NOW - 7_200))
+    assert (reason["time"], reason["since"], reason["last"]) == (iso(NOW - 3_000), iso(NOW - 7_200), iso(NOW - 3_000 + USES - 1))
+    loose = next(each for each in told["signals"] if each["code"] == "SENSITIVE_ACTION")
+    assert (loose["time"], loose["since"], loose["finding"], loose["evidence"][0]["time"]) == (iso(NOW - 90), None, None, iso(NOW - 90))
