@@ -74,6 +74,8 @@ _ALL: Final = (
          "See whether the permission is needed for its purpose."),
     Code("CANARY_TOUCHED", "a canary was touched", "critical", 100, ("NHI2", "ASI10", "DE.CM-09", "T1552"),
          "Whoever used it found it where it lay: look for him there, and rotate what lies beside it."),
+    Code("ANONYMOUS_USE", "let in without any credential", "high", 100, ("NHI4", "PR.AA-03", "DE.CM-09", "T1133"),
+         "Take away what `system:anonymous` and its groups may do, and turn anonymous requests off; see what was done meanwhile."),
     Code("LOGGING_DISABLED", "logging was turned off", "critical", 100, ("ASI08", "DE.CM-09", "T1562.008"),
          "Turn the logging on again, and look at what its author did before and after."),
     Code("SOURCE_SILENT", "a source of logs is silent", "medium", 50, ("ASI08", "DE.CM-09", "T1562.008"),

@@ -23,7 +23,7 @@ from licet.monitor.detectors.sensitive import Sensitive
 from licet.monitor.detectors.unowned import Unowned
 
 DETECTORS: Final[tuple[Detector, ...]] = (
-    Ends(), Generations(), Canary(), Anonymous(), Logging(), Crossing(), Purpose(), Human(), Holders(), Sharing(), Escalation(), Apps(), Dormant(),
-    Unowned(), Sensitive(), Novelty(), Rate(),
+    Ends(), Generations(), Canary(), Anonymous(), Logging(), Crossing(), Purpose(), Human(), Holders(), Sharing(), Escalation(), Apps(),
+    Dormant(), Unowned(), Sensitive(), Novelty(), Rate(),
 )  # fmt: skip
 """In the order in which they see an event."""
