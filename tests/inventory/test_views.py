@@ -79,6 +79,24 @@ def test_stale_is_who_rests_or_has_a_kept_credential_that_does(tmp_path: Path) -
     inventory.close()
 
 
+def test_a_pods_token_of_which_nobody_knows_the_end_is_never_stale_and_has_ended_after_a_year(tmp_path: Path) -> None:
+    """A log of level Metadata does not tell until when it was issued. What somebody gave a name is kept, and counts on."""
+    inventory = Inventory(tmp_path / "inventory.db")
+    token = "service_account_token"
+    inventory.keep(
+        [use("pod", 1, "cred:now", credential_kind=token), use("pod", 300, "cred:used", credential_kind=token)],
+        [LifecycleEvent("t", f"{days}", NOW - days * DAY, "issued", "pod", f"cred:{days}", token) for days in (300, 367, 400)],
+    )  # fmt: skip
+    inventory.declare(credentials=[Credential("cred:400", token, name="kept by hand", identity="pod")])
+    assert lines(inventory)["pod"].credentials == {"active": 4, "expired": 1}
+    every = {row[0]: status_at(credential_of(row), NOW) for row in inventory.rows(SELECT_CREDENTIAL)}
+    assert [uid for uid, status in every.items() if status == "expired"] == ["cred:367"]
+    assert lines(inventory)["pod"].stale
+    inventory.keep([use("pod", 0.5, "cred:400", credential_kind=token)], [])
+    assert not lines(inventory)["pod"].stale
+    inventory.close()
+
+
 def test_shared_is_a_credential_of_several_and_not_of_one_under_two_names(tmp_path: Path) -> None:
     inventory = Inventory(tmp_path / "inventory.db")
     inventory.declare(identities=[Identity("face", same_as="whole", same_confidence=1.0), Identity("whole")])

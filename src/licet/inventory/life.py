@@ -16,6 +16,14 @@ TEMPORARY: Final = "temporary_key"
 LONGEST_TEMPORARY: Final = 129_600.0
 """Seconds: none lives for longer (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html)."""
 
+TOKEN: Final = "service_account_token"  # noqa: S105 - the kind's name
+"""The kind of tokens that a cluster's API server issues on request: until when, stands in no log of level Metadata."""
+
+LONGEST_TOKEN: Final = 366 * 86_400.0
+"""Seconds. The API server prolongs what it issues to pods to a year; who asks for more by hand has it in use, or is not told of after that.
+https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/ (`--service-account-extend-token-expiration`)
+"""
+
 
 def life_of(
     known: Credential, events: Iterable[LifecycleEvent], workload_ended: Callable[[str, float], float] = lambda *_: 0.0
@@ -120,10 +128,16 @@ def status_at(credential: Credential, now: float) -> CredentialStatus:
         return "superseded"
     if credential.ended and credential.ended <= now:
         return "ended"
-    expires = credential.expires
-    if not expires and credential.kind == TEMPORARY and credential.last_used:
-        expires = credential.last_used + LONGEST_TEMPORARY
+    expires = credential.expires or _at_most(credential)
     return "expired" if expires and expires <= now else "active"
+
+
+def _at_most(credential: Credential) -> float:
+    """When it has ended for sure, where nothing says when it ends; 0 where that is not known."""
+    if credential.kind == TEMPORARY and credential.last_used:
+        return credential.last_used + LONGEST_TEMPORARY
+    seen = max(credential.last_used, credential.issued)
+    return seen + LONGEST_TOKEN if credential.kind == TOKEN and not credential.name and seen else 0.0  # what has a name is kept
 
 
 def status_with(status: CredentialStatus, identity: IdentityStatus) -> CredentialStatus:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from licet.inventory.life import LONGEST_TEMPORARY, TEMPORARY, status_with
+from licet.inventory.life import LONGEST_TEMPORARY, LONGEST_TOKEN, TEMPORARY, TOKEN, status_with
 from licet.inventory.model import Credential, Declared, Identity, Owner, Ownership, needs_owner
 from licet.inventory.owners import confirmed, is_stated, owners_of, stated
 from licet.inventory.rows import IDENTITY_COLUMNS, SELECT_CREDENTIAL, credential_of, identity_of
@@ -26,11 +26,16 @@ _ROOT: Final = "(same_as='' OR NOT EXISTS (SELECT 1 FROM identities AS whole WHE
 _STATUS: Final = (  # as `licet.inventory.life.status_at` has it
     "CASE WHEN revoked>0 THEN iif(status IN ('suspended', 'deleted'), status, 'revoked') WHEN rotated>0 THEN 'superseded'"
     " WHEN ended>0 AND ended<=?2 THEN 'ended' WHEN expires>0 THEN iif(expires<=?2, 'expired', 'active')"
-    f" WHEN kind='{TEMPORARY}' AND last_used>0 AND last_used+{LONGEST_TEMPORARY}<=?2 THEN 'expired' ELSE 'active' END"
+    f" WHEN kind='{TEMPORARY}' AND last_used>0 AND last_used+{LONGEST_TEMPORARY}<=?2 THEN 'expired'"
+    f" WHEN kind='{TOKEN}' AND name='' AND max(last_used, issued)>0 AND max(last_used, issued)+{LONGEST_TOKEN}<=?2 THEN 'expired'"
+    " ELSE 'active' END"
 )
-# Of what was only seen in use nobody knows whether somebody keeps it: temporary keys come and go. The plus keeps SQLite from the index of
-# workloads, where nearly every credential stands under the empty one.
-_KEPT: Final = "(issued>0 OR rotate_every>0 OR name<>'' OR declared<>'{}') AND +workload='' AND kind NOT LIKE 'temporary%'"
+# Of what was only seen in use nobody knows whether somebody keeps it: temporary keys and pods' tokens come and go. The plus keeps SQLite
+# from the index of workloads, where nearly every credential stands under the empty one.
+_KEPT: Final = (
+    f"(issued>0 OR rotate_every>0 OR name<>'' OR declared<>'{{}}') AND +workload='' AND kind NOT LIKE 'temporary%'"
+    f" AND (kind<>'{TOKEN}' OR name<>'' OR rotate_every>0)"
+)
 _SHARED: Final = (
     "SELECT credential FROM holders JOIN identities ON identities.id=subject WHERE kind<>'service' GROUP BY credential"
     " HAVING count(DISTINCT iif(same_as='', uid, same_as))>1"
