@@ -132,6 +132,9 @@ def _role_created(change: Change) -> _Found:
     arn = change.answered("role", "arn")
     if identity := change.uid(arn) or change.named("role", change.asked("roleName")):
         yield change.event("created", identity)
+        access, outside = trust_of(_at(change.parameters, "assumeRolePolicyDocument"), change.use.account)
+        if outside:
+            yield _trusted(change, identity, access, outside)
         yield from one_with_path(arn or identity, change.use, change.fingerprint)
 
 
@@ -162,8 +165,12 @@ def _policy(kind: LifecycleKind, holder: str) -> Callable[[Change], _Found]:
 def _trust_changed(change: Change) -> _Found:
     if identity := change.named("role", change.asked("roleName")):
         access, outside = trust_of(_at(change.parameters, "policyDocument"), change.use.account)
-        reason = f"trusts {outside}" if outside else ""
-        yield change.event("granted", identity, privilege="sts:AssumeRole", access=access, reason=clean_name(reason[:LONGEST]))
+        yield _trusted(change, identity, access, outside)
+
+
+def _trusted(change: Change, identity: str, access: AccessLevel, outside: str) -> LifecycleEvent:
+    reason = f"trusts {outside}" if outside else ""
+    return change.event("granted", identity, privilege="sts:AssumeRole", access=access, reason=clean_name(reason[:LONGEST]))
 
 
 def _membership(kind: LifecycleKind) -> Callable[[Change], _Found]:

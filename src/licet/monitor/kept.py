@@ -20,6 +20,7 @@ from licet.events import LIFECYCLE_KINDS
 from licet.inventory.rows import lifecycle_of
 from licet.inventory.store import Inventory
 from licet.monitor.findings import Seen, grouped
+from licet.monitor.refusals import REFUSED
 from licet.monitor.signal import Signal
 from licet.monitor.silence import NOBODY
 from licet.monitor.stored import signal_of
@@ -205,6 +206,8 @@ def _placed(db: sqlite3.Connection, subjects: list[int], finding: Finding) -> Fi
 def _located(db: sqlite3.Connection, subjects: list[int], cited: Evidence) -> Evidence:
     if cited.body:
         return replace(cited, digest=cited.uid.removeprefix(BASELINE))
+    if cited.uid.startswith(REFUSED):
+        return replace(cited, place=cited.uid.split("/", 2)[2])
     happened = cited.uid.rpartition("!")[2] in LIFECYCLE_KINDS
     if happened and (row := db.execute("SELECT body FROM lifecycle WHERE uid=?", (cited.uid,)).fetchone()) is not None:
         event = lifecycle_of(row[0])

@@ -25,6 +25,7 @@ from licet.monitor.history import FACES, history
 from licet.monitor.kept import Made, keep
 from licet.monitor.known import Known
 from licet.monitor.probe import probes
+from licet.monitor.refusals import refusals
 from licet.monitor.shared import shared
 from licet.monitor.signal import Signal
 from licet.monitor.silence import silence
@@ -118,7 +119,7 @@ def monitor(
         progress(len(done), total, events)
     changed += _by_time(inventory, detectors, world, done)
     with inventory.step() as db:
-        changed += shared(db) + silence(db, now, lags or {}) + probes(db, settings.grace)
+        changed += shared(db) + silence(db, now, lags or {}) + refusals(db, now) + probes(db, settings.grace)
     _mark_peers(inventory, world, done)
     made_of_them = keep(inventory, world)
     found = inventory.rows("SELECT code, count(*) FROM signals GROUP BY code ORDER BY code")

@@ -3,7 +3,7 @@
 Each is a fact of what happened to the credential, at the time of the event itself and not of its arrival. Only a use that succeeded shows
 that the credential still authenticates, or one that failed as only what was let in can fail; what was denied is a signal of its own, and a
 small one, as is what failed for another reason. A suspended credential is fine again once the source that told of it says so: nothing else
-undoes what ended it. A workload ends only what was bound to it before, and one that starts again runs anew: a pod of a set has the name of
+undoes what ended it, and to call it active all the same alerts. A workload ends only what was bound to it before, and one that starts again runs anew: a pod of a set has the name of
 the one before it. Where no binding is told, a use's own workload is its binding, from its first use there on.
 """
 
@@ -39,11 +39,14 @@ _SAYS: Final = {
 
 
 class Ends(Detector):
-    """POST_REVOCATION_USE, POST_ROTATION_USE, POST_JOB_USE, EXPIRED_ACCEPTED; DENIED_AFTER_END, ROTATION_OVERLAP."""
+    """POST_REVOCATION_USE, POST_ROTATION_USE, POST_JOB_USE, EXPIRED_ACCEPTED, REACTIVATED; DENIED_AFTER_END, ROTATION_OVERLAP."""
 
     name = "ends"
-    version = 5
-    codes = ("POST_REVOCATION_USE", "POST_ROTATION_USE", "POST_JOB_USE", "EXPIRED_ACCEPTED", "DENIED_AFTER_END", "ROTATION_OVERLAP")
+    version = 6
+    codes = (
+        "POST_REVOCATION_USE", "POST_ROTATION_USE", "POST_JOB_USE", "EXPIRED_ACCEPTED", "REACTIVATED", "DENIED_AFTER_END",
+        "ROTATION_OVERLAP",
+    )  # fmt: skip
     uses: Called = "always"
     lives = True
 
@@ -67,7 +70,11 @@ class Ends(Detector):
                 told = _of(state["of"], credential or _whole(event)).setdefault("revoked", {})
                 told.setdefault(event.source, [*row(event, "revocation"), kind])
         elif kind == "activated" or (kind == "created" and not credential):
-            undone_by(event.source, state["of"].get(credential or _whole(event), {}).get("revoked", {}))
+            ends = [state["of"].get(each, _NONE) for each in ((credential,) if credential else (_whole(event), _WHOLE))]
+            undone_by(event.source, ends[0].get("revoked", {}))
+            stands = [end for each in ends if (end := _first(each)) is not None]
+            if stands:
+                return _reactivated(state, min(stands, key=lambda end: (end[2], end[0])), event)
         elif kind == "job_ended":
             if event.workload:
                 before = state["jobs"].get(event.workload, ())
@@ -108,6 +115,18 @@ class Ends(Detector):
         if end is not None:
             found += _late(state, "revoked", end, [end], event, world)
         return found
+
+
+def _reactivated(state: State, end: list[Any], event: LifecycleEvent) -> tuple[Signal, ...]:
+    """Who told of the end did not take it back."""
+    source = end[0].partition("/")[0]
+    what = "activated" if event.kind == "activated" else "made anew"
+    return say(
+        state, "REACTIVATED", value=end[0], time=event.time, credential=event.credential, since=end[2], basis="lifecycle",
+        observed=f"was {what}{f' by {event.by}' if event.by else ''} at {event.source}, {lasting(int(event.time - end[2]))} after it was"
+        f" {end[-1]}, as {source} says", expected=f"it stays {end[-1]} until {source} says otherwise",
+        cited=[end[:3], row(event, "activation")],
+    )  # fmt: skip
 
 
 def _whole(event: UseEvent | LifecycleEvent) -> str:

@@ -3,10 +3,14 @@
 A new credential is suspicious where it is first used from a network that its identity never came from: who made it took it elsewhere.
 Temporary credentials (of assumed roles) are made all the time, and are left out, and so is what the platform itself makes (a node its pods'
 tokens); so are people, who move.
+
+What lets somebody do everything alerts, whoever gave it but the owner's pipeline or the platform itself; and so does trust that is given to
+an account which nobody declared.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -20,6 +24,17 @@ from licet.monitor.world import DAY, World
 
 _MOST: Final = 256  # networks, and new credentials, of one identity
 _TEMPORARY: Final = 2 * DAY
+_EVERYTHING: Final = frozenset({
+    "administratoraccess",  # AWS
+    "cluster-admin", "core:*/*", "*:*/*",  # Kubernetes
+    "global administrator", "company administrator", "privileged role administrator",  # Entra
+    "super administrator", "super_admin", "super organization administrator",  # Okta
+    "owner",  # GitHub
+})  # fmt: skip
+"""Names of rights that hold all others."""
+_ASSUME: Final = "sts:AssumeRole"
+_TRUSTS: Final = "trusts "
+_ACCOUNT: Final = re.compile(r"[0-9]{12}")
 _BY, _FIRST, _PLACE, _BEFORE = 3, 4, 5, 6
 
 
@@ -27,7 +42,7 @@ class Escalation(Detector):
     """SELF_GRANT, SELF_ISSUE, GRANT_ADDED."""
 
     name = "escalation"
-    version = 2
+    version = 3
     codes = ("SELF_GRANT", "SELF_ISSUE", "GRANT_ADDED")
     uses: Called = "always"
     lives = True
@@ -97,11 +112,25 @@ def _granted(state: State, event: LifecycleEvent, world: World) -> tuple[Signal,
             observed=f"gave itself {privilege}{about}", expected="permissions that somebody else gives", cited=[row(event, "grant")],
         )  # fmt: skip
     known = _owners_pipeline(event, world)
+    broad = event.access == "admin" and not known
+    alone = broad and (_is_everything(event) or _trusts_a_stranger(event, world)) and world.identity(event.by).kind != "service"
     return say(
-        state, "GRANT_ADDED", value=privilege, time=event.time, alert=False, points=40 if event.access == "admin" and not known else 10,
-        basis="lifecycle", observed=f"was given {privilege}{about}{f' by {event.by}' if event.by else ''}",
+        state, "GRANT_ADDED", value=privilege, time=event.time, alert=alone, points=40 if broad else 10,
+        severity="high" if alone else None, basis="lifecycle", observed=f"was given {privilege}{about}{f' by {event.by}' if event.by else ''}",
         expected="the permissions that it had", cited=[row(event, "grant")],
     )  # fmt: skip
+
+
+def _is_everything(event: LifecycleEvent) -> bool:
+    return event.privilege.rpartition("/")[2].lower() in _EVERYTHING or event.privilege.lower() in _EVERYTHING
+
+
+def _trusts_a_stranger(event: LifecycleEvent, world: World) -> bool:
+    """Whether a role lets in somebody of an account that is in no declared environment, or anybody."""
+    if event.privilege != _ASSUME or not event.reason.startswith(_TRUSTS):
+        return False
+    accounts = [_ACCOUNT.search(each) for each in event.reason.removeprefix(_TRUSTS).split(", ")]
+    return any(found is None or not world.environment(found[0]) for found in accounts)
 
 
 def _same(by: str, identity: str, world: World) -> bool:
