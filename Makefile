@@ -1,4 +1,5 @@
 # Everything runs in a local .venv, made on first use: with uv where it is installed, with venv and pip where it is not.
+# For development pip brings uv, which does in seconds what takes pip a minute; where uv finds nothing (an index that pip alone is told of), pip does it.
 # `constraints.txt` holds the versions that were tested together.
 
 SHELL := /bin/bash
@@ -16,6 +17,7 @@ RUNS := -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
   if $$p $(RUNS) >/dev/null 2>&1; then command -v $$p; break; fi; done)
 UV := $(shell command -v uv 2>/dev/null)
+BIN_UV = $(or $(UV),$(BIN)/uv)
 
 # $(call install,VENV,WHAT): WHAT into VENV.
 ifdef UV
@@ -87,6 +89,10 @@ $(VENV)/.made:
 	@$(call create,$(VENV))
 	@touch $@
 
+$(VENV)/.uv: $(VENV)/.made
+	@$(if $(UV),:,$(call install,$(VENV),uv) || echo "without uv: pip does the same, slowly")
+	@touch $@
+
 $(VENV)/.core: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (some seconds, once)"
 	@$(call install,$(VENV),-c constraints.txt -e .)
@@ -97,17 +103,16 @@ $(VENV)/.examples: $(VENV)/.made pyproject.toml constraints.txt
 	@$(call install,$(VENV),-c constraints.txt -e '.[examples]')
 	@touch $@ $(VENV)/.core
 
-$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
+$(VENV)/.dev: $(VENV)/.uv pyproject.toml constraints.txt
 	@echo "installing Licet and what its development needs (some minutes the first time)"
-	@$(call install,$(VENV),-c constraints.txt -e '.[dev]')
+	@$(BIN_UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]' || $(call install,$(VENV),-c constraints.txt -e '.[dev]')
 	@touch $@ $(VENV)/.examples $(VENV)/.core
 
-# Only uv can resolve downwards, so that it is installed here where it is missing. The test tools stay at their tested versions.
-$(FLOORS)/.lowest: $(VENV)/.made pyproject.toml constraints.txt
+# Only uv can resolve downwards. The test tools stay at their tested versions.
+$(FLOORS)/.lowest: $(VENV)/.uv pyproject.toml constraints.txt
 	@echo "installing the lowest versions allowed"
-	@$(call create,$(FLOORS))
-	@$(call install,$(VENV),uv)
-	@$(or $(UV),$(BIN)/uv) pip compile --quiet --python $(FLOORS)/bin/python --resolution lowest-direct --no-header --no-annotate \
+	@$(BIN_UV) venv --quiet --clear --python $(PYTHON) $(FLOORS)
+	@$(BIN_UV) pip compile --quiet --python $(FLOORS)/bin/python --resolution lowest-direct --no-header --no-annotate \
 	  --extra langchain --extra server --extra fastapi --extra httpx --extra requests --extra mcp --output-file $(FLOORS)/lowest.txt pyproject.toml
-	@$(or $(UV),$(BIN)/uv) pip install --quiet --python $(FLOORS)/bin/python -c $(FLOORS)/lowest.txt -e '.[test]'
+	@$(BIN_UV) pip install --quiet --python $(FLOORS)/bin/python -c $(FLOORS)/lowest.txt -e '.[test]'
 	@touch $@
