@@ -1,8 +1,9 @@
 """What an identity never did before: a network, a region, a program, an operation, a tool. Points only, and only once it is well known.
 
 Of each value is known on how many days it was seen. How surprising a new one is follows from how often this identity has new ones: by
-Good-Turing, the chance of a new value is N1 / N, where N1 counts values seen on one day only and N all value-days; identities that change
-by nature (hosted runners) silence themselves. Successes are learned from; what was denied is told too, with half of the points, and not
+Good-Turing, the chance of a new value is N1 / N, where N1 counts the days of values seen on one day only and N these and all days of the
+other values; identities that change by nature (hosted runners) silence themselves, and however much is new on one day, that is one day of
+it. What is forgotten first was seen on the fewest days. Successes are learned from; what was denied is told too, with half of the points, and not
 learned. Another version of an agent's program is another agent: what it does is learned anew, where it comes from is not.
 """
 
@@ -27,7 +28,7 @@ _DIMENSIONS: Final = ("network", "region", "agent", "operation", "tool")
 CODES: Final = ("NEW_NETWORK", "NEW_REGION", "NEW_AGENT", "NEW_API", "NEW_TOOL")
 """By dimension, as what is kept of them."""
 _WHAT: Final = ("networks", "regions", "programs", "operations", "tools")
-_BOUNDS: Final = (128, 32, 32, 512, 256)  # values of each that are known; those not seen for the longest time go first
+_BOUNDS: Final = (128, 32, 32, 512, 256)  # values of each that are known
 _TODAY: Final = 2_048
 _TRIED: Final = 256  # new values that were denied
 _LEAST, _SCALE, _MOST = 1.5, 6.0, 1.2  # bits below which nothing is said, that have a code's own points, and the most of these
@@ -41,6 +42,7 @@ class Novelty(Detector):
     """NEW_NETWORK, NEW_REGION, NEW_AGENT, NEW_API, NEW_TOOL: points only."""
 
     name = "novelty"
+    version = 2
     codes = CODES
     uses: Called = "always"
 
@@ -133,9 +135,10 @@ def _learned(state: State, event: UseEvent, key: tuple[str, ...]) -> None:
         values = state["seen"][which]
         known = values.get(value)
         if known is None:
+            if len(values) >= _BOUNDS[which]:
+                # Many names of one day must not drive out what it has used for months.
+                del values[min(values, key=lambda each: (values[each][_DAYS], values[each][_LAST], values[each][_FIRST], each))]
             values[value] = [event.time, day, 1]
-            if len(values) > _BOUNDS[which]:
-                del values[min(values, key=lambda each: (values[each][_LAST], values[each][_FIRST], each))]
         elif known[_LAST] != day:
             known[_LAST] = day
             known[_DAYS] += 1
@@ -153,7 +156,8 @@ def _new(state: State, event: UseEvent, which: int, value: str, world: World) ->
     if not _mature(since, events, days, event.time, world.settings):
         return ()
     values = state["seen"][which]
-    number, once = sum(each[_DAYS] for each in values.values()), sum(each[_DAYS] == 1 for each in values.values())
+    once = len({each[_LAST] for each in values.values() if each[_DAYS] == 1})
+    number = once + sum(each[_DAYS] for each in values.values() if each[_DAYS] > 1)
     if not number:
         return ()  # of this nothing was known of it ever
     bits = -math.log2(max(once, 0.5) / number)
@@ -189,12 +193,27 @@ def _mature(since: float, events: int, days: int, time: float, settings: Setting
 
 
 def _pretended(body: dict[str, Any] | Any) -> dict[str, list[Any]]:
-    """Values as a baseline says of them: those that it does not name are as many as it says, and as often seen."""
-    values: dict[str, list[Any]] = {name: [0.0, 0, days] for name, days in body["values"].items()}
-    rest, once = body["kinds"] - len(values), body["n1"] - sum(days == 1 for days in body["values"].values())
-    left = body["n"] - sum(body["values"].values())
+    """Values as a baseline says of them: those that it does not name are as many, and as often seen, as it says."""
+    named, n1 = body["values"], body["n1"]
+    values: dict[str, list[Any]] = {}
+    days_of_once = 0
+    for name, days in named.items():
+        if days == 1:
+            days_of_once = min(days_of_once + 1, max(1, n1))
+        values[name] = [0.0, days_of_once if days == 1 else 0, days]
+    rest, left = body["kinds"] - len(named), body["n"] - n1 - sum(days for days in named.values() if days > 1)
+    while rest > 0 and days_of_once < n1:
+        days_of_once += 1
+        values[f"another {rest}"] = [0.0, days_of_once, 1]
+        rest -= 1
+    while rest > 0 and left > 1:
+        days = left if rest == 1 or left <= 3 else 2
+        values[f"another {rest}"] = [0.0, 0, days]
+        left, rest = left - days, rest - 1
+    if left > 0:  # there is one that was seen more often than those that nothing was left for
+        last = next((each for each in reversed(values.values()) if each[_DAYS] > 1), None)
+        if last is not None:
+            last[_DAYS] += left
     for number in range(rest):
-        alone = number < once
-        days = 1 if alone else max(2, (left - once) // max(1, rest - once))
-        values[f"another {number}"] = [0.0, 0, days]
+        values[f"another of a day {number}"] = [0.0, 1, 1]
     return values
