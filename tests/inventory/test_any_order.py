@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from licet.events import LifecycleEvent, UseEvent
-from licet.inventory import step as steps
+from licet.inventory import kept_lives as lives
 from licet.inventory.life import life_of
 from licet.inventory.model import Credential
 from licet.inventory.step import Kept
@@ -134,7 +134,7 @@ def test_the_same_in_another_layout_is_kept_once() -> None:
 
 def test_the_life_of_a_credential_is_read_once_in_a_step_however_much_happened_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    monkeypatch.setattr(steps, "life_of", lambda known, *rest: read.append(known.uid) or life_of(known, *rest))
+    monkeypatch.setattr(lives, "life_of", lambda known, *rest: read.append(known.uid) or life_of(known, *rest))
     inventory = opened()
     keep(inventory, use(0), *(told(number, "expired", time=T + number) for number in range(50)))
     assert read == [KEY]

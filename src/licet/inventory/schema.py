@@ -6,9 +6,21 @@ it one step; what most uses have in common (`shapes`) and long names (`words`) s
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
+
+_NEW: Final = (
+    """CREATE TABLE IF NOT EXISTS said (
+    uid TEXT, what TEXT, value TEXT, time REAL, record TEXT, PRIMARY KEY (uid, what)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS unheard (
+    uid TEXT PRIMARY KEY, time REAL, kind TEXT, identity TEXT, credential TEXT, supersedes TEXT, workload TEXT, body TEXT) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS unheard_by_credential ON unheard (credential)",
+    "CREATE INDEX IF NOT EXISTS unheard_by_superseded ON unheard (supersedes)",
+    "CREATE INDEX IF NOT EXISTS lifecycle_by_whom ON lifecycle (json_extract(body, '$[7]'))",
+)
+"""What came with version 3: the record that says first what an identity or a credential is, and events that have no effect."""
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS words (id INTEGER PRIMARY KEY, word TEXT UNIQUE NOT NULL);
@@ -64,4 +76,34 @@ CREATE TABLE IF NOT EXISTS sources (
     source TEXT, account TEXT, first REAL, last REAL, events INTEGER, again INTEGER, passed INTEGER, intake REAL, gap REAL,
     credential INTEGER, workload INTEGER, services INTEGER, PRIMARY KEY (source, account)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS probes (credential TEXT, time REAL, command TEXT, authenticates INTEGER, detail TEXT);
-"""
+""" + "".join(f"{each};\n" for each in _NEW)
+
+_FIRST: Final = (
+    "INSERT OR IGNORE INTO said SELECT identities.uid, '{what}', {value}, time, uses.uid||char(10)||lower(hex(digest)) FROM uses"
+    " JOIN shapes ON shapes.id=shape JOIN identities ON identities.id=subject JOIN words ON words.id=uses.name"
+    " WHERE {value} NOT IN ('', 'unknown') ORDER BY subject, time, uses.uid"
+)
+_DECLARED: Final = (  # what stands there and is not what was said first, somebody declared, as far as can be told now
+    "INSERT OR REPLACE INTO said SELECT uid, '{what}', {column}, -9e999, '' FROM {table} WHERE {column} NOT IN ('', 'unknown')"
+    " AND {column}<>coalesce((SELECT value FROM said WHERE said.uid={table}.uid AND what='{what}'), '')"
+)
+_OF_CREDENTIALS: Final = (
+    "INSERT OR IGNORE INTO said SELECT of, 'credential', value, time, record FROM ("
+    "SELECT credentials.uid AS of, json_extract(shape, '$[4]') AS value, time, uses.uid||char(10)||lower(hex(digest)) AS record FROM uses"
+    " JOIN shapes ON shapes.id=shape JOIN credentials ON credentials.id=credential"
+    " UNION ALL SELECT credential, json_extract(body, '$[6]'), time, uid||char(10)||json_extract(body, '$[18]') FROM lifecycle"
+    ") WHERE value<>'' ORDER BY time, record"
+)
+_FIELDS: Final = {
+    "kind": "json_extract(shape, '$[14]')", "name": "word", "source": "json_extract(shape, '$[0]')",
+    "account": "json_extract(shape, '$[5]')",
+}  # fmt: skip
+
+MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {
+    2: (
+        *_NEW, *(_FIRST.format(what=what, value=value) for what, value in _FIELDS.items()), _OF_CREDENTIALS,
+        *(_DECLARED.format(what=what, column=what, table="identities") for what in _FIELDS),
+        _DECLARED.format(what="credential", column="kind", table="credentials"),
+    ),
+}  # fmt: skip
+"""By the schema that is there: what makes the next one of it."""

@@ -15,10 +15,11 @@ from typing import Any
 from licet.events import LifecycleEvent, UseEvent
 from licet.inventory.life import life_of
 from licet.inventory.model import Credential, Environment, Identity, Owner, Ownership
+from licet.inventory.remembered import Known
 from licet.inventory.rows import SELECT_CREDENTIAL, SELECT_IDENTITY, credential_of, events_of, identity_of, lifecycle_of, workload_ended
-from licet.inventory.schema import SCHEMA, VERSION
+from licet.inventory.schema import MIGRATIONS, SCHEMA, VERSION
 from licet.inventory.shapes import SELECT, Shapes
-from licet.inventory.step import Kept, Known, Refused, Step
+from licet.inventory.step import Kept, Refused, Step
 from licet.store.files import translated
 from licet.store.opened import SqliteFile
 
@@ -39,7 +40,7 @@ class Inventory(SqliteFile):
     def __init__(self, path: str | Path, *, busy_seconds: float = _BUSY_SECONDS, reading: bool = False) -> None:
         self._shapes = Shapes()
         self._known = Known()
-        super().__init__(path, SCHEMA, VERSION, busy_seconds=busy_seconds, reading=reading)
+        super().__init__(path, SCHEMA, VERSION, busy_seconds=busy_seconds, migrations=MIGRATIONS, reading=reading)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         super()._prepare(connection)
@@ -76,7 +77,8 @@ class Inventory(SqliteFile):
                         "INSERT INTO refusals VALUES (?1,?2,?3,?4,?5) ON CONFLICT DO UPDATE SET number=number+?5, line=min(line, ?4)",
                         (source, *refusal),
                     )
-                step.count_sources(passed or {}, now)
+                step.count(passed or {}, now)
+                step.close()
                 for source, path, body in cursors:
                     db.execute("INSERT OR REPLACE INTO cursors VALUES (?,?,?)", (source, path, json.dumps(body)))
         except BaseException:
@@ -103,31 +105,36 @@ class Inventory(SqliteFile):
         Empty fields of what is handed in change nothing. Times of a credential's life that were declared are lifecycle events of the source
         `declared`; one of the same id takes the place of what was declared before.
         """
-        with self.step() as db:
-            step = Step(db, self._shapes, self._known)
-            for owner in owners:
-                db.execute(
-                    "INSERT INTO owners VALUES (?1,?2,?3,?4) ON CONFLICT DO UPDATE SET name=iif(?2='', name, ?2),"
-                    " contact=iif(?3='', contact, ?3), kind=iif(?4='team', kind, ?4)",
-                    (owner.uid, owner.name, owner.contact, owner.kind),
-                )
-            for identity in identities:
-                step.declare_identity(identity)
-            for credential in credentials:
-                step.declare_credential(credential)
-            step.keep((), list(lifecycle), anew=True)
-            for own in ownerships:
-                step.declare_ownership(own)
-            changed = 0
-            for each in environments:
-                said = (each.uid, json.dumps(each.accounts))
-                changed += db.execute(
-                    "INSERT INTO environments VALUES (?1,?2) ON CONFLICT DO UPDATE SET accounts=?2 WHERE accounts<>?2", said
-                ).rowcount
-            for pair in edges:
-                changed += db.execute("INSERT OR IGNORE INTO edges VALUES (?,?)", pair).rowcount
-            if changed:  # they concern everybody
-                db.execute("INSERT OR REPLACE INTO dirty SELECT id, ? FROM identities", (float("-inf"),))
+        try:
+            with self.step() as db:
+                step = Step(db, self._shapes, self._known)
+                for owner in owners:
+                    db.execute(
+                        "INSERT INTO owners VALUES (?1,?2,?3,?4) ON CONFLICT DO UPDATE SET name=iif(?2='', name, ?2),"
+                        " contact=iif(?3='', contact, ?3), kind=iif(?4='team', kind, ?4)",
+                        (owner.uid, owner.name, owner.contact, owner.kind),
+                    )
+                for identity in identities:
+                    step.stated.identity(identity)
+                for credential in credentials:
+                    step.stated.credential(credential)
+                step.keep((), list(lifecycle), anew=True)
+                for own in ownerships:
+                    step.stated.ownership(own)
+                step.close()
+                changed = 0
+                for each in environments:
+                    said = (each.uid, json.dumps(each.accounts))
+                    changed += db.execute(
+                        "INSERT INTO environments VALUES (?1,?2) ON CONFLICT DO UPDATE SET accounts=?2 WHERE accounts<>?2", said
+                    ).rowcount
+                for pair in edges:
+                    changed += db.execute("INSERT OR IGNORE INTO edges VALUES (?,?)", pair).rowcount
+                if changed:  # they concern everybody
+                    db.execute("INSERT OR REPLACE INTO dirty SELECT id, ? FROM identities", (float("-inf"),))
+        except BaseException:
+            self._known.forget()
+            raise
 
     # reading
 

@@ -1,0 +1,62 @@
+"""How much came of each source and account, how fresh it is and how well it is attributed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+
+from licet.events import LifecycleEvent, UseEvent
+
+
+class Counts:
+    """The counts of one step."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._sources: dict[tuple[str, str], list[float]] = {}
+        self._at: tuple[str, str] | None = None
+        self._last: list[float] = []
+
+    def used(self, event: UseEvent) -> None:
+        """One more use."""
+        if (event.source, event.account) != self._at:
+            self._at = (event.source, event.account)
+            self._last = self._of(*self._at)
+        counts = self._last
+        counts[0] = min(counts[0], event.time)
+        counts[1] = max(counts[1], event.time)
+        counts[2] += 1
+        if event.identity_kind == "service":
+            counts[6] += 1
+        else:
+            counts[4] += event.credential != ""
+            counts[5] += event.workload != ""
+
+    def happened(self, event: LifecycleEvent) -> None:
+        """One more lifecycle event."""
+        counts = self._of(event.source, event.account)
+        if event.time:  # what has none held before anybody wrote it down
+            counts[0], counts[1] = min(counts[0], event.time), max(counts[1], event.time)
+
+    def again(self, event: UseEvent | LifecycleEvent) -> None:
+        """One that stood there already."""
+        self._of(event.source, event.account)[3] += 1
+
+    def _of(self, source: str, account: str) -> list[float]:
+        found = self._sources.get((source, account))
+        if found is None:  # first, last, events, again, with a credential, with a workload, of the platform's own services
+            self._sources[source, account] = found = [float("inf"), float("-inf"), 0, 0, 0, 0, 0]
+        return found
+
+    def write(self, passed: Mapping[str, int], now: float) -> None:
+        """Write them down. `passed`: by source, how many records were none of our affair."""
+        for source in passed:
+            self._of(source, "")
+        for (name, account), (first, last, events, again, credential, workload, services) in self._sources.items():
+            of_passed = passed.get(name, 0) if not account else 0
+            self._db.execute(
+                "INSERT INTO sources VALUES (?1,?2,?3,?4,?5,?6,?7,?8,0,?9,?10,?11) ON CONFLICT DO UPDATE SET first=min(first, ?3),"
+                " last=max(last, ?4), events=events+?5, again=again+?6, passed=passed+?7, intake=?8, credential=credential+?9,"
+                " workload=workload+?10, services=services+?11",
+                (name, account, first, last, events, again, of_passed, now, credential, workload, services),
+            )
