@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from licet.drill.scenario import Scenario
-from licet.drill.scenarios import ended
+from licet.drill.scenarios import apps, blind, copies, decoys, elsewhere, ended, late, people, reach, still
 
-SCENARIOS: Final[tuple[Scenario, ...]] = (*ended.SCENARIOS,)
+_FAMILIES: Final = (ended, elsewhere, reach, copies, apps, decoys, people, blind, late, still)
+
+
+def _number(scenario: Scenario) -> tuple[int, str]:
+    digits = "".join(each for each in scenario.id if each.isdigit())
+    return int(digits), scenario.id
+
+
+SCENARIOS: Final[tuple[Scenario, ...]] = tuple(sorted((each for family in _FAMILIES for each in family.SCENARIOS), key=_number))
 """In the order of their numbers."""
