@@ -144,3 +144,36 @@ def test_times_are_written_as_everywhere_and_what_is_not_known_is_null(capsys: O
     assert (reason["time"], reason["since"], reason["last"]) == (iso(NOW - 3_000), iso(NOW - 7_200), iso(NOW - 3_000 + USES - 1))
     loose = next(each for each in told["signals"] if each["code"] == "SENSITIVE_ACTION")
     assert (loose["time"], loose["since"], loose["finding"], loose["evidence"][0]["time"]) == (iso(NOW - 90), None, None, iso(NOW - 90))
+
+
+@pytest.mark.usefixtures("state")
+def test_what_was_said_of_one_is_printed_as_data_too(capsys: Out) -> None:
+    uid = the_id(capsys)
+    told = json.loads(shown(capsys, "acknowledge", uid, "--by", "ann", "--reason", "INC-2", "--json"))
+    assert (told["finding"], told["verdict"], told["by"], told["reason"], told["until"]) == (uid, "acknowledged", "ann", "INC-2", None)
+    day = iso(NOW + 86_400)[:10]
+    told = json.loads(shown(capsys, "suppress", uid, "--by", "ann", "--reason", "known", "--until", day, "--json"))
+    assert told["until"] == iso((NOW + 2 * 86_400) // 86_400 * 86_400)
+    assert f"by ann until the end of {day}: known" in shown(capsys, "show", uid)
+
+
+@pytest.mark.usefixtures("state")
+def test_a_credentials_word_is_one_object_too(capsys: Out) -> None:
+    """And whether anybody has heard of the credential."""
+    for name, known in (("cred:11111111111111111111111111111111", False), ("AKIAIOSFODNN7EXAMPLE", False)):
+        assert main(["credential", "revoke", name, "--reason", "lost", "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert ([each["kind"] for each in told["events"]], told["known"]) == (["revoked"], known)
+    assert main(["credential", "suspend", "AKIAIOSFODNN7EXAMPLE", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["known"] is True
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["findings", "show", "x"], ["findings"], ["credential", "revoke", "x"], ["inventory", "show", "x"], ["monitor"]],
+    ids=" ".join,
+)
+def test_an_option_that_there_is_not_names_the_help_of_the_command_that_was_said(words: list[str], capsys: Out) -> None:
+    assert main([*words, "--jsn"]) == 2
+    said = " ".join(["licet", *[each for each in words if each != "x"]])
+    assert f"{said}: unrecognized arguments: --jsn; see `{said} --help`" in capsys.readouterr().err

@@ -71,6 +71,7 @@ def add(parser: argparse.ArgumentParser, verb: Verb) -> None:
     parser.add_argument("--reason", metavar="TEXT", help="why: it stands in the trace and in findings")
     parser.add_argument("--at", metavar="TIME", type=moment, help="when it happened: a time, or how long ago (default: now)")
     parser.add_argument("-m", "--manifest", metavar="FILE", help="where names stand (default: licet.yaml, if it is there)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object with all lines, and whether a log names the credential")
     add_state(parser)
 
 
@@ -95,7 +96,10 @@ def run(options: argparse.Namespace) -> int:
     for event in events:
         for word in {"credential", "supersedes"} & event.keys():
             event[word] = event[word] if is_fingerprint(event[word]) else fingerprint(event[word])
-        output.say(json.dumps(event, ensure_ascii=True))
+        if not options.json:
+            output.say(json.dumps(event, ensure_ascii=True))
+    if options.json:
+        output.data({"events": events, "known": not unheard})
     if unheard:
         output.error("nobody has heard of this credential here until now: no log names it. If its id is a slip, the one meant is as it was")
     return 0

@@ -14,6 +14,7 @@ from licet.cli.state import add_state, existing
 from licet.clock import iso
 from licet.errors import UsageError
 from licet.inventory.store import FILE, Inventory
+from licet.monitor.told import stamp
 from licet.monitor.verdicts import Verdict, reasons_of, say
 
 LONGEST_NAME = 200
@@ -30,6 +31,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="the finding; a unique beginning of its id is enough")
     parser.add_argument("--by", metavar="NAME", required=True, help="who says so")
     parser.add_argument("--reason", metavar="TEXT", help="what there is to say")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a line")
     add_state(parser, again=True)
 
 
@@ -52,8 +54,12 @@ def said(options: argparse.Namespace, verdict: Literal["acknowledged", "suppress
         raise UsageError(
             f"{found.finding.id}: is withdrawn: the events as they are known now do not show it any more; nothing is to be said"
         )
-    now = time.time()
+    by, why, now = options.by.strip(), reason(options), time.time()
     with closing(Inventory(existing(options).path / FILE)) as inventory:
-        say(inventory, Verdict(found.finding.id, now, verdict, options.by.strip(), reason(options), until, reasons_of(found.finding)))
-    output.say(f"{found.finding.id}  {verdict} by {options.by.strip()}{f' until the end of {iso(until - 1)[:10]}' if until else ''}")
+        say(inventory, Verdict(found.finding.id, now, verdict, by, why, until, reasons_of(found.finding)))
+    if options.json:
+        told = {"finding": found.finding.id, "time": stamp(now), "verdict": verdict, "by": by, "reason": why, "until": stamp(until)}
+        output.data(told)
+        return 0
+    output.say(f"{found.finding.id}  {verdict} by {by}{f' until the end of {iso(until - 1)[:10]}' if until else ''}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -46,7 +47,7 @@ def explained(why: Explanation, words: Mapping[str, Said], most: int | None) -> 
     yield "because:"
     by_time = {each.time: words[each.uid] for each in why.evidence if each.uid in words}
     for code in why.codes:
-        yield from _alike(code, [each for each in why.because if each.code == code], by_time, most)
+        yield from _alike(code, [each for each in why.because if each.code == code], by_time, _shown_by(why), most)
     yield from _titled("what speaks against it:", why.counter)
     yield "evidence:"
     chosen = _chosen(why.evidence, most)
@@ -56,18 +57,27 @@ def explained(why: Explanation, words: Mapping[str, Said], most: int | None) -> 
         yield f"  and {len(why.evidence) - len(chosen):,} more: --all"
 
 
+def _shown_by(why: Explanation) -> dict[float, str]:
+    """By time, which event shows what was so then."""
+    return {each.time: each.uid for each in reversed(why.evidence) if not each.body}
+
+
 def _titled(title: str, lines: Sequence[str]) -> Iterator[str]:
     if lines:
         yield title
         yield from (f"  {visible(line, 1_000)}" for line in lines)
 
 
-def _alike(code: str, reasons: Sequence[Because], words: Mapping[float, Said], most: int | None) -> Iterator[str]:
-    """Those of one code: what was expected stands once where it is the same."""
+def _alike(
+    code: str, reasons: Sequence[Because], words: Mapping[float, Said], events: Mapping[float, str], most: int | None
+) -> Iterator[str]:  # fmt: skip
+    """Those of one code: what was expected stands once where it is the same, and the same words are told apart by their events."""
+    same = Counter(each.observed for each in reasons)
     yield f"  {iso(reasons[0].time)}  {code}: {CODES[code].title if code in CODES else ''}"
     expected = ""
     for number, each in enumerate(reasons[:most]):
-        yield f"    observed: {f'{iso(each.time)}  ' if number else ''}{visible(each.observed, 1_000)}"
+        event = f"  [{visible(events[each.time], 200)}]" if same[each.observed] > 1 and each.time in events else ""
+        yield f"    observed: {f'{iso(each.time)}  ' if number else ''}{visible(each.observed, 1_000)}{event}"
         text = _expected(each, words)
         if text != expected:
             yield f"    expected: {text}"

@@ -24,6 +24,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", metavar="DATE", required=True, type=end_of_day, help="the last day, UTC, at most a year ahead")
     parser.add_argument("--reason", metavar="TEXT", required=True, help="why it may be hidden")
     parser.add_argument("--by", metavar="NAME", required=True, help="who says so")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a line")
     add_state(parser, again=True)
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from contextlib import closing
 from functools import partial
-from io import BufferedReader
 from pathlib import Path
-from typing import cast
 
 from licet.cli import ingest_status, output
+from licet.cli.ingest_opened import opened
 from licet.cli.ingest_told import as_data, tell
 from licet.cli.progress import Progress
 from licet.cli.state import add_state, existing
@@ -25,7 +23,6 @@ from licet.ingest.paths import files_in
 from licet.ingest.sources import NAMES, source_of
 from licet.inventory.fingerprints import Fingerprints
 from licet.inventory.store import FILE, Inventory
-from licet.lines import opened
 
 OWN = "licet"
 
@@ -70,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("name a file, a folder, or `-`")
     files, unreadable = files_in(options.paths)
     for name, why in unreadable.items():
-        output.error(f"{name}: {why}; check path and rights")
+        output.error(f"{name}: {why}")
     if options.paths and not files:
         return 2
     folder = open_state(options.state)
@@ -118,7 +115,7 @@ def _take(intake: Intake, files: list[str], *, from_start: bool) -> None:
     try:
         for index, name in enumerate(files):
             try:
-                file = cast("BufferedReader", sys.stdin.buffer) if name == STDIN else opened(name)
+                file = opened(name)
             except UsageError as error:
                 report.unreadable[name] = str(error).removeprefix(f"{name}: ")
                 output.error(str(error))

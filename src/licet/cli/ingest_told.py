@@ -45,6 +45,10 @@ def tell(source: str, report: Report, seconds: float) -> None:
         output.say(f"  and {counted(len(refused) - _SHOWN, 'more cause')}; `--json` has all")
     for name, why in [*report.stuck.items()][:_SHOWN]:
         output.say(output.paint("  not read on", "red"), f"           {visible(shown(name), 300)}: {visible(why, 200)}")
+    for name, why in [*report.unreadable.items()][:_SHOWN]:
+        output.say(output.paint("  not read", "red"), f"              {visible(shown(name), 300)}: {visible(why, 200)}")
+    if len(report.unreadable) > _SHOWN:
+        output.say(f"  and {counted(len(report.unreadable) - _SHOWN, 'more file')} not read")
     if report.records and sum(number for number, _ in report.refused.values()) == report.records:
         output.say(f"  nothing of it can be read as {source}: are these another source's logs?")
     if len(report.stuck) > _SHOWN:

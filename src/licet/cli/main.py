@@ -10,7 +10,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn, Protocol, cast
+from typing import Any, NoReturn, Protocol, cast
 
 from licet.cli import output
 from licet.errors import LicetError, ManifestError
@@ -63,6 +63,10 @@ class Command(Protocol):
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.set_defaults(asked=self)  # of commands of two words the second one's: it is set last
+
     def error(self, message: str) -> NoReturn:
         """Like argparse, but an argument (`licet check *`) cannot act on the terminal."""
         self.print_usage(sys.stderr)
@@ -74,7 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Never raises for what a user, a file or Licet's own state did wrong."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        options = _parser(arguments).parse_args(arguments)
+        options, left = _parser(arguments).parse_known_args(arguments)
+        if left:  # `parse_args` would name the help of `licet`, which has no options
+            options.asked.error(f"unrecognized arguments: {' '.join(left)}")
     except SystemExit as leaving:  # argparse has printed help, or what is wrong
         return leaving.code if isinstance(leaving.code, int) else UNUSABLE
     try:

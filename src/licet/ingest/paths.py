@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,9 +24,12 @@ def files_in(paths: Iterable[str]) -> tuple[list[str], dict[str, str]]:
             continue
         absolute = os.path.abspath(path)  # noqa: PTH100 - `resolve` would follow links, and name a file otherwise than its owner does
         try:
-            if not Path(absolute).is_dir():
-                Path(absolute).stat()
-                found[absolute] = None
+            about = Path(absolute).stat()
+            if not stat.S_ISDIR(about.st_mode):
+                if why := no_log(about):
+                    unreadable[path] = why
+                else:
+                    found[absolute] = None
                 continue
         except (OSError, ValueError) as error:
             unreadable[path] = _why(error)
@@ -34,12 +38,34 @@ def files_in(paths: Iterable[str]) -> tuple[list[str], dict[str, str]]:
             folders.sort()
             for name in sorted(names):
                 file = Path(folder) / name
-                if file.is_file():
-                    found[str(file)] = None
+                if why := _in_a_folder(file):
+                    unreadable[str(file)] = why
                 else:
-                    unreadable[str(file)] = "is no plain file"
+                    found[str(file)] = None
     return list(found), unreadable
 
 
+def no_log(about: os.stat_result) -> str:
+    """Why this is nothing that could be read to its end; empty if it may be. `/dev/null` is an empty file."""
+    if stat.S_ISSOCK(about.st_mode):
+        return "is a socket; name a file, or `-` and hand its content in"
+    if stat.S_ISBLK(about.st_mode):
+        return "is a device; name a file, or `-` and hand its content in"
+    if stat.S_ISCHR(about.st_mode) and about.st_rdev != Path(os.devnull).stat().st_rdev:
+        return "is a device, which has no end; name a file, or `-` and hand its content in"
+    return ""
+
+
+def _in_a_folder(file: Path) -> str:
+    """Why it is passed over where it lies in a folder; empty if it is not."""
+    try:
+        about = file.stat()
+    except (OSError, ValueError) as error:
+        return "is a link to nothing" if file.is_symlink() and isinstance(error, FileNotFoundError) else _why(error)
+    if stat.S_ISFIFO(about.st_mode):
+        return "is a pipe, which is read only where it is named itself"
+    return no_log(about)
+
+
 def _why(error: Exception) -> str:
-    return f"cannot be read: {error.strerror}" if isinstance(error, OSError) else "is no path"
+    return f"cannot be read: {error.strerror}; check path and rights" if isinstance(error, OSError) else "is no path"
