@@ -1,7 +1,7 @@
 """The parts between where a record comes in and where a finding goes out: those that every command runs, held together for a drill.
 
-Nothing here is for drills alone: `licet ingest`, `licet monitor` and `licet findings deliver` call the same functions with the same parts. A
-selftest takes one part away.
+Nothing here is for drills alone: `licet ingest`, `licet monitor` and `licet findings deliver` call the same functions with the same parts.
+A selftest takes one part away.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from itertools import groupby
 from typing import NamedTuple, cast
 
 from licet.clock import Clock
-from licet.drill.scenario import Declared, Record
+from licet.drill.probes import Try, probed
+from licet.drill.scenario import PROBE, Declared, Record
 from licet.errors import Problem, UsageError
 from licet.ingest.intake import STDIN, Intake
 from licet.ingest.recognised import Source
 from licet.ingest.sources import SOURCES
 from licet.inventory.exchange import File, taken
+from licet.inventory.probing import tried
 from licet.inventory.store import Inventory
 from licet.monitor.detector import Detector
 from licet.monitor.detectors import DETECTORS
+from licet.monitor.exits import EXPORTERS, Exporter
 from licet.monitor.kept import Kept, kept
 from licet.monitor.run import Report, monitor
 from licet.monitor.world import Settings
@@ -33,6 +36,22 @@ class Parts(NamedTuple):
 
     sources: Mapping[str, Source] = SOURCES
     detectors: Sequence[Detector] = DETECTORS
+    exporters: Mapping[str, Exporter] = EXPORTERS
+    tried: Try | None = tried
+
+
+class _At(NamedTuple):
+    """A clock that stands, for what came in at another time."""
+
+    time: float
+
+    def now(self) -> float:
+        """Where it stands."""
+        return self.time
+
+    def monotonic(self) -> float:
+        """The same."""
+        return self.time
 
 
 class Pipeline:
@@ -44,10 +63,15 @@ class Pipeline:
     """
 
     def __init__(
-        self, inventory: Inventory, fingerprint: Callable[[str], str], clock: Clock, parts: Parts = Parts(), settings: Settings = Settings(),  # noqa: B008 - immutable
+        self, inventory: Inventory, fingerprint: Callable[[str], str], clock: Clock, parts: Parts | None = None,
+        settings: Settings | None = None,
     ) -> None:  # fmt: skip
-        self.inventory, self.fingerprint, self.parts, self.settings = inventory, fingerprint, parts, settings
+        self.inventory, self.fingerprint, self.parts, self.settings = inventory, fingerprint, parts or Parts(), settings or Settings()
         self._clock = clock
+
+    def over(self, inventory: Inventory) -> Pipeline:
+        """The same parts over another inventory."""
+        return Pipeline(inventory, self.fingerprint, self._clock, self.parts, self.settings)
 
     def declare(self, said: Declared) -> None:
         """Take in what is declared, as `licet inventory import` does.
@@ -61,15 +85,22 @@ class Pipeline:
             raise UsageError(f"a drill's declaration cannot be used: {problems[0]}")
 
     def enter(self, records: Iterable[Record]) -> dict[str, int]:
-        """Let records in, as `licet ingest SOURCE -` does; by cause, how many were refused. Records of a reader that is not there are lost."""
+        """Let records in, as `licet ingest SOURCE -` does; by cause, how many were refused.
+
+        Records of a reader that is not there are lost.
+        """
         refused: dict[str, int] = {}
-        for (name, account), run in groupby(records, key=lambda each: (each.source, each.account)):
-            source = self.parts.sources.get(name)
+        for (name, account, arrived), run in groupby(records, key=_together):
+            together, source = list(run), self.parts.sources.get(name)
+            if name == PROBE and self.parts.tried is not None:
+                for each in together:
+                    probed(self.inventory, each, self.fingerprint, self._clock.now(), tried=self.parts.tried)
             if source is None:
                 continue
-            intake = Intake(self.inventory, source, self.fingerprint, clock=self._clock, account=account)
+            clock = _At(arrived) if arrived else self._clock
+            intake = Intake(self.inventory, source, self.fingerprint, clock=clock, account=account)
             with tempfile.TemporaryFile() as file:
-                file.write(b"".join(each.body + b"\n" for each in run))
+                file.write(b"".join(each.body + b"\n" for each in together))
                 file.seek(0)
                 intake.take(STDIN, cast("BufferedReader", file))
             for cause, (number, _) in intake.finish().refused.items():
@@ -84,3 +115,8 @@ class Pipeline:
     def found(self) -> list[Kept]:
         """The findings that stand."""
         return [each for each in kept(self.inventory) if not each.withdrawn]
+
+
+def _together(record: Record) -> tuple[str, str, float]:
+    """What comes in by one run of `licet ingest`."""
+    return record.source, record.account, record.arrived

@@ -1,0 +1,172 @@
+"""`drill.db`: what became of each drill. Each result is signed by the drills' key and points to its records in the ledger.
+
+What a drill is stands here only after it was revealed. Until then there is its commitment, and by when it must be answered.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from licet.canonical import Plain
+from licet.drill.commitment import Announced, announced_of, events_of, plain_of
+from licet.drill.keys import DrillKey, signed_by
+from licet.store.opened import SqliteFile
+
+FILE: Final = "drill.db"
+_VERSION: Final = 1
+_BUSY_SECONDS: Final = 30.0
+_SCHEMA: Final = """
+CREATE TABLE drills (
+    id TEXT PRIMARY KEY, commitment TEXT NOT NULL, committed REAL NOT NULL, ends REAL NOT NULL, seq INTEGER NOT NULL,
+    announced TEXT, events TEXT, result TEXT, signature TEXT, revealed INTEGER, said REAL) WITHOUT ROWID;
+CREATE INDEX drills_by_time ON drills (committed);
+CREATE TABLE enrolled (name TEXT, drill TEXT, PRIMARY KEY (name, drill)) WITHOUT ROWID;
+CREATE TABLE slots (time REAL PRIMARY KEY, scenario TEXT, source TEXT, drill TEXT) WITHOUT ROWID;
+CREATE TABLE days (day TEXT PRIMARY KEY, root TEXT, seq INTEGER, salt TEXT) WITHOUT ROWID;
+CREATE TABLE keys (name TEXT PRIMARY KEY, public BLOB, seq INTEGER) WITHOUT ROWID;
+CREATE TABLE beats (channel TEXT PRIMARY KEY, state TEXT, time REAL, detail TEXT) WITHOUT ROWID;
+"""
+
+
+class Result(NamedTuple):
+    """What came of a drill.
+
+    Attributes:
+        drill: its id.
+        scenario, source, twin, shadow: of which kind it was.
+        passed: all held.
+        hop: the last that was reached, of `licet.drill.hops.HOPS`.
+        failures: what did not hold, a sentence each.
+        parts: which parts of the pipeline those point to (`detector ends`, `reader cloudtrail`).
+        seconds: from the last record let in to the sink's word that it has the finding; negative: it never came.
+        finding: its id, if there was one.
+        began, said: when the first record was let in, and when the verdict was known (seconds since the epoch).
+        owned, attributed: the owner and the credential were named right.
+    """
+
+    drill: str
+    scenario: str
+    source: str
+    twin: bool
+    shadow: bool
+    passed: bool
+    hop: str
+    failures: tuple[str, ...]
+    parts: tuple[str, ...]
+    seconds: float
+    finding: str
+    began: float
+    said: float
+    owned: bool
+    attributed: bool
+
+    def plain(self) -> dict[str, Plain]:
+        """As JSON has it."""
+        return plain_of(self._asdict())
+
+
+def result_of(plain: dict[str, Plain]) -> Result:
+    """The result of a row.
+
+    Raises:
+        TypeError: a key is missing, or too much.
+    """
+    return Result(**{key: tuple(map(str, value)) if isinstance(value, list) else value for key, value in plain.items()})  # type: ignore[arg-type]
+
+
+class Row(NamedTuple):
+    """A drill as it is kept.
+
+    Attributes:
+        seq, revealed: the numbers of the ledger's records of its commitment and of its reveal; 0: there is none.
+        events: the digests of its records, in order.
+        announced, result: None until it was revealed.
+        signature: of the drills' key, over the result.
+    """
+
+    id: str
+    commitment: str
+    committed: float
+    ends: float
+    seq: int
+    announced: Announced | None
+    events: tuple[str, ...]
+    result: Result | None
+    signature: str
+    revealed: int
+    said: float
+
+
+class Book(SqliteFile):
+    """The book in the file `path`, created with mode 0600.
+
+    Raises:
+        StoreError: the file cannot be opened, is not ours alone, or is of another version.
+    """
+
+    def __init__(self, path: str | Path, *, reading: bool = False) -> None:
+        super().__init__(path, _SCHEMA, _VERSION, busy_seconds=_BUSY_SECONDS, reading=reading)
+
+    def enrol(self, name: str, public: bytes, seq: int) -> None:
+        """A key commits to drills from now on. `seq`: the number of the ledger's record that says so."""
+        with self.step() as db:
+            db.execute("INSERT OR IGNORE INTO keys VALUES (?,?,?)", (name, public, seq))
+
+    def key(self) -> str:
+        """The name of the key that was enrolled last; empty: none was."""
+        found = self._read("SELECT name FROM keys ORDER BY seq DESC LIMIT 1")
+        return found[0][0] if found else ""
+
+    def committed(self, drill: str, commitment: str, time: float, ends: float, seq: int) -> None:
+        """A drill is about to begin."""
+        with self.step() as db:
+            db.execute("INSERT INTO drills (id, commitment, committed, ends, seq) VALUES (?,?,?,?,?)", (drill, commitment, time, ends, seq))
+
+    def revealed(self, announced: Announced, events: Sequence[str], result: Result, key: DrillKey, seq: int) -> None:
+        """Its verdict is known. What it drew is enrolled: who acts under these names again is no drill."""
+        said = result.plain()
+        with self.step() as db:
+            db.execute(
+                "UPDATE drills SET announced=?, events=?, result=?, signature=?, revealed=?, said=? WHERE id=?",
+                (_json(announced.plain()), json.dumps(events), _json(said), key.sign(said), seq, result.said, announced.drill),
+            )
+            names = {*announced.identities, *announced.credentials} if not announced.shadow else set()
+            db.executemany("INSERT OR IGNORE INTO enrolled VALUES (?,?)", [(each, announced.drill) for each in names])
+
+    def drills(self, since: float = 0.0) -> Iterator[Row]:
+        """All since a time, oldest first."""
+        columns = "id, commitment, committed, ends, seq, announced, events, result, signature, revealed, said"
+        for row in self._read(f"SELECT {columns} FROM drills WHERE committed>=? ORDER BY committed, id", (since,)):  # noqa: S608
+            uid, commitment, committed, ends, seq, announced, events, result, signature, revealed, said = row
+            yield Row(
+                uid, commitment, committed, ends, seq, announced_of(json.loads(announced)) if announced else None,
+                tuple(json.loads(events or "[]")), result_of(json.loads(result)) if result else None, signature or "", revealed or 0, said or 0.0,
+            )  # fmt: skip
+
+    def enrolled(self) -> dict[str, list[str]]:
+        """By identity or credential that drills drew, the ids of those drills. They are over: their names are retired."""
+        found: dict[str, list[str]] = {}
+        for name, drill in self._read("SELECT name, drill FROM enrolled ORDER BY name, drill"):
+            found.setdefault(name, []).append(drill)
+        return found
+
+
+def well_signed(row: Row, public: bytes) -> bool:
+    """Whether the result is the one that was signed, and is of what was committed to."""
+    if row.result is None or row.announced is None:
+        return False
+    same = (
+        row.announced.commitment == row.commitment
+        and row.announced.events == events_of(row.events)
+        and row.result.drill == row.id == row.announced.drill
+    )
+    told = (row.result.scenario, row.result.source, row.result.twin, row.result.shadow)
+    meant = (row.announced.scenario, row.announced.source, row.announced.twin, row.announced.shadow)
+    return same and told == meant and signed_by(public, row.result.plain(), row.signature)
+
+
+def _json(plain: dict[str, Plain]) -> str:
+    return json.dumps(plain, ensure_ascii=True, separators=(",", ":"))

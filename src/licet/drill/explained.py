@@ -1,0 +1,71 @@
+"""Whether a finding's explanation holds: without what it cites it is gone, and with nothing else it is there.
+
+Judged on an inventory of its own, which has what was declared and nothing of the live one but the events of those whom the finding names. A
+finding that rests on what was learned by then is judged reason by reason, with the baseline that it cites: its few events teach nobody.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from licet.drill.pipeline import Pipeline
+from licet.drill.scenario import Declared
+from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.declared import SOURCE as DECLARED
+from licet.inventory.store import Inventory
+from licet.monitor.baseline import ROLE as BASELINE
+from licet.monitor.explain import Held, holds
+from licet.monitor.stored import signal_of
+from licet.records import Finding
+
+
+def explained(finding: Finding, pipeline: Pipeline, declared: Declared, now: float) -> Held:
+    """Ablation and sufficiency of a finding.
+
+    Args:
+        pipeline: in which it was found.
+        declared: what was declared of those concerned, and is known in both.
+        now: seconds since the epoch.
+    """
+    why = finding.explanation
+    if why is None:
+        return Held(ablation=False, sufficiency=False)
+    inventory = pipeline.inventory
+    if any(each.role == BASELINE for each in why.evidence):
+        signals = [signal_of(body) for (body,) in inventory.rows("SELECT body FROM signals WHERE finding=?", (finding.id,))]
+        held = [holds(each, inventory, pipeline.settings, now, pipeline.parts.detectors) for each in signals]
+        return Held(bool(held) and all(each.ablation for each in held), bool(held) and all(each.sufficiency for each in held))
+    cited = {each.uid for each in why.evidence}
+    uses, lifecycle = _events(inventory, {why.identity, *(each.identity for each in why.evidence)} - {""})
+
+    def again(*, only: bool) -> list[Finding]:
+        with TemporaryDirectory() as folder:
+            os.chmod(folder, 0o700)  # noqa: PTH101 - a name
+            small = Inventory(Path(folder) / "inventory.db")
+            try:
+                beside = pipeline.over(small)
+                beside.declare(declared)
+                small.keep(
+                    [each for each in uses if (each.uid in cited) is only], [each for each in lifecycle if (each.uid in cited) is only], now=now,
+                )  # fmt: skip
+                beside.judge()
+                found = [each.finding for each in beside.found()]
+                return [each for each in found if each.explanation is not None and each.explanation.identity == why.identity]
+            finally:
+                small.close()
+
+    left = [set(each.explanation.codes) for each in again(only=False) if each.explanation is not None]
+    alone = [set(each.explanation.codes) for each in again(only=True) if each.explanation is not None]
+    return Held(not any(codes & set(why.codes) for codes in left), any(set(why.codes) <= codes for codes in alone))
+
+
+def _events(inventory: Inventory, identities: Iterable[str]) -> tuple[list[UseEvent], list[LifecycleEvent]]:
+    uses: dict[str, UseEvent] = {}
+    lifecycle: dict[str, LifecycleEvent] = {}
+    for uid in sorted(identities):
+        uses |= {each.uid: each for each in inventory.uses(uid)}
+        lifecycle |= {each.uid: each for each in inventory.lifecycle_of(uid) if each.source != DECLARED}
+    return list(uses.values()), list(lifecycle.values())

@@ -1,0 +1,245 @@
+"""Drills, from the draw to the verdict: all that were chosen at once, so that none of them stands out.
+
+    draw → declare → commit → let in → judge → deliver → verdict → reveal → retract
+
+Misuse and twins come in mixed. Beside each misuse a shadow of it is judged apart, acting as a real identity, or as one whose owner is
+nobody's drill: who answers only to drills is silent there.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from licet.canonical import Plain
+from licet.clock import Clock, iso
+from licet.drill.book import Book, Result
+from licet.drill.commitment import Announced, digests, events_of, names
+from licet.drill.explained import explained
+from licet.drill.hops import Reached, Sent, reached
+from licet.drill.keys import DrillKey, name_of
+from licet.drill.parts import part_names
+from licet.drill.pipeline import Pipeline
+from licet.drill.receiver import receiving
+from licet.drill.retract import retract
+from licet.drill.scenario import Play, Scenario
+from licet.drill.stage import Actor, Stage
+from licet.drill.verdict import Came, Verdict, expected_of, judged
+from licet.inventory.store import FILE, Inventory
+from licet.ledger import Ledger
+from licet.monitor.deliveries import Sink, Stands, deliver
+from licet.monitor.kept import Kept
+from licet.monitor.ocsf import About
+from licet.monitor.webhook import Webhook
+from licet.records import Finding
+
+COMMIT, REVEAL, ENROL = "drill.commit", "drill.reveal", "drill.key"
+"""Kinds of the ledger's records."""
+
+SOMEBODY: Mapping[str, list[dict[str, str]]] = {"owners": [{"owner": "somebody", "name": "Somebody", "contact": "", "kind": "team"}]}
+_MEANTIME = 30.0  # seconds beyond the limit in which a finding may still come, and be late
+
+
+class Choice(NamedTuple):
+    """A scenario on one of its sources."""
+
+    scenario: Scenario
+    source: str
+
+
+class Live(NamedTuple):
+    """What a drill goes through, and what it is written down in.
+
+    Attributes:
+        pipeline: over the live inventory.
+        sinks: by name, where findings go.
+        actors: real identities as which shadows act, by the source on which they act.
+    """
+
+    pipeline: Pipeline
+    sinks: Mapping[str, Sink]
+    ledger: Ledger
+    key: DrillKey
+    book: Book
+    clock: Clock
+    actors: Mapping[str, Sequence[Actor]] = {}
+
+
+class _Drill(NamedTuple):
+    """One that was drawn. `play`: its credential is a fingerprint."""
+
+    choice: Choice
+    play: Play
+    announced: Announced
+    records: tuple[str, ...]  # digests
+
+    @property
+    def sent(self) -> list[Sent]:
+        """By source, what is let in."""
+        pairs = list(zip(self.play.records, self.records, strict=True))
+        return [
+            Sent(source, [uid for each, uid in pairs if each.source == source], {uid for each, uid in pairs if each.source == source and each.live})
+            for source in dict.fromkeys(each.source for each in self.play.records)
+        ]  # fmt: skip
+
+
+def run(choices: Sequence[Choice], live: Live, progress: Callable[[str], None] = lambda _: None) -> list[Result]:
+    """Play them, each with its twin and its shadow, and keep what came of them.
+
+    Raises:
+        LicetError: a commitment, the inventory or the book cannot be written: nothing was let in of which there is none.
+    """
+    now = live.clock.now()
+    drills = [_drawn(choice, live, now, twin=twin) for choice in choices for twin in (False, True)]
+    secrets.SystemRandom().shuffle(drills)
+    _enrolled(live)
+    for each in drills:
+        live.pipeline.declare(each.play.declared or SOMEBODY)
+        seq = live.ledger.append(COMMIT, _committed(each.announced, live.key), time=iso(now), durable=True)
+        live.book.committed(each.announced.drill, each.announced.commitment, now, each.announced.ends, seq)
+    progress(f"{len(drills)} drills are committed to")
+    for each in drills:
+        live.pipeline.enter(each.play.records)
+    entered = time.monotonic()
+    live.pipeline.judge()
+    seconds = _delivered(live, drills, entered)
+    results = [_told(each, _verdict(each, live, seconds), live.clock) for each in drills]
+    progress("judged and delivered")
+    for each, (result, _) in zip(drills, results, strict=True):
+        said: dict[str, Plain] = {"drill": each.announced.drill, "announced": each.announced.plain(), "passed": result.passed}
+        seq = live.ledger.append(REVEAL, _signed(said, live.key), time=iso(live.clock.now()), durable=True)
+        live.book.revealed(each.announced, each.records, result, live.key, seq)
+    retract(live.pipeline.inventory, [(each.announced, each.records) for each in drills])
+    live.pipeline.judge()
+    progress("revealed and taken back")
+    shadows = [_shadow(choice, live) for choice in choices]
+    return [result for result, _ in results] + shadows
+
+
+def _drawn(choice: Choice, live: Live, now: float, *, twin: bool, actor: Actor | None = None) -> _Drill:
+    """One draw, and all that is to be committed to."""
+    seed = secrets.token_hex(16)
+    play = choice.scenario.draw(Stage(random.Random(seed), float(int(now) + 1), actor), choice.source, twin)  # noqa: S311 - the seed is drawn by `secrets`
+    of = digests(play.records)
+    identities, credentials = names(play)
+    fingerprint = live.pipeline.fingerprint
+    play = play._replace(credential=fingerprint(play.credential) if play.credential else "")
+    announced = Announced(
+        secrets.token_hex(8), secrets.token_hex(32), seed, choice.scenario.id, choice.source, twin, actor is not None, play.identity,
+        play.credential, identities, tuple(sorted(map(fingerprint, credentials))), tuple(sorted(play.codes)), events_of(of), len(of), now,
+        now + choice.scenario.limit + _MEANTIME,
+    )  # fmt: skip
+    return _Drill(choice, play, announced, of)
+
+
+def _enrolled(live: Live) -> None:
+    """That the key is the drills' key stands in the ledger before the first drill."""
+    name = name_of(live.key.public)
+    if live.book.key() != name:
+        said: dict[str, Plain] = {"key": name, "public": live.key.public.hex()}
+        seq = live.ledger.append(ENROL, _signed(said, live.key), time=iso(live.clock.now()), durable=True)
+        live.book.enrol(name, live.key.public, seq)
+
+
+def _signed(said: dict[str, Plain], key: DrillKey) -> dict[str, Plain]:
+    return said | {"key": name_of(key.public), "signature": key.sign(said)}
+
+
+def _committed(announced: Announced, key: DrillKey) -> dict[str, Plain]:
+    """What the ledger says of a drill before it: nothing that tells what it is, or whether it is a twin."""
+    return _signed({"drill": announced.drill, "commitment": announced.commitment, "ends": announced.ends}, key)
+
+
+def _delivered(live: Live, drills: Iterable[_Drill], entered: float) -> dict[str, dict[str, float]]:
+    """Hand the findings of drills over to every sink; by sink and finding, after how many seconds it said that it has it."""
+    whose = {name for each in drills for name in each.announced.identities}
+    stands = [
+        Stands(each.finding, each.version, each.withdrawn, each.updated) for each in live.pipeline.found() if _whom(each.finding) in whose
+    ]
+    taken: dict[str, dict[str, float]] = {}
+    for name, sink in live.sinks.items():
+        deliver(live.pipeline.inventory, sink, stands, live.clock.now())
+        after = time.monotonic() - entered
+        rows = live.pipeline.inventory.rows("SELECT finding FROM deliveries WHERE sink=? AND delivered>0", (sink.name,))
+        taken[name] = dict.fromkeys((uid for (uid,) in rows), after)
+    return taken
+
+
+def _whom(finding: Finding) -> str:
+    return finding.explanation.identity if finding.explanation is not None else ""
+
+
+def _verdict(drill: _Drill, live: Live, taken: Mapping[str, Mapping[str, float]]) -> tuple[Verdict, Reached]:
+    """Held against what came of it in this pipeline."""
+    play, pipeline = drill.play, live.pipeline
+    kept = [each for each in pipeline.found() if _whom(each.finding) in drill.announced.identities or _cites(each, drill)]
+    findings = [each.finding for each in kept]
+    finding = expected_of(play, findings)
+    everywhere = set.intersection(*(set(each) for each in taken.values())) if taken else set()
+    expected = [each for each in kept if finding is not None and each.finding.id == finding.id]
+    way = reached(pipeline.inventory, drill.sent, play.identity, play.credential, expected, everywhere, drill.announced.identities)
+    held = None
+    if finding is not None:
+        held = explained(finding, pipeline, play.declared or SOMEBODY, live.clock.now())
+    uid = finding.id if finding is not None else ""
+    came = Came(
+        findings, {code for name in drill.announced.identities for code in _signals(pipeline.inventory, name)}, way,
+        {uid: max(each.get(uid, -1.0) for each in taken.values())} if taken and uid in everywhere else {}, held,
+        {name: export(each, About()) for each in expected for name, export in pipeline.parts.exporters.items()} if expected else {},
+        {name: uid in each for name, each in taken.items()}, set(drill.records), part_names,
+    )  # fmt: skip
+    return judged(drill.choice.scenario, play, came), way
+
+
+def _cites(kept: Kept, drill: _Drill) -> bool:
+    why = kept.finding.explanation
+    return why is not None and any(each.digest in drill.records for each in why.evidence if each.digest)
+
+
+def _signals(inventory: Inventory, identity: str) -> list[str]:
+    rows = inventory.rows("SELECT DISTINCT code FROM signals JOIN identities ON identities.id=subject WHERE uid=?", (identity,))
+    return [code for (code,) in rows]
+
+
+def _told(drill: _Drill, verdict: tuple[Verdict, Reached], clock: Clock) -> tuple[Result, Verdict]:
+    found, way = verdict
+    of, finding = drill.announced, found.finding
+    why = finding.explanation if finding is not None else None
+    return Result(
+        of.drill, of.scenario, of.source, of.twin, of.shadow, found.passed, way.hop, tuple(each.sentence for each in found.failures),
+        tuple(dict.fromkeys(part for each in found.failures for part in each.parts)), round(found.seconds, 3),
+        finding.id if finding is not None else "", of.begins, clock.now(), finding is not None and finding.owner == drill.play.owner,
+        why is not None and drill.play.credential in ("", *why.credentials),
+    ), found  # fmt: skip
+
+
+def _shadow(choice: Choice, live: Live) -> Result:
+    """The same misuse beside the live pipeline, by its parts, in an inventory of its own: as somebody who is known for no drill."""
+    now = live.clock.now()
+    actors = live.actors.get(choice.source) or (Actor("", "", secrets.choice(_TEAMS)),)
+    drill = _drawn(choice, live, now, twin=False, actor=secrets.choice(list(actors)))
+    seq = live.ledger.append(COMMIT, _committed(drill.announced, live.key), time=iso(now), durable=True)
+    live.book.committed(drill.announced.drill, drill.announced.commitment, now, drill.announced.ends, seq)
+    with TemporaryDirectory() as folder, receiving() as receiver:
+        os.chmod(folder, 0o700)  # noqa: PTH101 - a name
+        with closing(Inventory(Path(folder) / FILE)) as inventory:
+            beside = live._replace(pipeline=live.pipeline.over(inventory), sinks={"webhook": Webhook(receiver.url, receiver.secret)})
+            beside.pipeline.declare(drill.play.declared or SOMEBODY)
+            beside.pipeline.enter(drill.play.records)
+            entered = time.monotonic()
+            beside.pipeline.judge()
+            result, _ = _told(drill, _verdict(drill, beside, _delivered(beside, [drill], entered)), live.clock)
+    said: dict[str, Plain] = {"drill": drill.announced.drill, "announced": drill.announced.plain(), "passed": result.passed}
+    seq = live.ledger.append(REVEAL, _signed(said, live.key), time=iso(live.clock.now()), durable=True)
+    live.book.revealed(drill.announced, drill.records, result, live.key, seq)
+    return result
+
+
+_TEAMS = ("payments", "platform", "data-engineering", "growth", "fulfilment", "site-reliability")
