@@ -13,6 +13,7 @@ from licet.drill.stage import Stage, micros
 
 _EXTRA = "authentication.kubernetes.io/"
 _DONE = {"create": 201}
+_KUBELET = "kubelet/v1.31.2 (linux/amd64) kubernetes/4a22ba1"
 
 
 class Account(NamedTuple):
@@ -119,8 +120,8 @@ def token(stage: Stage, who: Account, time: float, credential: str) -> tuple[Rec
     """The node asks for the token of a pod; the answer's id stands in the annotation."""
     user = {"username": f"system:node:{who.node}", "groups": ["system:nodes", "system:authenticated"]}
     return _event(
-        stage, time, user, "core:create/serviceaccounts/token", stage.at_home(who.network), "kubelet/v1.31.2 (linux/amd64) kubernetes/4a22ba1",
-        name=who.name, namespace=who.namespace, cluster=who.cluster, notes={f"{_EXTRA}issued-credential-id": credential},
+        stage, time, user, "core:create/serviceaccounts/token", stage.at_home(who.network), _KUBELET, name=who.name,
+        namespace=who.namespace, cluster=who.cluster, notes={f"{_EXTRA}issued-credential-id": credential},
     )  # fmt: skip
 
 
@@ -133,7 +134,7 @@ def admin_binding(who: Account) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _event(
+def _event(  # noqa: PLR0917
     stage: Stage, time: float, user: Mapping[str, Any], operation: str, address: str, program: str, *, name: str, namespace: str,
     cluster: str, denied: bool = False, body: Mapping[str, Any] | None = None, notes: Mapping[str, str] | None = None, live: bool = False,
 ) -> tuple[Record, str]:  # fmt: skip

@@ -48,7 +48,7 @@ def crossing(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001 - o
 
 
 def granted(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001
-    """Somebody gives it all rights, and it does at once what it is not for. The twin is for that too."""
+    """Somebody gives it all rights, and it does at once what it is not for. In the twin both are denied."""
     begin = stage.now + 1
     if source == "kubernetes":
         account, token = kubernetes.account(stage), kubernetes.jti(stage)
@@ -57,9 +57,9 @@ def granted(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001
         records = [kubernetes.called(stage, account, time, operation, token, name=stage.name())[0] for time in stage.habit(5, 2)]
         grant, grant_id = kubernetes.by_hand(
             stage, person, begin, "rbac.authorization.k8s.io:create/clusterrolebindings", name=f"{account.name}-admin",
-            cluster=account.cluster, body=kubernetes.admin_binding(account), live=True,
+            cluster=account.cluster, body=kubernetes.admin_binding(account), live=True, denied=twin,
         )  # fmt: skip
-        use, use_id = kubernetes.called(stage, account, begin + 2, odd, token, live=True)
+        use, use_id = kubernetes.called(stage, account, begin + 2, odd, token, denied=twin, live=True)
     else:
         who, credential, kind = cloudtrail.role(stage), stage.access_key(temporary=True), "role"
         boss, operation, odd = cloudtrail.administrator(stage, who.account), "s3:GetObject", stage.rng.choice(_LOOKS)
@@ -67,22 +67,20 @@ def granted(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001
         records = [
             cloudtrail.called(stage, who, time, operation, stage.access_key(temporary=True))[0] for time in stage.habit(5, 2, until=DAY)
         ]
-        name, privilege, asked = _grant(stage, "Role")
+        privilege, asked, error = _ALL, {"roleName": who.name, "policyArn": _ALL}, "AccessDenied" if twin else ""
         grant, grant_id = cloudtrail.called(
-            stage, boss, begin, name, stage.access_key(temporary=True), parameters={"roleName": who.name, **asked}, live=True
+            stage, boss, begin, "iam:AttachRolePolicy", stage.access_key(temporary=True), parameters=asked, error=error, live=True
         )
-        use, use_id = cloudtrail.called(stage, who, begin + 2, odd, credential, live=True)
-    uses = [operation, odd] if twin else [operation]
-    declared = {"identities": [owned(stage, uid, kind, uses=uses, purpose=stage.rng.choice(("reports", "exports", "its queue")))]}
+        use, use_id = cloudtrail.called(stage, who, begin + 2, odd, credential, error=error, live=True)
+    declared = {"identities": [owned(stage, uid, kind, uses=[operation], purpose=stage.rng.choice(("reports", "exports", "its queue")))]}
     if twin:
         return Play(
-            uid, credential, (*records, grant, use), declared, owner=stage.owner, differs="what it did then is its purpose",
-            signals=frozenset({"GRANT_ADDED"}),
+            uid, credential, (*records, grant, use), declared, owner=stage.owner, differs="both were denied",
+            signals=frozenset({"OUT_OF_PURPOSE_USE"}),
         )  # fmt: skip
     return Play(
         uid, credential, (*records, grant, use), declared, frozenset({"GRANT_ADDED", "OUT_OF_PURPOSE_USE"}),
-        frozenset({"SENSITIVE_ACTION"}),  # most of what it looks at is that too
-        (privilege, by, odd, operation), (grant_id, use_id), stage.owner,
+        shows=(privilege, by, odd, operation), cites=(grant_id, use_id), owner=stage.owner,
     )  # fmt: skip
 
 
@@ -91,7 +89,7 @@ def self_escalation(stage: Stage, source: str, twin: bool) -> Play:  # noqa: ARG
     who, old, new = cloudtrail.user(stage), stage.access_key(), stage.access_key()
     maker = cloudtrail.role(stage)._replace(account=who.account)
     begin, name = stage.now + 1, who.name.rpartition("/")[2]
-    verb, privilege, asked = _grant(stage, "User")
+    verb, privilege, asked = _grant(stage)
     response = {"accessKey": {"userName": name, "status": "Active", "accessKeyId": new}}
     by, key = (maker, stage.access_key(temporary=True)) if twin else (who, old)
     records: list[Record] = [
@@ -116,18 +114,17 @@ def self_escalation(stage: Stage, source: str, twin: bool) -> Play:  # noqa: ARG
         )  # fmt: skip
     network = ".".join(address.split(".")[:3]) + ".0/24"
     return Play(
-        who.uid, new, tuple(records), declared, frozenset({"SELF_GRANT", "SELF_ISSUE"}),
-        frozenset({"SENSITIVE_ACTION"}),  # to give rights and make keys is that too, and what it looks at may be
-        (privilege, network), (grant_id, issue_id, looks[0][1]), stage.owner,
+        who.uid, new, tuple(records), declared, frozenset({"SELF_GRANT", "SELF_ISSUE"}), shows=(privilege, network),
+        cites=(grant_id, issue_id, looks[0][1]), owner=stage.owner,
     )  # fmt: skip
 
 
-def _grant(stage: Stage, to: str) -> tuple[str, str, dict[str, str]]:
-    """A call that gives all rights, what it gives, and its parameters without to whom."""
+def _grant(stage: Stage) -> tuple[str, str, dict[str, str]]:
+    """A call that gives a user all rights, what it gives, and its parameters without to whom."""
     if stage.rng.random() < 0.5:
-        return f"iam:Attach{to}Policy", _ALL, {"policyArn": _ALL}
+        return "iam:AttachUserPolicy", _ALL, {"policyArn": _ALL}
     name = stage.name()
-    return f"iam:Put{to}Policy", name, {"policyName": name, "policyDocument": _EVERYTHING}
+    return "iam:PutUserPolicy", name, {"policyName": name, "policyDocument": _EVERYTHING}
 
 
 SCENARIOS = (
