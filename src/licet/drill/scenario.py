@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 OWNER = "security-drill"
 """Who owns what drills act as."""
 
+PROBE = "probe"
+"""The `source` of a record that is none of a log: the outcome of a probe, as `licet credential probe` would find it."""
+
 Declared = Mapping[str, Any]
 """An inventory, as `licet inventory import FILE.json` takes it: `identities`, `credentials`, `environments`, `edges`."""
 
@@ -31,6 +34,7 @@ class Record(NamedTuple):
         time: what it says of when it happened (seconds since the epoch).
         account: what `--account` says of it, where records do not say it themselves.
         live: it is a part of the misuse itself, and younger than the commitment; else it is what was before.
+        arrived: when it came in, of what was before, if it came in when it was written (seconds since the epoch); 0: now.
     """
 
     source: str
@@ -38,6 +42,7 @@ class Record(NamedTuple):
     time: float
     account: str = ""
     live: bool = False
+    arrived: float = 0.0
 
 
 class Play(NamedTuple):

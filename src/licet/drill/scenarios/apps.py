@@ -1,0 +1,52 @@
+"""Applications of OAuth that get more than they had, and take what they can then."""
+
+from __future__ import annotations
+
+from licet.drill.natives import entra, m365
+from licet.drill.scenario import Play, Record, Scenario
+from licet.drill.scenarios.declaring import owned
+from licet.drill.stage import HOUR, Stage
+
+_SCOPES = ("Mail.Read", "Mail.ReadWrite")
+_FILES = "https://{}.sharepoint.com/sites/{}/{}.xlsx"
+
+
+def mail_read(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001 - of all plays
+    """An application gets a wider scope and a new secret, and reads mail. The twin's scope came days before."""
+    app = entra.app(stage)
+    admin = entra.person(stage, app.tenant)
+    scope, new, mailbox = stage.rng.choice(_SCOPES), stage.uuid(), f"{stage.name()}@{admin.name.partition('@')[2]}"
+    widening = stage.before(74 * HOUR, 70 * HOUR) if twin else stage.now
+    records: list[Record] = []
+    if source == "entra":
+        old = stage.uuid()
+        records += [entra.signed_in(stage, app, time, key=old)[0] for time in stage.habit(4, 2)]
+        operation, targets = entra.widened(stage, app, scope)
+        wider, wider_id = entra.changed(stage, admin, widening, operation, targets, live=not twin)
+        operation, targets = entra.secret_added(app, new, (old,))
+        secret, secret_id = entra.changed(stage, admin, stage.now + 2, operation, targets, live=True)
+        read, read_id = entra.asked(stage, app, stage.now + 5, f"users/{mailbox}/messages?$top={stage.rng.randrange(5, 50)}", live=True)
+    else:
+        site = stage.name()
+        for time in stage.habit(4, 2):
+            file = _FILES.format(site, stage.name(), stage.name())
+            records.append(m365.did(stage, app, time, "FileAccessed", file)[0])
+        wider, wider_id = m365.changed(stage, admin, widening, *m365.widened(scope, "Sites.Read.All"), app=app, live=not twin)
+        secret, secret_id = m365.changed(stage, admin, stage.now + 2, *m365.secret_added(new), app=app, live=True)
+        read, read_id = m365.did(stage, app, stage.now + 5, "MailItemsAccessed", mailbox, live=True)
+    records += sorted((wider, secret, read), key=lambda each: each.time)
+    declared = {"identities": [owned(stage, app.uid, "oauth_app"), {"identity": admin.uid, "kind": "human"}]}
+    if twin:
+        return Play(app.uid, new, tuple(records), declared, differs="the scope and the secret came days apart")
+    return Play(
+        app.uid, new, tuple(records), declared, frozenset({"APP_SCOPE_WIDENED", "APP_CREDENTIAL_ADDED", "APP_FIRST_RESOURCE"}),
+        shows=(f"graph:{scope}",), cites=(wider_id, secret_id, read_id), owner=stage.owner,
+    )  # fmt: skip
+
+
+SCENARIOS = (
+    Scenario(
+        "D11", "app-reads-mail", "an application gets a scope and a secret, and reads mail", ("entra", "m365"), mail_read,
+        references=("NHI3", "ASI04", "DE.CM-06", "T1098.001", "T1528"),
+    ),
+)  # fmt: skip

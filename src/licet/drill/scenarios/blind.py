@@ -1,0 +1,60 @@
+"""Logging that is cut: by whoever turns it off, or because nothing comes any more."""
+
+from __future__ import annotations
+
+from licet.drill.natives import cloudtrail, kubernetes
+from licet.drill.scenario import Play, Scenario
+from licet.drill.scenarios.declaring import owned
+from licet.drill.stage import HOUR, MINUTE, Stage
+
+_READS = ("core:get/configmaps", "core:list/pods", "core:get/endpoints", "coordination.k8s.io:get/leases")
+
+
+def logging_cut(stage: Stage, source: str, twin: bool) -> Play:  # noqa: ARG001, FBT001 - of all plays
+    """A trail is stopped or deleted. In the twin there is no such trail."""
+    who, key = cloudtrail.role(stage), stage.access_key(temporary=True)
+    trail = f"arn:aws:cloudtrail:{who.region}:{who.account}:trail/{stage.name()}"
+    operation = stage.rng.choice(("cloudtrail:StopLogging", "cloudtrail:DeleteTrail"))
+    records = [cloudtrail.called(stage, who, time, "ec2:DescribeInstances", key)[0] for time in stage.habit(3, 2)]
+    live, cited = cloudtrail.called(
+        stage, who, stage.now + 1, operation, key, parameters={"name": trail}, error="TrailNotFoundException" if twin else "", live=True
+    )
+    declared = {"identities": [owned(stage, who.uid, "role")]}
+    if twin:
+        return Play(who.uid, key, (*records, live), declared, differs="there is no such trail")
+    return Play(
+        who.uid, key, (*records, live), declared, frozenset({"LOGGING_DISABLED"}), shows=(trail,), cites=(cited,), owner=stage.owner,
+    )  # fmt: skip
+
+
+def source_silent(stage: Stage, source: str, twin: bool) -> Play:  # noqa: ARG001, FBT001
+    """A cluster's audit log came every few minutes, and nothing has come for hours. The twin's last event is of a minute ago.
+
+    Each record arrived when it was written: what is read in later, all at once, is history, and no silence.
+    """
+    who, token = kubernetes.account(stage), kubernetes.jti(stage)
+    silent = stage.rng.uniform(9, 14) * HOUR
+    records = []
+    cited, time = "", stage.now - silent - 20 * HOUR
+    while time < stage.now - silent:
+        record, cited = kubernetes.called(stage, who, float(int(time)), stage.rng.choice(_READS), token, name=stage.name())
+        records.append(record._replace(arrived=record.time + 5))
+        time += stage.rng.uniform(8, 20) * MINUTE
+    last, _ = kubernetes.called(stage, who, stage.now - MINUTE, stage.rng.choice(_READS), token, name=stage.name())
+    declared = {"identities": [owned(stage, who.uid, "service_account")]}
+    if twin:
+        records.append(last._replace(arrived=last.time + 5))
+        return Play("", "", tuple(records), declared, differs="it wrote a minute ago")
+    # Of a source, which is nobody's: there is no owner to call.
+    return Play("", "", tuple(records), declared, frozenset({"SOURCE_SILENT"}), shows=(who.cluster,), cites=(cited,), owner="")
+
+
+SCENARIOS = (
+    Scenario(
+        "D17", "logging-cut", "a log is turned off", ("cloudtrail",), logging_cut, references=("ASI08", "DE.CM-09", "T1562.008"),
+    ),
+    Scenario(
+        "D17b", "source-silent", "a source of logs falls silent", ("kubernetes",), source_silent,
+        references=("ASI08", "DE.CM-09", "T1562.008"),
+    ),
+)  # fmt: skip
