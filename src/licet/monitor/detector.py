@@ -32,6 +32,7 @@ class Detector:
         standing: those of them that `end` gives.
         uses: for which uses it is called.
         lives: whether it is called for lifecycle events.
+        by_cluster: it learns what an identity is used to, and does so for each cluster in which a service account has the same name.
     """
 
     name: str = ""
@@ -40,6 +41,7 @@ class Detector:
     standing: tuple[str, ...] = ()
     uses: Called = "never"
     lives: bool = False
+    by_cluster: bool = False
 
     def start(self) -> State:
         """The state before the first event."""

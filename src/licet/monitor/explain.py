@@ -79,7 +79,7 @@ def _found(
     signal: Signal, items: Iterable[Item], world: World, detectors: Sequence[Detector], baselines: Sequence[Cited] = ()
 ) -> Signal | None:  # fmt: skip
     learned = {each.name: each.recall(found) for each in detectors if (found := bodies_of(each.name, baselines))}
-    folded = fold(detectors, items, world, signal.identity, learned)
+    folded = fold(detectors, items, world, signal.identity, learned=learned)
     told = (*folded.signals, *ended(detectors, folded.state, signal.identity, world))
     # What alerted and has only points now is not the same any more.
     return next((each for each in told if each.id == signal.id and each.alert == signal.alert), None)

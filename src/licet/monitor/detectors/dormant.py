@@ -30,6 +30,7 @@ class Dormant(Detector):
     codes = ("REVIVED", "STALE_ACTIVE")
     standing = ("STALE_ACTIVE",)
     uses: Called = "always"
+    by_cluster = True
     lives = True
 
     def start(self) -> State:

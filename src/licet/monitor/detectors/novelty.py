@@ -45,6 +45,7 @@ class Novelty(Detector):
     version = 2
     codes = CODES
     uses: Called = "always"
+    by_cluster = True
 
     def start(self) -> State:
         """`seen`: by dimension and value, first time, last day, on how many days; `since`: when the first three and the last two began to

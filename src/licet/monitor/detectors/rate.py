@@ -31,6 +31,7 @@ class Rate(Detector):
     name = "rate"
     codes = ("RATE",)
     uses: Called = "always"
+    by_cluster = True
 
     def start(self) -> State:
         """`hour`: which one it is, `count` how many uses it has, `limit` which of them is too many (0: none); `rates` by class of hour;

@@ -40,6 +40,7 @@ class Sensitive(Detector):
     version = 2
     codes = ("SENSITIVE_ACTION",)
     uses: Called = "always"
+    by_cluster = True
 
     def start(self) -> State:
         """`habits`: by operation, on how many days it was done, and the last of them; `today`: what was told today, and how often."""
