@@ -7,7 +7,9 @@ classes and objects that are written, with what they extend; `dictionary.json` f
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +20,9 @@ from licet.inventory.model import Credential, Identity, Owner
 from licet.inventory.store import Inventory
 from licet.monitor.kept import kept
 from licet.monitor.ocsf import About, finding_event, millis
+from licet.monitor.run import monitor
 from licet.monitor.verdicts import STATUSES
+from licet.monitor.world import Settings
 from licet.records import Because, Evidence, Explanation, Finding
 from stories import HOUR, ME, START, Story, happened, use
 
@@ -203,6 +207,65 @@ def test_each_status_and_severity_has_its_number(status: Any) -> None:
         assert event["severity_id"] == number
     assert event["status_id"] == {"open": 1, "acknowledged": 2, "suppressed": 3, "withdrawn": 4}[status]
     assert event["activity_id"] == (3 if status == "withdrawn" else 1)
+
+
+def told(capsys: Out, *words: str) -> dict[str, tuple[str, str]]:
+    """As which activity the use after the end is told, and under which event id."""
+    return {
+        each["finding_info"]["uid"]: (each["activity_name"], each["metadata"]["uid"])
+        for each in printed(capsys, *words) if "POST_REVOCATION_USE" in each.get("finding_info", {}).get("types", ())
+    }  # fmt: skip
+
+
+def test_what_changed_since_the_last_export_is_an_update_and_what_did_not_is_told_as_before(state: Path, capsys: Out) -> None:
+    """Under another event id, so that nobody takes it for the one that he has."""
+    first = told(capsys)
+    (uid,) = first
+    assert first[uid][0] == "Create"
+    assert told(capsys) == first
+    assert main(["findings", "acknowledge", uid, "--by", "ann"]) == 0
+    capsys.readouterr()
+    second = told(capsys)
+    assert (second[uid][0], second[uid][1] == first[uid][1]) == ("Update", False)
+    assert told(capsys) == second
+    inventory = Inventory(state / "inventory.db")
+    inventory.keep([use(4 * HOUR, operation="s3:ListBuckets")])
+    monitor(inventory, Settings(), START + 100 * 24 * HOUR)
+    inventory.close()
+    assert told(capsys)[uid][0] == "Update"
+
+
+def test_what_was_told_and_is_gone_is_closed_once_and_what_was_never_told_is_not(state: Path, capsys: Out) -> None:
+    """What is suppressed is said once too; `--status all` has them again."""
+    (uid,) = told(capsys)
+    day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 86_400))
+    assert main(["findings", "suppress", uid, "--by", "ann", "--reason", "known", "--until", day]) == 0
+    capsys.readouterr()
+    assert told(capsys)[uid][0] == "Update"
+    assert told(capsys) == {}
+    inventory = Inventory(state / "inventory.db")
+    inventory.keep([], [happened(2 * HOUR, "activated", identity=ME, credential="cred:one", by="admin")])
+    monitor(inventory, Settings(), START + 100 * 24 * HOUR)
+    inventory.close()
+    assert told(capsys)[uid][0] == "Close"
+    assert told(capsys) == {}
+    assert told(capsys, "--status", "all")[uid][0] == "Close"
+    with closing(Inventory(state / "inventory.db")) as inventory, inventory.step() as db:
+        db.execute("DELETE FROM deliveries")
+    assert told(capsys) == {}
+
+
+def test_an_export_that_cannot_be_noted_is_made_all_the_same_and_says_so(
+    state: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    wanted = told(capsys)
+    with closing(Inventory(state / "inventory.db")) as inventory, inventory.step() as db:
+        db.execute("DELETE FROM deliveries")
+        db.execute("CREATE TRIGGER full BEFORE INSERT ON deliveries BEGIN SELECT raise(FAIL, 'no room'); END")
+    assert main(["findings", "--ocsf"]) == 0
+    out, err = capsys.readouterr()
+    assert len([line for line in out.splitlines() if '"title":"used after it was revoked"' in line]) == len(wanted)
+    assert "the next export says Create again" in err
 
 
 def test_one_of_the_guard_is_a_detection_of_its_agent() -> None:

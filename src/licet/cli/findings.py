@@ -67,7 +67,8 @@ def run(options: argparse.Namespace) -> int:
     _check(options)
     with sources_of(options) as sources:
         names = _names(options, sources)
-        found = [each for each in all_found(sources, task=options.task, options=options) if _wanted(options, names)(each)]
+        wanted = _wanted(options, names, _changed(options, sources))
+        found = [each for each in all_found(sources, task=options.task, options=options) if wanted(each)]
         if options.ocsf:
             from licet.cli.findings_ocsf import write
 
@@ -101,13 +102,22 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("`--json` and `--ocsf`: give one of the two")
 
 
-def _wanted(options: argparse.Namespace, names: frozenset[str] | None) -> Callable[[Found], bool]:
+def _changed(options: argparse.Namespace, sources: Sources) -> Callable[[Found], bool]:
+    """Which findings are wanted however they stand."""
+    if not options.ocsf or options.status is not None:
+        return lambda _: False
+    from licet.cli.findings_ocsf import changed
+
+    return changed(sources)
+
+
+def _wanted(options: argparse.Namespace, names: frozenset[str] | None, changed: Callable[[Found], bool]) -> Callable[[Found], bool]:
     statuses = ("open", "acknowledged") if options.status is None else (options.status,)
 
     def wanted(found: Found) -> bool:
         finding = found.finding
         return (
-            (options.status == "all" or found.status in statuses)
+            (options.status == "all" or found.status in statuses or changed(found))
             and (options.severity is None or SEVERITIES.index(finding.severity) >= SEVERITIES.index(options.severity))
             and (not options.code or not set(options.code).isdisjoint(found.codes))
             and (names is None or found.identity in names)

@@ -32,7 +32,6 @@ STATUSES: Final[Mapping[Status, tuple[int, str]]] = {
 USER_TYPES: Final[Mapping[str, tuple[int, str]]] = {"human": (1, "User"), "service": (3, "System"), "unknown": (0, "Unknown")}
 SERVICE: Final = (4, "Service")
 
-_CREATE, _CLOSE = (1, "Create"), (3, "Close")
 _RULE, _BEHAVIORAL = (1, "Rule"), (2, "Behavioral")
 _ATTACK: Final = re.compile(r"(T[0-9]{4})(?:\.[0-9]{3})?")
 _ATTACK_VERSION: Final = "18.1"
@@ -77,7 +76,7 @@ def user_of(uid: str, kind: str = "unknown", name: str = "", credential: str = "
 
 def finding_event(
     finding: Finding, status: Status, updated: float, about: About, version: str, *, evidences: Sequence[Event] = (), identity: str = "",
-    related: Mapping[str, int] | None = None,
+    related: Mapping[str, int] | None = None, activity: tuple[int, str] | None = None, edition: str = "",
 ) -> Event:  # fmt: skip
     """One finding.
 
@@ -90,13 +89,16 @@ def finding_event(
         evidences: `ocsf_events.evidence_of` each event that it cites.
         identity: whom one of the guard concerns.
         related: by uid, which `type_uid` the event has with which what it cites is told beside the finding.
+        activity: Create, Update or Close (`ocsf_told.activity`); None: as it stands, as if nothing had been told of it.
+        edition: tells this event from the one that is told when the finding has changed.
     """
     why = finding.explanation
     whom = why.identity if why is not None else identity
     posture = why is not None and whom != "" and set(why.codes) <= POSTURE
-    activity = _CLOSE if status == "withdrawn" else _CREATE
+    does = activity or ((3, "Close") if status == "withdrawn" else (1, "Create"))
     of = (2008, "IAM Analysis Finding") if posture else (2004, "Detection Finding")
-    event = base(of, activity, severity=finding.severity, time=updated, uid=f"{finding.id}-{status}", version=version)
+    uid = "-".join(filter(None, (finding.id, status, edition)))
+    event = base(of, does, severity=finding.severity, time=updated, uid=uid, version=version)
     state, title = STATUSES[status]
     confidence = why.confidence if why is not None else 1.0
     event |= {

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Final
 
 from licet.inventory.privileges import DAY, Drift
 from licet.monitor.ocsf import About, Event, base, millis, posture_of, resource_of
+from licet.monitor.ocsf_told import Told, activity
 
 _MOST: Final = 200  # privileges that one event names
 _NAME: Final = "inventory.drift"
 
 
-def drift_event(found: Drift, about: About, owner: str, version: str) -> Event:
-    """What can be narrowed of one identity.
+def drift_event(found: Drift, about: About, owner: str, version: str, before: Mapping[str, Told]) -> tuple[Event, Told]:
+    """What can be narrowed of one identity, and how it is told.
 
     Args:
         found: as of the latest event of the sources that would show its uses.
         about: what is known of it.
         owner: what its owner is called; empty: nobody.
         version: of Licet.
+        before: what was told before, by `finding_info.uid`.
     """
     unused = [each for each in found.held if each.verdict == "unused"]
     services = {each.grant.privilege.partition(":")[0] for each in found.held if ":" in each.grant.privilege}
@@ -27,9 +30,9 @@ def drift_event(found: Drift, about: About, owner: str, version: str) -> Event:
     uid = hashlib.sha256(f"{_NAME} {found.identity}".encode()).hexdigest()[:24]
     said = f"{len(unused)} of {len(found.held)} permissions were not used in {found.window / DAY:.0f} days"
     beside = f"; {len(found.outside)} operations are outside its purpose" if found.outside else ""
-    event = base(
-        (2008, "IAM Analysis Finding"), (1, "Create"), severity="low", time=found.as_of, uid=f"{uid}-{found.as_of:.0f}", version=version
-    )
+    edition = f"{found.as_of:.0f}"
+    does = activity(before.get(uid), edition)
+    event = base((2008, "IAM Analysis Finding"), does, severity="low", time=found.as_of, uid=f"{uid}-{edition}", version=version)
     event |= posture_of(found.identity, about)
     event |= {
         "status_id": 1, "status": "New", "message": said + beside, "confidence_id": 3,
@@ -53,4 +56,4 @@ def drift_event(found: Drift, about: About, owner: str, version: str) -> Event:
             f"{each.permission}: {'take away' if not each.change else 'narrow to ' + ', '.join(each.change)}" for each in found.proposals
         )
         event["remediation"] = {"desc": "; ".join(told)}
-    return event
+    return event, Told(edition, does)
