@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from licet.events import LifecycleEvent
+from licet.inventory.model import Identity
 
 SAME_AS: Final = "same as "
 RECORDED: Final = 0.95
@@ -25,6 +26,19 @@ GRANTED: Final = 0.7
 
 USED: Final = 0.5
 """How sure it is by the first use of an application, for whom had just granted what it used."""
+
+
+def is_sure(identity: Identity) -> bool:
+    """Whether it is a face that a record shows or somebody declared. Only such a one is judged as its whole: what is likely is shown, and
+    each of the two is judged by itself.
+    """
+    return identity.same_as != "" and identity.same_confidence >= RECORDED
+
+
+def sure_face(table: str) -> str:
+    """The same in SQL, of a row of `identities`."""
+    return f"({table}.same_as<>'' AND {table}.same_confidence>={RECORDED})"
+
 
 _GRANTED_WITHIN: Final = 3_600.0
 _USED_WITHIN: Final = 86_400.0

@@ -11,13 +11,19 @@ from collections.abc import Iterator
 from typing import Final
 
 from licet.events import LifecycleEvent
+from licet.inventory.faces import is_sure
 from licet.inventory.model import CONFIDENCE, Identity, Owner, Ownership, OwnerSource
 from licet.inventory.store import Inventory
 
 CONFIRMED_WITHIN: Final = 90 * 86_400.0
 """Seconds: who was said to be the owner longer ago is not confirmed any more."""
 
-_STATED: Final = frozenset({"confirmed", "manifest", "imported"})
+STATED: Final = ("confirmed", "manifest", "imported")
+"""Sources of ownerships by which identities are judged: a tag is set by whoever may write it, and the rest is guessed."""
+
+STATED_SQL: Final = "ownerships.source IN ('confirmed', 'manifest', 'imported')"
+"""The same of a row of `ownerships`."""
+
 _DEPTH: Final = 4  # makers of makers that are followed
 _MOST: Final = 200  # makers of one identity that are looked at
 _BY, _OUTCOME = (LifecycleEvent._fields.index(name) for name in ("by", "outcome"))
@@ -49,7 +55,7 @@ def stated(inventory: Inventory, uid: str) -> tuple[Owner, Ownership] | None:
 
 def is_stated(own: Ownership) -> bool:
     """Whether somebody said so, and it is no guess."""
-    return own.source in _STATED
+    return own.source in STATED
 
 
 def confirmed(own: Ownership, now: float) -> bool:
@@ -67,7 +73,7 @@ def _known(inventory: Inventory, uid: str, depth: int, seen: frozenset[str]) -> 
 
 def _said(inventory: Inventory, uid: str) -> Iterator[tuple[Owner, Ownership]]:
     known = inventory.identity(uid)
-    for of in dict.fromkeys((uid, known.same_as if known else "")):
+    for of in dict.fromkeys((uid, known.same_as if known is not None and is_sure(known) else "")):
         for row in inventory.rows(_SAID, (of,)) if of else ():
             *said, name, contact, kind = row
             yield Owner(said[1], name or "", contact or "", kind or "team"), Ownership(*said)

@@ -19,6 +19,7 @@ from typing import Final, Literal, NamedTuple, cast
 from licet.clock import iso
 from licet.escape import counted
 from licet.events import AccessLevel, LifecycleEvent, UseEvent
+from licet.inventory.faces import sure_face
 from licet.inventory.model import Grant
 from licet.inventory.permissions import ActionOf, Shown, covers, is_wide
 from licet.inventory.rows import lifecycle_of
@@ -161,7 +162,8 @@ def drift(
 
 def names_of(inventory: Inventory, uid: str) -> tuple[str, ...]:
     """The identity and its other faces."""
-    return (uid, *(name for (name,) in inventory.rows("SELECT uid FROM identities WHERE same_as=? AND uid<>? ORDER BY uid", (uid, uid))))
+    found = f"SELECT uid FROM identities WHERE same_as=? AND uid<>? AND {sure_face('identities')} ORDER BY uid"  # noqa: S608
+    return (uid, *(name for (name,) in inventory.rows(found, (uid, uid))))
 
 
 def is_over_scoped(found: Drift) -> bool:

@@ -83,7 +83,7 @@ _ALL: Final = (
     Code("SOURCE_SILENT", "a source of logs is silent", "medium", 50, ("ASI08", "DE.CM-09", "T1562.008"),
          "See whether the source still writes and whether its logs still arrive; until then nothing is known of it."),
     Code("RECORDS_REFUSED", "records that could not be read", "medium", 50, ("ASI08", "DE.CM-09", "T1562.008"),
-         "Look at the records that are named: whoever wrote what could not be read may have wanted to hide in it; then mend how they are made."),
+         "Look at the records that are named: whoever wrote them may have wanted to hide in them; then mend how they are made."),
     Code("STALE_ACTIVE", "not used for long, and not ended", "info", 0, ("NHI1", "NHI7", "PR.AA-01"),
          "End it, unless the owner says what it waits for."),
     Code("ROTATION_OVERLAP", "the old version is used beside the new one", "info", 0, ("NHI7", "PR.AA-01"),

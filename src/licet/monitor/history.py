@@ -8,12 +8,14 @@ from heapq import merge
 from typing import Final
 
 from licet.events import LifecycleEvent
+from licet.inventory.faces import sure_face
 from licet.inventory.rows import lifecycle_of
 from licet.inventory.store import Inventory
 from licet.monitor.fold import Item, merged
 
 FACES: Final = (
-    "SELECT id, uid FROM identities WHERE same_as=?1 AND uid<>?1 AND (SELECT same_as FROM identities WHERE uid=?1)='' ORDER BY uid"
+    f"SELECT id, uid FROM identities WHERE same_as=?1 AND uid<>?1 AND {sure_face('identities')}"  # noqa: S608 - our own words
+    f" AND (SELECT NOT {sure_face('whole')} FROM identities AS whole WHERE uid=?1) ORDER BY uid"
 )
 """The other names of one that stands for itself."""
 

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from licet.clock import iso
 from licet.events import LIFECYCLE_KINDS
+from licet.inventory.faces import sure_face
 from licet.inventory.rows import lifecycle_of
 from licet.inventory.store import Inventory
 from licet.monitor.findings import Seen, grouped
@@ -30,7 +31,8 @@ from licet.records import Because, Evidence, Explanation, Finding
 BASELINE: Final = "baseline/"
 _BATCH: Final = 64  # identities whose findings are written in one step
 _NAMES: Final = (
-    "SELECT id, uid FROM identities WHERE uid=?1 OR (same_as=?1 AND (SELECT same_as FROM identities WHERE uid=?1)='') ORDER BY uid<>?1, uid"
+    f"SELECT id, uid FROM identities WHERE uid=?1 OR (same_as=?1 AND {sure_face('identities')}"  # noqa: S608 - our own words
+    f" AND (SELECT NOT {sure_face('whole')} FROM identities AS whole WHERE uid=?1)) ORDER BY uid<>?1, uid"
 )
 
 
@@ -128,7 +130,8 @@ def _names(db: sqlite3.Connection, subject: int) -> list[tuple[int, str]]:
     """The numbers and names of the identity that this one is, or is a face of; that of itself first."""
     if subject == NOBODY:
         return [(NOBODY, "")]
-    uid, same_as = db.execute("SELECT uid, same_as FROM identities WHERE id=?", (subject,)).fetchone()
+    whole = f"iif({sure_face('identities')}, same_as, '')"
+    uid, same_as = db.execute(f"SELECT uid, {whole} FROM identities WHERE id=?", (subject,)).fetchone()  # noqa: S608 - our own words
     found = db.execute(_NAMES, (same_as or uid,)).fetchall()
     return found if any(number == subject for number, _ in found) else [(subject, uid)]
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, Final
 
+from licet.inventory.faces import is_sure
 from licet.inventory.model import Credential, Declared, Identity, Owner, Ownership
+from licet.inventory.owners import STATED_SQL, stated
 from licet.inventory.rows import SELECT_CREDENTIAL, credential_of
 from licet.inventory.store import Inventory
 from licet.monitor.history import faces
@@ -32,14 +34,14 @@ class Known:
         self._identities: dict[str, Identity] = {}
         self._owners: dict[str, Any] = {}
         self.peers = Peers(inventory, self)
-        self.owners = bool(inventory.rows("SELECT 1 FROM ownerships LIMIT 1"))
+        self.owners = bool(inventory.rows(f"SELECT 1 FROM ownerships WHERE {STATED_SQL} LIMIT 1"))  # noqa: S608 - our own words
 
     def identity(self, uid: str) -> Identity:
         """An identity as it was declared, with what it has of the one that it is a face of; one that nobody knows has no declarations."""
         found = self._identities.get(uid)
         if found is None:
             found = self._inventory.identity(uid) or Identity(uid)
-            if found.same_as and (whole := self._inventory.identity(found.same_as)) is not None:
+            if is_sure(found) and (whole := self._inventory.identity(found.same_as)) is not None:
                 found = _with(found, whole)
             if len(self._identities) >= _MOST:
                 self._identities.clear()
@@ -55,7 +57,7 @@ class Known:
         found = self._owners.get(uid, _UNKNOWN)
         if found is _UNKNOWN:
             names = faces(self._inventory, uid)
-            found = next((owner for name in names if (owner := self._inventory.owner_of(name)) is not None), None)
+            found = next((owner for name in names if (owner := stated(self._inventory, name)) is not None), None)
             if len(self._owners) >= _MOST:
                 self._owners.clear()
             self._owners[uid] = found

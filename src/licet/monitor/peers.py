@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from licet.inventory.model import Owner, Ownership
+from licet.inventory.owners import STATED_SQL
 from licet.inventory.rows import SELECT_IDENTITY, identity_of
 from licet.inventory.store import Inventory
 from licet.monitor.detectors.novelty import CODES, Novelty
 
 _MOST: Final = 64  # peers that are asked, by their names in order
 _Group = tuple[str, str, str]
-_OWNED: Final = "uid IN (SELECT identity FROM ownerships) AND kind NOT IN ('unknown', 'human', 'service')"
+_OWNED: Final = f"uid IN (SELECT identity FROM ownerships WHERE {STATED_SQL}) AND kind NOT IN ('unknown', 'human', 'service')"  # noqa: S608
 _WITH_OWNER: Final = f"{SELECT_IDENTITY} WHERE {_OWNED} ORDER BY uid"
 
 

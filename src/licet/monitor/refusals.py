@@ -1,7 +1,7 @@
 """Records that intake could not use: what stood in them is not known, and whoever wrote them may have wanted just that.
 
 One finding for each source, which cites where they stand, and why. It stays: what was refused is in no other finding. Said of another
-cause, of another file, or of twice as many, it is another thing, of which nobody has said anything yet; a few more of the same are the same.
+cause, of another file, or of twice as many, it is another thing, of which nobody has said anything yet; a few more of the same are not.
 """
 
 from __future__ import annotations

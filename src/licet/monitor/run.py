@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
+from licet.inventory.faces import RECORDED, sure_face
 from licet.inventory.joined import join
 from licet.inventory.model import MACHINES
+from licet.inventory.owners import STATED_SQL
 from licet.inventory.store import Inventory
 from licet.monitor.detector import Detector, State
 from licet.monitor.detectors import DETECTORS
@@ -24,6 +26,7 @@ from licet.monitor.fold import Item, ended, fold, versions
 from licet.monitor.history import FACES, history
 from licet.monitor.kept import Made, keep
 from licet.monitor.known import Known
+from licet.monitor.likely import likely
 from licet.monitor.probe import probes
 from licet.monitor.refusals import refusals
 from licet.monitor.shared import shared
@@ -89,7 +92,7 @@ def monitor(
     Raises:
         StoreError: the inventory cannot be read or written; what was judged until then is kept.
     """
-    join(inventory)
+    names = join(inventory)
     world, made = Known(inventory, settings, now), versions(detectors, settings)
     _mark(inventory, made, rebuild=rebuild)
     waiting = [uid for (uid,) in inventory.rows(_WAITING)]
@@ -119,7 +122,7 @@ def monitor(
         progress(len(done), total, events)
     changed += _by_time(inventory, detectors, world, done)
     with inventory.step() as db:
-        changed += shared(db) + silence(db, now, lags or {}) + refusals(db, now) + probes(db, settings.grace)
+        changed += shared(db) + likely(db, names) + silence(db, now, lags or {}) + refusals(db, now) + probes(db, settings.grace)
     _mark_peers(inventory, world, done)
     made_of_them = keep(inventory, world)
     found = inventory.rows("SELECT code, count(*) FROM signals GROUP BY code ORDER BY code")
@@ -152,17 +155,24 @@ def _mark(inventory: Inventory, made: str, *, rebuild: bool) -> None:
             db.execute("DELETE FROM folds")
             db.execute("INSERT OR REPLACE INTO dirty SELECT id, ? FROM identities", (_ALL,))
         db.execute("INSERT OR REPLACE INTO dirty SELECT subject, ? FROM folds WHERE detectors<>?", (_ALL, made))
+        # Who is only likely another one's name stands for itself, and was not judged so by every version.
+        db.execute(_LIKELY, (_ALL,))
         # What is declared of an identity holds for its other names too, and who has got another name is judged as the whole that he is.
         db.execute(
             "INSERT OR REPLACE INTO dirty SELECT face.id, ?1 FROM dirty JOIN identities AS whole ON whole.id=dirty.subject"
-            " JOIN identities AS face ON face.same_as=whole.uid AND face.same_as<>'' WHERE dirty.since=?1",
-            (_ALL,),
+            " JOIN identities AS face ON face.same_as=whole.uid AND face.same_as<>'' AND face.same_confidence>=?2 WHERE dirty.since=?1",
+            (_ALL, RECORDED),
         )
 
 
+_LIKELY: Final = (
+    "INSERT OR IGNORE INTO dirty SELECT id, ? FROM identities WHERE same_as<>''"
+    f" AND NOT {sure_face('identities')} AND id NOT IN (SELECT subject FROM folds)"
+)
 # The names under which those stand of whom something came: a name is a face of one that stands for itself, as `join` writes it.
 _WHOLE: Final = (
-    "(SELECT whole.uid FROM identities AS whole WHERE whole.uid=identities.same_as AND identities.same_as<>'' AND whole.same_as='')"
+    f"(SELECT whole.uid FROM identities AS whole WHERE whole.uid=identities.same_as AND {sure_face('identities')}"  # noqa: S608
+    f" AND NOT {sure_face('whole')})"
 )
 _WAITING: Final = f"SELECT DISTINCT coalesce({_WHOLE}, uid) AS name FROM dirty JOIN identities ON id=subject ORDER BY name"  # noqa: S608
 
@@ -226,7 +236,8 @@ _UNOWNED: Final = (
     f"SELECT identities.id, uid FROM identities JOIN folds ON folds.subject=identities.id WHERE first_seen>0 AND first_seen<?1"  # noqa: S608 - words of our own
     f" AND kind IN ({', '.join(repr(each) for each in MACHINES)}) AND NOT EXISTS"
     " (SELECT 1 FROM signals WHERE signals.subject=identities.id AND code='UNOWNED_ACTIVE')"
-    " AND NOT EXISTS (SELECT 1 FROM ownerships WHERE identity IN (identities.uid, same_as))"
+    f" AND NOT EXISTS (SELECT 1 FROM ownerships WHERE {STATED_SQL}"
+    f" AND identity IN (identities.uid, iif({sure_face('identities')}, same_as, '')))"
 )
 
 

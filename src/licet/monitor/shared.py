@@ -9,6 +9,7 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from licet.clock import iso
+from licet.inventory.faces import sure_face
 from licet.monitor.codes import CODES
 from licet.monitor.signal import Cited, Signal
 from licet.monitor.stored import OF_SEVERAL, put, withdraw
@@ -16,8 +17,8 @@ from licet.monitor.stored import OF_SEVERAL, put, withdraw
 _NAMED: Final = 8
 _SEVERAL = "SELECT credential FROM holders GROUP BY credential HAVING count(*)>1"
 _HOLDERS = (
-    "SELECT subject, identities.uid, same_as, identities.kind, holders.first FROM holders JOIN identities ON identities.id=subject"
-    " WHERE credential=? ORDER BY holders.first, identities.uid"
+    f"SELECT subject, identities.uid, iif({sure_face('identities')}, same_as, ''), identities.kind, holders.first FROM holders"  # noqa: S608
+    " JOIN identities ON identities.id=subject WHERE credential=? ORDER BY holders.first, identities.uid"
 )
 _FIRST = "SELECT uid FROM uses WHERE subject=? AND time=? AND credential=? ORDER BY uid LIMIT 1"
 

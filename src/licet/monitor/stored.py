@@ -11,7 +11,8 @@ from licet.inventory.store import Inventory
 from licet.monitor.signal import Cited, Signal
 
 OF_SEVERAL: Final = "identities "
-"""What the value of SHARED_CREDENTIAL begins with where it is about several identities, and so is no one's fold's."""
+"""What the value of SHARED_CREDENTIAL or APP_FIRST_RESOURCE begins with where it is about several identities, and so is no one's fold's."""
+_SEVERAL: Final = ("SHARED_CREDENTIAL", "APP_FIRST_RESOURCE")
 
 _PUT = (
     "INSERT INTO signals VALUES (?1,?2,?3,?4,?5,?6,'',?7) ON CONFLICT DO UPDATE SET subject=?2, time=?3, code=?4, alert=?5,"
@@ -65,7 +66,7 @@ def withdraw(db: sqlite3.Connection, subject: int, codes: Collection[str], stay:
     number = 0
     mark(db, subject)
     for uid, code, body in db.execute("SELECT id, code, body FROM signals WHERE subject=?", (subject,)).fetchall():
-        about = code == "SHARED_CREDENTIAL" and signal_of(body).value.startswith(OF_SEVERAL)
+        about = code in _SEVERAL and signal_of(body).value.startswith(OF_SEVERAL)
         if code in codes and uid not in stay and about == several:
             number += db.execute("DELETE FROM signals WHERE id=?", (uid,)).rowcount
     return number

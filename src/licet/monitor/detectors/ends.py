@@ -3,8 +3,9 @@
 Each is a fact of what happened to the credential, at the time of the event itself and not of its arrival. Only a use that succeeded shows
 that the credential still authenticates, or one that failed as only what was let in can fail; what was denied is a signal of its own, and a
 small one, as is what failed for another reason. A suspended credential is fine again once the source that told of it says so: nothing else
-undoes what ended it, and to call it active all the same alerts. A workload ends only what was bound to it before, and one that starts again runs anew: a pod of a set has the name of
-the one before it. Where no binding is told, a use's own workload is its binding, from its first use there on.
+undoes what ended it, and to call it active all the same alerts. A workload ends only what was bound to it before, and one that starts
+again runs anew: a pod of a set has the name of the one before it. Where no binding is told, a use's own workload is its binding, from its
+first use there on.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from licet.clock import lasting
 from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.faces import is_sure
 from licet.monitor.detector import Called, Detector, State
 from licet.monitor.networks import within
 from licet.monitor.saying import keep, row, say
@@ -116,8 +117,8 @@ def _granted(state: State, event: LifecycleEvent, world: World) -> tuple[Signal,
     alone = broad and (_is_everything(event) or _trusts_a_stranger(event, world)) and world.identity(event.by).kind != "service"
     return say(
         state, "GRANT_ADDED", value=privilege, time=event.time, alert=alone, points=40 if broad else 10,
-        severity="high" if alone else None, basis="lifecycle", observed=f"was given {privilege}{about}{f' by {event.by}' if event.by else ''}",
-        expected="the permissions that it had", cited=[row(event, "grant")],
+        severity="high" if alone else None, basis="lifecycle", expected="the permissions that it had",
+        observed=f"was given {privilege}{about}{f' by {event.by}' if event.by else ''}", cited=[row(event, "grant")],
     )  # fmt: skip
 
 
@@ -137,7 +138,7 @@ def _same(by: str, identity: str, world: World) -> bool:
     """Whether both are one, by their names or as faces of one."""
     if not by or by == identity:
         return bool(by)
-    one, other = world.identity(by).same_as or by, world.identity(identity).same_as or identity
+    one, other = (known.same_as if is_sure(known := world.identity(uid)) else uid for uid in (by, identity))
     return one == other
 
 

@@ -3,8 +3,8 @@
 Of each value is known on how many days it was seen. How surprising a new one is follows from how often this identity has new ones: by
 Good-Turing, the chance of a new value is N1 / N, where N1 counts the days of values seen on one day only and N these and all days of the
 other values; identities that change by nature (hosted runners) silence themselves, and however much is new on one day, that is one day of
-it. What is forgotten first was seen on the fewest days. Successes are learned from; what was denied is told too, with half of the points, and not
-learned. Another version of an agent's program is another agent: what it does is learned anew, where it comes from is not.
+it. What is forgotten first was seen on the fewest days. Successes are learned from; what was denied is told too, with half of the points,
+and not learned. Another version of an agent's program is another agent: what it does is learned anew, where it comes from is not.
 """
 
 from __future__ import annotations
