@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.faces import sure_face
 from licet.inventory.life import life_of
 from licet.inventory.model import Credential, Environment, Identity, Owner, Ownership
 from licet.inventory.remembered import Known
@@ -138,6 +139,10 @@ class Inventory(SqliteFile):
 
     # reading
 
+    def forget(self) -> None:
+        """Forget what is remembered of rows between two steps: somebody on this floor has written others."""
+        self._known.forget()
+
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query; for rooms on this floor and above."""
         return self._read(query, values)
@@ -163,10 +168,13 @@ class Inventory(SqliteFile):
         return [credential_of(row) for row in found]
 
     def owner_of(self, identity: str) -> tuple[Owner, Ownership] | None:
-        """Who answers for an identity by the surest word there is: its own, else that of the identity that it is a face of."""
+        """Who answers for an identity by the surest word of those that somebody stated: its own, else that of the identity that it is
+        another name of, as a record shows or somebody declared.
+        """
         found = self.rows(
             "SELECT ownerships.identity, owner, source, confidence, time, by, name, contact, kind FROM ownerships"
-            " LEFT JOIN owners ON owners.uid=owner WHERE ownerships.identity IN (?, (SELECT same_as FROM identities WHERE uid=?))"
+            " LEFT JOIN owners ON owners.uid=owner WHERE ownerships.source IN ('confirmed', 'manifest', 'imported')"
+            f" AND ownerships.identity IN (?, (SELECT same_as FROM identities WHERE uid=? AND {sure_face('identities')}))"
             " ORDER BY ownerships.identity=? DESC, confidence DESC, time DESC LIMIT 1",
             (identity, identity, identity),
         )

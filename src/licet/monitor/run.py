@@ -166,7 +166,7 @@ def _mark(inventory: Inventory, made: str, *, rebuild: bool) -> None:
 
 
 _LIKELY: Final = (
-    "INSERT OR IGNORE INTO dirty SELECT id, ? FROM identities WHERE same_as<>''"
+    "INSERT OR IGNORE INTO dirty SELECT id, ? FROM identities WHERE same_as<>''"  # noqa: S608 - our own words
     f" AND NOT {sure_face('identities')} AND id NOT IN (SELECT subject FROM folds)"
 )
 # The names under which those stand of whom something came: a name is a face of one that stands for itself, as `join` writes it.
