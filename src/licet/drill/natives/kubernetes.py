@@ -51,7 +51,7 @@ def account(stage: Stage) -> Account:
     return Account(
         cluster, namespace, name, stage.uuid(), pod(stage, name), stage.uuid(),
         f"ip-{stage.at_home(network).replace('.', '-')}.eu-west-1.compute.internal", network,
-        f"{name.rpartition('-')[0]}/v{stage.rng.randrange(1, 4)}.{stage.rng.randrange(30)}.{stage.rng.randrange(9)} (linux/amd64)"
+        f"{stage.name().rpartition('-')[0]}/v{stage.rng.randrange(1, 4)}.{stage.rng.randrange(30)}.{stage.rng.randrange(9)} (linux/amd64)"
         f" kubernetes/{stage.rng.getrandbits(28):07x}",
     )  # fmt: skip
 

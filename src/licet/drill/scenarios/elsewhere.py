@@ -6,11 +6,13 @@ from typing import Any
 
 from licet.drill.scenario import Play, Record, Scenario
 from licet.drill.scenarios.declaring import owned
-from licet.drill.scenarios.workers import Made, Worker, away, worker
+from licet.drill.scenarios.workers import Worker, away, worker
 from licet.drill.stage import DAY, HOUR, MINUTE, Stage
 
-_MANY = 60  # uses of a burst: more than twice what a detector takes for far too much, whichever hour they fall into
-_LONG = 8  # seconds, for which a burst lasts
+_MANY, _A_SECOND = 45, 3
+"""Uses of a burst: more than twice what is far too much for who works twice a day. Where the one that is too many is left out, the next one
+is that: it must be of a later second, as logs that tell no less than seconds have it, to be another.
+"""
 
 
 def revived(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001 - of all plays
@@ -78,13 +80,11 @@ def burst(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001
     """Far more than ever at once, and among it what is sensitive. The twin does as much of what it does every day."""
     who = worker(stage, source)
     records, begin = _weeks(stage, who), stage.now + 1
-    if begin // HOUR != (begin + _LONG) // HOUR:
-        begin = (begin + _LONG) // HOUR * HOUR  # all of it within one hour of the clock, as it is counted
-    odd = set(stage.rng.sample(range(25, _MANY), 2 * len(who.sensitive)))
-    live: list[Made] = []
-    for at in range(_MANY):
-        operation = who.sensitive[at % len(who.sensitive)] if at in odd and not twin else ""
-        live.append(who.work(begin + at * _LONG // _MANY, operation=operation, live=True))
+    long = _MANY // _A_SECOND
+    if begin // HOUR != (begin + long) // HOUR:
+        begin = (begin + long) // HOUR * HOUR  # all of it within one hour of the clock, as it is counted
+    odd = {} if twin else dict(zip(stage.rng.sample(range(_MANY), len(who.sensitive)), who.sensitive, strict=True))
+    live = [who.work(begin + at // _A_SECOND, operation=odd.get(at, ""), live=True) for at in range(_MANY)]
     records += [record for record, _ in live]
     declared = {"identities": [_alone(stage, who)]}
     if twin:
