@@ -9,12 +9,13 @@ import pytest
 
 from licet.events import UseEvent
 from licet.inventory.store import Inventory
+from licet.inventory.trace import trace
 from licet.monitor.explain import holds
 from licet.monitor.run import monitor
 from licet.monitor.signal import Signal
 from licet.monitor.stored import signals_of
 from licet.monitor.world import Settings
-from stories import DAY, HOUR, NOW, use
+from stories import DAY, HOUR, NOW, happened, use
 
 WEB = "system:serviceaccount:shop:web"
 PROD, DEV = "eks-prod", "eks-dev"
@@ -89,3 +90,12 @@ def test_a_name_that_is_somebodys_everywhere_is_one() -> None:
     for name in ("k8s:ann@example.com", "arn:aws:iam::111122223333:role/ops"):
         inventory = judged([each._replace(identity=name) for each in events])
         assert [each.code for each in signals_of(inventory, name) if each.code.startswith("NEW")] == ["NEW_API"]
+
+
+@pytest.mark.parametrize("cluster, late", [(PROD, "after"), (DEV, "")])
+def test_the_trace_of_a_token_ends_by_its_accounts_deletion_in_its_cluster(cluster: str, late: str) -> None:
+    inventory = Inventory(":memory:")
+    deleted = happened(HOUR, "deleted", identity=WEB)._replace(source="kubernetes", account=cluster)
+    inventory.keep([does(0, PROD), does(3 * HOUR, PROD)], [deleted])
+    lines = trace(inventory, [f"cred:{PROD}"], NOW).lines
+    assert [line.late for line in lines if line.kind == "used"][-1] == late

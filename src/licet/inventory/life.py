@@ -10,6 +10,9 @@ from typing import Any, Final
 from licet.events import LifecycleEvent, UseEvent
 from licet.inventory.model import Credential, CredentialStatus, IdentityStatus
 
+_OF_PLACES: Final = ("kubernetes",)
+"""Sources whose names are of one cluster: what ends there is not what is called the same in another."""
+
 TEMPORARY: Final = "temporary_key"
 """The kind of AWS's temporary credentials, of which a log often shows no more than the use."""
 
@@ -118,6 +121,11 @@ def _ended(found: Credential, event: LifecycleEvent, stops: dict[str, tuple[floa
 def _stopped(found: Credential, stops: Mapping[str, tuple[float, CredentialStatus]]) -> Credential:
     told = list(stops.values())
     return replace(found, revoked=min((time for time, _ in told), default=0.0), status=told[-1][1] if told else "unknown")
+
+
+def place_of(event: UseEvent | LifecycleEvent) -> str:
+    """Where the name of the event's identity is its own; empty where it is the same everywhere."""
+    return f"{event.source} {event.account}" if event.source in _OF_PLACES else ""
 
 
 def status_at(credential: Credential, now: float) -> CredentialStatus:

@@ -8,12 +8,12 @@ bound to it before, and where no binding is told, what was used in it before; on
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from licet.events import LifecycleEvent, UseEvent
-from licet.inventory.life import let_in, undone_by
+from licet.inventory.life import let_in, place_of, undone_by
 
 BEGINS: Final = ("issued", "created", "rotated")
 """What a life begins with."""
@@ -103,7 +103,7 @@ class Lifeline:
         self._jobs: dict[str, list[End]] = {}
         self._held: dict[tuple[str, str], float] = {}
         self._stops: dict[str, End] = {}  # by the source that told of it
-        self._whole: dict[str, dict[str, End]] = {}  # and by identity
+        self._whole: dict[tuple[str, str], dict[str, End]] = {}  # and by identity, and where its name is its own
         self._bound: tuple[str, float] | None = None
         self._issued: tuple[str, str, str, float] | None = None
         self._sums: dict[_Key, _Sum] = {}
@@ -164,12 +164,17 @@ class Lifeline:
         known = {**self._ends}
         if "ended" not in known and (end := self._job_over(use)) is not None:
             known["ended"] = end
-        for word, stops in (("revoked", self._stops), ("whole", self._whole.get(use.identity, {}))):
+        for word, stops in (("revoked", self._stops), ("whole", self._whole_of(use))):
             if stops:
                 known[word] = min(stops.values(), key=lambda end: (end.time, end.uid))
         before = [end for word in _MOST_FIRST if (end := known.get(word)) is not None and end.time < time]
         late = (end for end in before if time - end.time > self._grace)
         return next(late, None) or min(before, default=None)
+
+    def _whole_of(self, use: UseEvent) -> Mapping[str, End]:
+        """The ends of its identity there, by source; those that hold everywhere last."""
+        there = self._whole.get((use.identity, place_of(use)), {}) if place_of(use) else {}
+        return {**there, **self._whole.get((use.identity, ""), {})}
 
     def _job_over(self, use: UseEvent) -> End | None:
         """The end of the job that it is bound to, else of the one that it is used in, from its first use there on."""
@@ -207,10 +212,10 @@ class Lifeline:
             self._note_own(event)
         elif not event.credential and event.identity:
             if kind in ("revoked", "suspended", "deleted"):
-                stops = self._whole.setdefault(event.identity, {})
+                stops = self._whole.setdefault((event.identity, place_of(event)), {})
                 stops.setdefault(event.source, End(time, f"{kind} with its identity", event.uid))
             elif kind in ("activated", "created"):
-                undone_by(event.source, self._whole.get(event.identity, {}))
+                undone_by(event.source, self._whole.get((event.identity, place_of(event)), {}))
 
     def _note_own(self, event: LifecycleEvent) -> None:
         kind, end = event.kind, End(event.time, event.kind, event.uid)

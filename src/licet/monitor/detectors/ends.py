@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from licet.clock import lasting
 from licet.events import LifecycleEvent, UseEvent
-from licet.inventory.life import let_in, undone_by
+from licet.inventory.life import let_in, place_of, undone_by
 from licet.monitor.detector import Called, Detector, State
 from licet.monitor.saying import keep, row, say
 from licet.monitor.signal import Signal
@@ -27,9 +27,7 @@ _MOST = 4_096
 _AGAIN = 8  # ends of one workload
 _NONE: Final[dict[str, Any]] = {}
 _FIRST: Final = "use before"
-_WHOLE: Final = ""  # the identity itself, where a credential's fingerprint stands else
-_OF_PLACES: Final = ("kubernetes",)
-"""Sources whose names are of one account, cluster or organisation: what ends there is not what is called the same in another."""
+_WHOLE: Final = ""  # the identity itself, where a credential's fingerprint stands else; or there where its name is its own
 
 _SAYS: Final = {
     "revoked": ("POST_REVOCATION_USE", "no use after it was {}"),
@@ -68,10 +66,10 @@ class Ends(Detector):
             _of(state["of"], event.supersedes).setdefault("rotated", row(event, "rotation"))
         if kind in ("revoked", "suspended", "deleted"):
             if credential or event.identity:
-                told = _of(state["of"], credential or _whole(event)).setdefault("revoked", {})
+                told = _of(state["of"], credential or place_of(event)).setdefault("revoked", {})
                 told.setdefault(event.source, [*row(event, "revocation"), kind])
         elif kind == "activated" or (kind == "created" and not credential):
-            ends = [state["of"].get(each, _NONE) for each in ((credential,) if credential else (_whole(event), _WHOLE))]
+            ends = [state["of"].get(each, _NONE) for each in ((credential,) if credential else (place_of(event), _WHOLE))]
             undone_by(event.source, ends[0].get("revoked", {}))
             stands = [end for each in ends if (end := _first(each)) is not None]
             if stands:
@@ -97,7 +95,7 @@ class Ends(Detector):
         if not of and not days and left is None:
             return ()
         ends, day = of.get(event.credential, _NONE), days.get(event.credential, _NONE)
-        whole = (_first(of.get(_WHOLE, _NONE)), _first(of.get(_whole(event), _NONE)))
+        whole = (_first(of.get(_WHOLE, _NONE)), _first(of.get(place_of(event), _NONE)))
         if not ends and not day and not any(whole) and left is None:
             return ()
         found: list[Signal] = []
@@ -128,11 +126,6 @@ def _reactivated(state: State, end: list[Any], event: LifecycleEvent) -> tuple[S
         f" {end[-1]}, as {source} says", expected=f"it stays {end[-1]} until {source} says otherwise",
         cited=[end[:3], row(event, "activation")],
     )  # fmt: skip
-
-
-def _whole(event: UseEvent | LifecycleEvent) -> str:
-    """The identity itself, there where its name is its own."""
-    return f"{event.source} {event.account}" if event.source in _OF_PLACES else _WHOLE
 
 
 def _of(known: dict[str, dict[str, Any]], credential: str) -> dict[str, Any]:
