@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from licet.events import LifecycleEvent, UseEvent
+from licet.events import LifecycleEvent, LifecycleKind, UseEvent
 from licet.inventory.model import Credential, Identity, Owner, Ownership
 from licet.inventory.store import Inventory
 from licet.monitor.fold import Item
@@ -42,7 +42,7 @@ def an_item(draw: st.DrawFn) -> Item:
             draw(st.sampled_from(["access_key", "temporary_key", ""])) if key else "", account=draw(st.sampled_from(["", "1", "2"])),
             interactive=draw(st.booleans()), workload=draw(st.sampled_from(["", "run:1"])), digest=digest, place="log:1",
         )  # fmt: skip
-    kind = draw(st.sampled_from([
+    kind: LifecycleKind = draw(st.sampled_from([
         "issued", "rotated", "renewed", "revoked", "suspended", "activated", "expired", "bound", "job_ended", "created", "deleted", "granted",
     ]))  # fmt: skip
     source = draw(st.sampled_from([source, "entra", "m365", "lifecycle"]))

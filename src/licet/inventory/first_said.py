@@ -29,24 +29,22 @@ class FirstSaid:
         self._db, self._numbers, self._marks = db, numbers, marks
 
     def uses(self, rows: Iterable[tuple[tuple[Any, ...], UseEvent]]) -> None:
-        """Of uses, by subject in the order of time, uid and digest."""
-        who: dict[tuple[str, ...], UseEvent] = {}
-        what: dict[tuple[str, str], UseEvent] = {}
+        """Of uses. What a later one says again is known."""
+        earliest = self._numbers.known.earliest
         for _, event in rows:
             said = (event.identity, event.identity_kind, event.identity_name, event.source, event.account)
-            if said not in who:
-                who[said] = event
-            if event.credential_kind:
+            first = earliest.get(said)
+            if first is None or event.time <= first:
+                earliest[said] = event.time
+                for field, value in zip(_FIELDS, said[1:], strict=True):
+                    if value and value != "unknown":
+                        self._said(event.identity, field, value, event)
+            if event.credential_kind and event.credential:
                 of = (event.credential, event.credential_kind)
-                if of not in what or (event.time, event.uid, event.digest) < (what[of].time, what[of].uid, what[of].digest):
-                    what[of] = event
-        for (uid, *values), event in who.items():
-            for field, value in zip(_FIELDS, values, strict=True):
-                if value and value != "unknown":
-                    self._said(uid, field, value, event)
-        for (uid, kind), event in what.items():
-            if uid:
-                self._said(uid, _OF_CREDENTIAL, kind, event)
+                first = earliest.get(of)
+                if first is None or event.time <= first:
+                    earliest[of] = event.time
+                    self._said(event.credential, _OF_CREDENTIAL, event.credential_kind, event)
 
     def lifecycle(self, event: LifecycleEvent) -> None:
         """Of the credential that an event is about."""

@@ -26,6 +26,7 @@ class Known:
         held: pairs of credential and subject that stand in `holders`.
         latest: by subject, when it was last seen.
         said: by uid and what is said of it, the time and the record that says it first.
+        earliest: by a uid with all that a use says of it, the time of the earliest such use.
     """
 
     def __init__(self) -> None:
@@ -34,11 +35,12 @@ class Known:
         self.held: set[tuple[int, int]] = set()
         self.latest: dict[int, float] = {}
         self.said: dict[tuple[str, str], tuple[float, str]] = {}
+        self.earliest: dict[tuple[str, ...], float] = {}
         self._version = -1
 
     def forget(self) -> None:
         """What a step that was undone, or somebody else, has made untrue."""
-        for each in (self.subjects, self.credentials, self.held, self.latest, self.said):
+        for each in (self.subjects, self.credentials, self.held, self.latest, self.said, self.earliest):
             each.clear()
 
     def renew(self, db: sqlite3.Connection) -> None:
@@ -50,7 +52,7 @@ class Known:
 
     def bound(self) -> None:
         """Forget the most where there is too much of it."""
-        for each in (self.subjects, self.credentials, self.said):
+        for each in (self.subjects, self.credentials, self.said, self.earliest):
             if len(each) >= _MOST:
                 each.clear()
         if len(self.held) >= _MOST or len(self.latest) >= _MOST:

@@ -80,7 +80,7 @@ CREATE TABLE IF NOT EXISTS probes (credential TEXT, time REAL, command TEXT, aut
 
 _FIRST: Final = (
     "INSERT OR IGNORE INTO said SELECT identities.uid, '{what}', {value}, time, uses.uid||char(10)||lower(hex(digest)) FROM uses"
-    " JOIN shapes ON shapes.id=shape JOIN identities ON identities.id=subject JOIN words ON words.id=uses.name"
+    " JOIN shapes ON shapes.id=uses.shape JOIN identities ON identities.id=subject JOIN words ON words.id=uses.name"
     " WHERE {value} NOT IN ('', 'unknown') ORDER BY subject, time, uses.uid"
 )
 _DECLARED: Final = (  # what stands there and is not what was said first, somebody declared, as far as can be told now
@@ -89,14 +89,15 @@ _DECLARED: Final = (  # what stands there and is not what was said first, somebo
 )
 _OF_CREDENTIALS: Final = (
     "INSERT OR IGNORE INTO said SELECT of, 'credential', value, time, record FROM ("
-    "SELECT credentials.uid AS of, json_extract(shape, '$[4]') AS value, time, uses.uid||char(10)||lower(hex(digest)) AS record FROM uses"
-    " JOIN shapes ON shapes.id=shape JOIN credentials ON credentials.id=credential"
+    "SELECT credentials.uid AS of, json_extract(shapes.shape, '$[4]') AS value, time, uses.uid||char(10)||lower(hex(digest)) AS record"
+    " FROM uses"
+    " JOIN shapes ON shapes.id=uses.shape JOIN credentials ON credentials.id=credential"
     " UNION ALL SELECT credential, json_extract(body, '$[6]'), time, uid||char(10)||json_extract(body, '$[18]') FROM lifecycle"
     ") WHERE value<>'' ORDER BY time, record"
 )
 _FIELDS: Final = {
-    "kind": "json_extract(shape, '$[14]')", "name": "word", "source": "json_extract(shape, '$[0]')",
-    "account": "json_extract(shape, '$[5]')",
+    "kind": "json_extract(shapes.shape, '$[14]')", "name": "word", "source": "json_extract(shapes.shape, '$[0]')",
+    "account": "json_extract(shapes.shape, '$[5]')",
 }  # fmt: skip
 
 MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {

@@ -27,7 +27,7 @@ SUMMED_FROM: Final = 200
 """Of so many uses or more, those of one day, place and outcome are one line, but for what the most can be done with."""
 
 MOST_VERSIONS: Final = 200
-_FIRST: Final = {**dict.fromkeys(BEGINS, 0), "granted": 0, "activated": 0, "bound": 0, "job_started": 0}
+_FIRST: Final = {**dict.fromkeys(BEGINS, 0), "granted": 0, "bound": 0, "job_started": 0}
 _TOLD: Final = ("licet", "lifecycle", "declared")  # written when something happens, and so silent most of the time
 
 
@@ -192,14 +192,13 @@ def _lifecycle(inventory: Inventory, uids: Sequence[str], holders: dict[str, tup
     return sorted(found.values(), key=_order)
 
 
-def _order(item: UseEvent | LifecycleEvent) -> tuple[float, int, str]:
-    """What happens at the same moment is put so that a credential is issued before it is used, and ends behind it."""
-    if isinstance(item, UseEvent):
-        return item.time, 1, item.uid
-    return item.time, _FIRST.get(item.kind, 2), item.uid
+def _order(item: UseEvent | LifecycleEvent) -> tuple[float, str]:
+    """As the monitor has it: of a revocation, an activation and a use at one moment the same is said."""
+    return item.time, item.uid
 
 
 def _placed(line: Line) -> tuple[float, int, str]:
+    """Where a line is shown: at one moment, a credential is issued before it is used, and ends behind that."""
     return line.time, 1 if line.kind == "used" else _FIRST.get(line.kind, 2), line.uid
 
 
