@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from licet.canonical import Plain, canonical
-from licet.drill.scenario import Play, Record
+from licet.drill.scenario import Record
 
 
 class Announced(NamedTuple):
@@ -84,10 +84,3 @@ def digests(records: Collection[Record]) -> tuple[str, ...]:
 def events_of(digests: Collection[str]) -> str:
     """What is committed to of the records: one digest over theirs."""
     return hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
-def names(play: Play) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The identities and credentials (their ids as logs show them) that a play declares or names."""
-    identities = {play.identity, *(str(row["identity"]) for row in play.declared.get("identities", ()))}
-    credentials = {play.credential, *(str(row["credential"]) for row in play.declared.get("credentials", ()))}
-    return tuple(sorted(identities - {""})), tuple(sorted(credentials - {""}))

@@ -1,7 +1,8 @@
 """Whether a finding's explanation holds: without what it cites it is gone, and with nothing else it is there.
 
 Judged on an inventory of its own, which has what was declared and nothing of the live one but the events of those whom the finding names. A
-finding that rests on what was learned by then is judged reason by reason, with the baseline that it cites: its few events teach nobody.
+finding that rests on what was learned by then, or on many small things, is judged reason by reason, with the baselines that it cites: its few
+events teach nobody, and of much of the same it cites some.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def explained(finding: Finding, pipeline: Pipeline, declared: Declared, now: flo
     if why is None:
         return Held(ablation=False, sufficiency=False)
     inventory = pipeline.inventory
-    if any(each.role == BASELINE for each in why.evidence):
+    if why.points or any(each.role == BASELINE for each in why.evidence):
         signals = [signal_of(body) for (body,) in inventory.rows("SELECT body FROM signals WHERE finding=?", (finding.id,))]
         held = [holds(each, inventory, pipeline.settings, now, pipeline.parts.detectors) for each in signals]
         return Held(bool(held) and all(each.ablation for each in held), bool(held) and all(each.sufficiency for each in held))
@@ -51,15 +52,28 @@ def explained(finding: Finding, pipeline: Pipeline, declared: Declared, now: flo
                 small.keep(
                     [each for each in uses if (each.uid in cited) is only], [each for each in lifecycle if (each.uid in cited) is only], now=now,
                 )  # fmt: skip
+                if only is any(uid.startswith("probe/") for uid in cited):
+                    _probes(inventory, small, why.credentials)
                 beside.judge()
                 found = [each.finding for each in beside.found()]
                 return [each for each in found if each.explanation is not None and each.explanation.identity == why.identity]
             finally:
                 small.close()
 
-    left = [set(each.explanation.codes) for each in again(only=False) if each.explanation is not None]
-    alone = [set(each.explanation.codes) for each in again(only=True) if each.explanation is not None]
-    return Held(not any(codes & set(why.codes) for codes in left), any(set(why.codes) <= codes for codes in alone))
+    left, alone = again(only=False), [_codes(each) for each in again(only=True)]
+    # A source that is silent is so since another event where its last is not there; of an identity nothing of the kind may be left.
+    gone = finding.id not in {each.id for each in left} and not (why.identity and any(_codes(each) & set(why.codes) for each in left))
+    return Held(gone, any(set(why.codes) <= codes for codes in alone))
+
+
+def _codes(finding: Finding) -> set[str]:
+    return set(finding.explanation.codes) if finding.explanation is not None else set()
+
+
+def _probes(inventory: Inventory, small: Inventory, credentials: Iterable[str]) -> None:
+    rows = [row for uid in credentials for row in inventory.rows("SELECT * FROM probes WHERE credential=?", (uid,))]
+    with small.step() as db:
+        db.executemany("INSERT INTO probes VALUES (?,?,?,?,?)", rows)
 
 
 def _events(inventory: Inventory, identities: Iterable[str]) -> tuple[list[UseEvent], list[LifecycleEvent]]:

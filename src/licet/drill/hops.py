@@ -40,8 +40,8 @@ class Sent(NamedTuple):
     """What was let in of one source: the digests of its records, and those of the misuse itself among them."""
 
     source: str
-    digests: Sequence[str]
-    live: Collection[str]
+    digests: list[str]
+    live: set[str]
 
 
 def reached(
@@ -61,11 +61,11 @@ def reached(
     lost = tuple(digest for each in sent for digest in each.digests if digest not in known)
     if lost:
         return Reached("emitted", lost, {source: number for source, number in missing.items() if number})
-    live = [known[digest] for each in sent for digest in each.live]
+    live = [event for each in sent for digest in each.live for event in known[digest]]
     if not all(found.does for found in live):
         return Reached("received")
-    # One act at least is that identity's, and with that credential: a chain has others' acts in it too.
-    if identity and not any(found.identity in ("", identity) and (credential in ("", found.credential)) for found in live):
+    # One act at least, where there is any, is that identity's, and one is with that credential: a chain has others' acts in it too.
+    if live and not (identity in ("", *(each.identity for each in live)) and credential in ("", *(each.credential for each in live))):
         return Reached("normalised")
     if identity and inventory.rows("SELECT 1 FROM dirty JOIN identities ON id=subject WHERE uid=?", (identity,)):
         return Reached("attributed")
@@ -83,30 +83,30 @@ class Event(NamedTuple):
     credential: str
 
 
-def found_of(inventory: Inventory, digests: Collection[str], names: Collection[str]) -> dict[str, Event]:
-    """What the inventory made of records, by their digest. A record that is a use and a change is told as the use.
+def found_of(inventory: Inventory, digests: Collection[str], names: Collection[str]) -> dict[str, list[Event]]:
+    """What the inventory made of records, by their digest: a record can be a use, and what it changed.
 
     Args:
         names: identities under which they are looked for; those that are not there are looked for everywhere.
     """
     wanted = set(digests)
-    found: dict[str, Event] = {}
+    found: dict[str, list[Event]] = {}
     for name in names:
         for happened in inventory.lifecycle_of(name):
             if happened.digest in wanted:
-                found.setdefault(happened.digest, Event(happened.uid, happened.kind, happened.identity, happened.credential))
+                found.setdefault(happened.digest, []).append(Event(happened.uid, happened.kind, happened.identity, happened.credential))
     for name in names:
         for use in inventory.uses(name):
             if use.digest in wanted:
-                found[use.digest] = Event(use.uid, use.operation, use.identity, use.credential)
+                found.setdefault(use.digest, []).append(Event(use.uid, use.operation, use.identity, use.credential))
     for digest in wanted - found.keys():
         if (event := _anywhere(inventory, digest)) is not None:
-            found[digest] = event
+            found[digest] = [event]
     return found
 
 
 _USE: Final = (
-    "SELECT uses.uid, json_extract(shape, '$[1]'), identities.uid, coalesce(credentials.uid, '') FROM uses"
+    "SELECT uses.uid, json_extract(shapes.shape, '$[1]'), identities.uid, coalesce(credentials.uid, '') FROM uses"
     " JOIN shapes ON shapes.id=uses.shape JOIN identities ON identities.id=subject"
     " LEFT JOIN credentials ON credentials.id=uses.credential WHERE digest=? LIMIT 1"
 )

@@ -12,7 +12,8 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,17 +22,19 @@ from typing import NamedTuple
 from licet.canonical import Plain
 from licet.clock import Clock, iso
 from licet.drill.book import Book, Result
-from licet.drill.commitment import Announced, digests, events_of, names
+from licet.drill.commitment import Announced, digests, events_of
 from licet.drill.explained import explained
 from licet.drill.hops import Reached, Sent, reached
+from licet.drill.involved import Involved, involved, known_already
 from licet.drill.keys import DrillKey, name_of
 from licet.drill.parts import part_names
 from licet.drill.pipeline import Pipeline
 from licet.drill.receiver import receiving
-from licet.drill.retract import retract
-from licet.drill.scenario import Play, Scenario
+from licet.drill.scenario import OWNER, PROBE, Play, Scenario
 from licet.drill.stage import Actor, Stage
 from licet.drill.verdict import Came, Verdict, expected_of, judged
+from licet.errors import UsageError
+from licet.inventory.retracted import Concerned, Counted, counted, forget, retract
 from licet.inventory.store import FILE, Inventory
 from licet.ledger import Ledger
 from licet.monitor.deliveries import Sink, Stands, deliver
@@ -44,6 +47,7 @@ COMMIT, REVEAL, ENROL = "drill.commit", "drill.reveal", "drill.key"
 """Kinds of the ledger's records."""
 
 SOMEBODY: Mapping[str, list[dict[str, str]]] = {"owners": [{"owner": "somebody", "name": "Somebody", "contact": "", "kind": "team"}]}
+_DRAWS = 8  # until nobody is in a play who is known already
 _MEANTIME = 30.0  # seconds beyond the limit in which a finding may still come, and be late
 
 
@@ -77,17 +81,25 @@ class _Drill(NamedTuple):
 
     choice: Choice
     play: Play
+    whom: Involved
     announced: Announced
     records: tuple[str, ...]  # digests
 
     @property
+    def names(self) -> set[str]:
+        """Under which its records lie."""
+        return {*self.whom.identities, *(uid for uid, *_ in self.whom.shared)}
+
+    @property
     def sent(self) -> list[Sent]:
-        """By source, what is let in."""
-        pairs = list(zip(self.play.records, self.records, strict=True))
-        return [
-            Sent(source, [uid for each, uid in pairs if each.source == source], {uid for each, uid in pairs if each.source == source and each.live})
-            for source in dict.fromkeys(each.source for each in self.play.records)
-        ]  # fmt: skip
+        """By source, what is let in. A probe is no record of a source."""
+        found: dict[str, Sent] = {}
+        for record, uid in zip(self.play.records, self.records, strict=True):
+            if record.source != PROBE:
+                sent = found.setdefault(record.source, Sent(record.source, [], set()))
+                sent.digests.append(uid)
+                sent.live.update({uid} if record.live else ())
+        return list(found.values())
 
 
 def run(choices: Sequence[Choice], live: Live, progress: Callable[[str], None] = lambda _: None) -> list[Result]:
@@ -102,9 +114,10 @@ def run(choices: Sequence[Choice], live: Live, progress: Callable[[str], None] =
     _enrolled(live)
     for each in drills:
         live.pipeline.declare(each.play.declared or SOMEBODY)
-        seq = live.ledger.append(COMMIT, _committed(each.announced, live.key), time=iso(now), durable=True)
+        seq = live.ledger.append(COMMIT, _committed(each.announced, live.key), time=iso(live.clock.now()), durable=True)
         live.book.committed(each.announced.drill, each.announced.commitment, now, each.announced.ends, seq)
     progress(f"{len(drills)} drills are committed to")
+    counts = _counted(live, drills)
     for each in drills:
         live.pipeline.enter(each.play.records)
     entered = time.monotonic()
@@ -116,27 +129,58 @@ def run(choices: Sequence[Choice], live: Live, progress: Callable[[str], None] =
         said: dict[str, Plain] = {"drill": each.announced.drill, "announced": each.announced.plain(), "passed": result.passed}
         seq = live.ledger.append(REVEAL, _signed(said, live.key), time=iso(live.clock.now()), durable=True)
         live.book.revealed(each.announced, each.records, result, live.key, seq)
-    retract(live.pipeline.inventory, [(each.announced, each.records) for each in drills])
-    live.pipeline.judge()
+    _taken_back(live, drills, counts)
     progress("revealed and taken back")
     shadows = [_shadow(choice, live) for choice in choices]
     return [result for result, _ in results] + shadows
 
 
-def _drawn(choice: Choice, live: Live, now: float, *, twin: bool, actor: Actor | None = None) -> _Drill:
-    """One draw, and all that is to be committed to."""
-    seed = secrets.token_hex(16)
-    play = choice.scenario.draw(Stage(random.Random(seed), float(int(now) + 1), actor), choice.source, twin)  # noqa: S311 - the seed is drawn by `secrets`
-    of = digests(play.records)
-    identities, credentials = names(play)
+def _drawn(choice: Choice, live: Live, now: float, *, twin: bool, shadow: Actor | str = "") -> _Drill:
+    """One draw, and all that is to be committed to. Nobody who is known already is in it, unless it is a shadow.
+
+    Raises:
+        UsageError: so often somebody was that it is no chance.
+    """
     fingerprint = live.pipeline.fingerprint
+    for _ in range(_DRAWS):
+        seed = secrets.token_hex(16)
+        stage = Stage(random.Random(seed), float(int(now) + 1))  # noqa: S311 - its seed is of `secrets`
+        stage.actor, stage.team = (None, shadow or OWNER) if isinstance(shadow, str) else (shadow, OWNER)
+        play = choice.scenario.draw(stage, choice.source, twin)
+        whom = involved(play, fingerprint)
+        known = known_already(live.pipeline.inventory, whom) if not shadow else []
+        if not known:
+            break
+    else:
+        raise UsageError(f"{choice.scenario.id}: its draws always name {known[0]}, which is known already")
+    of = digests(play.records)
     play = play._replace(credential=fingerprint(play.credential) if play.credential else "")
     announced = Announced(
-        secrets.token_hex(8), secrets.token_hex(32), seed, choice.scenario.id, choice.source, twin, actor is not None, play.identity,
-        play.credential, identities, tuple(sorted(map(fingerprint, credentials))), tuple(sorted(play.codes)), events_of(of), len(of), now,
-        now + choice.scenario.limit + _MEANTIME,
+        secrets.token_hex(8), secrets.token_hex(32), seed, choice.scenario.id, choice.source, twin, bool(shadow), play.identity,
+        play.credential, tuple(sorted(whom.identities)), tuple(sorted(whom.credentials)), tuple(sorted(play.codes)), events_of(of), len(of),
+        now, now + choice.scenario.limit + _MEANTIME,
     )  # fmt: skip
-    return _Drill(choice, play, announced, of)
+    return _Drill(choice, play, whom, announced, of)
+
+
+def _counted(live: Live, drills: Iterable[_Drill]) -> list[Counted]:
+    ours: Counter[tuple[str, str]] = Counter()
+    for each in drills:
+        ours.update(each.whom.counts)
+    return counted(live.pipeline.inventory, ours)
+
+
+def _taken_back(live: Live, drills: Sequence[_Drill], counts: Sequence[Counted]) -> None:
+    """Take all of it back: what is left of those who were drawn is no drill, and is judged."""
+    inventory, identities = live.pipeline.inventory, {uid for each in drills for uid in each.whom.identities}
+    concerned = Concerned(
+        {digest for each in drills for digest in each.records}, identities, {uid for each in drills for uid in each.whom.credentials},
+        {name for each in drills for name in each.whom.workloads}, [use for each in drills for use in each.whom.shared],
+        {name for each in drills for name in each.whom.environments}, {pair for each in drills for pair in each.whom.edges}, counts,
+    )  # fmt: skip
+    retract(inventory, concerned)
+    live.pipeline.judge()
+    forget(inventory, {*identities, *(uid for each in drills for uid, *_ in each.whom.shared)})
 
 
 def _enrolled(live: Live) -> None:
@@ -160,8 +204,11 @@ def _committed(announced: Announced, key: DrillKey) -> dict[str, Plain]:
 def _delivered(live: Live, drills: Iterable[_Drill], entered: float) -> dict[str, dict[str, float]]:
     """Hand the findings of drills over to every sink; by sink and finding, after how many seconds it said that it has it."""
     whose = {name for each in drills for name in each.announced.identities}
+    let_in = {digest for each in drills for digest in each.records}
     stands = [
-        Stands(each.finding, each.version, each.withdrawn, each.updated) for each in live.pipeline.found() if _whom(each.finding) in whose
+        Stands(each.finding, each.version, each.withdrawn, each.updated)
+        for each in live.pipeline.found()
+        if _whom(each.finding) in whose or _cites(each, let_in)
     ]
     taken: dict[str, dict[str, float]] = {}
     for name, sink in live.sinks.items():
@@ -179,12 +226,12 @@ def _whom(finding: Finding) -> str:
 def _verdict(drill: _Drill, live: Live, taken: Mapping[str, Mapping[str, float]]) -> tuple[Verdict, Reached]:
     """Held against what came of it in this pipeline."""
     play, pipeline = drill.play, live.pipeline
-    kept = [each for each in pipeline.found() if _whom(each.finding) in drill.announced.identities or _cites(each, drill)]
+    kept = [each for each in pipeline.found() if _whom(each.finding) in drill.announced.identities or _cites(each, drill.records)]
     findings = [each.finding for each in kept]
     finding = expected_of(play, findings)
     everywhere = set.intersection(*(set(each) for each in taken.values())) if taken else set()
     expected = [each for each in kept if finding is not None and each.finding.id == finding.id]
-    way = reached(pipeline.inventory, drill.sent, play.identity, play.credential, expected, everywhere, drill.announced.identities)
+    way = reached(pipeline.inventory, drill.sent, play.identity, play.credential, expected, everywhere, drill.names)
     held = None
     if finding is not None:
         held = explained(finding, pipeline, play.declared or SOMEBODY, live.clock.now())
@@ -198,9 +245,9 @@ def _verdict(drill: _Drill, live: Live, taken: Mapping[str, Mapping[str, float]]
     return judged(drill.choice.scenario, play, came), way
 
 
-def _cites(kept: Kept, drill: _Drill) -> bool:
+def _cites(kept: Kept, records: Collection[str]) -> bool:
     why = kept.finding.explanation
-    return why is not None and any(each.digest in drill.records for each in why.evidence if each.digest)
+    return why is not None and any(each.digest in records for each in why.evidence if each.digest)
 
 
 def _signals(inventory: Inventory, identity: str) -> list[str]:
@@ -223,8 +270,8 @@ def _told(drill: _Drill, verdict: tuple[Verdict, Reached], clock: Clock) -> tupl
 def _shadow(choice: Choice, live: Live) -> Result:
     """The same misuse beside the live pipeline, by its parts, in an inventory of its own: as somebody who is known for no drill."""
     now = live.clock.now()
-    actors = live.actors.get(choice.source) or (Actor("", "", secrets.choice(_TEAMS)),)
-    drill = _drawn(choice, live, now, twin=False, actor=secrets.choice(list(actors)))
+    actors = live.actors.get(choice.source)
+    drill = _drawn(choice, live, now, twin=False, shadow=secrets.choice(actors) if actors else secrets.choice(_TEAMS))
     seq = live.ledger.append(COMMIT, _committed(drill.announced, live.key), time=iso(now), durable=True)
     live.book.committed(drill.announced.drill, drill.announced.commitment, now, drill.announced.ends, seq)
     with TemporaryDirectory() as folder, receiving() as receiver:

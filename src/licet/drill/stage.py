@@ -47,18 +47,20 @@ class Stage:
         rng: where they come from.
         now: the curtain: what is `live` happens from here on, all else before (seconds since the epoch, whole).
         actor: who acts, if it is not drawn.
+        team: who owns what is drawn.
         names: that were drawn, so that no two in one play are the same.
     """
 
     rng: random.Random
     now: float
     actor: Actor | None = None
+    team: str = OWNER
     names: set[str] = field(default_factory=set)
 
     @property
     def owner(self) -> str:
         """Who answers for who acts."""
-        return self.actor.owner if self.actor is not None else OWNER
+        return self.actor.owner if self.actor is not None else self.team
 
     def name(self) -> str:
         """A workload's name, as `orders-sync-7f`: likely in no company twice."""

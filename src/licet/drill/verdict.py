@@ -1,15 +1,18 @@
-"""What came back, held against what had to: pure, and without mercy. What did not hold is said in a sentence, with the parts it points to."""
+"""What came back, held against what had to: pure, and without mercy. What did not hold is said in a sentence, with the parts to blame."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from licet.drill.hops import HOPS, Reached
 from licet.drill.scenario import Play, Scenario
 from licet.monitor.explain import Held
 from licet.monitor.told import native
 from licet.records import Explanation, Finding
+
+
+_NO_RECORD: Final = ("declared", "probe")  # what is cited of those was said or tried, and stands in no log
 
 
 class Failure(NamedTuple):
@@ -96,7 +99,8 @@ def _lost(came: Came) -> Iterator[Failure]:
 def _misuse(scenario: Scenario, play: Play, came: Came, finding: Finding | None, seconds: float) -> Iterator[Failure]:
     yield from _lost(came)
     if came.reached.hop != HOPS[-1]:
-        yield Failure(f"dead after `{came.reached.hop}`: it did not come to `{HOPS[HOPS.index(came.reached.hop) + 1]}`")
+        dead = HOPS[HOPS.index(came.reached.hop) + 1]
+        yield Failure(f"dead after `{came.reached.hop}`: it did not come to `{dead}`", (f"hop {dead}",))
     silent = sorted(play.signals - set(came.signals))
     for code in silent:
         yield Failure(f"no signal {code}", came.parts(code))
@@ -131,7 +135,7 @@ def _explained(play: Play, finding: Finding, why: Explanation, came: Came) -> It
     for uid in play.cites:
         if uid not in cited:
             yield Failure(f"does not cite {uid}", ("evidence",))
-    foreign = [each.uid for each in events if each.digest not in came.digests]
+    foreign = [each.uid for each in events if each.digest not in came.digests and native(each.uid)[0] not in _NO_RECORD]
     if foreign:
         yield Failure(f"cites what was not let in, or is not as it was: {foreign[0]}", ("evidence",))
     if came.held is not None and not came.held.ablation:
