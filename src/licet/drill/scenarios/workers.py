@@ -7,6 +7,17 @@ from typing import NamedTuple, Protocol
 
 from licet.drill.natives import cloudtrail, entra, github, kubernetes, okta
 from licet.drill.scenario import Record
+from licet.drill.scenarios.operations import (
+    IN_AWS,
+    IN_CLUSTER,
+    IN_DIRECTORY,
+    IN_REPOSITORY,
+    OVER_AWS,
+    OVER_CLUSTER,
+    OVER_DIRECTORY,
+    OVER_REPOSITORY,
+    Pairs,
+)
 from licet.drill.stage import Stage
 
 Made = tuple[Record, str]
@@ -70,19 +81,9 @@ def worker(stage: Stage, source: str) -> Worker:
     return _OF[source](stage)
 
 
-_DAILY = (
-    ("s3:GetObject", "s3:PutObject"), ("dynamodb:GetItem", "dynamodb:Query"), ("sqs:ReceiveMessage", "sqs:DeleteMessage"),
-    ("kinesis:GetRecords", "s3:PutObject"), ("sns:Publish", "dynamodb:PutItem"),
-)  # fmt: skip
-_SENSITIVE = (
-    "secretsmanager:GetSecretValue", "ec2:GetPasswordData", "ssm:SendCommand", "ec2:CreateKeyPair",
-    "kms:DisableKey", "guardduty:UpdateDetector", "ec2:DeleteFlowLogs", "s3:PutBucketReplication",
-)  # fmt: skip
-
-
 def _cloudtrail(stage: Stage) -> Worker:
     who, key = cloudtrail.user(stage), stage.access_key()
-    daily = stage.rng.choice(_DAILY)
+    daily = stage.rng.choice(IN_AWS)
 
     def work(
         time: float, *, operation: str = "", credential: str = "", away: Away | None = None, denied: bool = False, live: bool = False
@@ -102,24 +103,14 @@ def _cloudtrail(stage: Stage) -> Worker:
         return cloudtrail.called(stage, person, time, name, stage.access_key(temporary=True), parameters=asked)
 
     return Worker(
-        "cloudtrail", who.uid, "service_account", key, f"{who.network}.0/24", work, stage.access_key, ends, _unusual(stage, daily, _DAILY),
-        tuple(stage.rng.sample(_SENSITIVE, 3)),
+        "cloudtrail", who.uid, "service_account", key, f"{who.network}.0/24", work, stage.access_key, ends, _unusual(stage, daily, IN_AWS),
+        tuple(stage.rng.sample(OVER_AWS, 3)),
     )  # fmt: skip
-
-
-_IN_CLUSTER = (
-    ("core:get/configmaps", "core:list/pods"), ("apps:get/deployments", "apps:patch/deployments"), ("batch:list/jobs", "batch:create/jobs"),
-    ("coordination.k8s.io:update/leases", "core:watch/endpoints"), ("core:list/services", "discovery.k8s.io:list/endpointslices"),
-)  # fmt: skip
-_OVER_CLUSTER = (
-    "core:list/secrets", "core:get/secrets", "core:create/pods/exec", "core:get/nodes/proxy",
-    "certificates.k8s.io:create/certificatesigningrequests", "admissionregistration.k8s.io:patch/mutatingwebhookconfigurations",
-)  # fmt: skip
 
 
 def _kubernetes(stage: Stage) -> Worker:
     who, token = kubernetes.account(stage), kubernetes.jti(stage)
-    daily = stage.rng.choice(_IN_CLUSTER)
+    daily = stage.rng.choice(IN_CLUSTER)
 
     def work(
         time: float, *, operation: str = "", credential: str = "", away: Away | None = None, denied: bool = False, live: bool = False
@@ -131,26 +122,14 @@ def _kubernetes(stage: Stage) -> Worker:
 
     return Worker(
         "kubernetes", who.uid, "service_account", token, f"{who.network}.0/24", work, lambda: kubernetes.jti(stage), None,
-        _unusual(stage, daily, _IN_CLUSTER),
-        tuple(stage.rng.sample(_OVER_CLUSTER, 3)),
+        _unusual(stage, daily, IN_CLUSTER),
+        tuple(stage.rng.sample(OVER_CLUSTER, 3)),
     )  # fmt: skip
-
-
-_IN_REPOSITORY = (
-    ("git.clone", "git.push"),
-    ("git.fetch", "git.push"),
-    ("git.fetch", "pull_request.create"),
-    ("git.clone", "release.publish"),
-)
-_OVER_REPOSITORY = (
-    "repo.access", "hook.create", "hook.config_changed", "protected_branch.destroy", "protected_branch.policy_override",
-    "repository_ruleset.destroy", "secret_scanning.disable", "repo.actions_enabled", "repo.transfer_start",
-)  # fmt: skip
 
 
 def _github(stage: Stage) -> Worker:
     who, token = github.bot(stage), stage.token_hash()
-    daily = stage.rng.choice(_IN_REPOSITORY)
+    daily = stage.rng.choice(IN_REPOSITORY)
 
     def work(
         time: float, *, operation: str = "", credential: str = "", away: Away | None = None, denied: bool = False, live: bool = False
@@ -171,22 +150,14 @@ def _github(stage: Stage) -> Worker:
         )  # fmt: skip
 
     return Worker(
-        "github", who.uid, "bot", token, f"{who.network}.0/24", work, stage.token_hash, ends, _unusual(stage, daily, _IN_REPOSITORY),
-        tuple(stage.rng.sample(_OVER_REPOSITORY, 3)),
+        "github", who.uid, "bot", token, f"{who.network}.0/24", work, stage.token_hash, ends, _unusual(stage, daily, IN_REPOSITORY),
+        tuple(stage.rng.sample(OVER_REPOSITORY, 3)),
     )  # fmt: skip
-
-
-_IN_DIRECTORY = (
-    ("user.account.update_profile", "application.provision.user.push_profile"), ("group.profile.update", "application.provision.user.sync"),
-    ("application.provision.group_push.updated", "user.account.update_profile"),
-    ("application.provision.user.sync", "application.provision.user.import_profile"),
-)  # fmt: skip
-_OVER_DIRECTORY = ("policy.rule.update", "zone.update", "security.authenticator.lifecycle.deactivate", "system.idp.lifecycle.update")
 
 
 def _okta(stage: Stage) -> Worker:
     who, token = okta.user(stage), _token_id(stage)
-    daily = stage.rng.choice(_IN_DIRECTORY)
+    daily = stage.rng.choice(IN_DIRECTORY)
 
     def work(
         time: float, *, operation: str = "", credential: str = "", away: Away | None = None, denied: bool = False, live: bool = False
@@ -206,8 +177,8 @@ def _okta(stage: Stage) -> Worker:
 
     return Worker(
         "okta", who.uid, "service_account", token, f"AS{who.number}", work, lambda: _token_id(stage), ends,
-        _unusual(stage, daily, _IN_DIRECTORY),
-        tuple(stage.rng.sample(_OVER_DIRECTORY, 3)),
+        _unusual(stage, daily, IN_DIRECTORY),
+        tuple(stage.rng.sample(OVER_DIRECTORY, 3)),
     )  # fmt: skip
 
 
@@ -237,7 +208,7 @@ def _entra(stage: Stage) -> Worker:
     return Worker("entra", who.uid, "oauth_app", key, f"AS{who.network}", work, stage.uuid, ends, "", ())
 
 
-def _unusual(stage: Stage, daily: tuple[str, str], all_of: tuple[tuple[str, str], ...]) -> str:
+def _unusual(stage: Stage, daily: tuple[str, str], all_of: Pairs) -> str:
     return stage.rng.choice(sorted({each for pair in all_of for each in pair} - set(daily)))
 
 
