@@ -55,8 +55,9 @@ class Counts:
         for (name, account), (first, last, events, again, credential, workload, services) in self._sources.items():
             of_passed = passed.get(name, 0) if not account else 0
             self._db.execute(
-                "INSERT INTO sources VALUES (?1,?2,?3,?4,?5,?6,?7,?8,0,?9,?10,?11) ON CONFLICT DO UPDATE SET first=min(first, ?3),"
-                " last=max(last, ?4), events=events+?5, again=again+?6, passed=passed+?7, intake=?8, credential=credential+?9,"
-                " workload=workload+?10, services=services+?11",
-                (name, account, first, last, events, again, of_passed, now, credential, workload, services),
+                # How old the newest record was, at the least, when it was taken in: of an inventory that did not note it that is 0.
+                "INSERT INTO sources VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?12,?9,?10,?11) ON CONFLICT DO UPDATE SET first=min(first, ?3),"
+                " last=max(last, ?4), gap=min(gap, ?12), events=events+?5, again=again+?6, passed=passed+?7, intake=?8,"
+                " credential=credential+?9, workload=workload+?10, services=services+?11",
+                (name, account, first, last, events, again, of_passed, now, credential, workload, services, now - last),
             )

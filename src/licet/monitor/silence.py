@@ -2,31 +2,83 @@
 
 Silent is a source whose last event is further back than three times what its records may be late, and three times its longest pause so far.
 Pauses are counted in whole hours, and only for a source that is late.
+
+A source of which every record was old when it was taken in is history: it never spoke live here, so that its silence says nothing. That
+is noted, without points; once one of its records comes in time, it is a source like the others. Accounts of few events, which whoever
+writes records can name at will, are told of together where there are many.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Mapping
-from itertools import pairwise
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from licet.clock import iso, lasting
+from licet.escape import counted
+from licet.inventory.store import Inventory
 from licet.monitor.codes import CODES
 from licet.monitor.signal import Cited, Signal
-from licet.monitor.stored import put, withdraw
+from licet.monitor.stored import put, signal_of, withdraw
+from licet.monitor.world import DAY
 
-_TIMES: Final = 3.0
-_LAG: Final = 900.0  # of a source of which nothing is known
-_HOUR: Final = 3_600
+OLD: Final = 7 * DAY
+"""Seconds: a source of which no record was ever younger than this when it was taken in is history."""
+
 NOBODY: Final = 0
 """The subject of signals that are about no identity."""
 
-_OF = "shape IN (SELECT id FROM shapes WHERE json_extract(shape, '$[0]')=?1 AND json_extract(shape, '$[5]')=?2)"
-_HOURS = f"SELECT DISTINCT CAST(time/{_HOUR} AS INTEGER) FROM uses WHERE {_OF} ORDER BY 1"  # noqa: S608 - texts of our own
-_LAST = (
-    f"SELECT uses.uid, identities.uid, time FROM uses JOIN identities ON id=subject WHERE {_OF} ORDER BY time DESC, uses.uid DESC LIMIT 1"  # noqa: S608
+_CODE: Final = "SOURCE_SILENT"
+_TIMES: Final = 3.0
+_LAG: Final = 900.0  # of a source of which nothing is known
+_HOUR: Final = 3_600
+_FEW: Final = 50  # events; an account of as many, or of less than a day, may be anybody's word
+_MANY: Final = 3  # of such accounts, of one source: more are told of together
+_NAMED: Final = 8
+_TOLD: Final = ("lifecycle", "declared")  # written when something happens, and so silent most of the time
+
+_HISTORY: Final = "history: "
+_LATE: Final = (
+    "SELECT source, account, first, last, events, gap FROM sources WHERE events>0 AND source NOT IN ('lifecycle', 'declared')"
+    " ORDER BY source, account"
 )
+_SHAPES: Final = "SELECT id, json_extract(shape, '$[0]'), json_extract(shape, '$[5]') FROM shapes"
+# Each goes through all uses once, of however many accounts. `?1`: pairs of a shape and the number of its account.
+_OF: Final = "WITH of (shape, n) AS MATERIALIZED (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?1))"
+_HOURS: Final = f"{_OF} SELECT DISTINCT n, CAST(time/{_HOUR} AS INTEGER) FROM uses CROSS JOIN of ON of.shape=uses.shape ORDER BY 1, 2"  # noqa: S608
+_LASTS: Final = (
+    f"{_OF}, last (n, time) AS MATERIALIZED (SELECT n, max(time) FROM uses CROSS JOIN of ON of.shape=uses.shape GROUP BY n)"  # noqa: S608
+    " SELECT of.n, uses.uid, identities.uid, uses.time FROM uses CROSS JOIN of ON of.shape=uses.shape JOIN last ON last.n=of.n"
+    " AND last.time=uses.time JOIN identities ON identities.id=subject ORDER BY 1, 2"
+)
+
+
+class _Source(NamedTuple):
+    """One source and account. `gap`: how old its records were at the least when they were taken in."""
+
+    source: str
+    account: str
+    first: float
+    last: float
+    events: int
+    gap: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}{f' of {self.account}' if self.account else ''}"
+
+    @property
+    def is_small(self) -> bool:
+        return self.events < _FEW or self.last - self.first < DAY
+
+
+class _Last(NamedTuple):
+    uid: str
+    identity: str
+    time: float
 
 
 def silence(db: sqlite3.Connection, now: float, lags: Mapping[str, float]) -> int:
@@ -35,44 +87,107 @@ def silence(db: sqlite3.Connection, now: float, lags: Mapping[str, float]) -> in
     Args:
         lags: by source, how late its records may come, in seconds.
     """
-    kept = {row[0] for row in db.execute("SELECT id FROM signals WHERE subject=? AND code='SOURCE_SILENT'", (NOBODY,)).fetchall()}
-    stay: set[str] = set()
-    new: list[Signal] = []
-    for source, account, last, events in db.execute(
-        "SELECT source, account, last, events FROM sources ORDER BY source, account"
-    ).fetchall():
-        limit = _TIMES * lags.get(source, _LAG)
-        if source in _TOLD or not events or now - last <= limit:
-            continue
-        use = db.execute(_LAST, (source, account)).fetchone()
-        if use is None or now - use[2] <= limit:
-            continue
-        signal = _silent(source, account, use)
-        if signal.id not in kept:
-            # While it stays silent its longest pause cannot grow, and need not be counted again.
-            pause = _longest_pause(db, source, account)
-            if now - use[2] <= max(limit, _TIMES * pause):
-                continue
-            signal = _silent(source, account, use, limit=max(limit, _TIMES * pause))
-            new.append(signal)
-        stay.add(signal.id)
-    return withdraw(db, NOBODY, ("SOURCE_SILENT",), stay) + put(db, NOBODY, new)
+    rows = db.execute("SELECT body FROM signals WHERE subject=? AND code=?", (NOBODY, _CODE)).fetchall()
+    before = {each.value.rpartition(" ")[0]: each for each in (signal_of(body) for (body,) in rows)}
+    late = [each for each in map(_Source._make, db.execute(_LATE).fetchall()) if now - each.last > _TIMES * lags.get(each.source, _LAG)]
+    alone: list[_Source] = []
+    found: list[Signal] = []
+    for source, group in groupby(late, attrgetter("source")):
+        every = list(group)
+        small = [each for each in every if each.is_small and not _is_history(each, lags)]
+        together = small if len(small) > _MANY else []
+        alone += [each for each in every if each not in together]
+        if silent := [each for each in together if now - each.last > _TIMES * max(lags.get(source, _LAG), each.last - each.first)]:
+            found.append(_together(db, source, silent, lags, before))
+    changed = [each for each in alone if not _stands(each, before.get(each.name), lags)]
+    found += [before[each.name] for each in alone if each not in changed]
+    if changed:
+        pauses, lasts = _pauses(db, changed), _lasts(db, changed)
+        for number, each in enumerate(changed):
+            limit = _TIMES * max(lags.get(each.source, _LAG), pauses.get(number, 0.0))
+            if number in lasts and now - lasts[number].time > limit:
+                found.append(_alone(each, lasts[number], limit, history=_is_history(each, lags)))
+    return withdraw(db, NOBODY, (_CODE,), {each.id for each in found}) + put(db, NOBODY, found)
 
 
-_TOLD: Final = ("lifecycle", "declared")  # written when something happens, and so silent most of the time
+def history(inventory: Inventory) -> list[str]:
+    """What is said of sources that are history, a sentence each: nothing has come of them since."""
+    rows = inventory.rows("SELECT body FROM signals WHERE subject=? AND code=? AND alert=0 ORDER BY time, id", (NOBODY, _CODE))
+    return [signal_of(body).observed for (body,) in rows]
 
 
-def _silent(source: str, account: str, use: tuple[str, str, float], *, limit: float = 0.0) -> Signal:
-    about = CODES["SOURCE_SILENT"]
-    name = f"{source}{f' of {account}' if account else ''}"
-    uid, identity, time = use
+def _is_history(source: _Source, lags: Mapping[str, float]) -> bool:
+    return source.gap > max(OLD, _TIMES * lags.get(source.source, _LAG))
+
+
+def _stands(source: _Source, told: Signal | None, lags: Mapping[str, float]) -> bool:
+    """Whether nothing came since it was told: then it is as silent as it was."""
+    return told is not None and told.sample == source.events and told.since == source.last and told.alert != _is_history(source, lags)
+
+
+def _alone(source: _Source, use: _Last, limit: float, *, history: bool) -> Signal:
+    about = CODES[_CODE]
+    since = f"no event since {iso(use.time)}"
+    old = f"{_HISTORY}{since}, and all were older than {lasting(OLD)} when they were taken in"
     return Signal(
-        about.name, alert=True, points=about.points, severity=about.severity, time=time + limit, identity="", credential="",
-        value=f"{name} {uid}", observed=f"{name}: no event since {iso(time)}", expected=f"an event within {lasting(limit)}",
-        basis="lifecycle", evidence=(Cited(uid, "the last event", identity, time),), since=time, action=about.action,
+        about.name, alert=not history, points=0.0 if history else about.points, severity="info" if history else about.severity,
+        time=use.time + limit, identity="", credential="", value=f"{source.name} {use.uid}",
+        observed=f"{source.name}: {old if history else since}", expected=f"an event within {lasting(limit)}", basis="lifecycle",
+        evidence=(Cited(use.uid, "the last event", use.identity, use.time),), since=use.time, sample=source.events, action=about.action,
     )  # fmt: skip
 
 
-def _longest_pause(db: sqlite3.Connection, source: str, account: str) -> float:
-    hours = [row[0] for row in db.execute(_HOURS, (source, account)).fetchall()]
-    return float(max((later - earlier for earlier, later in pairwise(hours)), default=0) * _HOUR)
+def _together(
+    db: sqlite3.Connection, source: str, silent: Sequence[_Source], lags: Mapping[str, float], before: Mapping[str, Signal]
+) -> Signal:  # fmt: skip
+    """One for all of them. How many they are counts by doubling, so that a few more are nothing new."""
+    about = CODES[_CODE]
+    name, events = f"{source} in accounts of few events", sum(each.events for each in silent)
+    told = before.get(name)
+    newest = sorted(silent, key=lambda each: (-each.last, each.account))[:_NAMED]
+    limit = _TIMES * max(lags.get(source, _LAG), *(each.last - each.first for each in newest))
+    more = f" and {len(silent) - len(newest):,} more" if len(silent) > len(newest) else ""
+    observed = (
+        f"{source}: no event since {iso(newest[0].last)} in {counted(len(silent), 'account')} that had few or for less than a day:"
+        f" {', '.join(each.account or '-' for each in newest)}{more}"
+    )
+    if told is not None and told.sample == events and told.observed == observed:
+        return told
+    lasts = _lasts(db, newest)
+    return Signal(
+        about.name, alert=True, points=about.points, severity=about.severity, time=newest[0].last + limit, identity="", credential="",
+        value=f"{name} {len(silent).bit_length()}", observed=observed, expected=f"an event within {lasting(limit)}", basis="lifecycle",
+        evidence=tuple(Cited(each.uid, "the last event", each.identity, each.time) for each in lasts.values()), since=newest[0].last,
+        sample=events, action=about.action,
+    )  # fmt: skip
+
+
+def _pairs(db: sqlite3.Connection, sources: Sequence[_Source]) -> str:
+    numbers = {(each.source, each.account): number for number, each in enumerate(sources)}
+    found = ((shape, numbers.get((source, account))) for shape, source, account in db.execute(_SHAPES).fetchall())
+    return json.dumps([pair for pair in found if pair[1] is not None])
+
+
+def _pauses(db: sqlite3.Connection, sources: Sequence[_Source]) -> dict[int, float]:
+    """By their numbers, their longest pauses in seconds, to the hour."""
+    longest: dict[int, float] = {}
+    for number, hours in groupby(_rows(db, _HOURS, _pairs(db, sources)), lambda row: int(row[0])):
+        before = None
+        for _, hour in hours:
+            longest[number] = max(longest.get(number, 0.0), 0.0 if before is None else float(hour - before) * _HOUR)
+            before = hour
+    return longest
+
+
+def _lasts(db: sqlite3.Connection, sources: Sequence[_Source]) -> dict[int, _Last]:
+    """By their numbers, their last uses; of two at one time the one with the greater uid."""
+    return {number: _Last(*row) for number, *row in _rows(db, _LASTS, _pairs(db, sources))}
+
+
+def _rows(db: sqlite3.Connection, query: str, pairs: str) -> Iterator[tuple[int, ...]]:
+    cursor = db.execute(query, (pairs,))
+    while page := cursor.fetchmany(_PAGE):
+        yield from page
+
+
+_PAGE: Final = 10_000
