@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +28,11 @@ _SPACE: Final = re.compile(r"[ \t\n\r]*")
 
 UNREAD: Final = ("unread",)
 """A key, which no JSON can hold, of a record that is used without one of its bodies."""
+
+
+def is_unread(record: Mapping[Any, Any]) -> bool:
+    """Whether a record is used without one of its bodies."""
+    return UNREAD in record
 
 
 class Unfit(ValueError):

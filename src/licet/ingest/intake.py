@@ -18,10 +18,12 @@ from licet.clock import Clock
 from licet.ingest import redact
 from licet.ingest.batch import Batch, Report
 from licet.ingest.cursors import cursor_of
-from licet.ingest.documents import NO_OBJECT, UNREAD, Unfit
+from licet.ingest.documents import NO_OBJECT, Unfit, is_unread
 from licet.ingest.fields import EARLIEST
 from licet.ingest.reading import Reading
 from licet.ingest.recognised import Recognised, Source, Unreadable, without_body
+from licet.inventory.faces import tells_of_faces
+from licet.inventory.joined import join
 from licet.inventory.store import Inventory
 
 BATCH: Final = 10_000
@@ -92,6 +94,7 @@ class Intake:
         self._place = _Place(fingerprint, account)
         self._batch = Batch()
         self._latest = clock.now() + _AHEAD
+        self._joins = False
 
     def take(
         self, name: str, file: BufferedReader, *, from_start: bool = False, progress: Callable[[int], object] | None = None
@@ -157,12 +160,14 @@ class Intake:
             self._refuse(error.cause, name, 0)
 
     def finish(self) -> Report:
-        """Keep what is left, and say what came of all of it.
+        """Keep what is left, and say what came of all of it. Names that are found to be of one identity stand under it from now on.
 
         Raises:
             StoreError: the inventory cannot be written.
         """
         self._step()
+        if self._joins:
+            join(self._inventory)
         return self.report
 
     def _record(self, value: Any, raw: bytes, name: str, line: int) -> None:
@@ -174,7 +179,7 @@ class Intake:
             self._refuse(cause, name, line)
             # Who did what, and when, hangs on nothing that a client wrote.
             rest = value.rest if isinstance(value, Unfit) else value
-            if isinstance(rest, dict) and (rest is value or self._used(rest, raw, name, line, unread=UNREAD in rest)):
+            if isinstance(rest, dict) and (rest is value or self._used(rest, raw, name, line, unread=is_unread(rest))):
                 bare = {key: rest[key] for key in rest if key not in self._source.bodies}
                 if len(bare) < len(rest):
                     self._used(bare, raw, name, line, unread=True)
@@ -237,6 +242,7 @@ class Intake:
         batch, name = self._batch, self._source.name
         if not (batch.records or batch.cursors):
             return
+        self._joins = self._joins or tells_of_faces(batch.uses, batch.lifecycle)
         kept = self._inventory.keep(
             batch.uses, batch.lifecycle, shown=self._place.shown, cursors=[(name, *each) for each in batch.cursors.items()],
             refused=[(name, each) for each in batch.refused.values()], passed={name: batch.passed} if batch.passed else None,

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 from licet.events import AccessLevel, IdentityKind, LifecycleEvent, UseEvent, UseOutcome
-from licet.ingest.documents import UNREAD, Unfit, without
+from licet.ingest.documents import Unfit, is_unread, without
 from licet.ingest.fields import address_of, agent_of, clean, id_of, interactive_agent, name_in, network_of, parts, raw_in, time_of
 from licet.ingest.kubernetes_changes import changes
 from licet.ingest.kubernetes_names import ACCOUNT, AWS_KEY, CERTIFICATE, CREDENTIAL_ID, NODE, acting_uid, pod, user_uid
@@ -74,7 +74,7 @@ def read(record: Record, place: Place) -> Recognised:
     use = _use(record, place, (f"{native}/{stage}" if stage else native, time, identity, verb))
     changed, refused = changes(record, use, place)
     found = Recognised((use,), _stale(record, use) + changed, refused=refused)
-    return without_body(found) if refused or UNREAD in record else found
+    return without_body(found) if refused or is_unread(record) else found
 
 
 def _is_open(record: Record) -> bool:

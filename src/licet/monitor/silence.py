@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from licet.clock import iso, lasting
 from licet.escape import counted
@@ -184,7 +184,7 @@ def _lasts(db: sqlite3.Connection, sources: Sequence[_Source]) -> dict[int, _Las
     return {number: _Last(*row) for number, *row in _rows(db, _LASTS, _pairs(db, sources))}
 
 
-def _rows(db: sqlite3.Connection, query: str, pairs: str) -> Iterator[tuple[int, ...]]:
+def _rows(db: sqlite3.Connection, query: str, pairs: str) -> Iterator[tuple[Any, ...]]:
     cursor = db.execute(query, (pairs,))
     while page := cursor.fetchmany(_PAGE):
         yield from page
