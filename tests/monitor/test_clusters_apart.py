@@ -99,3 +99,18 @@ def test_the_trace_of_a_token_ends_by_its_accounts_deletion_in_its_cluster(clust
     inventory.keep([does(0, PROD), does(3 * HOUR, PROD)], [deleted])
     lines = trace(inventory, [f"cred:{PROD}"], NOW).lines
     assert [line.late for line in lines if line.kind == "used"][-1] == late
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_an_account_is_not_deleted_because_its_name_is_elsewhere(first: bool) -> None:
+    """However late it comes out in which cluster the name was seen first."""
+    deleted = happened(HOUR, "deleted", identity=WEB)._replace(source="kubernetes", account=DEV)
+    made = happened(0, "created", identity=WEB)._replace(source="kubernetes", account=PROD)
+    inventory = Inventory(":memory:")
+    steps = [([does(0, PROD)], []), ([does(HOUR / 2, DEV)], [made]), ([], [deleted])]
+    for uses, lifecycle in reversed(steps) if first else steps:
+        inventory.keep(uses, lifecycle)
+    known = inventory.identity(WEB)
+    assert (known.status, known.created) == ("active", made.time)
+    inventory.keep([], [deleted._replace(native_id="there", account=PROD)])
+    assert inventory.identity(WEB).status == "deleted"

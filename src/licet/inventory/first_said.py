@@ -80,6 +80,8 @@ class FirstSaid:
             return
         self._db.execute(f"UPDATE identities SET {field}=? WHERE id=?", (value, subject))  # noqa: S608 - one of our own words
         self._marks.anew(subject)
+        if field == "account":
+            self._marks.moved.add(uid)
         if field == "kind":
             self._marks.peers(subject)
             if before in _BY_OTHERS or value in _BY_OTHERS:

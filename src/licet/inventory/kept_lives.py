@@ -13,7 +13,7 @@ from licet.inventory.counted import Counts
 from licet.inventory.faces import same_as
 from licet.inventory.first_said import FirstSaid
 from licet.inventory.heard import unheard
-from licet.inventory.life import life_of
+from licet.inventory.life import life_of, place_of
 from licet.inventory.marked import Marks
 from licet.inventory.remembered import Numbers
 from licet.inventory.rows import SELECT_CREDENTIAL, credential_of, events_of, lifecycle_of, workload_ended
@@ -133,10 +133,11 @@ class Lives:
             self._renew_life(uid, [each for each in told if each.uid not in aside])
         for uid in sorted(self._contested):
             settle(self._db, self._numbers, self._marks, uid)
-        for uid in sorted(self._beings):
+        for uid in sorted(self._beings | self._marks.moved):
             self._renew_being(uid)
         self._since.clear()
         self._beings.clear()
+        self._marks.moved.clear()
         self._contested.clear()
         self._aside.clear()
 
@@ -161,17 +162,21 @@ class Lives:
         )  # fmt: skip
 
     def _renew_being(self, uid: str) -> None:
-        """Whether an identity is there, by the last that is told of it, and since when."""
-        status, created = "", 0.0
-        for (body,) in self._db.execute(_BEINGS, (uid,)):
-            event = lifecycle_of(body)
-            if event.outcome == "success":
-                status = status or ("active" if event.kind == "created" else "deleted")
+        """Whether an identity is there, by the last that is told of it, and since when. What is made or deleted under its name in another
+        cluster than where it was seen first is another.
+        """
+        events = [lifecycle_of(body) for (body,) in self._db.execute(_BEINGS, (uid,))]
+        if not events:
+            return
+        (home,) = self._db.execute("SELECT account FROM identities WHERE uid=?", (uid,)).fetchone()
+        status, created = "unknown", 0.0
+        for event in events:
+            if event.outcome == "success" and (not home or not place_of(event) or event.account == home):
+                status = status if status != "unknown" else "active" if event.kind == "created" else "deleted"
                 if event.kind == "created":
                     created = event.time
                     break
-        if status:
-            self._db.execute("UPDATE identities SET status=?, created=? WHERE uid=?", (status, created, uid))
+        self._db.execute("UPDATE identities SET status=?, created=? WHERE uid=?", (status, created, uid))
 
 
 def _row(event: LifecycleEvent) -> tuple[str, float, str, str, str, str, str, str]:

@@ -24,11 +24,12 @@ _ANEW: Final = float("-inf")
 
 
 class Marks:
-    """The marks of one step."""
+    """The marks of one step. `moved`: the uids of those of which it is said anew where they were seen first."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._since: dict[int, float] = {}
+        self.moved: set[str] = set()
 
     def mark(self, subject: int, since: float) -> None:
         """This identity is to be judged, from this time on (seconds since the epoch)."""
