@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 from licet.cli import ingest_status, output
+from licet.cli.follow import EVERY, add_follow, follow
 from licet.cli.ingest_opened import opened
 from licet.cli.ingest_told import as_data, tell
 from licet.cli.progress import Progress
 from licet.cli.state import add_state, existing
-from licet.clock import SystemClock
+from licet.clock import SystemClock, iso
 from licet.errors import UsageError
 from licet.escape import counted
 from licet.guard.state import StateFolder, open_state, secret
@@ -33,10 +35,13 @@ Nothing is judged here: `licet monitor` does that. Credentials are kept as keyed
 
 `licet ingest licet` without a path reads the state folder's own calls.
 
+With `--follow` it looks again and again for what was added and for new files, until SIGINT or SIGTERM, and ends with the last look's code.
+
 Exit codes: 0 well, 1 records were refused (some, or all of them) or a file is cut off at its end, 2 wrong usage or no file could be read.
 
 example: licet ingest cloudtrail logs/ && licet monitor && licet findings
          zcat audit.log.gz | licet ingest kubernetes - --account eks-prod
+         licet ingest cloudtrail logs/ --follow --every 5m
          licet ingest --status
 """
 
@@ -51,7 +56,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from-start", action="store_true", help="read all of each file again; what is kept already is passed over")
     parser.add_argument("--status", action="store_true", help="say how much came of each source, how well attributed it is, and how fresh")
     parser.add_argument("-m", "--manifest", metavar="FILE", help="of `licet ingest licet`: which credentials are behind which tools")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object instead of lines; with `--follow` one a line for each run"
+    )
+    add_follow(parser)
     add_state(parser)
 
 
@@ -65,8 +73,19 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"name a source: {', '.join(NAMES)}; or `--status`")
     if not options.paths and options.source != OWN:
         raise UsageError("name a file, a folder, or `-`")
+    if options.every is not None and not options.follow:
+        raise UsageError("`--every` goes with `--follow`")
+    if not options.follow:
+        return _once(options, first=True)
+    if STDIN in options.paths:
+        raise UsageError("`--follow` is of files and folders; what comes on standard input is read until it ends")
+    return follow(lambda first: _once(options, first=first), options.every or EVERY)
+
+
+def _once(options: argparse.Namespace, *, first: bool) -> int:
+    """Read what is new; of a run that is not the first, nothing is printed where nothing is."""
     files, unreadable = files_in(options.paths)
-    for name, why in unreadable.items():
+    for name, why in unreadable.items() if first else ():
         output.error(f"{name}: {why}")
     if options.paths and not files:
         return 2
@@ -79,14 +98,19 @@ def run(options: argparse.Namespace) -> int:
         report = intake.report
         report.unreadable |= unreadable
         if options.paths:
-            _take(intake, files, from_start=options.from_start)
+            _take(intake, files, from_start=options.from_start and first)
         else:
-            _take_own(intake, folder, fingerprints, options, clock.now())
+            _take_own(intake, folder, fingerprints, options, clock.now(), from_start=options.from_start and first)
         intake.finish()
-        _say_account(options, inventory, report)
+        if first:
+            _say_account(options, inventory, report)
     if options.json:
-        output.data({"source": options.source} | as_data(report))
-    else:
+        data = {"source": options.source} | as_data(report)
+        if options.follow:
+            output.write(json.dumps({"time": iso(clock.now())} | data, ensure_ascii=True) + "\n")
+        else:
+            output.data(data)
+    elif first or report.records:
         tell(options.source, report, time.monotonic() - begun)
     if options.paths and not (report.files or report.unchanged):
         return 2
@@ -130,7 +154,9 @@ def _take(intake: Intake, files: list[str], *, from_start: bool) -> None:
         progress.done()
 
 
-def _take_own(intake: Intake, folder: StateFolder, fingerprints: Fingerprints, options: argparse.Namespace, now: float) -> None:
+def _take_own(
+    intake: Intake, folder: StateFolder, fingerprints: Fingerprints, options: argparse.Namespace, now: float, *, from_start: bool
+) -> None:  # fmt: skip
     """The state folder's own calls."""
     from licet.ingest.own import Setting, pages, setting_of
     from licet.manifest import load
@@ -141,7 +167,7 @@ def _take_own(intake: Intake, folder: StateFolder, fingerprints: Fingerprints, o
     manifest = options.manifest or ("licet.yaml" if Path("licet.yaml").exists() else None)
     setting = setting_of(load(manifest), fingerprints.of, options.account) if manifest else Setting(options.account)
     name = str(folder.store)
-    since = 0.0 if options.from_start else float(intake.stood(name).get("since", 0.0))
+    since = 0.0 if from_start else float(intake.stood(name).get("since", 0.0))
     with closing(SqliteStore(folder.store, reading=True)) as store:
         for page in pages(store, fingerprints.of, setting, since=since, now=now):
             intake.keep(page.found, name, {"since": page.since})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import hashlib
+import json
 import os
 import sys
 import time
@@ -14,9 +15,10 @@ from pathlib import Path
 
 from licet.cli import output
 from licet.cli.findings_signals import loose
+from licet.cli.follow import EVERY, add_follow, follow
 from licet.cli.output import Style
 from licet.cli.state import add_state, existing
-from licet.clock import SystemClock
+from licet.clock import SystemClock, iso
 from licet.errors import StateError, UsageError
 from licet.escape import counted
 from licet.guard.state import StateFolder, secret
@@ -38,10 +40,13 @@ EXAMPLE = """\
 Each identity of which something new came is judged: from where it was, or anew if something came late, was declared, or a detector changed.
 Running it twice changes nothing; if it is cut off, the next run goes on. `licet findings` shows what was found.
 
-Exit codes: 0 done, whatever was found, 2 wrong usage, or something cannot be read.
+With `--follow` it runs again and again, until SIGINT or SIGTERM, and prints a line where something is new.
+
+Exit codes: 0 done, whatever was found, 2 wrong usage, or something cannot be read; with `--follow` that of the last run.
 
 example: licet monitor && licet findings
          licet monitor -m licet.yaml --json | jq .signals
+         licet monitor --follow --every 5m
 """
 
 
@@ -49,12 +54,24 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("-m", "--manifest", metavar="FILE", help="declares identities, credentials and environments")
     parser.add_argument("--rebuild", action="store_true", help="judge every identity from its first event on")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object instead of lines; with `--follow` one a line for each run"
+    )
+    add_follow(parser)
     add_state(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Judge, and print the sums by code."""
+    """Judge, once or again and again."""
+    if options.every is not None and not options.follow:
+        raise UsageError("`--every` goes with `--follow`")
+    if options.follow:
+        return follow(lambda first: _once(options, first=first), options.every or EVERY)
+    return _once(options, first=True)
+
+
+def _once(options: argparse.Namespace, *, first: bool) -> int:
+    """Judge, and print the sums by code; of a run that is not the first, what is new, if anything is."""
     folder = existing(options)
     path = folder.path / FILE
     if not path.exists():
@@ -67,16 +84,22 @@ def run(options: argparse.Namespace) -> int:
         told = _Told()
         try:
             lags = {name: source.lag for name, source in SOURCES.items()}
-            report = monitor(inventory, Settings(), now, told, lags=lags, rebuild=options.rebuild)
+            report = monitor(inventory, Settings(), now, told, lags=lags, rebuild=options.rebuild and first)
             outside = loose(inventory)
         finally:
             told.done()
     if options.json:
         signals = {code: {"number": number, "title": CODES[code].title} for code, number in report.signals.items()}
-        output.data({"identities": report.identities, "events": report.events, "changed": report.changed, "signals": signals,
-                     "findings": report.findings._asdict(), "in_no_finding": outside})  # fmt: skip
-    else:
+        data = {"identities": report.identities, "events": report.events, "changed": report.changed, "signals": signals,
+                "findings": report.findings._asdict(), "in_no_finding": outside}  # fmt: skip
+        if options.follow:
+            output.write(json.dumps({"time": iso(now)} | data, ensure_ascii=True) + "\n")
+        else:
+            output.data(data)
+    elif first:
         _say(report, outside, time.monotonic() - begun)
+    elif report.identities or report.changed or any(report.findings):
+        output.say(f"{iso(now)}  {_judged(report)}; {_made(report)}")
     return 0
 
 
@@ -88,17 +111,23 @@ def _say(report: Report, outside: int, seconds: float) -> None:
         shown = output.paint(severity, _STYLES[about.severity]) if about.severity in _STYLES else severity
         output.say(shown, f" {report.signals[code]:6,}  {code}: {about.title}")
     speed = f", {report.events / seconds:,.0f} events/s" if report.events and seconds > 0.5 else ""
-    judged = (
-        f"{report.identities:,} {'identity' if report.identities == 1 else 'identities'} judged, {counted(report.events, 'event')}{speed}"
-    )
-    made = report.findings
-    output.say(f"{judged}; {counted(report.changed, 'signal')} changed")
-    output.say(f"{counted(made.opened, 'finding')} new, {made.changed:,} changed, {made.withdrawn:,} withdrawn")
+    output.say(f"{_judged(report)}{speed}; {counted(report.changed, 'signal')} changed")
+    output.say(_made(report))
     if report.signals:
         output.say("`licet findings` says what an owner must look at")
     if outside:
         are = "is" if outside == 1 else "are"
         output.say(f"{counted(outside, 'signal')} {are} in no finding: `licet findings --signals`")
+
+
+def _judged(report: Report) -> str:
+    identities = "1 identity" if report.identities == 1 else f"{report.identities:,} identities"
+    return f"{identities} judged, {counted(report.events, 'event')}"
+
+
+def _made(report: Report) -> str:
+    made = report.findings
+    return f"{counted(made.opened, 'finding')} new, {made.changed:,} changed, {made.withdrawn:,} withdrawn"
 
 
 def _declare(inventory: Inventory, manifest: str, folder: StateFolder, now: float) -> None:
