@@ -111,6 +111,18 @@ def by_hand(
     )  # fmt: skip
 
 
+def by_nobody(
+    stage: Stage, time: float, operation: str, *, name: str = "", namespace: str, cluster: str, address: str = "", denied: bool = False,
+    live: bool = False,
+) -> tuple[Record, str]:  # fmt: skip
+    """A request of somebody who did not say who he is, and the record's id."""
+    user = {"username": "system:anonymous", "groups": ["system:unauthenticated"]}
+    return _event(
+        stage, time, user, operation, address or stage.stranger(), stage.strange_program(), name=name, namespace=namespace,
+        cluster=cluster, denied=denied, live=live,
+    )  # fmt: skip
+
+
 def person(stage: Stage) -> str:
     """What a person is called by the identity provider."""
     return f"{stage.letters(1, 'abcdefghijklmnoprstuvw')}.{stage.letters(7, 'aeiourstlnm')}@{stage.name().rpartition('-')[0]}.example"

@@ -1,4 +1,7 @@
-"""Spans of guarded calls as Licet's own exporter writes them, in the lines of OTLP JSON that a collector keeps (docs/telemetry.md)."""
+"""Spans of guarded calls as Licet's own exporter writes them, in the OTLP JSON that a collector keeps (docs/telemetry.md).
+
+A line of a collector holds many `resourceSpans`; one of these is what intake takes for one record, and what stands here in a line.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +91,7 @@ def called(
     }  # fmt: skip
     resource = {"attributes": _attributes({"service.name": who.name, "deployment.environment.name": who.place})}
     scope = {"scope": {"name": "licet", "version": VERSION}, "spans": [span]}
-    return Record("licet", line({"resourceSpans": [{"resource": resource, "scopeSpans": [scope]}]}), time, live=live), native
+    return Record("licet", line({"resource": resource, "scopeSpans": [scope]}), time, live=live), native
 
 
 def _attributes(said: dict[str, Any]) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ def mail_read(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001 - 
     app = entra.app(stage)
     admin = entra.person(stage, app.tenant)
     scope, new, mailbox = stage.rng.choice(_SCOPES), stage.uuid(), f"{stage.name()}@{admin.name.partition('@')[2]}"
-    widening = stage.before(74 * HOUR, 70 * HOUR) if twin else stage.now
+    earlier = stage.before(74 * HOUR, 70 * HOUR)
+    widening = earlier if twin else stage.now
     records: list[Record] = []
     if source == "entra":
         old = stage.uuid()

@@ -1,8 +1,8 @@
-"""People with what is a machine's, and machines that are nobody's."""
+"""People with what is a machine's, machines that are nobody's, and who does not say who he is."""
 
 from __future__ import annotations
 
-from licet.drill.natives import cloudtrail, entra, okta
+from licet.drill.natives import cloudtrail, entra, kubernetes, okta
 from licet.drill.scenario import Play, Record, Scenario
 from licet.drill.scenarios.declaring import owned
 from licet.drill.stage import DAY, HOUR, Stage
@@ -12,11 +12,16 @@ _BROWSERS = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:{0}.0) Gecko/20100101 Firefox/{0}.0",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{0}.0.0.0 Safari/537.36 Edg/{0}.0.0.0",
 )
+_ASKED = ("core:list/secrets", "core:list/pods", "core:list/configmaps", "core:create/pods", "apps:list/deployments")
 _SEEN = ("s3:ListBuckets", "ec2:DescribeInstances", "rds:DescribeDBInstances", "lambda:ListFunctions20150331", "sqs:ListQueues")
 
 
 def _browser(stage: Stage) -> str:
     return stage.rng.choice(_BROWSERS).format(stage.rng.randrange(118, 140))
+
+
+def _later(stage: Stage, time: float, step: int) -> float:
+    return float(int(time + HOUR + step * stage.rng.uniform(1, 5) * HOUR))
 
 
 def human_use(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001 - of all plays
@@ -64,7 +69,7 @@ def orphan(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001
         target = okta.target(stage, "PublicClientAppEntity", new.name, id=new.id)
         records = [okta.happened(stage, admin, made, "app.oauth2.client.lifecycle.create", program=_browser(stage), targets=[target])[0]]
         event = stage.rng.choice(("app.oauth2.as.token.grant.access_token", "group.user_membership.add", "user.account.update_profile"))
-        uses = [okta.happened(stage, new, made + HOUR + step * stage.rng.uniform(1, 5) * HOUR, event) for step in range(3)]
+        uses = [okta.happened(stage, new, _later(stage, made, step), event) for step in range(3)]
         live = okta.happened(stage, new, stage.now + 1, event, live=True)
         uid = new.uid
         others = [{"identity": admin.uid, "kind": "human"}]
@@ -76,7 +81,7 @@ def orphan(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001
             stage, boss, made, "iam:CreateRole", stage.access_key(temporary=True), parameters={"roleName": role.name}, response=response
         )[0]]  # fmt: skip
         operation = stage.rng.choice(_SEEN)
-        uses = [cloudtrail.called(stage, role, made + HOUR + step * stage.rng.uniform(1, 5) * HOUR, operation, key) for step in range(3)]
+        uses = [cloudtrail.called(stage, role, _later(stage, made, step), operation, key) for step in range(3)]
         live = cloudtrail.called(stage, role, stage.now + 1, operation, key, live=True)
         uid, others = role.uid, []
     records += [*(record for record, _ in uses), live[0]]
@@ -90,6 +95,24 @@ def orphan(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001
     )  # fmt: skip
 
 
+def anonymous(stage: Stage, source: str, twin: bool) -> Play:  # noqa: ARG001, FBT001
+    """A cluster lets in who shows no credential, and shows him what is not for everybody. The twin is denied."""
+    cluster, operation, namespace, address = kubernetes.cluster_name(stage), stage.rng.choice(_ASKED), stage.name(), stage.stranger()
+    who, token = kubernetes.account(stage)._replace(cluster=cluster), kubernetes.jti(stage)
+    records = [kubernetes.called(stage, who, time, "core:list/endpoints", token)[0] for time in stage.habit(2, 3)]
+    live, cited = kubernetes.by_nobody(
+        stage, stage.now + 1, operation, namespace=namespace, cluster=cluster, address=address, denied=twin, live=True
+    )
+    declared = {"identities": [owned(stage, who.uid, "service_account")]}
+    if twin:
+        return Play("system:anonymous", "", (*records, live), declared, differs="it was denied")
+    # Who says nothing of himself has no owner who could be called.
+    return Play(
+        "system:anonymous", "", (*records, live), declared, frozenset({"ANONYMOUS_USE"}), shows=(operation, cluster, address),
+        cites=(cited,), owner="",
+    )  # fmt: skip
+
+
 SCENARIOS = (
     Scenario(
         "D15", "human-use", "a person uses a machine's identity", ("cloudtrail", "okta", "entra"), human_use,
@@ -98,5 +121,9 @@ SCENARIOS = (
     Scenario(
         "D16", "orphan", "a new machine acts, and nobody owns it", ("okta", "cloudtrail"), orphan,
         references=("NHI1", "ID.AM-05", "DE.AE-07", "T1136.003"),
+    ),
+    Scenario(
+        "D22", "anonymous", "a cluster lets in who shows no credential", ("kubernetes",), anonymous,
+        references=("NHI4", "PR.AA-03", "DE.CM-09", "T1133"),
     ),
 )  # fmt: skip
