@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from licet.ingest import entra
 from licet.ingest.directory import plain_operation
 from licet.ingest.recognised import Unreadable
 from licet.inventory.faces import same_as
+from licet.inventory.store import Inventory
 from readers import CANARY, SHARED, needs_data, panther, place, read_or_refused, with_canary
+from taking import lines, run
 
 AT = place()
 APP, PRINCIPAL, OBJECT, KEY = (f"{digit * 8}-1111-4111-8111-111111111111" for digit in "1234")
@@ -235,3 +238,15 @@ def test_no_secret_that_stands_in_a_record_is_in_an_event() -> None:
         for changed in with_canary(record):
             found = read_or_refused(entra.read, changed, AT)
             assert CANARY.lower() not in repr(found).lower()
+
+
+def test_two_names_of_one_record_are_one_identity_as_soon_as_the_log_is_taken_in(tmp_path: Path) -> None:
+    """Before any monitor has run: the list of identities is looked at first."""
+    tmp_path.chmod(0o700)
+    (tmp_path / "log.jsonl").write_bytes(lines([sign_in()]))
+    run(tmp_path, tmp_path / "log.jsonl", source="entra")
+    inventory = Inventory(tmp_path / "inventory.db")
+    found = inventory.identity(f"entra:{APP}")
+    assert found is not None
+    assert (found.same_as, found.same_confidence) == (f"entra:{PRINCIPAL}", 0.95)
+    inventory.close()

@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from licet.events import LifecycleEvent
+from licet.events import LifecycleEvent, UseEvent
 from licet.inventory.model import Identity
 
 SAME_AS: Final = "same as "
@@ -78,6 +78,13 @@ def same_as(event: LifecycleEvent) -> str:
     if event.kind != "created" or event.time or event.credential or not event.reason.startswith(SAME_AS):
         return ""
     return event.reason.removeprefix(SAME_AS)
+
+
+def tells_of_faces(uses: Iterable[UseEvent], lifecycle: Iterable[LifecycleEvent]) -> bool:
+    """Whether something of this can show that two names are of one identity, or that they are not."""
+    return any(each.kind == "scope_widened" or same_as(each) for each in lifecycle) or any(
+        each.identity_kind == "oauth_app" and each.on_behalf_of for each in uses
+    )
 
 
 def faces_of(lifecycle: Iterable[LifecycleEvent], first_uses: Iterable[FirstUse] = ()) -> list[Face]:
