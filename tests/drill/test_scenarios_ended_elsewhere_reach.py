@@ -159,6 +159,15 @@ def test_a_real_identity_of_the_platform_acts_in_it_under_its_own_name_and_owner
     comes_back(pipeline, play)
 
 
+@pytest.mark.parametrize("before", [1, 4, 14, 16])
+@pytest.mark.parametrize("twin", [False, True])
+def test_a_burst_that_begins_just_before_the_hour_or_the_day_ends_is_counted_as_one(pipeline: Pipeline, before: int, twin: bool) -> None:
+    (burst,) = (each for each in elsewhere.SCENARIOS if each.name == "burst")
+    midnight = SystemClock().now() // 86_400 * 86_400
+    play = drawn(burst, "cloudtrail", 4, now=midnight - before, twin=twin)
+    (stays_silent if twin else comes_back)(pipeline, play)
+
+
 @pytest.mark.parametrize("source", MACHINES)
 def test_what_a_worker_calls_sensitive_is_that_to_its_reader_and_what_it_does_every_day_is_not(source: str) -> None:
     for seed in range(6):
