@@ -15,11 +15,13 @@ from licet.cli.times import moment
 from licet.cli.verbs import add_verbs, run_verb
 from licet.clock import iso
 from licet.errors import UsageError
-from licet.escape import visible
+from licet.escape import counted, visible
 from licet.inventory.named import identities
+from licet.inventory.store import Inventory
 from licet.report import cited
 
 SHORT_ID = 12
+_HISTORIES = 3  # sources that are named
 STATUSES = ("open", "acknowledged", "suppressed", "withdrawn", "all")
 VERBS = {
     "show": "say all that is known of one: why, on which evidence, what speaks against it, what to do",
@@ -80,6 +82,8 @@ def run(options: argparse.Namespace) -> int:
             _list(options, sources, found, names)
             if options.signals:
                 findings_signals.tell(options, sources, names)
+            if options.task is None and not options.identity and sources.inventory is not None:
+                tell_history(sources.inventory)
         return code_of(sources.read)
 
 
@@ -196,6 +200,17 @@ def _list(options: argparse.Namespace, sources: Sources, found: Sequence[Found],
     if sources.read is None and not all(each.monitored for each in found):
         show, export = f"licet ledger show --record N{where}", f"licet ledger export --finding ID -o FILE{where}"
         output.say(output.paint(f"`ledger N`: `{show}`; evidence of one: `{export}`", "dim"))
+
+
+def tell_history(inventory: Inventory) -> None:
+    """Of what nothing came since it was taken in: that nothing is found of it is no word of how it is now."""
+    from licet.monitor.silence import history
+
+    past = history(inventory)
+    for each in past[:_HISTORIES]:
+        output.say(output.paint(visible(each, 500), "dim"))
+    if len(past) > _HISTORIES:
+        output.say(output.paint(f"and {counted(len(past) - _HISTORIES, 'more source')} of which nothing came since", "dim"))
 
 
 def _none(options: argparse.Namespace) -> str:
