@@ -203,7 +203,7 @@ def test_a_role_with_a_wildcard_is_admin_and_one_without_grants_nothing_to_look_
         return about("roles", name="r", group="rbac.authorization.k8s.io", verb="create", requestObject={"rules": list(rules)})
 
     (granted,) = changed(role({"apiGroups": [""], "resources": ["*"], "verbs": ["get"]}))
-    assert (granted.identity, granted.privilege, granted.access) == ("role:shop/r", "core:get/*", "admin")
+    assert (granted.identity, granted.privilege, granted.access) == ("role:eks-prod/shop/r", "core:get/*", "admin")
     assert not changed(role({"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}))
 
 
@@ -416,7 +416,7 @@ def test_only_the_platforms_own_names_are_the_platform(name: str, kind: str) -> 
     assert used(event(user={"username": name})).identity_kind == kind
 
 
-def test_pods_and_tokens_in_secrets_of_two_clusters_are_two() -> None:
+def test_pods_roles_and_tokens_in_secrets_of_two_clusters_are_two() -> None:
     pods = [used(event(), account).workload for account in ("eks-prod", "eks-dev", "")]
     assert pods == ["pod:eks-prod/shop/web-0", "pod:eks-dev/shop/web-0", "pod:shop/web-0"]
     for sent in (about("pods", name="web-0", verb="delete"), about("pods", name="web-0", verb="create")):

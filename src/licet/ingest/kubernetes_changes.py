@@ -176,7 +176,8 @@ def _role(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleEven
         if kinds and ("*" in verbs or "*" in kinds):
             group = "*" if "*" in groups else (groups[0] if groups else "") or "core"
             privilege = f"{group}:{'*' if '*' in verbs else verbs[0] if verbs else ''}/{'*' if '*' in kinds else kinds[0]}"
-            identity = uid_of(f"role:{space}/{name}" if space else f"clusterrole:{name}", place)
+            called = in_cluster(f"{space}/{name}" if space else name, place)
+            identity = uid_of(f"{'role' if space else 'clusterrole'}:{called}", place)
             yield _event(use, "granted", identity=identity, privilege=privilege, access="admin", reason=use.resource)
 
 
