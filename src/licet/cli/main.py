@@ -38,6 +38,7 @@ COMMANDS = {
     "inventory": "show who owns identities and credentials, and where they are used",
     "credential": "say what happened to a credential; try whether an ended one still authenticates",
     "trace": "show one credential from its issuance through every use to its end",
+    "drill": "prove that the monitoring works: safe misuse that must come back as the right finding",
     "ledger": "verify the ledger",
     "purge": "delete contents, spans and rows that are old, or one task's or person's",
     "keys": "list, rotate, retire and publish the keys that sign call tokens",

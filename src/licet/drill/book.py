@@ -120,6 +120,11 @@ class Book(SqliteFile):
         found = self._read("SELECT name FROM keys ORDER BY seq DESC LIMIT 1")
         return found[0][0] if found else ""
 
+    def first_record(self) -> int:
+        """The number of the ledger's record that enrolled the first key; 0: none did."""
+        found = self._read("SELECT min(seq) FROM keys")
+        return int(found[0][0] or 0)
+
     def committed(self, drill: str, commitment: str, time: float, ends: float, seq: int) -> None:
         """A drill is about to begin."""
         with self.step() as db:
@@ -141,10 +146,10 @@ class Book(SqliteFile):
         columns = "id, commitment, committed, ends, seq, announced, events, result, signature, revealed, said"
         for row in self._read(f"SELECT {columns} FROM drills WHERE committed>=? ORDER BY committed, id", (since,)):  # noqa: S608
             uid, commitment, committed, ends, seq, announced, events, result, signature, revealed, said = row
-            yield Row(
-                uid, commitment, committed, ends, seq, announced_of(json.loads(announced)) if announced else None,
-                tuple(json.loads(events or "[]")), result_of(json.loads(result)) if result else None, signature or "", revealed or 0, said or 0.0,
-            )  # fmt: skip
+            was = announced_of(json.loads(announced)) if announced else None
+            came = result_of(json.loads(result)) if result else None
+            digests = tuple(json.loads(events or "[]"))
+            yield Row(uid, commitment, committed, ends, seq, was, digests, came, signature or "", revealed or 0, said or 0.0)
 
     def enrolled(self) -> dict[str, list[str]]:
         """By identity or credential that drills drew, the ids of those drills. They are over: their names are retired."""

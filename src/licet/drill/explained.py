@@ -1,8 +1,8 @@
 """Whether a finding's explanation holds: without what it cites it is gone, and with nothing else it is there.
 
 Judged on an inventory of its own, which has what was declared and nothing of the live one but the events of those whom the finding names. A
-finding that rests on what was learned by then, or on many small things, is judged reason by reason, with the baselines that it cites: its few
-events teach nobody, and of much of the same it cites some.
+finding that rests on what was learned by then, or on many small things, is judged reason by reason, with the baselines that it cites: its
+few events teach nobody, and of much of the same it cites some.
 """
 
 from __future__ import annotations
@@ -49,9 +49,8 @@ def explained(finding: Finding, pipeline: Pipeline, declared: Declared, now: flo
             try:
                 beside = pipeline.over(small)
                 beside.declare(declared)
-                small.keep(
-                    [each for each in uses if (each.uid in cited) is only], [each for each in lifecycle if (each.uid in cited) is only], now=now,
-                )  # fmt: skip
+                here = [[each for each in events if (each.uid in cited) is only] for events in (uses, lifecycle)]
+                small.keep(here[0], here[1], now=now)
                 if only is any(uid.startswith("probe/") for uid in cited):
                     _probes(inventory, small, why.credentials)
                 beside.judge()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from licet.drill.scenario import PROBE, Play
 from licet.errors import UsageError
@@ -14,14 +14,18 @@ from licet.ingest.sources import source_of
 from licet.inventory.store import Inventory
 
 
+_ANYBODY: Final = "system:anonymous"
+
+
 class Involved(NamedTuple):
     """Who and what a play names.
 
     Attributes:
-        identities: uids; not those of the platforms' own services.
+        identities: uids; not those that are `shared`.
         credentials: fingerprints.
         workloads: that began or ended in it.
-        shared: uses of the platforms' own services, who are nobody's: uid of the service, time and uid of the use.
+        shared: uses of the platforms' own services, and of who does not say who he is: of the uids that no play draws. The uid, time and
+            uid of the use.
         counts: by source and account, how many uses it has.
         environments, edges: that it declares.
     """
@@ -54,7 +58,7 @@ def involved(play: Play, fingerprint: Callable[[str], str]) -> Involved:
     workloads: set[str] = set()
     shared: list[tuple[str, float, str]] = []
     counts: Counter[tuple[str, str]] = Counter()
-    for record in (each for each in play.records if each.source != PROBE):
+    for record in dict.fromkeys(each for each in play.records if each.source != PROBE):  # what comes twice is there once
         try:
             found = source_of(record.source).read(json.loads(record.body), _Place(fingerprint, record.account))
         except (Unreadable, ValueError) as error:
@@ -63,7 +67,7 @@ def involved(play: Play, fingerprint: Callable[[str], str]) -> Involved:
             counts[use.source, use.account] += 1
             identities.add(use.identity)
             credentials.add(use.credential)
-            if use.identity_kind == "service":
+            if use.identity_kind == "service" or use.identity == _ANYBODY:
                 shared.append((use.identity, use.time, use.uid))
         for event in found.lifecycle:
             counts[event.source, event.account] += 0

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from licet.canonical import Plain
 from licet.clock import Clock, iso
+from licet.drill.audit import COMMIT, ENROL, REVEAL
 from licet.drill.book import Book, Result
 from licet.drill.commitment import Announced, digests, events_of
 from licet.drill.explained import explained
@@ -42,9 +43,6 @@ from licet.monitor.kept import Kept
 from licet.monitor.ocsf import About
 from licet.monitor.webhook import Webhook
 from licet.records import Finding
-
-COMMIT, REVEAL, ENROL = "drill.commit", "drill.reveal", "drill.key"
-"""Kinds of the ledger's records."""
 
 SOMEBODY: Mapping[str, list[dict[str, str]]] = {"owners": [{"owner": "somebody", "name": "Somebody", "contact": "", "kind": "team"}]}
 _DRAWS = 8  # until nobody is in a play who is known already

@@ -1,0 +1,75 @@
+"""What a drill goes through, as the command line names it: the state folder's inventory, ledger, key and book, and where findings go."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+from licet.cli.findings_deliver import LOCK as DELIVER_LOCK
+from licet.cli.locked import alone
+from licet.cli.monitor import LOCK as MONITOR_LOCK
+from licet.cli.state import add_state
+from licet.clock import SystemClock
+from licet.drill.book import FILE as BOOK
+from licet.drill.book import Book
+from licet.drill.keys import FILE as KEY
+from licet.drill.keys import DrillKey
+from licet.drill.pipeline import Pipeline
+from licet.drill.receiver import receiving
+from licet.drill.run import Live
+from licet.errors import UsageError
+from licet.guard.state import default_state, open_ledger, open_state, secret
+from licet.inventory.fingerprints import Fingerprints
+from licet.inventory.store import FILE, Inventory
+from licet.monitor.deliveries import Sink
+
+
+def add_live(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say where."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--to", metavar="URL", help="the webhook that findings are delivered to")
+    where.add_argument("--otlp", action="store_true", help="findings are delivered over OTLP, by the usual environment variables")
+    parser.add_argument("--secret-file", metavar="FILE", help="the webhook's secret")
+    parser.add_argument("--key", metavar="FILE", help="the drills' key, else LICET_DRILL_KEY, else `keys/drill.key` of the state folder")
+    add_state(parser)
+
+
+@contextmanager
+def live_of(options: argparse.Namespace) -> Iterator[Live]:
+    """All of it, opened, and locked against other runs of `licet monitor` and `licet findings deliver`.
+
+    Raises:
+        UsageError: the options do not go together, or another run is at work.
+        LicetError: something of it cannot be opened.
+    """
+    folder = open_state(options.state if options.state is not None else default_state())
+    clock = SystemClock()
+    key = DrillKey.of(options.key or os.environ.get("LICET_DRILL_KEY") or folder.keys / KEY)
+    with ExitStack() as stack:
+        stack.enter_context(alone(folder.path / MONITOR_LOCK, "licet monitor"))
+        stack.enter_context(alone(folder.path / DELIVER_LOCK, "licet findings deliver"))
+        name, sink = _sink(options, stack)
+        ledger = stack.enter_context(closing(open_ledger(folder)))
+        inventory = stack.enter_context(closing(Inventory(folder.path / FILE)))
+        book = stack.enter_context(closing(Book(folder.path / BOOK)))
+        yield Live(Pipeline(inventory, Fingerprints(secret(folder)).of, clock), {name: sink}, ledger, key, book, clock)
+
+
+def _sink(options: argparse.Namespace, stack: ExitStack) -> tuple[str, Sink]:
+    from licet.monitor.webhook import Webhook, secret_of
+
+    if options.to is not None:
+        if options.secret_file is None:
+            raise UsageError("a webhook is signed: `--secret-file FILE`")
+        return "webhook", Webhook(options.to, secret_of(Path(options.secret_file)))
+    if options.secret_file is not None:
+        raise UsageError("`--secret-file` goes with `--to`")
+    if options.otlp:
+        from licet.monitor.otlp import LogEvents
+
+        return "otlp", stack.enter_context(closing(LogEvents()))
+    receiver = stack.enter_context(receiving())
+    return "webhook", Webhook(receiver.url, receiver.secret)
