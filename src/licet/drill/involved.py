@@ -13,7 +13,6 @@ from licet.ingest.recognised import Unreadable
 from licet.ingest.sources import source_of
 from licet.inventory.store import Inventory
 
-
 _ANYBODY: Final = "system:anonymous"
 
 

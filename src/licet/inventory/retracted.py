@@ -17,6 +17,9 @@ from licet.inventory.store import Inventory
 
 _SOURCE: Final = "SELECT * FROM sources WHERE source=? AND account=?"
 _ALL: Final = float("-inf")
+_ANEW: Final = (
+    "INSERT OR REPLACE INTO dirty SELECT id, ? FROM identities WHERE uid=? AND EXISTS (SELECT 1 FROM signals WHERE subject=identities.id)"
+)
 
 
 class Counted(NamedTuple):
@@ -73,6 +76,7 @@ def retract(inventory: Inventory, concerned: Concerned) -> int:
         for uid, time, use in concerned.shared:
             db.execute("DELETE FROM uses WHERE subject=(SELECT id FROM identities WHERE uid=?) AND time=? AND uid=?", (uid, time, use))
             db.execute("UPDATE identities SET uses=uses-1 WHERE uid=?", (uid,))
+            db.execute(_ANEW, (_ALL, uid))
         for uid in concerned.credentials:
             for (number,) in db.execute("SELECT id FROM credentials WHERE uid=?", (uid,)).fetchall():
                 db.execute("DELETE FROM holders WHERE credential=?", (number,))

@@ -13,7 +13,7 @@ _BROWSERS = (
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{0}.0.0.0 Safari/537.36 Edg/{0}.0.0.0",
 )
 _ASKED = ("core:list/secrets", "core:list/pods", "core:list/configmaps", "core:create/pods", "apps:list/deployments")
-_SEEN = ("s3:ListBuckets", "ec2:DescribeInstances", "rds:DescribeDBInstances", "lambda:ListFunctions20150331", "sqs:ListQueues")
+_SEEN = ("s3:ListBuckets", "ec2:DescribeInstances", "rds:DescribeDBInstances", "sns:ListTopics", "sqs:ListQueues")
 
 
 def _browser(stage: Stage) -> str:
