@@ -125,8 +125,13 @@ def first_resource(operation: str) -> Story:
     return Story(items, kind="oauth_app", third_party=True)
 
 
-def granted(by: str, access: str = "admin", outcome: str = "success") -> Story:
-    return Story([use(0), happened(HOUR, "granted", identity=ME, by=by, privilege="AdministratorAccess", access=access, outcome=outcome)])
+def active_again(source: str) -> Story:
+    again = happened(2 * HOUR, "activated", credential="cred:one", by="eve")._replace(source=source)
+    return Story([use(0), happened(HOUR, "revoked", credential="cred:one"), again])
+
+
+def granted(by: str, access: str = "admin", outcome: str = "success", privilege: str = "AdministratorAccess") -> Story:
+    return Story([use(0), happened(HOUR, "granted", identity=ME, by=by, privilege=privilege, access=access, outcome=outcome)])
 
 
 def made(*, elsewhere: bool, by: str = "admin") -> Story:
@@ -203,7 +208,12 @@ CASES = {
     "a grant to itself, denied": Case("SELF_GRANT", lambda: granted(ME), lambda: granted(ME, outcome="denied"), ()),
     "a key used elsewhere": Case("SELF_ISSUE", lambda: made(elsewhere=True), lambda: made(elsewhere=False), ("203.0.113.0/24", "admin")),
     "a key of its own making": Case("SELF_ISSUE", lambda: made(elsewhere=False, by=ME), lambda: made(elsewhere=False), ("access_key",), alert=False),
-    "a grant": Case("GRANT_ADDED", lambda: granted("admin"), lambda: granted("admin", outcome="failed"), ("AdministratorAccess", "admin"), alert=False),
+    "a right to everything": Case("GRANT_ADDED", lambda: granted("admin"), lambda: granted("admin", outcome="failed"), ("AdministratorAccess", "admin")),
+    "a grant": Case(
+        "GRANT_ADDED", lambda: granted("admin", privilege="s3-writer"), lambda: granted("admin", privilege="s3-writer", outcome="denied"),
+        ("s3-writer", "admin"), alert=False,
+    ),
+    "active again": Case("REACTIVATED", lambda: active_again("cloudtrail"), lambda: active_again("lifecycle"), ("revoked", "lifecycle")),
     "a canary": Case("CANARY_TOUCHED", lambda: canary(touched=True), lambda: canary(touched=False), ("canary", "denied")),
     "logging off, denied": Case(
         "LOGGING_DISABLED", lambda: logging("logging_stopped"), lambda: logging("logging_stopped", "denied"), ("the-trail",)

@@ -6,17 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+from licet.events import BODY_UNREAD, UseEvent
 from licet.ingest.intake import Intake
 from licet.ingest.sources import SOURCES
 from licet.inventory.fingerprints import Fingerprints
 from licet.inventory.step import Refused
 from licet.inventory.store import Inventory
+from licet.monitor.explain import holds
 from licet.monitor.kept import kept
 from licet.monitor.run import monitor
 from licet.monitor.stored import signal_of
 from licet.monitor.verdicts import reasons_of
 from licet.monitor.world import Settings
 from licet.records import Finding
+from stories import DAY, Story, use
 
 NOW = 1_790_000_000.0
 BINDING = {
@@ -108,6 +111,21 @@ def test_a_change_of_permissions_whose_body_nobody_could_read_alerts(tmp_path: P
     assert finding.explanation is not None
     assert finding.explanation.identity == "k8s:mallory"
     assert len(told(inventory, "RECORDS_REFUSED")) == 1
+
+
+def test_its_explanation_holds_however_often_it_was_done() -> None:
+    def changed(time: float) -> UseEvent:
+        return use(time, operation="iam:PutUserPolicy", access="admin", error=BODY_UNREAD)
+
+    story = Story(
+        [*(use(day * DAY, operation="iam:PutUserPolicy", access="admin") for day in range(15)), changed(15 * DAY), changed(16.5 * DAY)]
+    )
+    inventory = Inventory(":memory:")
+    found = [each for each in story.signals(inventory) if each.alert]
+    assert len(found) == 2
+    assert all(holds(each, inventory, Settings(), story.now) == (True, True) for each in found)
+    read = use(0, operation="secretsmanager:GetSecretValue", access="admin", error=BODY_UNREAD)
+    assert not any(each.alert for each in Story([read]).signals(Inventory(":memory:")))
 
 
 def test_a_change_whose_subjects_are_of_no_kind_that_can_be_read_alerts_too(tmp_path: Path) -> None:
