@@ -64,7 +64,7 @@ def test_it_says_why_since_when_whom_to_call_and_what_to_do(ran: tuple[Path, str
     for line in (
         "owner:       platform  Platform  platform-oncall@acme.example",
         "    observed: s3:ListBuckets succeeded 12.7 d after it was revoked",
-        "    expected: no use after it was revoked (lifecycle, since DATET10:00:00.000Z)",
+        "    expected: no use after it was revoked (lifecycle, since DATET10:00:00.000Z, by user:ada: a laptop was stolen; INC-4312)",
         "  End the credential where it is checked, and find out who holds it: its revocation did not reach that system.",
         "                 = system:serviceaccount:shop:orders (confidence 1; ",
         "    take out  ses:SendEmail: used 20 times",
