@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from licet.canonical import Plain
 from licet.drill.book import Book, Row, well_signed
 from licet.drill.keys import name_of, signed_by
 from licet.ledger import LedgerFiles
@@ -105,7 +106,7 @@ def _keys(records: Mapping[int, Mapping[str, Any]]) -> tuple[dict[str, bytes], l
             public = b""
         name = name_of(public)
         by = [publics[str(record["by"])]] if record.get("by") in publics else []
-        said = {"key": name, "public": public.hex()}
+        said: dict[str, Plain] = {"key": name, "public": public.hex()}
         if publics and not any(signed_by(each, said, str(record.get("vouched"))) for each in by):
             wrong.append(f"record {seq} enrols a key for which no earlier one vouches: what it signs is no drill")
         elif signed_by(public, said, str(record.get("signature"))):
@@ -117,7 +118,8 @@ def _signed(record: Mapping[str, Any], publics: Mapping[str, bytes]) -> bool:
     """Whether an enrolled key signed what the record says."""
     public = publics.get(str(record.get("key")))
     names = {COMMIT: ("drill", "commitment", "ends"), REVEAL: ("drill", "announced", "passed")}[str(record.get("kind"))]
-    return public is not None and signed_by(public, {name: record.get(name) for name in names}, str(record.get("signature")))
+    said: dict[str, Plain] = {name: record.get(name) for name in names}
+    return public is not None and signed_by(public, said, str(record.get("signature")))
 
 
 def _records(files: LedgerFiles, start: int) -> dict[int, Mapping[str, Any]]:

@@ -49,8 +49,8 @@ def explained(finding: Finding, pipeline: Pipeline, declared: Declared, now: flo
             try:
                 beside = pipeline.over(small)
                 beside.declare(declared)
-                here = [[each for each in events if (each.uid in cited) is only] for events in (uses, lifecycle)]
-                small.keep(here[0], here[1], now=now)
+                used = [each for each in uses if (each.uid in cited) is only]
+                small.keep(used, [each for each in lifecycle if (each.uid in cited) is only], now=now)
                 if only is any(uid.startswith("probe/") for uid in cited):
                     _probes(inventory, small, why.credentials)
                 beside.judge()

@@ -46,6 +46,7 @@ from licet.records import Finding
 
 SOMEBODY: Mapping[str, list[dict[str, str]]] = {"owners": [{"owner": "somebody", "name": "Somebody", "contact": "", "kind": "team"}]}
 _DRAWS = 8  # until nobody is in a play who is known already
+_COMMITTING = 0.02  # seconds that a commitment may take
 _MEANTIME = 30.0  # seconds beyond the limit in which a finding may still come, and be late
 
 
@@ -106,14 +107,13 @@ def run(choices: Sequence[Choice], live: Live, progress: Callable[[str], None] =
     Raises:
         LicetError: a commitment, the inventory or the book cannot be written: nothing was let in of which there is none.
     """
-    now = live.clock.now()
-    drills = [_drawn(choice, live, now, twin=twin) for choice in choices for twin in (False, True)]
+    curtain = _curtain(live.clock, 2 * len(choices))
+    drills = [_drawn(choice, live, curtain, twin=twin) for choice in choices for twin in (False, True)]
     secrets.SystemRandom().shuffle(drills)
     _enrolled(live)
     for each in drills:
         live.pipeline.declare(each.play.declared or SOMEBODY)
-        seq = live.ledger.append(COMMIT, _committed(each.announced, live.key), time=iso(live.clock.now()), durable=True)
-        live.book.committed(each.announced.drill, each.announced.commitment, now, each.announced.ends, seq)
+    _commit(live, drills)
     progress(f"{len(drills)} drills are committed to")
     counts = _counted(live, drills)
     for each in drills:
@@ -123,17 +123,14 @@ def run(choices: Sequence[Choice], live: Live, progress: Callable[[str], None] =
     seconds = _delivered(live, drills, entered)
     results = [_told(each, _verdict(each, live, seconds), live.clock) for each in drills]
     progress("judged and delivered")
-    for each, (result, _) in zip(drills, results, strict=True):
-        said: dict[str, Plain] = {"drill": each.announced.drill, "announced": each.announced.plain(), "passed": result.passed}
-        seq = live.ledger.append(REVEAL, _signed(said, live.key), time=iso(live.clock.now()), durable=True)
-        live.book.revealed(each.announced, each.records, result, live.key, seq)
+    _reveal(live, [(each, result) for each, (result, _) in zip(drills, results, strict=True)])
     _taken_back(live, drills, counts)
     progress("revealed and taken back")
     shadows = [_shadow(choice, live) for choice in choices]
     return [result for result, _ in results] + shadows
 
 
-def _drawn(choice: Choice, live: Live, now: float, *, twin: bool, shadow: Actor | str = "") -> _Drill:
+def _drawn(choice: Choice, live: Live, curtain: float, *, twin: bool, shadow: Actor | str = "") -> _Drill:
     """One draw, and all that is to be committed to. Nobody who is known already is in it, unless it is a shadow.
 
     Raises:
@@ -142,7 +139,7 @@ def _drawn(choice: Choice, live: Live, now: float, *, twin: bool, shadow: Actor 
     fingerprint = live.pipeline.fingerprint
     for _ in range(_DRAWS):
         seed = secrets.token_hex(16)
-        stage = Stage(random.Random(seed), float(int(now) + 1))  # noqa: S311 - its seed is of `secrets`
+        stage = Stage(random.Random(seed), curtain)  # noqa: S311 - its seed is of `secrets`
         stage.actor, stage.team = (None, shadow or OWNER) if isinstance(shadow, str) else (shadow, OWNER)
         play = choice.scenario.draw(stage, choice.source, twin)
         whom = involved(play, fingerprint)
@@ -156,9 +153,32 @@ def _drawn(choice: Choice, live: Live, now: float, *, twin: bool, shadow: Actor 
     announced = Announced(
         secrets.token_hex(8), secrets.token_hex(32), seed, choice.scenario.id, choice.source, twin, bool(shadow), play.identity,
         play.credential, tuple(sorted(whom.identities)), tuple(sorted(whom.credentials)), tuple(sorted(play.codes)), events_of(of), len(of),
-        now, now + choice.scenario.limit + _MEANTIME,
+        curtain, curtain + choice.scenario.limit + _MEANTIME,
     )  # fmt: skip
     return _Drill(choice, play, whom, announced, of)
+
+
+def _curtain(clock: Clock, number: int) -> float:
+    """When so many drills begin: whole, and so late that all of them are committed to before."""
+    return float(int(clock.now() + 2 + _COMMITTING * number))
+
+
+def _commit(live: Live, drills: Sequence[_Drill]) -> None:
+    """Say in the ledger that they are about to be, before the first record is let in."""
+    for each in drills:
+        now = live.clock.now()
+        seq = live.ledger.append(COMMIT, _committed(each.announced, live.key), time=iso(now))
+        live.book.committed(each.announced.drill, each.announced.commitment, now, each.announced.ends, seq)
+    live.ledger.sync()
+
+
+def _reveal(live: Live, drills: Iterable[tuple[_Drill, Result]]) -> None:
+    """Say what they were, and what came of them."""
+    for each, result in drills:
+        said: dict[str, Plain] = {"drill": each.announced.drill, "announced": each.announced.plain(), "passed": result.passed}
+        seq = live.ledger.append(REVEAL, _signed(said, live.key), time=iso(live.clock.now()))
+        live.book.revealed(each.announced, each.records, result, live.key, seq)
+    live.ledger.sync()
 
 
 def _counted(live: Live, drills: Iterable[_Drill]) -> list[Counted]:
@@ -267,11 +287,10 @@ def _told(drill: _Drill, verdict: tuple[Verdict, Reached], clock: Clock) -> tupl
 
 def _shadow(choice: Choice, live: Live) -> Result:
     """The same misuse beside the live pipeline, by its parts, in an inventory of its own: as somebody who is known for no drill."""
-    now = live.clock.now()
     actors = live.actors.get(choice.source)
-    drill = _drawn(choice, live, now, twin=False, shadow=secrets.choice(actors) if actors else secrets.choice(_TEAMS))
-    seq = live.ledger.append(COMMIT, _committed(drill.announced, live.key), time=iso(now), durable=True)
-    live.book.committed(drill.announced.drill, drill.announced.commitment, now, drill.announced.ends, seq)
+    who = secrets.choice(actors) if actors else secrets.choice(_TEAMS)
+    drill = _drawn(choice, live, _curtain(live.clock, 1), twin=False, shadow=who)
+    _commit(live, [drill])
     with TemporaryDirectory() as folder, receiving() as receiver:
         os.chmod(folder, 0o700)  # noqa: PTH101 - a name
         with closing(Inventory(Path(folder) / FILE)) as inventory:
@@ -281,9 +300,7 @@ def _shadow(choice: Choice, live: Live) -> Result:
             entered = time.monotonic()
             beside.pipeline.judge()
             result, _ = _told(drill, _verdict(drill, beside, _delivered(beside, [drill], entered)), live.clock)
-    said: dict[str, Plain] = {"drill": drill.announced.drill, "announced": drill.announced.plain(), "passed": result.passed}
-    seq = live.ledger.append(REVEAL, _signed(said, live.key), time=iso(live.clock.now()), durable=True)
-    live.book.revealed(drill.announced, drill.records, result, live.key, seq)
+    _reveal(live, [(drill, result)])
     return result
 
 
