@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from licet.drill.pipeline import Parts
 from licet.drill.scenario import OWNER, PROBE, Play, Scenario
 from licet.drill.scenarios import apps, blind, copies, decoys, late, people, still
-from licet.drill.stage import Actor
+from licet.drill.stage import DAY, Actor
 from licet.inventory.probing import Tried
 from licet.monitor.detectors import DETECTORS
 from plays import Played, codes, drawn, wrong
@@ -177,3 +178,11 @@ def test_records_that_come_late_twice_and_out_of_order_are_one_finding_at_whatev
         assert other.finding.explanation is not None
         assert one.finding.explanation.because == other.finding.explanation.because
         assert [each.uid for each in one.finding.explanation.evidence] == [each.uid for each in other.finding.explanation.evidence]
+
+
+def test_the_records_of_a_silent_source_came_in_when_they_were_written_else_they_are_history_and_no_silence() -> None:
+    play = drawn(BY_ID["D17b"], "kubernetes", 3, now=float(int(time.time() - 8 * DAY)))
+    with Played(play) as played:
+        assert [codes(each) for each in played.found] == [{"SOURCE_SILENT"}]
+    with Played(play, [each._replace(arrived=0.0) for each in play.records]) as played:
+        assert played.found == []

@@ -28,18 +28,18 @@ def logging_cut(stage: Stage, source: str, twin: bool) -> Play:  # noqa: ARG001,
 
 
 def source_silent(stage: Stage, source: str, twin: bool) -> Play:  # noqa: ARG001, FBT001
-    """A cluster's audit log came every few minutes, and nothing has come for hours. The twin's last event is of a minute ago.
+    """A cluster's audit log came for more than a day, and nothing has come for hours. The twin's last event is of a minute ago.
 
-    Each record arrived when it was written: what is read in later, all at once, is history, and no silence.
+    Each record arrived within the hour: what is read in much later, all at once, is history, and no silence.
     """
     who, token = kubernetes.account(stage), kubernetes.jti(stage)
     silent = stage.rng.uniform(9, 14) * HOUR
     records = []
-    cited, time = "", stage.now - silent - 20 * HOUR
+    cited, time = "", stage.now - silent - 34 * HOUR
     while time < stage.now - silent:
         record, cited = kubernetes.called(stage, who, float(int(time)), stage.rng.choice(_READS), token, name=stage.name())
-        records.append(record._replace(arrived=record.time + 5))
-        time += stage.rng.uniform(8, 20) * MINUTE
+        records.append(record._replace(arrived=(record.time // HOUR + 1) * HOUR))
+        time += stage.rng.uniform(10, 40) * MINUTE
     last, _ = kubernetes.called(stage, who, stage.now - MINUTE, stage.rng.choice(_READS), token, name=stage.name())
     declared = {"identities": [owned(stage, who.uid, "service_account")]}
     if twin:
