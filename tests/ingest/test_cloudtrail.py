@@ -274,6 +274,26 @@ def test_a_policy_that_only_denies_gives_nothing(operation: str, asked: dict[str
     assert bool(list(changes_of(operation, requestParameters={"userName": "ci", **asked}))) is gives
 
 
+@pytest.mark.parametrize(
+    "document, kinds", [(TRUST, ["created", "granted"]), (OWN_TRUST, ["created"]), (None, ["created"])], ids=["outside", "own", "none"]
+)
+def test_a_role_that_is_made_to_trust_another_account_is_given_to_it(document: Any, kinds: list[str]) -> None:
+    asked = {"roleName": "r", "assumeRolePolicyDocument": document}
+    made = changes_of("iam:CreateRole", requestParameters=asked, responseElements={"role": {"arn": ROLE}})
+    assert [each.kind for each in made] == kinds
+    assert len({each.uid for each in made}) == len(made)
+    if len(made) > 1:
+        assert (made[1].privilege, made[1].reason) == ("sts:AssumeRole", "trusts arn:aws:iam::193672423079:root")
+
+
+@pytest.mark.parametrize("error", ["Client.DryRunOperation", "DryRunOperation"])
+def test_a_dry_run_of_what_one_may_do_is_a_use(error: str) -> None:
+    """EC2 answers with an error that it would have succeeded: so it shows what the credential may do."""
+    use = use_of("ec2:RunInstances", errorCode=error)
+    assert (use.outcome, use.error) == ("success", error)
+    assert use_of("ec2:RunInstances", errorCode="Client.UnauthorizedOperation").outcome == "denied"
+
+
 def test_who_has_a_path_and_acts_upon_itself_is_the_same_identity() -> None:
     uid, asked = "arn:aws:iam::123837392027:user/machines/ci", {"userName": "ci", "policyArn": ADMIN}
     event, _ = changes_of("iam:AttachUserPolicy", userIdentity={**BERT, "arn": uid}, requestParameters=asked)
