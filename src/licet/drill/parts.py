@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from licet.drill.forgery import FORGERY
 from licet.monitor.detectors import DETECTORS
+from licet.monitor.passes import PASSES
 
 
 def part_names(code: str) -> tuple[str, ...]:
     """The parts that can give a reason code."""
-    return tuple(f"detector {each.name}" for each in DETECTORS if code in each.codes)
+    passes = [(each.name, each.codes) for each in PASSES] + [(FORGERY, ("DRILL_FORGERY",))]
+    found = [f"detector {each.name}" for each in DETECTORS if code in each.codes]
+    return (*found, *(f"pass {name}" for name, codes in passes if code in codes))

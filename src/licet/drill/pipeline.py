@@ -27,6 +27,7 @@ from licet.monitor.detector import Detector
 from licet.monitor.detectors import DETECTORS
 from licet.monitor.exits import EXPORTERS, Exporter
 from licet.monitor.kept import Kept, kept
+from licet.monitor.passes import PASSES, Pass
 from licet.monitor.run import Report, monitor
 from licet.monitor.world import Settings
 
@@ -36,6 +37,7 @@ class Parts(NamedTuple):
 
     sources: Mapping[str, Source] = SOURCES
     detectors: Sequence[Detector] = DETECTORS
+    passes: Sequence[Pass] = PASSES
     exporters: Mapping[str, Exporter] = EXPORTERS
     tried: Try | None = tried
 
@@ -110,7 +112,9 @@ class Pipeline:
     def judge(self) -> Report:
         """As `licet monitor` does."""
         lags = {name: source.lag for name, source in self.parts.sources.items()}
-        return monitor(self.inventory, self.settings, self._clock.now(), detectors=self.parts.detectors, lags=lags)
+        return monitor(
+            self.inventory, self.settings, self._clock.now(), detectors=self.parts.detectors, passes=self.parts.passes, lags=lags
+        )
 
     def found(self) -> list[Kept]:
         """The findings that stand."""

@@ -26,12 +26,8 @@ from licet.monitor.fold import Item, ended, fold, versions
 from licet.monitor.history import FACES, history
 from licet.monitor.kept import Made, keep
 from licet.monitor.known import Known
-from licet.monitor.likely import likely
-from licet.monitor.probe import probes
-from licet.monitor.refusals import refusals
-from licet.monitor.shared import shared
+from licet.monitor.passes import PASSES, Beside, Pass
 from licet.monitor.signal import Signal
-from licet.monitor.silence import silence
 from licet.monitor.stored import put, withdraw
 from licet.monitor.world import DAY, Settings
 
@@ -76,7 +72,8 @@ class _Judged(NamedTuple):
 
 def monitor(
     inventory: Inventory, settings: Settings, now: float, progress: Callable[[int, int, int], None] = lambda *_: None, *,
-    detectors: Sequence[Detector] = DETECTORS, lags: Mapping[str, float] | None = None, rebuild: bool = False,
+    detectors: Sequence[Detector] = DETECTORS, passes: Sequence[Pass] = PASSES, lags: Mapping[str, float] | None = None,
+    rebuild: bool = False,
 ) -> Report:  # fmt: skip
     """Judge what is new. Running it again changes nothing; one run at a time.
 
@@ -86,6 +83,7 @@ def monitor(
         now: seconds since the epoch, for what time alone can change.
         progress: called with how many identities are done, of how many, and how many events were read.
         detectors: another version of one folds every identity anew.
+        passes: what is judged beside identities.
         lags: by source, how late its records may come, in seconds.
         rebuild: fold every identity anew.
 
@@ -122,7 +120,8 @@ def monitor(
         progress(len(done), total, events)
     changed += _by_time(inventory, detectors, world, done)
     with inventory.step() as db:
-        changed += shared(db) + likely(db, names) + silence(db, now, lags or {}) + refusals(db, now) + probes(db, settings.grace)
+        beside = Beside(now, lags or {}, names, settings.grace)
+        changed += sum(each.judge(db, beside) for each in passes)
     _mark_peers(inventory, world, done)
     made_of_them = keep(inventory, world)
     found = inventory.rows("SELECT code, count(*) FROM signals GROUP BY code ORDER BY code")
