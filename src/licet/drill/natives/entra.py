@@ -124,6 +124,15 @@ def widened(stage: Stage, app: App, scope: str) -> tuple[str, list[dict[str, Any
     return "Add app role assignment to service principal", [graph, target(app.principal, app.name)]
 
 
+def delegated(stage: Stage, principal: str, scope: str) -> tuple[str, list[dict[str, Any]]]:
+    """What the audit calls it that an application may do more for people, and its targets, by the object id of the service principal alone."""
+    graph = target(
+        stage.uuid(), GRAPH, DelegatedPermissionGrant__Scope=('"User.Read"', f'"User.Read {scope}"'),
+        DelegatedPermissionGrant__ConsentType=('"AllPrincipals"', '"AllPrincipals"'), ServicePrincipal__ObjectID=(None, f'"{principal}"'),
+    )  # fmt: skip
+    return "Add delegated permission grant", [graph]
+
+
 def secret_added(app: App, key: str, others: Sequence[str] = ()) -> tuple[str, list[dict[str, Any]]]:
     """What the audit calls it that an application gets a secret, and its target. `others`: ids of those that it has already."""
     had = [f"[KeyIdentifier={each},KeyType=Password,KeyUsage=Verify,DisplayName=]" for each in others]

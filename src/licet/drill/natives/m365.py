@@ -57,11 +57,19 @@ def secret_added(key: str) -> tuple[str, dict[str, tuple[str, str]]]:
     return "Add service principal credentials", {"KeyDescription": ("[]", json.dumps([new]))}
 
 
-def did(stage: Stage, who: App, time: float, operation: str, thing: str, *, live: bool = False) -> tuple[Record, str]:
-    """What an application did by its own rights in mail or files, and the record's id. `thing`: the mailbox, or a file's address."""
+def did(
+    stage: Stage, who: App, time: float, operation: str, thing: str, *, person: str = "", live: bool = False
+) -> tuple[Record, str]:  # fmt: skip
+    """What an application did in mail or files, and the record's id.
+
+    Args:
+        thing: the mailbox, or a file's address.
+        person: for whom; empty: by its own rights.
+    """
     native, workload = stage.uuid(), "Exchange" if operation.startswith("Mail") else "SharePoint"
     body = _common(who.tenant, time, native, f"{workload} {operation}", 50 if workload == "Exchange" else 6) | {
-        "ResultStatus": "Succeeded", "UserKey": who.id, "UserType": 5, "UserId": f"ServicePrincipal_{who.principal}",
+        "ResultStatus": "Succeeded", "UserKey": who.id, "UserType": 0 if person else 5,
+        "UserId": person or f"ServicePrincipal_{who.principal}",
         "ClientIP": who.address, "ClientIPAddress": who.address, "AppId": who.id, "ClientAppId": who.id, "AppDisplayName": who.name,
         "AppAccessContext": {"ClientAppId": who.id, "UniqueTokenId": stage.letters(22), "APIId": _GRAPH},
     }  # fmt: skip

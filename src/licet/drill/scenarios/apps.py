@@ -45,9 +45,35 @@ def mail_read(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001 - 
     )  # fmt: skip
 
 
+def mail_read_for_a_person(stage: Stage, source: str, twin: bool) -> Play:  # noqa: ARG001, FBT001
+    """The same, but no record has both names of the application: it is changed by one, and reads the mail of who changed it by the other."""
+    app = entra.app(stage)
+    admin = entra.person(stage, app.tenant)
+    scope, new = stage.rng.choice(_SCOPES), stage.uuid()
+    earlier = stage.before(74 * HOUR, 70 * HOUR)
+    operation, targets = entra.delegated(stage, app.principal, scope)
+    wider, wider_id = entra.changed(stage, admin, earlier if twin else stage.now, operation, targets, live=not twin)
+    operation, targets = entra.secret_added(app, new)
+    secret, secret_id = entra.changed(stage, admin, stage.now + 2, operation, targets, live=True)
+    read, read_id = m365.did(stage, app, stage.now + 5, "MailItemsAccessed", admin.name, person=admin.name, live=True)
+    declared = {"identities": [
+        owned(stage, app.uid, "oauth_app"), owned(stage, f"entra:{app.id}", "oauth_app"), {"identity": admin.uid, "kind": "human"},
+    ]}  # fmt: skip
+    if twin:
+        return Play(app.uid, new, (wider, secret, read), declared, differs="the scope and the secret came days apart")
+    return Play(
+        app.uid, new, (wider, secret, read), declared, frozenset({"APP_SCOPE_WIDENED", "APP_CREDENTIAL_ADDED", "APP_FIRST_RESOURCE"}),
+        shows=(f"graph:{scope}", f"entra:{app.id}", admin.uid), cites=(wider_id, secret_id, read_id), owner=stage.owner,
+    )  # fmt: skip
+
+
 SCENARIOS = (
     Scenario(
         "D11", "app-reads-mail", "an application gets a scope and a secret, and reads mail", ("entra", "m365"), mail_read,
         references=("NHI3", "ASI04", "DE.CM-06", "T1098.001", "T1528"),
+    ),
+    Scenario(
+        "D11b", "app-by-two-names", "an application gets a scope and a secret by one name, and reads mail by another", ("m365",),
+        mail_read_for_a_person, references=("NHI3", "ASI04", "DE.CM-06", "T1098.001", "T1528"),
     ),
 )  # fmt: skip
