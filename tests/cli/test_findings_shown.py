@@ -12,6 +12,7 @@ import pytest
 from licet.cli.main import main
 from licet.clock import iso
 from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.model import Owner
 from licet.inventory.store import FILE, Inventory
 from licet.monitor.run import monitor
 from licet.monitor.world import Settings
@@ -35,6 +36,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     uses = [use(number, NOW - 3_000 + number) for number in range(USES)]
     uses += [use(100, NOW - 90, QUIET, "secretsmanager:GetSecretValue", "cred:2", access="admin")]
     said = LifecycleEvent("lifecycle", "r-1", NOW - 7_200, "revoked", ROLE, "cred:1", by="user:me", reason="INC-1", place="-:1")
+    inventory.declare(owners=[Owner("team")])
     inventory.keep(uses, [said])
     monitor(inventory, Settings(), NOW)
     inventory.close()
@@ -119,11 +121,18 @@ def test_no_findings_is_no_all_clear_where_there_are_signals(capsys: Out) -> Non
 
 
 @pytest.mark.usefixtures("state")
+def test_an_owner_that_is_not_known_is_no_all_clear(capsys: Out) -> None:
+    assert main(["findings", "--owner", "taem"]) == 2
+    assert "--owner taem: no owner here is called so; is team meant?" in capsys.readouterr().err
+    assert shown(capsys, "--owner", "team").startswith("no findings")
+
+
+@pytest.mark.usefixtures("state")
 def test_the_monitor_and_the_inventory_count_them(capsys: Out) -> None:
     assert main(["monitor"]) == 0
     said = capsys.readouterr().out
-    number = said.splitlines()[-1].split()[0]
-    assert said.splitlines()[-1].endswith("in no finding: `licet findings --signals`")
+    (line,) = [each for each in said.splitlines() if each.endswith("in no finding: `licet findings --signals`")]
+    number = line.split()[0]
     assert main(["monitor", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["in_no_finding"] == int(number)
     every = [each for each in json.loads(shown(capsys, "--signals", "--json"))["signals"] if each["finding"] is None]

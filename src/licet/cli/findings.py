@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from licet.cli import findings_signals, output
-from licet.cli.findings_found import Found, Sources, all_found, name_beside, sources_of
+from licet.cli.findings_found import Found, Sources, all_found, check_owner, name_beside, sources_of
 from licet.cli.findings_signals import SEVERITIES, STYLES
 from licet.cli.inventory_opened import several, unknown
 from licet.cli.purged import by_records, said
@@ -70,7 +70,9 @@ def run(options: argparse.Namespace) -> int:
     with sources_of(options) as sources:
         names = _names(options, sources)
         wanted = _wanted(options, names, _changed(options, sources))
-        found = [each for each in all_found(sources, task=options.task, options=options) if wanted(each)]
+        every = all_found(sources, task=options.task, options=options)
+        check_owner(sources, every, options.owner)
+        found = [each for each in every if wanted(each)]
         if options.ocsf:
             from licet.cli.findings_ocsf import write
 

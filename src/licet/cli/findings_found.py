@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,7 @@ from licet.ledger.signer import HEAD_FILE
 from licet.monitor.kept import kept
 from licet.monitor.verdicts import Status, Verdict, reasons_of, status_of, verdicts
 from licet.records import Finding
+from licet.secretlike import scrub
 from licet.store import Store
 
 if TYPE_CHECKING:
@@ -167,3 +169,19 @@ def owners_of(inventory: Inventory | None) -> Callable[[str], Owner | None]:
     """Who an owner is, by what it is called."""
     rows = [] if inventory is None else inventory.rows("SELECT uid, name, contact, kind FROM owners")
     return {uid: Owner(uid, name or "", contact or "", kind or "team") for uid, name, contact, kind in rows}.get
+
+
+def check_owner(sources: Sources, every: Sequence[Found], owner: str | None) -> None:
+    """That somebody is called so of whom a finding could be: a slip of the pen is no all-clear.
+
+    Raises:
+        UsageError: nobody is.
+    """
+    if owner is None or owner == "nobody" or sources.inventory is None:
+        return
+    rows = sources.inventory.rows("SELECT uid FROM owners UNION SELECT owner FROM ownerships")
+    known = {uid for (uid,) in rows} | {each.finding.owner for each in every}
+    if owner not in known and sources.store is None:  # of the guard's, only owners who have findings are known
+        near = get_close_matches(owner, [each for each in known if each], n=3, cutoff=0.6)
+        meant = f"is {' or '.join(visible(each, 80) for each in near)} meant?" if near else "`licet inventory list` names owners"
+        raise UsageError(f"--owner {visible(scrub(owner), 200)}: no owner here is called so; {meant}")
