@@ -21,6 +21,7 @@ VERBS = {
     "set-owner": "say who answers for an identity or a credential",
     "import": "take what a file says of identities and credentials",
     "export": "write the inventory into a file",
+    "forget": "take away what an identity did and what was found of it",
     "drift": "hold what identities may do against what they do and are for",
 }
 

@@ -22,6 +22,7 @@ from licet.escape import counted, visible
 from licet.guard.contents import open_contents
 from licet.guard.purges import DONE, KIND, fields_of
 from licet.guard.state import StateFolder, secret
+from licet.inventory.store import FILE as INVENTORY
 from licet.pseudonym import Pseudonyms
 from licet.secretlike import scrub
 from licet.store import ContentsStore, Purge, Store
@@ -104,6 +105,8 @@ def run(options: argparse.Namespace) -> int:
             _purge(place, purge, done, options)
         before = [] if done.counts or options.principal is None else by_records(folder.ledger, "", _pseudonym(folder, options.principal))
     _say(options, purge, done, before)
+    if not options.json and (folder.path / INVENTORY).exists():
+        output.say(output.paint(f"{INVENTORY} holds what came of logs, and is not purged by this: `licet inventory forget`", "dim"))
     return 1 if done.problems or done.stays else 0
 
 

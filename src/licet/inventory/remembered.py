@@ -43,12 +43,14 @@ class Known:
         for each in (self.subjects, self.credentials, self.held, self.latest, self.said, self.earliest):
             each.clear()
 
-    def renew(self, db: sqlite3.Connection) -> None:
-        """Forget all if somebody else has written since (https://sqlite.org/pragma.html#pragma_data_version)."""
+    def renew(self, db: sqlite3.Connection) -> bool:
+        """Forget all if somebody else has written since, and say so (https://sqlite.org/pragma.html#pragma_data_version)."""
         version = db.execute("PRAGMA data_version").fetchone()[0]
-        if version != self._version:
+        others = bool(version != self._version)
+        if others:
             self.forget()
         self._version = version
+        return others
 
     def bound(self) -> None:
         """Forget the most where there is too much of it."""

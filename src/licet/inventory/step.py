@@ -40,7 +40,8 @@ class Step:
     """What is written in one transaction. `stated`: where declarations go; `close` comes last."""
 
     def __init__(self, db: sqlite3.Connection, shapes: Shapes, known: Known) -> None:
-        known.renew(db)
+        if known.renew(db):
+            shapes.forget()
         known.bound()
         numbers = Numbers(db, known)
         self._marks, self._counts = Marks(db), Counts(db)

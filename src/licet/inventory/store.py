@@ -142,6 +142,7 @@ class Inventory(SqliteFile):
     def forget(self) -> None:
         """Forget what is remembered of rows between two steps: somebody on this floor has written others."""
         self._known.forget()
+        self._shapes.forget()
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query; for rooms on this floor and above."""

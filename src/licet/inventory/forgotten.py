@@ -1,0 +1,121 @@
+"""An identity forgotten: what it did and what was found of it, under all its names, as when a person's data must go.
+
+What others need stays: what happened to a credential that somebody else used too, and what others did to it, for it or in its name, since
+that stands in their records. No cursor moves, so that no file that was read brings it back unless it is read from the start.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+from licet.inventory.belongings import settle
+from licet.inventory.marked import Marks
+from licet.inventory.remembered import Known, Numbers
+from licet.inventory.store import Inventory
+
+_CREDENTIALS: Final = (
+    "SELECT id, uid, NOT EXISTS (SELECT 1 FROM holders WHERE credential=id AND subject<>?1) AND identity IN ('', ?2) FROM credentials"
+    " WHERE identity=?2 OR id IN (SELECT credential FROM holders WHERE subject=?1)"
+)
+_OF_IDENTITY: Final = "identity=?1 AND (credential='' OR credential IN (SELECT value FROM json_each(?2)))"
+_OF_CREDENTIALS: Final = "credential IN (SELECT value FROM json_each(?2))"
+_SUMS: Final = (
+    "UPDATE credentials SET (first_seen, last_used, uses)=(SELECT coalesce(min(first), 0), coalesce(max(last), 0), coalesce(sum(uses), 0)"
+    " FROM holders WHERE credential=?1) WHERE id=?1"
+)
+_OF_FINDINGS: Final = "finding IN (SELECT id FROM findings WHERE identity=?)"
+_UNUSED: Final = (  # their numbers stay taken, as other processes may remember them
+    (
+        "UPDATE words SET word='forgotten '||id WHERE word<>'' AND word NOT GLOB 'forgotten *'"
+        " AND id NOT IN (SELECT name FROM uses UNION SELECT network FROM uses UNION SELECT file FROM uses)"
+    ),
+    "UPDATE shapes SET shape='[\"forgotten\", '||id||']' WHERE shape NOT GLOB '[[]\"forgotten*' AND id NOT IN (SELECT shape FROM uses)",
+)
+
+
+class _Counted(Exception):
+    """Undoes the step that only counted."""
+
+
+class Forgotten(NamedTuple):
+    """How much of it there was, and is not any more. `stays`: lifecycle events of credentials that others used too."""
+
+    names: tuple[str, ...] = ()
+    uses: int = 0
+    lifecycle: int = 0
+    credentials: int = 0
+    signals: int = 0
+    findings: int = 0
+    stays: int = 0
+
+
+def names_of(inventory: Inventory, uid: str) -> tuple[str, ...]:
+    """The identity and the names that stand under it."""
+    return uid, *(face for (face,) in inventory.rows("SELECT uid FROM identities WHERE same_as=? AND uid<>?1 ORDER BY uid", (uid,)))
+
+
+def forget(inventory: Inventory, uid: str, *, counting: bool = False) -> Forgotten:
+    """Forget it, in one step. `counting`: say what would go, and leave it there.
+
+    Raises:
+        StoreError: the inventory cannot be written; nothing was forgotten.
+    """
+    names = names_of(inventory, uid)
+    found = Forgotten(names)
+    with suppress(_Counted), inventory.step() as db:
+        for name in names:
+            more = _name(db, name)
+            found = Forgotten(names, *map(sum, zip(found[1:], more[1:], strict=True)))
+        if counting:
+            raise _Counted
+        for statement in _UNUSED:
+            db.execute(statement)
+    inventory.forget()
+    return found
+
+
+def _name(db: sqlite3.Connection, uid: str) -> Forgotten:
+    row = db.execute("SELECT id FROM identities WHERE uid=?", (uid,)).fetchone()
+    if row is None:
+        return Forgotten()
+    (subject,) = row
+    credentials = db.execute(_CREDENTIALS, (subject, uid)).fetchall()
+    alone = [(number, of) for number, of, is_alone in credentials if is_alone]
+    shared = [(number, of) for number, of, is_alone in credentials if not is_alone]
+    uids = json.dumps([of for _, of in alone])
+    lifecycle = 0
+    for table in ("lifecycle", "unheard"):
+        for which in (_OF_IDENTITY, _OF_CREDENTIALS):
+            lifecycle += db.execute(f"DELETE FROM {table} WHERE {which}", (uid, uids)).rowcount  # noqa: S608 - texts of our own
+    stays = db.execute("UPDATE lifecycle SET identity='', body=json_set(body, '$[4]', '') WHERE identity=?", (uid,)).rowcount
+    uses = _gone(db, "uses", "subject=?", subject)
+    for table in ("verdicts", "deliveries"):
+        _gone(db, table, _OF_FINDINGS, uid)
+    findings = _gone(db, "findings", "identity=?", uid)
+    signals = _gone(db, "signals", "subject=?", subject)
+    for table in ("holders", "ran", "folds", "dirty", "due"):
+        _gone(db, table, "subject=?", subject)
+    for number, of in alone:
+        _gone(db, "credentials", "id=?", number)
+        _gone(db, "said", "uid=?", of)
+        _gone(db, "probes", "credential=?", of)
+        _gone(db, "ownerships", "identity=?", of)
+    _gone(db, "ownerships", "identity=?", uid)
+    _gone(db, "said", "uid=?", uid)
+    _gone(db, "identities", "id=?", subject)
+    marks = Marks(db)
+    for number, of in shared:  # who has it too is judged by what is left
+        db.execute(_SUMS, (number,))
+        db.execute("UPDATE credentials SET identity='' WHERE id=? AND identity=?", (number, uid))
+        settle(db, Numbers(db, Known()), marks, of)
+        marks.concerned(of, float("-inf"))
+    marks.write()
+    db.execute("DELETE FROM dirty WHERE subject NOT IN (SELECT id FROM identities)")
+    return Forgotten((), uses, lifecycle, len(alone), signals, findings, stays)
+
+
+def _gone(db: sqlite3.Connection, table: str, where: str, value: Any) -> int:
+    return db.execute(f"DELETE FROM {table} WHERE {where}", (value,)).rowcount  # noqa: S608 - names of our own

@@ -1,0 +1,107 @@
+"""`licet inventory forget`: of an identity nothing is left, and of others nothing goes that they need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from licet.cli.main import main
+from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.forgotten import forget
+from licet.inventory.model import Identity, Owner, Ownership
+from licet.inventory.store import Inventory
+from licet.monitor.run import monitor
+from licet.monitor.stored import signals_of
+from licet.monitor.world import DAY, Settings
+
+T = 1_772_323_200.0
+GRACE, OTHER = "github:grace", "github:ci"
+OWN, SHARED = "cred:" + "a" * 32, "cred:" + "b" * 32
+
+
+def used(number: int, identity: str, credential: str, time: float, **more: Any) -> UseEvent:
+    return UseEvent(
+        "github", f"u{number}", time, identity, "github:repo.create", identity_kind="bot", identity_name=identity.upper(),
+        credential=credential, digest=f"{number:064x}", place=f"of-{identity[7:]}.jsonl:1", account="acme",
+    )._replace(**more)  # fmt: skip
+
+
+def told(number: int, kind: Any, credential: str, time: float, identity: str = "") -> LifecycleEvent:
+    return LifecycleEvent("github", f"l{number}", time, kind, identity, credential, digest=f"{number:064x}", place="g:1")
+
+
+OF_GRACE = [used(1, GRACE, OWN, T), used(2, GRACE, SHARED, T + 60), used(3, GRACE, OWN, T + DAY)]
+OF_OTHER = [used(4, OTHER, SHARED, T + 90), used(5, OTHER, SHARED, T + 2 * DAY)]
+LIFE = [told(6, "issued", OWN, T - 9, GRACE), told(7, "revoked", OWN, T + 60, GRACE), told(8, "revoked", SHARED, T + 600, GRACE)]
+
+
+def opened(path: Path) -> Inventory:
+    inventory = Inventory(path)
+    inventory.declare(
+        identities=[Identity("github:gracie", same_as=GRACE, same_confidence=1.0)], owners=[Owner("team")],
+        ownerships=[Ownership(each, "team", "manifest", 1.0, T) for each in (GRACE, OTHER)],
+    )  # fmt: skip
+    inventory.keep([*OF_GRACE, *OF_OTHER, used(9, "github:gracie", "", T + 5)], LIFE)
+    monitor(inventory, Settings(), T + 9 * DAY)
+    return inventory
+
+
+def texts(path: Path) -> bytes:
+    return b"".join(each.read_bytes() for each in path.parent.glob(f"{path.name}*"))
+
+
+def test_nothing_of_it_is_left_in_the_file_and_who_shared_a_credential_with_it_is_judged_as_before(tmp_path: Path) -> None:
+    """That the shared one was revoked stays: else who uses it still would be hidden."""
+    tmp_path.chmod(0o700)
+    path = tmp_path / "inventory.db"
+    inventory = opened(path)
+    assert {each.code for each in signals_of(inventory, GRACE)} >= {"POST_REVOCATION_USE"}
+    assert forget(inventory, GRACE, counting=True) == (found := forget(inventory, GRACE))
+    assert found[:3] == ((GRACE, "github:gracie"), 4, 2)
+    assert (found.credentials, found.stays) == (1, 1)
+    monitor(inventory, Settings(), T + 9 * DAY)
+    assert [each.uid for each in inventory.identities()] == [OTHER]
+    assert "POST_REVOCATION_USE" in {each.code for each in signals_of(inventory, OTHER)}
+    assert inventory.rows("SELECT uid, uses, first_seen FROM credentials") == [(SHARED, 2, T + 90)]
+    assert [use.place for use in inventory.uses(OTHER)] == ["of-ci.jsonl:1"] * 2
+    stays = [body for (body,) in inventory.rows("SELECT body FROM lifecycle")]
+    inventory.close()
+    assert len(stays) == 1
+    assert GRACE not in stays[0]
+    for word in (b"GITHUB:GRACE", b"of-grace.jsonl", b"gracie", OWN.encode()):
+        assert word not in texts(path), word
+
+
+def test_a_process_that_remembers_what_is_forgotten_writes_no_wrong_names(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    inventory, other = opened(tmp_path / "inventory.db"), Inventory(tmp_path / "inventory.db")
+    forget(other, GRACE)
+    again = used(10, GRACE, OWN, T + 3 * DAY)
+    inventory.keep([again])
+    assert list(inventory.uses(GRACE)) == list(other.uses(GRACE)) == [again]
+    inventory.close()
+    other.close()
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "state"
+    monkeypatch.setenv("LICET_STATE", str(folder))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "life.jsonl").write_text('{"id": "1", "time": "2026-03-01T12:00:00Z", "kind": "suspended", "identity": "github:grace"}\n')
+    assert main(["ingest", "lifecycle", "life.jsonl"]) == 0
+    return folder
+
+
+def test_it_asks_counts_and_does_it(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["inventory", "forget", "github:grace"]) == 2
+    assert "this would forget github:grace: 1 lifecycle event: look with `--dry-run`, and give `--yes`" in capsys.readouterr().err
+    assert main(["inventory", "forget", "github:grace", "--dry-run"]) == 0
+    assert capsys.readouterr().out == "would forget github:grace: 1 lifecycle event\n"
+    assert main(["inventory", "forget", "github:grace", "--yes"]) == 0
+    assert capsys.readouterr().out == "forgotten github:grace: 1 lifecycle event\n"
+    assert main(["inventory", "forget", "github:grace", "--yes"]) == 2
+    assert "no identity or credential here is called so" in capsys.readouterr().err
