@@ -45,7 +45,7 @@ def run(folder: StateFolder, *, as_json: bool) -> int:
         output.say(f"{each.source:<12}{account:<{wide}}{each.uses:>11,}  {shares}  {_age(each)}")
     for one in flow:
         if one.again or one.passed:
-            output.say(f"{one.source}: {counted(one.again, 'event')} there already, {counted(one.passed, 'record')} passed over")
+            output.say(f"{one.source}: in all runs {counted(one.again, 'event')} came again, {counted(one.passed, 'record')} passed over")
     for wrong in refused:
         output.say(f"{wrong.source}: refused {wrong.number:,}  {visible(wrong.cause, 200)}; first at {visible(shown(wrong.first), 300)}")
     return 0
