@@ -15,9 +15,10 @@ from licet.cli.state import add_state
 from licet.clock import SystemClock
 from licet.drill.book import FILE as BOOK
 from licet.drill.book import Book
+from licet.drill.forgery import forgeries
 from licet.drill.keys import FILE as KEY
 from licet.drill.keys import DrillKey
-from licet.drill.pipeline import Pipeline
+from licet.drill.pipeline import Parts, Pipeline
 from licet.drill.receiver import receiving
 from licet.drill.run import Live
 from licet.errors import UsageError
@@ -25,6 +26,7 @@ from licet.guard.state import default_state, open_ledger, open_state, secret
 from licet.inventory.fingerprints import Fingerprints
 from licet.inventory.store import FILE, Inventory
 from licet.monitor.deliveries import Sink
+from licet.monitor.passes import PASSES
 
 
 def add_live(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +57,8 @@ def live_of(options: argparse.Namespace) -> Iterator[Live]:
         ledger = stack.enter_context(closing(open_ledger(folder)))
         inventory = stack.enter_context(closing(Inventory(folder.path / FILE)))
         book = stack.enter_context(closing(Book(folder.path / BOOK)))
-        yield Live(Pipeline(inventory, Fingerprints(secret(folder)).of, clock), {name: sink}, ledger, key, book, clock)
+        parts = Parts(passes=(*PASSES, forgeries(book.enrolled)))
+        yield Live(Pipeline(inventory, Fingerprints(secret(folder)).of, clock, parts), {name: sink}, ledger, key, book, clock)
 
 
 def _sink(options: argparse.Namespace, stack: ExitStack) -> tuple[str, Sink]:

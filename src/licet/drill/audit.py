@@ -1,4 +1,4 @@
-"""The book held against the ledger: whether each result is what the drills' key signed, of what was committed to before, and none is missing.
+"""The book held against the ledger: each result is what the drills' key signed, of what was committed to before, and none is missing.
 
 Who runs the pipeline can write into the book, not into the past of the ledger, and not under the drills' key. What does not fit is a failed
 drill, and is said.

@@ -1,14 +1,16 @@
 """For how long the monitoring saw nothing, by what its drills say: pure, of results and a clock.
 
 A drill that passed proves every part that it went through: its readers, the detectors of its codes, each hop, the sinks. One that failed
-blames some of them. A part is blind from half way between the last drill that proved it and the first that blamed it, until half way between
-the last that blamed it and the next that proves it; and everything is blind from one cadence after the last result on, until there is one.
+blames some of them. A part is blind from half way between the last drill that proved it and the first that blamed it, until half way
+between the last that blamed it and the next that proves it; and everything is blind from one cadence after the last result on, until there
+is one.
 The error at each end is at most half of the time between two drills of that part.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 EVERYTHING: Final = "everything"
@@ -71,7 +73,7 @@ def _of_part(part: str, looks: Sequence[Look], begin: float, now: float) -> Iter
 def _without(looks: Sequence[Look], begin: float, now: float, cadence: float) -> Iterator[Stretch]:
     """Where no drill was played for longer than the cadence."""
     times = [begin, *(each.time for each in looks), now]
-    for earlier, later in zip(times, times[1:], strict=False):
+    for earlier, later in pairwise(times):
         if later - earlier > cadence:
             yield Stretch(EVERYTHING, earlier + cadence, later)
 

@@ -19,6 +19,7 @@ from licet.inventory.declared import SOURCE as DECLARED
 from licet.inventory.store import Inventory
 from licet.monitor.baseline import ROLE as BASELINE
 from licet.monitor.explain import Held, holds
+from licet.monitor.refusals import REFUSED
 from licet.monitor.stored import signal_of
 from licet.records import Finding
 
@@ -53,6 +54,8 @@ def explained(finding: Finding, pipeline: Pipeline, declared: Declared, now: flo
                 small.keep(used, [each for each in lifecycle if (each.uid in cited) is only], now=now)
                 if only is any(uid.startswith("probe/") for uid in cited):
                     _probes(inventory, small, why.credentials)
+                if only is any(uid.startswith(REFUSED) for uid in cited):
+                    _refusals(inventory, small)
                 beside.judge()
                 found = [each.finding for each in beside.found()]
                 return [each for each in found if each.explanation is not None and each.explanation.identity == why.identity]
@@ -73,6 +76,12 @@ def _probes(inventory: Inventory, small: Inventory, credentials: Iterable[str]) 
     rows = [row for uid in credentials for row in inventory.rows("SELECT * FROM probes WHERE credential=?", (uid,))]
     with small.step() as db:
         db.executemany("INSERT INTO probes VALUES (?,?,?,?,?)", rows)
+
+
+def _refusals(inventory: Inventory, small: Inventory) -> None:
+    rows = inventory.rows("SELECT * FROM refusals")
+    with small.step() as db:
+        db.executemany(f"INSERT INTO refusals VALUES ({','.join('?' * len(rows[0]))})", rows)  # noqa: S608 - question marks
 
 
 def _events(inventory: Inventory, identities: Iterable[str]) -> tuple[list[UseEvent], list[LifecycleEvent]]:

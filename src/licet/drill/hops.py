@@ -13,9 +13,9 @@ from licet.inventory.store import Inventory
 from licet.monitor.kept import Kept
 
 HOPS: Final = ("emitted", "received", "normalised", "attributed", "evaluated", "alerted", "delivered")
-"""In their order. `emitted`: handed to the entrance. `received`: the inventory has the record, by its digest. `normalised`: with an operation
-and a time. `attributed`: to the identity, and the credential. `evaluated`: the identity was judged since. `alerted`: a finding of the identity
-is there. `delivered`: a sink said that it has it."""
+"""In their order. `emitted`: handed to the entrance. `received`: the inventory has the record, by its digest. `normalised`: with an
+operation and a time. `attributed`: to the identity, and the credential. `evaluated`: the identity was judged since. `alerted`: a finding of
+the identity is there. `delivered`: a sink said that it has it."""
 
 
 class Reached(NamedTuple):
@@ -44,7 +44,7 @@ class Sent(NamedTuple):
     live: set[str]
 
 
-def reached(
+def reached(  # noqa: PLR0917 - what there is of one drill
     inventory: Inventory, sent: Sequence[Sent], identity: str, credential: str, findings: Sequence[Kept], delivered: Collection[str],
     names: Collection[str] = (),
 ) -> Reached:  # fmt: skip

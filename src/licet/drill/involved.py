@@ -57,7 +57,9 @@ def involved(play: Play, fingerprint: Callable[[str], str]) -> Involved:
     workloads: set[str] = set()
     shared: list[tuple[str, float, str]] = []
     counts: Counter[tuple[str, str]] = Counter()
-    for record in dict.fromkeys(each for each in play.records if each.source != PROBE):  # what comes twice is there once
+    for record in dict.fromkeys(
+        each for each in play.records if each.source != PROBE and not each.refused
+    ):  # what comes twice is there once
         try:
             found = source_of(record.source).read(json.loads(record.body), _Place(fingerprint, record.account))
         except (Unreadable, ValueError) as error:

@@ -32,6 +32,7 @@ from licet.drill.parts import part_names
 from licet.drill.pipeline import Pipeline
 from licet.drill.receiver import receiving
 from licet.drill.scenario import OWNER, PROBE, Play, Scenario
+from licet.drill.scenarios import SCENARIOS
 from licet.drill.stage import Actor, Stage
 from licet.drill.verdict import Came, Verdict, expected_of, judged
 from licet.errors import UsageError
@@ -64,6 +65,7 @@ class Live(NamedTuple):
         pipeline: over the live inventory.
         sinks: by name, where findings go.
         actors: real identities as which shadows act, by the source on which they act.
+        alone: the inventory has nothing but one drill, to which all that is found belongs.
     """
 
     pipeline: Pipeline
@@ -73,6 +75,7 @@ class Live(NamedTuple):
     book: Book
     clock: Clock
     actors: Mapping[str, Sequence[Actor]] = {}
+    alone: bool = False
 
 
 class _Drill(NamedTuple):
@@ -94,7 +97,7 @@ class _Drill(NamedTuple):
         """By source, what is let in. A probe is no record of a source."""
         found: dict[str, Sent] = {}
         for record, uid in zip(self.play.records, self.records, strict=True):
-            if record.source != PROBE:
+            if record.source != PROBE and not record.refused:
                 sent = found.setdefault(record.source, Sent(record.source, [], set()))
                 sent.digests.append(uid)
                 sent.live.update({uid} if record.live else ())
@@ -107,10 +110,31 @@ def run(choices: Sequence[Choice], live: Live, progress: Callable[[str], None] =
     Raises:
         LicetError: a commitment, the inventory or the book cannot be written: nothing was let in of which there is none.
     """
-    curtain = _curtain(live.clock, 2 * len(choices))
-    drills = [_drawn(choice, live, curtain, twin=twin) for choice in choices for twin in (False, True)]
-    secrets.SystemRandom().shuffle(drills)
     _enrolled(live)
+    first = [each for each in choices if not each.scenario.after]
+    later = [each for each in choices if each.scenario.after]
+    results = _round(first, live, progress) if first else []
+    # Who acts in these acted in drills that are over.
+    if later and (missing := [each for each in later if _before(each, live) is None]):
+        needed = [Choice(_BY_ID[each.scenario.after], each.source) for each in missing]
+        results += _round(needed, live, progress)
+    return results + (_round(later, live, progress) if later else [])
+
+
+def _before(choice: Choice, live: Live) -> Actor | None:
+    """Who acted in the last drill that must be over before this one; None: there is none."""
+    wanted = (choice.scenario.after, choice.source, False, False)
+    known = (row.announced for row in live.book.drills())
+    over = [each for each in known if each is not None and (each.scenario, each.source, each.twin, each.shadow) == wanted]
+    return Actor(over[-1].identity, "", OWNER) if over else None
+
+
+def _round(choices: Sequence[Choice], live: Live, progress: Callable[[str], None]) -> list[Result]:
+    """All of these at once."""
+    together = [each for each in choices if not each.scenario.apart]
+    curtain = _curtain(live.clock, 2 * len(together))
+    drills = [_drawn(choice, live, curtain, twin=twin) for choice in together for twin in (False, True)]
+    secrets.SystemRandom().shuffle(drills)
     for each in drills:
         live.pipeline.declare(each.play.declared or SOMEBODY)
     _commit(live, drills)
@@ -126,7 +150,7 @@ def run(choices: Sequence[Choice], live: Live, progress: Callable[[str], None] =
     _reveal(live, [(each, result) for each, (result, _) in zip(drills, results, strict=True)])
     _taken_back(live, drills, counts)
     progress("revealed and taken back")
-    shadows = [_shadow(choice, live) for choice in choices]
+    shadows = [_shadow(choice, live) for choice in choices if not choice.scenario.after]
     return [result for result, _ in results] + shadows
 
 
@@ -141,6 +165,8 @@ def _drawn(choice: Choice, live: Live, curtain: float, *, twin: bool, shadow: Ac
         seed = secrets.token_hex(16)
         stage = Stage(random.Random(seed), curtain)  # noqa: S311 - its seed is of `secrets`
         stage.actor, stage.team = (None, shadow or OWNER) if isinstance(shadow, str) else (shadow, OWNER)
+        if choice.scenario.after:
+            stage.actor = _before(choice, live)
         play = choice.scenario.draw(stage, choice.source, twin)
         whom = involved(play, fingerprint)
         known = known_already(live.pipeline.inventory, whom) if not shadow else []
@@ -226,7 +252,7 @@ def _delivered(live: Live, drills: Iterable[_Drill], entered: float) -> dict[str
     stands = [
         Stands(each.finding, each.version, each.withdrawn, each.updated)
         for each in live.pipeline.found()
-        if _whom(each.finding) in whose or _cites(each, let_in)
+        if live.alone or _whom(each.finding) in whose or _cites(each, let_in)
     ]
     taken: dict[str, dict[str, float]] = {}
     for name, sink in live.sinks.items():
@@ -244,7 +270,8 @@ def _whom(finding: Finding) -> str:
 def _verdict(drill: _Drill, live: Live, taken: Mapping[str, Mapping[str, float]]) -> tuple[Verdict, Reached]:
     """Held against what came of it in this pipeline."""
     play, pipeline = drill.play, live.pipeline
-    kept = [each for each in pipeline.found() if _whom(each.finding) in drill.announced.identities or _cites(each, drill.records)]
+    names = drill.announced.identities
+    kept = [each for each in pipeline.found() if live.alone or _whom(each.finding) in names or _cites(each, drill.records)]
     findings = [each.finding for each in kept]
     finding = expected_of(play, findings)
     everywhere = set.intersection(*(set(each) for each in taken.values())) if taken else set()
@@ -288,13 +315,18 @@ def _told(drill: _Drill, verdict: tuple[Verdict, Reached], clock: Clock) -> tupl
 def _shadow(choice: Choice, live: Live) -> Result:
     """The same misuse beside the live pipeline, by its parts, in an inventory of its own: as somebody who is known for no drill."""
     actors = live.actors.get(choice.source)
-    who = secrets.choice(actors) if actors else secrets.choice(_TEAMS)
-    drill = _drawn(choice, live, _curtain(live.clock, 1), twin=False, shadow=who)
+    return _beside(choice, live, twin=False, shadow=secrets.choice(actors) if actors else secrets.choice(_TEAMS))
+
+
+def _beside(choice: Choice, live: Live, *, twin: bool, shadow: Actor | str = "") -> Result:
+    """One drill by the parts of the live pipeline, in an inventory of its own."""
+    drill = _drawn(choice, live, _curtain(live.clock, 1), twin=twin, shadow=shadow)
     _commit(live, [drill])
     with TemporaryDirectory() as folder, receiving() as receiver:
         os.chmod(folder, 0o700)  # noqa: PTH101 - a name
         with closing(Inventory(Path(folder) / FILE)) as inventory:
-            beside = live._replace(pipeline=live.pipeline.over(inventory), sinks={"webhook": Webhook(receiver.url, receiver.secret)})
+            sinks = {"webhook": Webhook(receiver.url, receiver.secret)}
+            beside = live._replace(pipeline=live.pipeline.over(inventory), sinks=sinks, alone=True)
             beside.pipeline.declare(drill.play.declared or SOMEBODY)
             beside.pipeline.enter(drill.play.records)
             entered = time.monotonic()
@@ -304,4 +336,5 @@ def _shadow(choice: Choice, live: Live) -> Result:
     return result
 
 
+_BY_ID = {each.id: each for each in SCENARIOS}
 _TEAMS = ("payments", "platform", "data-engineering", "growth", "fulfilment", "site-reliability")

@@ -34,6 +34,7 @@ class Record(NamedTuple):
         time: what it says of when it happened (seconds since the epoch).
         account: what `--account` says of it, where records do not say it themselves.
         live: it is a part of the misuse itself, and younger than the commitment; else it is what was before.
+        refused: its reader is to refuse it.
         arrived: when it came in, of what was before, if it came in when it was written (seconds since the epoch); 0: now.
     """
 
@@ -43,6 +44,7 @@ class Record(NamedTuple):
     account: str = ""
     live: bool = False
     arrived: float = 0.0
+    refused: bool = False
 
 
 class Play(NamedTuple):
@@ -90,6 +92,7 @@ class Scenario(NamedTuple):
         draw: makes a play.
         limit: within which the finding must be delivered, in seconds after the last record came in.
         references: identifiers of catalogues.
+        after: the id of a scenario that must have been played before, on the same source: who acted in that acts in this.
     """
 
     id: str
@@ -99,6 +102,8 @@ class Scenario(NamedTuple):
     draw: Draw
     limit: float = 60.0
     references: tuple[str, ...] = ()
+    apart: bool = False
+    after: str = ""
 
 
 def line(record: Mapping[str, Any]) -> bytes:

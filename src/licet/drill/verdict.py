@@ -11,8 +11,7 @@ from licet.monitor.explain import Held
 from licet.monitor.told import native
 from licet.records import Explanation, Finding
 
-
-_NO_RECORD: Final = ("declared", "probe")  # what is cited of those was said or tried, and stands in no log
+_NO_RECORD: Final = ("declared", "probe", "refused")  # what is cited of those was said or tried, or is only known to have been there
 
 
 class Failure(NamedTuple):

@@ -125,7 +125,7 @@ def widened(stage: Stage, app: App, scope: str) -> tuple[str, list[dict[str, Any
 
 
 def delegated(stage: Stage, principal: str, scope: str) -> tuple[str, list[dict[str, Any]]]:
-    """What the audit calls it that an application may do more for people, and its targets, by the object id of the service principal alone."""
+    """What the audit calls it that an application may do more for people, and its targets, by its object id alone."""
     graph = target(
         stage.uuid(), GRAPH, DelegatedPermissionGrant__Scope=('"User.Read"', f'"User.Read {scope}"'),
         DelegatedPermissionGrant__ConsentType=('"AllPrincipals"', '"AllPrincipals"'), ServicePrincipal__ObjectID=(None, f'"{principal}"'),

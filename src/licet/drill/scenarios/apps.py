@@ -46,7 +46,7 @@ def mail_read(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001 - 
 
 
 def mail_read_for_a_person(stage: Stage, source: str, twin: bool) -> Play:  # noqa: ARG001, FBT001
-    """The same, but no record has both names of the application: it is changed by one, and reads the mail of who changed it by the other."""
+    """The same, but no record has both of its names: it is changed by one, and reads the mail of who changed it by the other."""
     app = entra.app(stage)
     admin = entra.person(stage, app.tenant)
     scope, new = stage.rng.choice(_SCOPES), stage.uuid()

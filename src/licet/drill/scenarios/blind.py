@@ -49,6 +49,25 @@ def source_silent(stage: Stage, source: str, twin: bool) -> Play:  # noqa: ARG00
     return Play("", "", tuple(records), declared, frozenset({"SOURCE_SILENT"}), shows=(who.cluster,), cites=(cited,), owner="")
 
 
+def records_refused(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001
+    """Some records come in a form in which nobody can read them: what they tell of stays unknown. The twin's can be read."""
+    make = _at_aws(stage) if source == "cloudtrail" else _at_okta(stage)
+    records = [make(time)[0] for time in stage.habit(2, 3)]
+    broken, number = stage.rng.choice(_BROKEN), stage.rng.randrange(2, 9)
+    at = len(records) + 1
+    for step in range(number):
+        record, _ = make(stage.now + step)
+        body = record.body if twin else broken(record.body)
+        records.append(record._replace(body=body, live=True, refused=not twin))
+    if twin:
+        return Play("", "", tuple(records), {"identities": [owned(stage, make.uid, "service_account")]}, differs="they can be read")
+    # Of a source, which is nobody's: there is no owner to call.
+    return Play(
+        "", "", tuple(records), {"identities": [owned(stage, make.uid, "service_account")]}, frozenset({"RECORDS_REFUSED"}),
+        shows=(f"{source}: {number} records could not be used",), cites=(f"{source}/-:{at}",), owner="",
+    )  # fmt: skip
+
+
 SCENARIOS = (
     Scenario(
         "D17", "logging-cut", "a log is turned off", ("cloudtrail",), logging_cut, references=("ASI08", "DE.CM-09", "T1562.008"),

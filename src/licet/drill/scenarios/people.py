@@ -124,6 +124,6 @@ SCENARIOS = (
     ),
     Scenario(
         "D22", "anonymous", "a cluster lets in who shows no credential", ("kubernetes",), anonymous,
-        references=("NHI4", "PR.AA-03", "DE.CM-09", "T1133"),
+        references=("NHI4", "PR.AA-03", "DE.CM-09", "T1133"), apart=True,
     ),
 )  # fmt: skip
