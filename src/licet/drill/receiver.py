@@ -1,4 +1,4 @@
-"""A sink's other side, on this machine: it takes what a webhook posts and what OTLP exports, and knows of each finding whether it came whole.
+"""A sink's other side, on this machine: it takes what a webhook posts and what OTLP exports, and knows whether a finding came whole.
 
 Where nobody named a sink, a drill ends here: over a real socket, with a signature that is checked.
 """

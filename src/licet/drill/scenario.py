@@ -1,7 +1,7 @@
 """What a drill is: records to let in, what was declared before, and what must come back.
 
-A scenario is a function that draws one play. A play is data: who reads it can tell what is let in, and nothing of it says that it is a drill.
-Beside the misuse it draws the benign twin, in which one factor is another: that one must stay silent.
+A scenario is a function that draws one play. A play is data: who reads it can tell what is let in, and nothing of it says that it is a
+drill. Beside the misuse it draws the benign twin, in which one factor is another: that one must stay silent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """When which drill is due: one in each slot, at a time and of a kind that are drawn a day ahead, and committed to by a Merkle root.
 
-Nobody who runs the pipeline can be ready for a drill, and nobody can leave out one that would fail: the day's root stands in the ledger before
-the day, and a slot without its drill is a failed one.
+Nobody who runs the pipeline can be ready for a drill, and nobody can leave out one that would fail: the day's root stands in the ledger
+before the day, and a slot without its drill is a failed one.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ _USES = ("s3:ListBuckets", "ec2:DescribeInstances", "sqs:ListQueues", "sns:ListT
 
 
 def forged(stage: Stage, source: str, twin: bool) -> Play:  # noqa: ARG001, FBT001 - of all plays
-    """A revoked key is used by whom an earlier drill was played as: that one is over. The twin's key is nobody's drill, and is not revoked."""
+    """A revoked key is used by whom an earlier drill was played as: that is over. The twin's key is nobody's drill, and is not revoked."""
     if twin:
         stage.actor = None
     who, key = cloudtrail.user(stage), stage.access_key()
