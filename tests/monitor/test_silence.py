@@ -86,6 +86,9 @@ class _Counting:
         self.scans += "FROM uses" in query
         return self._db.execute(query, values)
 
+    def executemany(self, query: str, values: Any) -> Any:
+        return self._db.executemany(query, values)
+
 
 def test_what_stands_costs_no_walk_through_the_uses_and_what_is_new_a_few_however_many_accounts() -> None:
     inventory = Inventory(":memory:")

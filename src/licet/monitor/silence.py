@@ -10,7 +10,6 @@ writes records can name at will, are told of together where there are many.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
@@ -46,13 +45,14 @@ _LATE: Final = (
     " ORDER BY source, account"
 )
 _SHAPES: Final = "SELECT id, json_extract(shape, '$[0]'), json_extract(shape, '$[5]') FROM shapes"
-# Each goes through all uses once, of however many accounts. `?1`: pairs of a shape and the number of its account.
-_OF: Final = "WITH of (shape, n) AS MATERIALIZED (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?1))"
-_HOURS: Final = f"{_OF} SELECT DISTINCT n, CAST(time/{_HOUR} AS INTEGER) FROM uses CROSS JOIN of ON of.shape=uses.shape ORDER BY 1, 2"  # noqa: S608
+# Each goes through all uses once, of however many accounts, of which `temp.heard` has the numbers by shape.
+_HEARD: Final = "CREATE TEMP TABLE IF NOT EXISTS heard (shape INTEGER PRIMARY KEY, n INTEGER)"
+_OF: Final = "FROM uses CROSS JOIN temp.heard ON heard.shape=uses.shape"
+_HOURS: Final = f"SELECT DISTINCT n, CAST(time/{_HOUR} AS INTEGER) {_OF} ORDER BY 1, 2"
 _LASTS: Final = (
-    f"{_OF}, last (n, time) AS MATERIALIZED (SELECT n, max(time) FROM uses CROSS JOIN of ON of.shape=uses.shape GROUP BY n)"  # noqa: S608
-    " SELECT of.n, uses.uid, identities.uid, uses.time FROM uses CROSS JOIN of ON of.shape=uses.shape JOIN last ON last.n=of.n"
-    " AND last.time=uses.time JOIN identities ON identities.id=subject ORDER BY 1, 2"
+    f"WITH last (n, time) AS MATERIALIZED (SELECT n, max(time) {_OF} GROUP BY n)"
+    f" SELECT heard.n, uses.uid, identities.uid, uses.time {_OF} JOIN last ON last.n=heard.n AND last.time=uses.time"
+    " JOIN identities ON identities.id=subject ORDER BY 1, 2"
 )
 
 
@@ -162,16 +162,20 @@ def _together(
     )  # fmt: skip
 
 
-def _pairs(db: sqlite3.Connection, sources: Sequence[_Source]) -> str:
+def _hear(db: sqlite3.Connection, sources: Sequence[_Source]) -> None:
+    """Number them, for those that go through the uses."""
     numbers = {(each.source, each.account): number for number, each in enumerate(sources)}
-    found = ((shape, numbers.get((source, account))) for shape, source, account in db.execute(_SHAPES).fetchall())
-    return json.dumps([pair for pair in found if pair[1] is not None])
+    shapes = ((shape, numbers.get((source, account))) for shape, source, account in db.execute(_SHAPES).fetchall())
+    db.execute(_HEARD)
+    db.execute("DELETE FROM temp.heard")
+    db.executemany("INSERT INTO temp.heard VALUES (?,?)", [each for each in shapes if each[1] is not None])
 
 
 def _pauses(db: sqlite3.Connection, sources: Sequence[_Source]) -> dict[int, float]:
     """By their numbers, their longest pauses in seconds, to the hour."""
     longest: dict[int, float] = {}
-    for number, hours in groupby(_rows(db, _HOURS, _pairs(db, sources)), lambda row: int(row[0])):
+    _hear(db, sources)
+    for number, hours in groupby(_rows(db, _HOURS), lambda row: int(row[0])):
         before = None
         for _, hour in hours:
             longest[number] = max(longest.get(number, 0.0), 0.0 if before is None else float(hour - before) * _HOUR)
@@ -181,11 +185,12 @@ def _pauses(db: sqlite3.Connection, sources: Sequence[_Source]) -> dict[int, flo
 
 def _lasts(db: sqlite3.Connection, sources: Sequence[_Source]) -> dict[int, _Last]:
     """By their numbers, their last uses; of two at one time the one with the greater uid."""
-    return {number: _Last(*row) for number, *row in _rows(db, _LASTS, _pairs(db, sources))}
+    _hear(db, sources)
+    return {number: _Last(*row) for number, *row in _rows(db, _LASTS)}
 
 
-def _rows(db: sqlite3.Connection, query: str, pairs: str) -> Iterator[tuple[Any, ...]]:
-    cursor = db.execute(query, (pairs,))
+def _rows(db: sqlite3.Connection, query: str) -> Iterator[tuple[Any, ...]]:
+    cursor = db.execute(query)
     while page := cursor.fetchmany(_PAGE):
         yield from page
 
