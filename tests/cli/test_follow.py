@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -25,13 +26,18 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Begins `licet ...` on a state folder, and kills what is left of it."""
     (tmp_path / "state").mkdir(mode=0o700)
     running: list[subprocess.Popen[str]] = []
+    alarms: list[Timer] = []
 
     def started(*words: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-u", "-m", "licet", *words, "--state", str(tmp_path / "state")]
         running.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        alarms.append(Timer(100, running[-1].kill))  # whoever waits for a word that does not come fails, and does not hang
+        alarms[-1].start()
         return running[-1]
 
     yield started
+    for alarm in alarms:
+        alarm.cancel()
     for each in running:
         each.kill()
         each.communicate()

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -32,9 +33,12 @@ def test_a_pipe_without_a_writer_is_waited_for_with_a_word_and_then_read(home: P
         [sys.executable, "-m", "licet", "ingest", "lifecycle", "pipe"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:  # fmt: skip
         assert process.stderr is not None
+        alarm = Timer(60, process.kill)
+        alarm.start()
         assert "pipe: is a pipe into which nobody writes yet; waiting" in process.stderr.readline()
         Path("pipe").write_text(LINE, encoding="utf-8")
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate()
+        alarm.cancel()
     assert (process.returncode, "1 lifecycle event kept" in out) == (0, True)
 
 
