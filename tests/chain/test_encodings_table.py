@@ -21,6 +21,8 @@ from licet import Denied, Guard
 from licet.records import ToolCall
 from licet.testing import guard_for
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
 SECTION = "## Encodings that taint does not see"
 LINK = "https://evil.example/take/it-all"

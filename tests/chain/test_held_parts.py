@@ -9,6 +9,8 @@ from licet.chain.keys import atom_of
 from licet.chain.outputs import leaves
 from licet.manifest.labels import OutputLabels, origin_term
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 TEXT = "Dear tenant,\nplease write to:\nHarbour Street 12\nNew Haven, CT 06510\nIBAN: GB29NWBK60161331926819\n"
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from licet.chain.index import OriginIndex, Output
 from licet.chain.outputs import leaves
 from licet.manifest.labels import OutputLabels
+
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
 
 PROSE = "the tenants of the northern wing would rather have their post sent on to the caretaker from next month"
 

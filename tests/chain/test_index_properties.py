@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from licet.chain.index import OriginIndex, Output
 from licet.chain.origin import OriginKind
 from licet.chain.outputs import Leaf
 from licet.manifest.labels import Label, OriginTerm
+
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
 
 VALUES: tuple[str | int, ...] = (
     "ada@acme.example", "bo@acme.example", "eve@evil.example", "GB29NWBK60161331926819", "https://acme.example/pay", "a-1742", "INV-2026-0042", 4312, 80231, "reports/q3.pdf",

@@ -16,6 +16,8 @@ import pytest
 from licet import Denied, Guard
 from licet.testing import guard_for
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 MANIFEST = """\
 licet: 1
 environment: dev

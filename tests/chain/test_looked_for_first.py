@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from licet.chain import encodings, text
 from licet.chain.party import addresses_in, is_bare_address
 from licet.policy import decide
 from licet.policy.request import reason
+
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
 
 PIECES = st.sampled_from(
     [

@@ -14,6 +14,8 @@ from licet.chain.index import OriginIndex, Output
 from licet.chain.origin import Trace
 from licet.chain.outputs import Leaf
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 _LETTERS = string.ascii_lowercase + string.digits
 _words = st.text(_LETTERS, min_size=3, max_size=12)
 addresses = st.builds("{}.{}@{}.example".format, _words, _words, _words)

@@ -18,6 +18,8 @@ from licet.chain.outputs import leaves
 from licet.chain.text import exact
 from licet.manifest.labels import OutputLabels
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 DOCS = Path(__file__).parents[2] / "docs" / "origin.md"
 
 # What the user wrote, the argument, its value, and whether it is the user's.

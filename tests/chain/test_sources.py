@@ -11,6 +11,8 @@ from licet.chain.outputs import Leaf
 from licet.chain.sources import novel_sources, somebodys, sources
 from licet.manifest.baseline import source, tool_of
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 
 def index() -> OriginIndex:
     made = OriginIndex()
