@@ -20,6 +20,8 @@ from licet.monitor.signal import Signal
 from licet.monitor.stored import signals_of
 from licet.monitor.world import DAY, Settings
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 NOBODY = "system:anonymous"
 NOW = 1_772_366_400.0 + 2 * DAY
 FALCO = Path(__file__).parents[3] / "shared/data/nhi/falco_k8s_audit/traces/anonymous_creates_namespace_foo.json"

@@ -8,6 +8,7 @@ import json
 import os
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,8 @@ from licet.inventory.store import Inventory
 from licet.monitor.fold import Item
 from licet.monitor.run import monitor
 from licet.monitor.world import DAY, Settings
+
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
 
 T = 1_750_000_000.0
 MANY = settings(

@@ -17,6 +17,8 @@ from licet.monitor.stored import signals_of
 from licet.monitor.world import Settings
 from stories import DAY, HOUR, NOW, happened, use
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 WEB = "system:serviceaccount:shop:web"
 PROD, DEV = "eks-prod", "eks-dev"
 

@@ -17,6 +17,8 @@ from licet.monitor.explain import holds
 from licet.monitor.world import Settings
 from stories import DAY, HOUR, ME, MINUTE, NOW, Story, happened, use
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 
 class Case(NamedTuple):
     """`names`: what observed and expected must name. `told`: of the same code, what is said in the twin as points at most."""

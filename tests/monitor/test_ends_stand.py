@@ -13,6 +13,8 @@ from licet.monitor.detectors import ends as module
 from licet.monitor.signal import Signal
 from stories import DAY, HOUR, ME, NOW, START, Story, happened, use
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 ONE = {"credential": "cred:one"}
 
 

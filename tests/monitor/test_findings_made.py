@@ -18,6 +18,8 @@ from licet.monitor.known import Known
 from licet.monitor.signal import Cited, Signal
 from licet.monitor.world import DAY, Settings, World
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 HOUR, START = 3_600.0, 1_750_000_000.0
 LEARNED = ("NEW_NETWORK", "NEW_REGION", "NEW_AGENT", "NEW_API", "SENSITIVE_ACTION")
 

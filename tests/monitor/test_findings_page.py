@@ -17,6 +17,8 @@ from licet.monitor.kept import kept
 from licet.monitor.run import monitor
 from licet.monitor.world import Settings
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 PAGE = Path(__file__).parents[2] / "docs" / "findings.md"
 WHO, KEY, START = "arn:aws:iam::111122223333:role/nightly-report", "cred:4f0e9c1d27ab8e3344c5d6e7f8091a2b", 1_772_366_400.0
 

@@ -19,6 +19,8 @@ from licet.monitor.signal import Signal
 from licet.monitor.world import Settings
 from stories import DAY, HOUR, ME, MINUTE, Story, happened, use
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 OURS = ("NEW_NETWORK", "NEW_REGION", "NEW_AGENT", "NEW_API", "NEW_TOOL", "RATE", "SENSITIVE_ACTION")
 SECRET = {"operation": "secretsmanager:GetSecretValue", "access": "admin"}
 

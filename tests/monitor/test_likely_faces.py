@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+
 from licet.events import LifecycleEvent
 from licet.inventory.faces import GRANTED, RECORDED, face, faces_of
 from licet.inventory.model import Declared, Identity, Owner, Ownership
@@ -14,6 +16,8 @@ from licet.monitor.run import monitor
 from licet.monitor.stored import signals_of
 from licet.monitor.world import Settings
 from stories import DAY, HOUR, MINUTE, NOW, START, use
+
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
 
 ROGUE, PAYROLL, CLIENT = "entra:rogue", "entra:payroll", "entra:client"
 

@@ -11,6 +11,8 @@ from licet.inventory.store import Inventory
 from licet.monitor.detectors.novelty import _pretended
 from stories import DAY, HOUR, ME, MINUTE, Story, use
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 
 def codes(story: Story) -> set[str]:
     return {each.code for each in story.signals(Inventory(":memory:")) if each.alert}

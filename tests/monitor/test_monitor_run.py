@@ -28,6 +28,8 @@ from licet.monitor.stored import signals_of
 from licet.monitor.world import Settings
 from stories import DAY, HOUR, ME, MINUTE, NOW, Story, happened, use
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 EXAMPLES = int(os.environ.get("LICET_EXAMPLES", "60"))
 FEW = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -7,6 +7,8 @@ import pytest
 from licet.inventory.store import Inventory
 from stories import DAY, HOUR, ME, Story, happened, use
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 
 @pytest.mark.parametrize(
     "source, reason, gone",

@@ -14,6 +14,8 @@ from licet.monitor.run import monitor
 from licet.monitor.world import Settings
 from stories import DAY, HOUR, ME, MINUTE, NOW, use
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 PEERS = ("peer-1", "peer-2")
 MOVED = {"network": "203.0.113.0/24", "ip": "203.0.113.9", "agent": "curl/8", "region": "sa-east-1"}
 

@@ -14,6 +14,8 @@ from licet.monitor.kept import kept
 from licet.monitor.run import monitor
 from licet.monitor.world import DAY, Settings
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 START = 1_772_366_400.0
 
 

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from licet.events import BODY_UNREAD, UseEvent
 from licet.ingest.intake import Intake
 from licet.ingest.sources import SOURCES
@@ -20,6 +22,8 @@ from licet.monitor.verdicts import reasons_of
 from licet.monitor.world import Settings
 from licet.records import Finding
 from stories import DAY, Story, use
+
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
 
 NOW = 1_790_000_000.0
 BINDING = {

@@ -11,6 +11,8 @@ from licet.inventory.model import Environment, Identity, Ownership
 from licet.inventory.store import Inventory
 from stories import DAY, HOUR, ME, Story, happened, use
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 EVERYTHING = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 

@@ -13,6 +13,8 @@ from licet.monitor.signal import Cited, Signal
 from licet.monitor.world import Settings
 from stories import DAY, HOUR, ME, START
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 
 def weak(code: str, after: float, points: float) -> Seen:
     time = START + after

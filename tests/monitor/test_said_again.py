@@ -18,6 +18,8 @@ from licet.monitor.stored import signals_of
 from licet.monitor.world import Settings
 from stories import DAY, HOUR, ME, START, Story, happened, use
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 
 def of(inventory: Inventory, code: str) -> list[Signal]:
     return [each for each in signals_of(inventory, ME) if each.code == code]

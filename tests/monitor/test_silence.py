@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from licet.inventory.store import Inventory
 from licet.monitor.kept import kept
 from licet.monitor.run import monitor
@@ -12,6 +14,8 @@ from licet.monitor.silence import history, silence
 from licet.monitor.stored import signal_of
 from licet.monitor.world import Settings
 from stories import DAY, HOUR, MINUTE, START, use
+
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
 
 TWO_DAYS = [use(hour * HOUR) for hour in range(0, 48, 3)] + [use(47 * HOUR + minute * MINUTE) for minute in range(50)]
 

@@ -13,6 +13,8 @@ from licet.monitor.signal import Signal
 from licet.monitor.world import Settings
 from stories import HOUR, ME, MINUTE, START, Story, happened, use
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 POD = "pod:shop/db-0"
 
 
