@@ -20,6 +20,8 @@ from licet.ingest.recognised import Source, Unreadable
 from licet.ingest.sources import NAMES, SOURCES, source_of
 from readers import SHARED, needs_data, panther, place, read_or_refused
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 PLATFORMS = {
     "AWS.CloudTrail": "cloudtrail", "Amazon.EKS.Audit": "kubernetes", "GitHub.Audit": "github", "Okta.SystemLog": "okta", "Azure.Audit": "entra",
     "Microsoft365.Audit.SharePoint": "m365", "Microsoft365.Audit.AzureActiveDirectory": "m365",

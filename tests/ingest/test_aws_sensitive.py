@@ -11,6 +11,8 @@ from licet.ingest.aws_actions import action_of, level_of, operation_of
 from licet.ingest.aws_policies import reach_of, reach_of_managed, trust_of
 from licet.ingest.aws_sensitive import access_of, rule_of
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 
 def asked(**parameters: Any) -> dict[str, Any]:
     return {"requestParameters": parameters, "userIdentity": {"type": "IAMUser"}}

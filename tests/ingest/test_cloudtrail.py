@@ -22,6 +22,8 @@ from licet.ingest.recognised import Recognised, Unreadable
 from licet.inventory.faces import faces_of, same_as
 from readers import CANARY, SHARED, needs_data, panther, place, read_or_refused, with_canary
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 PLACE: Any = SimpleNamespace(fingerprint=lambda shown: f"cred:{shown[::-1]}" if shown else "", account="")
 BERT = {
     "type": "IAMUser", "principalId": "AIDATFQR7NSC5AU2ZV3IE", "arn": "arn:aws:iam::123837392027:user/bert-jan",

@@ -17,6 +17,8 @@ from licet.inventory.store import Inventory
 from readers import CANARY, SHARED, needs_data, panther, place, read_or_refused, with_canary
 from taking import lines, run
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 AT = place()
 APP, PRINCIPAL, OBJECT, KEY = (f"{digit * 8}-1111-4111-8111-111111111111" for digit in "1234")
 GRAPH = "00000003-0000-0000-c000-000000000000"

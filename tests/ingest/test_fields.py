@@ -14,6 +14,8 @@ from licet.ingest.fields import address_of, agent_of, clean, id_in, id_of, inter
 from licet.ingest.recognised import Unreadable
 from readers import place
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 CHROME = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/113.0.0.0 Safari/537.36"
 EDGE = f"{CHROME} Edg/114.0.1"
 TERRAFORM = "APN/1.0 HashiCorp/1.0 Terraform/1.1.2 (+https://www.terraform.io) terraform-provider-aws/3.76.1"

@@ -13,6 +13,8 @@ from licet.ingest import github, github_changes
 from licet.ingest.recognised import Recognised, Unreadable
 from readers import CANARY, needs_data, panther, place, read_or_refused, with_canary
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 HASH = "EH4L8o6PfCqipALbL+QT62lyqUtnI7ql0SPbkaQnjv8="
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/113.0.0.0 Safari/537.36"
 

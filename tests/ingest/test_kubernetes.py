@@ -16,6 +16,8 @@ from licet.ingest.recognised import Recognised, Unreadable
 from licet.inventory.used import needed_permissions, used_permissions
 from readers import CANARY, SHARED, needs_data, panther, place, read_or_refused, with_canary
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 WEB = "system:serviceaccount:shop:web"
 EXTRA = "authentication.kubernetes.io/"
 

@@ -13,6 +13,8 @@ from licet.ingest.recognised import Unreadable
 from licet.inventory.faces import same_as
 from readers import CANARY, SHARED, needs_data, panther, place, read_or_refused, with_canary
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 AT = place()
 APP, PRINCIPAL, KEY = (f"{digit * 8}-1111-4111-8111-111111111111" for digit in "124")
 GRAPH = "00000003-0000-0000-c000-000000000000"

@@ -13,6 +13,8 @@ from licet.ingest import okta, okta_changes
 from licet.ingest.recognised import Recognised, Unreadable
 from readers import CANARY, needs_data, panther, place, read_or_refused, with_canary
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 TOKEN = "00T94e3cn9kSEO3c51s5"
 ANN = {"id": "00u1ann", "type": "User", "alternateId": "ann@example.com", "displayName": "Ann"}
 APP = {"id": "0oa1mailer", "type": "PublicClientApp", "alternateId": "unknown", "displayName": "Mailer"}

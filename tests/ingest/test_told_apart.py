@@ -17,6 +17,8 @@ from licet.inventory.said import said_by
 from readers import CANARY, place
 from taking import record as of_cloudtrail
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 AT = place("here")
 MANY = 1_000
 UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
