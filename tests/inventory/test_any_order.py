@@ -18,6 +18,8 @@ from licet.inventory.model import Credential
 from licet.inventory.step import Kept
 from licet.inventory.store import Inventory
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 T = 1_772_323_200.0
 KEY = "cred:" + "0" * 32
 

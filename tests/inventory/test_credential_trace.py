@@ -18,6 +18,8 @@ from licet.monitor.run import monitor
 from licet.monitor.stored import signals_of
 from licet.monitor.world import Settings
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 START, HOUR, DAY = 1_750_000_000.0, 3_600.0, 86_400.0
 ME = "arn:aws:iam::111122223333:user/worker"
 ONE, TWO, THREE = (f"cred:{number:032x}" for number in (1, 2, 3))

@@ -17,6 +17,8 @@ from licet.inventory.joined import join
 from licet.inventory.model import Identity
 from licet.inventory.store import Inventory
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "nhi" / "otrf_goldensaml"
 
 

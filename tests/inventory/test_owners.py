@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from licet.events import LifecycleEvent
 from licet.inventory.model import Identity, Owner, Ownership
 from licet.inventory.owners import confirmed, owners_of, stated
 from licet.inventory.store import Inventory
+
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
 
 NOW = 1_790_000_000.0
 

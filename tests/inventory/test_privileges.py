@@ -13,6 +13,8 @@ from licet.inventory.permissions import Shown, covers
 from licet.inventory.privileges import DAY, Drift, drift, is_over_scoped
 from licet.inventory.store import Inventory
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 START = 1_700_000_000.0  # 2023-11-14
 NOTHING = Declared()
 BOT = "arn:aws:iam::1:role/bot"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from licet.events import LifecycleEvent, UseEvent
 from licet.inventory.life import status_at
 from licet.inventory.model import Credential, Environment, Identity, Ownership
@@ -11,6 +13,8 @@ from licet.inventory.rows import SELECT_CREDENTIAL, credential_of
 from licet.inventory.store import Inventory
 from licet.inventory.trace import trace
 from licet.inventory.views import STALE, Line, Viewer, attributions, doings, sums
+
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
 
 NOW = 1_790_000_000.0
 DAY = 86_400.0

@@ -16,6 +16,8 @@ from licet.monitor.run import monitor
 from licet.monitor.stored import signals_of
 from licet.monitor.world import DAY, Settings
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 T = 1_772_323_200.0
 KEY = "cred:" + "0" * 32
 
