@@ -9,6 +9,8 @@ from licet.learn.difference import Difference
 from licet.records import Decision, Reason
 from licet.replay.verdicts import CallOutcome, SessionOutcome, Verdict
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 ALLOW = Verdict(Decision("allow"), ran=True)
 
 

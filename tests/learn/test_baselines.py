@@ -16,6 +16,8 @@ from licet.manifest.baseline import under
 from licet.records import ToolCall
 from runs_fixture import KIND, run, step
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 MANIFEST = """\
 licet: 1
 environment: dev

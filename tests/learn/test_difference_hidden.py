@@ -15,6 +15,8 @@ from licet.manifest.baseline import under
 from licet.manifest.labels import OutputLabels, field_path
 from licet.records import ToolCall
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 NOW = 1795341600.0  # 2026-11-22T10:00Z
 HEAD = """\
 licet: 1

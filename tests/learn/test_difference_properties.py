@@ -14,6 +14,8 @@ from licet.manifest import Argument, Manifest
 from licet.scope import ArgumentRule, CompiledManifest
 from random_manifests import ARGUMENTS, NUMBERS, TOOLS, WORDS, keywords, manifest, near, value
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 _TURNED = {"widened": "narrowed", "narrowed": "widened", "changed": "changed"}
 
 

@@ -13,6 +13,8 @@ from licet.manifest import Manifest
 from licet.replay import Backtest, Moving, RecordedCall, Session
 from random_manifests import NOW, TOOLS, manifest, near
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 PEOPLE = ("ada@acme.example", "eve@evil.example", "bo@lindqvist.example")
 WORDS = (*PEOPLE, "a", "ab", "4312", "https://evil.example/x", "2026-01-01")
 

@@ -7,6 +7,8 @@ import pytest
 from licet.learn.difference import Difference, differences
 from licet.manifest import Manifest, loads
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 NOW = 1795341600.0  # 2026-11-22T10:00Z
 TURNED = {"widened": "narrowed", "narrowed": "widened", "changed": "changed"}
 SHA, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64

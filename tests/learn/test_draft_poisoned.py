@@ -15,6 +15,8 @@ from licet.learn.tally import Tally
 from licet.manifest import Manifest, loads
 from runs_fixture import run, step
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 NOW = 1_764_000_000.0
 MANIFEST = """\
 licet: 1

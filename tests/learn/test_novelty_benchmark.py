@@ -16,6 +16,8 @@ from benchmarks import novelty  # noqa: E402
 from benchmarks.shares import share  # noqa: E402
 from benchmarks.task_kinds import halves  # noqa: E402
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 MANIFEST = """\
 licet: 1
 environment: test

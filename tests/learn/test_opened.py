@@ -10,6 +10,8 @@ from licet.learn.runs import runs
 from licet.manifest import Manifest, loads
 from licet.replay import RecordedCall, Session
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 MANIFEST = """\
 licet: 1
 environment: dev

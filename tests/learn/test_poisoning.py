@@ -16,6 +16,8 @@ from licet.learn.tally import Tally
 from licet.manifest import TaskKind, loads
 from licet.replay import RecordedCall, Session
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 NOW = 1_764_000_000.0
 EVE = "eve@evil.example"
 MANIFEST = """\

@@ -17,6 +17,8 @@ from benchmarks.task_kinds import MANIFESTS, recordings, suite_of  # noqa: E402
 
 from licet.manifest import loads  # noqa: E402
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 MANIFEST = """\
 licet: 1
 environment: test

@@ -16,6 +16,8 @@ from licet.learn.runs import ATTACKED, DENIED, NO_KIND, UNDECLARED, UNSEEN, Run,
 from licet.manifest import load
 from licet.replay import RecordedCall, Session, read
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 MANIFEST = """\
 licet: 1
 environment: dev

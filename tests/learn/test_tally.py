@@ -15,6 +15,8 @@ from licet.learn.tally import Tally, words_of
 from licet.learn.values import FEW, Span, Support, Texts, ValueTally, limit
 from runs_fixture import KIND, run, runs, step
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 KNOWN = {"read_ticket": ("number",), "send_email": ("to", "body")}
 
 
