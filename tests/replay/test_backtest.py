@@ -16,6 +16,8 @@ from licet.records import Decision, Reason
 from licet.replay import Backtest, CallOutcome, Changes, Coverage, Moving, RecordedCall, Session, SessionOutcome, Verdict
 from made_sessions import HOSTILE, made
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 
 OLD = """\

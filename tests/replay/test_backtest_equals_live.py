@@ -18,6 +18,8 @@ from licet.records import Decision
 from licet.replay import Backtest, CallOutcome, Moving, Replay, Session, Statistics, Verdict, read, told
 from made_sessions import NEW, OLD, made
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 ROOT = Path(__file__).parents[2]
 RECORDINGS = os.environ.get("LICET_RECORDINGS", "")
 Answer = tuple[str, tuple[Any, ...], bool]

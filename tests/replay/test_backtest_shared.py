@@ -17,6 +17,8 @@ from licet.manifest import Manifest, loads
 from licet.replay import Backtest, Moving, RecordedCall, Session, told
 from made_sessions import CHANGES, OLD, made
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 UNTIL = (datetime.now(UTC) + timedelta(days=20)).date().isoformat()
 
 

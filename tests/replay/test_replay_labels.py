@@ -13,6 +13,8 @@ import pytest
 from hostile import HOSTILE, acting
 from licet.cli import main
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 
 MANIFEST = """\

@@ -17,6 +17,8 @@ from licet.replay.grouping import Grouping, Told
 from licet.telemetry.otlp import BadSpan
 from licet.telemetry.reader import ReadSpan
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 IDS = st.integers(1, 6).map(lambda number: f"{number:016x}")
 CONVERSATIONS = st.sampled_from(["", "", "", "c-1", "c-2", "a" * 32, "\ud800"])
 

@@ -18,6 +18,8 @@ from licet.records import CallRecord, Decision, Finding, Reason, TaskRecord, Use
 from licet.report import Case, Story, Table, digest_page, graphml, page, svg, trace
 from licet.store import SqliteStore
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 ROOT, CHILD = "a" * 32, "b" * 32
 TABLE = pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))

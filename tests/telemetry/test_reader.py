@@ -14,6 +14,8 @@ from licet.cli import main
 from licet.errors import UsageError
 from licet.telemetry.reader import BadSpan, ReadLink, ReadLog, ReadMetric, ReadSpan, read_all, read_spans
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 SPAN = {"traceId": "a" * 32, "spanId": "b" * 16, "name": "n", "kind": 1, "startTimeUnixNano": "1", "endTimeUnixNano": "2"}
 

@@ -13,6 +13,8 @@ import pytest
 from licet.telemetry import about, semconv
 from licet.telemetry.instruments import INSTRUMENTS
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 PAGE = Path(__file__).parents[2] / "docs" / "telemetry.md"
 TABLES = {"events": about.event_table, "metrics": about.metric_table, "attributes": about.attribute_table}
 

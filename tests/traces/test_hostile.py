@@ -34,6 +34,8 @@ from licet.traces import MADE, imported, spans_from
 from licet.traces.query import HEADERS, address_of
 from licet.traces.sources import spans_in
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 
 MANIFEST = """\
