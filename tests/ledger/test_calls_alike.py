@@ -13,6 +13,8 @@ from licet.ledger.check.meaning import Meaning
 from licet.ledger.evidence.accounts import gaps_of
 from licet.ledger.evidence.covered import About
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 _KINDS = ("call.intent", "call.denied", "call.outcome")
 
 

@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT)]
 from benchmarks import crash  # noqa: E402
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 ROUNDS = int(os.environ.get("LICET_CRASH_ROUNDS", "40"))
 
 

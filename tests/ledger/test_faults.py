@@ -28,6 +28,8 @@ from licet.ledger import LedgerFiles, LedgerKey, sealer
 from licet.ledger.check.verify import verify
 from licet.manifest import loads
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 MANIFEST = """
 licet: 1
 environment: test

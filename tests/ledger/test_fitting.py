@@ -12,6 +12,8 @@ from licet.canonical import canonical, digest
 from licet.ledger.fitting import IDS, MAX_FIELDS, fitted
 from licet.ledger.layout import MAX_ENTRY
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 SHORT = st.text(st.characters(codec="utf-8"), max_size=20)
 LONG = st.integers(0, 90_000).map(lambda count: "x" * count) | st.integers(1, 9_000).map(lambda count: "\x00\u20ac😀" * count)
 VALUES = st.recursive(

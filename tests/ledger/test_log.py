@@ -22,6 +22,8 @@ from licet.ledger.check.verify import verify
 from licet.ledger.layout import MAX_ENTRY
 from licet.ledger.sealer import signed_state
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 FOR_EVER = 3600.0
 
 

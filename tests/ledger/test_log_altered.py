@@ -27,6 +27,8 @@ from licet.ledger.chained import bytes_of, link
 from licet.ledger.keeper import Keeper
 from licet.ledger.layout import MAX_ENTRY
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 FOR_EVER = 3600.0
 BEGIN = "sha256:" + "0" * 64
 

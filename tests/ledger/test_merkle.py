@@ -25,6 +25,8 @@ from licet.ledger.merkle import (
     root_of,
 )  # fmt: skip
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 VECTORS = Path(__file__).parents[1] / "vectors" / "merkle"
 LARGEST = 40
 

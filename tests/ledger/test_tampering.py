@@ -22,6 +22,8 @@ from licet.ledger.cosigning.cosignature import WitnessKey
 from licet.ledger.merkle import leaf_hash, root_of
 from licet.ledger.note import Checkpoint, cosigned, signed
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 CALLS = 320  # 641 records: two full tiles and one that is not
 SIZE = 1 + 2 * CALLS
 TARGET = 300  # the index of the record that is tampered with: an outcome in the second tile... and 299 its intent

@@ -20,6 +20,8 @@ from licet.ledger.check.remedies import NEXT, OF_EVIDENCE
 from licet.ledger.cosigning.cosignature import WitnessKey
 from licet.ledger.note import cosigned
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 PAGE = Path(__file__).parents[2] / "docs" / "verify-says.md"
 MANIFEST = """\
