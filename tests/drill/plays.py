@@ -71,7 +71,9 @@ def codes(each: Kept) -> set[str]:
 def wrong(play: Play, parts: Parts | None = None) -> list[str]:
     """What does not hold of a misuse or a twin."""
     with Played(play, parts=parts) as played:
-        found = [f"{number} refused: {cause}" for cause, number in played.refused.items()]
+        found = []
+        if (number := sum(played.refused.values())) != sum(each.refused for each in play.records):
+            found.append(f"{number} records are refused: {', '.join(played.refused)}")
         if missing := play.signals - played.signals():
             found.append(f"no signal {', '.join(sorted(missing))}")
         if play.differs:
@@ -100,16 +102,19 @@ def _misuse(play: Play, played: Played) -> Iterator[str]:
     yield from (f"says nothing of {text!r}: {said}" for text in play.shows if text not in said)
     cited = {native(each.uid)[1] for each in why.evidence}
     yield from (f"does not cite {uid}" for uid in play.cites if uid not in cited)
-    digests = {each.digest for each in why.evidence if not each.body and not _of_a_probe(each.uid)}
+    digests = {each.digest for each in why.evidence if not each.body and native(each.uid)[0] not in ("probe", "refused")}
     if lost := digests - {_digest(each) for each in play.records}:
         yield f"cites what did not come in: {lost}"
     if any(each.role == BASELINE for each in why.evidence):
         yield from _by_signals(finding.id, played)
         return
-    probe = any(_of_a_probe(each.uid) for each in why.evidence)
+    kinds = {native(each.uid)[0] for each in why.evidence}
+    digests |= {
+        _digest(each) for each in play.records if (each.source == PROBE and PROBE in kinds) or (each.refused and "refused" in kinds)
+    }
 
     def part(keep: Callable[[bool], bool]) -> list[Record]:
-        return [each for each in play.records if keep(probe if each.source == PROBE else _digest(each) in digests)]
+        return [each for each in play.records if keep(_digest(each) in digests)]
 
     with Played(play, part(lambda is_cited: not is_cited)) as without:
         # A source that is silent is so since another event then, which is another finding; of an identity nothing of the kind may be left.
@@ -136,10 +141,6 @@ def _by_signals(finding: str, played: Played) -> Iterator[str]:
             yield f"{signal.code} is there without what it cites"
         if not held.sufficiency:
             yield f"{signal.code} is not there by what it cites alone"
-
-
-def _of_a_probe(uid: str) -> bool:
-    return uid.startswith("probe/")
 
 
 def _digest(record: Record) -> str:

@@ -79,9 +79,9 @@ def _probes(inventory: Inventory, small: Inventory, credentials: Iterable[str]) 
 
 
 def _refusals(inventory: Inventory, small: Inventory) -> None:
-    rows = inventory.rows("SELECT * FROM refusals")
+    rows = inventory.rows("SELECT source, cause, file, line, number FROM refusals")
     with small.step() as db:
-        db.executemany(f"INSERT INTO refusals VALUES ({','.join('?' * len(rows[0]))})", rows)  # noqa: S608 - question marks
+        db.executemany("INSERT INTO refusals (source, cause, file, line, number) VALUES (?,?,?,?,?)", rows)
 
 
 def _events(inventory: Inventory, identities: Iterable[str]) -> tuple[list[UseEvent], list[LifecycleEvent]]:

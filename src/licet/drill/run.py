@@ -150,8 +150,9 @@ def _round(choices: Sequence[Choice], live: Live, progress: Callable[[str], None
     _reveal(live, [(each, result) for each, (result, _) in zip(drills, results, strict=True)])
     _taken_back(live, drills, counts)
     progress("revealed and taken back")
+    apart = [_beside(choice, live, twin=twin) for choice in choices if choice.scenario.apart for twin in (False, True)]
     shadows = [_shadow(choice, live) for choice in choices if not choice.scenario.after]
-    return [result for result, _ in results] + shadows
+    return [*(result for result, _ in results), *apart, *shadows]
 
 
 def _drawn(choice: Choice, live: Live, curtain: float, *, twin: bool, shadow: Actor | str = "") -> _Drill:

@@ -92,6 +92,7 @@ class Scenario(NamedTuple):
         draw: makes a play.
         limit: within which the finding must be delivered, in seconds after the last record came in.
         references: identifiers of catalogues.
+        apart: it is played in an inventory of its own, as what it is about is nobody's, and could not be told apart from what is real.
         after: the id of a scenario that must have been played before, on the same source: who acted in that acts in this.
     """
 

@@ -1,12 +1,15 @@
-"""Logging that is cut: by whoever turns it off, or because nothing comes any more."""
+"""Logging that is cut: by whoever turns it off, because nothing comes any more, or because nobody can read what comes."""
 
 from __future__ import annotations
 
-from licet.drill.natives import cloudtrail, kubernetes
-from licet.drill.scenario import Play, Scenario
+from collections.abc import Callable
+
+from licet.drill.natives import cloudtrail, kubernetes, okta
+from licet.drill.scenario import Play, Record, Scenario
 from licet.drill.scenarios.declaring import owned
 from licet.drill.stage import HOUR, MINUTE, Stage
 
+_Make = Callable[[float], tuple[Record, str]]
 _READS = ("core:get/configmaps", "core:list/pods", "core:get/endpoints", "coordination.k8s.io:get/leases")
 
 
@@ -49,9 +52,36 @@ def source_silent(stage: Stage, source: str, twin: bool) -> Play:  # noqa: ARG00
     return Play("", "", tuple(records), declared, frozenset({"SOURCE_SILENT"}), shows=(who.cluster,), cites=(cited,), owner="")
 
 
+def _at_aws(stage: Stage) -> tuple[cloudtrail.User, _Make]:
+    who, key = cloudtrail.user(stage), stage.access_key()
+    return who, lambda time: cloudtrail.called(stage, who, time, "s3:ListBuckets", key)
+
+
+def _at_okta(stage: Stage) -> tuple[okta.Account, _Make]:
+    who = okta.client(stage)
+    return who, lambda time: okta.happened(stage, who, time, "app.oauth2.as.token.grant.access_token")
+
+
+def _no_text(body: bytes) -> bytes:
+    return body.replace(b'":"', b'":"\xff', 1)
+
+
+def _twice(body: bytes) -> bytes:
+    return body[:-1] + b"," + body[1:]
+
+
+def _no_number(body: bytes) -> bytes:
+    return body[:-1] + b',"elapsed":NaN}'
+
+
+_BROKEN = (_no_text, _twice, _no_number)
+"""Ways in which a record can be such that two readers would read two things in it, or none anything."""
+
+
 def records_refused(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001
     """Some records come in a form in which nobody can read them: what they tell of stays unknown. The twin's can be read."""
-    make = _at_aws(stage) if source == "cloudtrail" else _at_okta(stage)
+    who: cloudtrail.User | okta.Account
+    who, make = _at_aws(stage) if source == "cloudtrail" else _at_okta(stage)
     records = [make(time)[0] for time in stage.habit(2, 3)]
     broken, number = stage.rng.choice(_BROKEN), stage.rng.randrange(2, 9)
     at = len(records) + 1
@@ -59,11 +89,11 @@ def records_refused(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT
         record, _ = make(stage.now + step)
         body = record.body if twin else broken(record.body)
         records.append(record._replace(body=body, live=True, refused=not twin))
+    declared = {"identities": [owned(stage, who.uid, "service_account")]}
     if twin:
-        return Play("", "", tuple(records), {"identities": [owned(stage, make.uid, "service_account")]}, differs="they can be read")
-    # Of a source, which is nobody's: there is no owner to call.
+        return Play("", "", tuple(records), declared, differs="they can be read")
     return Play(
-        "", "", tuple(records), {"identities": [owned(stage, make.uid, "service_account")]}, frozenset({"RECORDS_REFUSED"}),
+        "", "", tuple(records), declared, frozenset({"RECORDS_REFUSED"}),
         shows=(f"{source}: {number} records could not be used",), cites=(f"{source}/-:{at}",), owner="",
     )  # fmt: skip
 
@@ -75,5 +105,9 @@ SCENARIOS = (
     Scenario(
         "D17b", "source-silent", "a source of logs falls silent", ("kubernetes",), source_silent,
         references=("ASI08", "DE.CM-09", "T1562.008"),
+    ),
+    Scenario(
+        "D23", "records-refused", "records come that nobody can read", ("cloudtrail", "okta"), records_refused,
+        references=("ASI08", "DE.CM-09", "T1562.008"), apart=True,
     ),
 )  # fmt: skip
