@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 ROOT = Path(__file__).parent.parent
 HERE = ROOT / "examples" / "log_only"
 PAGES = ("README.md", "docs/log-only.md")

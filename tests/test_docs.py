@@ -14,6 +14,8 @@ from documents import example_of, holds, steps_hold
 from licet.catalogue import CHECKS
 from licet.cli import main
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Captured = pytest.CaptureFixture[str]
 
 DOCS = Path(__file__).parents[1] / "docs"

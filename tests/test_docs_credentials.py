@@ -9,8 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from licet.ingest.lifecycle import KEYS, KINDS
 from licet.manifest.watched import Probe
+
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "credentials.md"

@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "ingest.md"
 

@@ -15,6 +15,8 @@ import pytest
 import licet
 from documents import example_of, holds
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 ROOT = Path(__file__).parents[1]
 
 

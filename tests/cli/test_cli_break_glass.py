@@ -19,6 +19,8 @@ from licet import Denied, Guard
 from licet.cli import main
 from state_fixture import manifest_in
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 
 

@@ -18,6 +18,8 @@ from licet.ingest.hook import record
 from licet.inventory.fingerprints import Fingerprints
 from licet.testing import FakeClock
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 KEY, NEW = "AKIACIEXAMPLE0000007", "AKIACIEXAMPLE0000008"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "identities" / "aws-key.jsonl"

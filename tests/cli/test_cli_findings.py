@@ -17,6 +17,8 @@ from licet.monitor.run import monitor
 from licet.monitor.world import Settings
 from state_fixture import worked_in
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 ROLE = "arn:aws:iam::111122223333:role/ci"
 

@@ -22,6 +22,8 @@ from licet.learn.uses import DAY, Usage
 from licet.manifest import loads
 from state_fixture import worked_in
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Captured = pytest.CaptureFixture[str]
 ROLE = "arn:aws:iam::111122223333:role/invoices"
 KEY = "AKIAIOSFODNN7EXAMPLE"

@@ -12,6 +12,8 @@ import pytest
 
 from licet.cli.main import main
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 KEY = "AKIAIOSFODNN7EXAMPLE"
 
 

@@ -13,6 +13,8 @@ import pytest
 from hostile import HOSTILE, acting
 from licet.cli import main
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Captured = pytest.CaptureFixture[str]
 
 MANIFEST = """\

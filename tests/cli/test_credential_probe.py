@@ -32,6 +32,8 @@ from licet.monitor.signal import Signal
 from licet.monitor.stored import signal_of
 from licet.monitor.world import Settings
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 OLD, PRESENT = "key-old-0001", "key-present-0002"
 SECRET = "Wq7pXk2vTn9rLs4d"

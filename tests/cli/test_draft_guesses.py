@@ -11,6 +11,8 @@ from licet.draft.mcp import from_mcp
 from licet.draft.words import reads, returns_content, role
 from licet.manifest import Manifest, loads
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 
 def _tool(name: str, *arguments: str, **more: Any) -> dict[str, Any]:
     return {"name": name, "inputSchema": {"properties": {argument: {"type": "string"} for argument in arguments}}, **more}

@@ -6,6 +6,8 @@ import pytest
 
 from licet.clock import lasting
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 
 @pytest.mark.parametrize(
     "seconds,text",

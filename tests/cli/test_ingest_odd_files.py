@@ -14,6 +14,8 @@ import pytest
 
 from licet.cli.main import main
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 LINE = json.dumps({"id": "n1", "time": "2026-03-01T12:00:00Z", "kind": "issued", "credential": "key-1"}) + "\n"
 

@@ -17,6 +17,8 @@ from licet.manifest.watched import Place
 from licet.manifest.yaml_reader import read
 from manifests import NOW
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 PAGE = (Path(__file__).parents[2] / "docs" / "manifest.md").read_text(encoding="utf-8")
 FENCES = re.findall(r"^```yaml([^\n]*)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 WHOLE = [text for title, text in FENCES if "licet.yaml" in title]

@@ -13,6 +13,8 @@ from licet.manifest.influence import ATTACKER, influence
 from licet.manifest.reach import Leak, Reach, Reached, reach
 from manifests import NOW
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 HEAD = """\
 licet: 1
 environment: prod

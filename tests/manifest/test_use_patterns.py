@@ -13,6 +13,8 @@ from licet.inventory.said import said_by
 from licet.inventory.tabled import Line, row_of
 from licet.manifest.watched import Watched
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 GOOD = ("s3:*", "s3:GetObject", "core:get/secrets", "entra:Add service principal credentials", "entra:Update application*", "entra:A b c*")
 BAD = ("*", "s3", "s3: GetObject", "s3:Get Object ", "s3:Get *", "s3:*Object", "s3:a\nb", "entra:Add\tthis", " s3:a", "")
 
