@@ -106,7 +106,8 @@ def silence(db: sqlite3.Connection, now: float, lags: Mapping[str, float]) -> in
         for number, each in enumerate(changed):
             limit = _TIMES * max(lags.get(each.source, _LAG), pauses.get(number, 0.0))
             if number in lasts and now - lasts[number].time > limit:
-                found.append(_alone(each, lasts[number], limit, history=_is_history(each, lags)))
+                begun = lasts[number].time + _TIMES * lags.get(each.source, _LAG)
+                found.append(_alone(each, lasts[number], limit, begun, history=_is_history(each, lags)))
     return withdraw(db, NOBODY, (_CODE,), {each.id for each in found}) + put(db, NOBODY, found)
 
 
@@ -125,13 +126,14 @@ def _stands(source: _Source, told: Signal | None, lags: Mapping[str, float]) -> 
     return told is not None and told.sample == source.events and told.since == source.last and told.alert != _is_history(source, lags)
 
 
-def _alone(source: _Source, use: _Last, limit: float, *, history: bool) -> Signal:
+def _alone(source: _Source, use: _Last, limit: float, begun: float, *, history: bool) -> Signal:
+    """`begun`: from when on it was late, which no event that comes later still makes another time."""
     about = CODES[_CODE]
     since = f"no event since {iso(use.time)}"
     old = f"{_HISTORY}{since}, and all were older than {lasting(OLD)} when they were taken in"
     return Signal(
         about.name, alert=not history, points=0.0 if history else about.points, severity="info" if history else about.severity,
-        time=use.time + limit, identity="", credential="", value=f"{source.name} {use.uid}",
+        time=begun, identity="", credential="", value=f"{source.name} {use.uid}",
         observed=f"{source.name}: {old if history else since}", expected=f"an event within {lasting(limit)}", basis="lifecycle",
         evidence=(Cited(use.uid, "the last event", use.identity, use.time),), since=use.time, sample=source.events, action=about.action,
     )  # fmt: skip
@@ -155,7 +157,7 @@ def _together(
         return told
     lasts = _lasts(db, newest)
     return Signal(
-        about.name, alert=True, points=about.points, severity=about.severity, time=newest[0].last + limit, identity="", credential="",
+        about.name, alert=True, points=about.points, severity=about.severity, time=newest[0].last + _TIMES * lags.get(source, _LAG), identity="", credential="",
         value=f"{name} {len(silent).bit_length()}", observed=observed, expected=f"an event within {lasting(limit)}", basis="lifecycle",
         evidence=tuple(Cited(each.uid, "the last event", each.identity, each.time) for each in lasts.values()), since=newest[0].last,
         sample=events, action=about.action,
