@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from licet.cli.findings_explained import explained
 from licet.cli.main import main
 from licet.clock import iso
 from licet.events import LifecycleEvent, UseEvent
@@ -16,6 +17,7 @@ from licet.inventory.model import Owner
 from licet.inventory.store import FILE, Inventory
 from licet.monitor.run import monitor
 from licet.monitor.world import Settings
+from licet.records import Because, Evidence, Explanation
 
 Out = pytest.CaptureFixture[str]
 ROLE, QUIET = "arn:aws:iam::111122223333:role/ci", "arn:aws:iam::111122223333:role/quiet"
@@ -186,3 +188,19 @@ def test_an_option_that_there_is_not_names_the_help_of_the_command_that_was_said
     assert main([*words, "--jsn"]) == 2
     said = " ".join(["licet", *[each for each in words if each != "x"]])
     assert f"{said}: unrecognized arguments: --jsn; see `{said} --help`" in capsys.readouterr().err
+
+
+def test_what_shows_the_last_reason_is_not_cut_off_by_what_shows_the_first() -> None:
+    """Of each role one is shown, and lines that say the same are told apart by their events."""
+    uses = [Evidence(f"cloudtrail/{number:02}", "use", ROLE, NOW + number) for number in range(64)]
+    ends = [Evidence(f"cloudtrail/{name}!logging_stopped", "end of logging", ROLE, NOW + 100 + at) for at, name in enumerate("ab")]
+    because = [Because("REVIVED", "used", "rest", "lifecycle", NOW)]
+    because += [Because("LOGGING_DISABLED", "turned off", "it stays on", "catalogue", each.time) for each in ends]
+    lines = list(explained(Explanation(ROLE, (), tuple(because), (*uses, *ends), (), ("Ask.",)), {}, 10))
+    evidence = lines[lines.index("evidence:") + 1 :]
+    assert (len(evidence), evidence[-1]) == (11, "  and 56 more: --all")
+    assert "end of logging: cloudtrail/a!logging_stopped" in evidence[-2]
+    assert [line.rpartition("  ")[2] for line in lines if "observed: " in line and "turned off" in line] == [
+        f"[{each.uid}]" for each in ends
+    ]
+    assert len([line for line in lines if "it stays on" in line]) == 1
