@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from licet.cli import output
+from licet.cli.findings import tell_history
 from licet.cli.findings_signals import loose
 from licet.cli.follow import EVERY, add_follow, follow
 from licet.cli.output import Style
@@ -88,6 +89,9 @@ def _once(options: argparse.Namespace, *, first: bool) -> int:
             outside = loose(inventory)
         finally:
             told.done()
+        if first and not options.json:
+            _say(report, outside, time.monotonic() - begun)
+            tell_history(inventory)
     if options.json:
         signals = {code: {"number": number, "title": CODES[code].title} for code, number in report.signals.items()}
         data = {"identities": report.identities, "events": report.events, "changed": report.changed, "signals": signals,
@@ -96,9 +100,7 @@ def _once(options: argparse.Namespace, *, first: bool) -> int:
             output.write(json.dumps({"time": iso(now)} | data, ensure_ascii=True) + "\n")
         else:
             output.data(data)
-    elif first:
-        _say(report, outside, time.monotonic() - begun)
-    elif report.identities or report.changed or any(report.findings):
+    elif not first and (report.identities or report.changed or any(report.findings)):
         output.say(f"{iso(now)}  {_judged(report)}; {_made(report)}")
     return 0
 
