@@ -115,3 +115,15 @@ def test_neither_the_key_nor_anything_like_it_is_in_the_signals(state: Path, cap
     assert main(["monitor", "--state", str(state), "--json"]) == 0
     assert KEY not in capsys.readouterr().out
     assert KEY.encode() not in (state / "inventory.db").read_bytes()
+
+
+def test_what_was_only_ever_old_is_no_finding_and_is_said_each_time(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is found of it, and nothing is known of how it is now."""
+    ingested(state, [record(number, f"2020-03-0{number}T08:00:00Z", "GetObject") for number in range(1, 9)])
+    said = "cloudtrail of 111122223333: history: no event since 2020-03-08T08:00:00.000Z"
+    for command in ("monitor", "monitor", "findings"):
+        capsys.readouterr()
+        assert main([command, "--state", str(state)]) == 0
+        assert said in capsys.readouterr().out
+    assert main(["findings", "--json", "--state", str(state)]) == 0
+    assert json.loads(capsys.readouterr().out)["findings"] == []
