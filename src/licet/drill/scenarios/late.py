@@ -18,8 +18,9 @@ def late(stage: Stage, source: str, twin: bool) -> Play:  # noqa: ARG001, FBT001
     ended = stage.before(50 * MINUTE, 15 * MINUTE)
     used, use_id = cloudtrail.called(stage, who, stage.now + 1, operation, key, live=True)
     again, again_id = cloudtrail.called(stage, who, stage.now + 3, operation, key, live=True)
+    reason = stage.rng.choice(("the machine was taken down", "lease revoked", "offboarding", ""))
     when = stage.now + 5 if twin else ended
-    end, end_id = lifecycle.told(stage, when, "revoked", credential=key, reason="the machine was taken down", live=twin)
+    end, end_id = lifecycle.told(stage, when, "revoked", credential=key, reason=reason, live=twin)
     stage.rng.shuffle(history)
     records = (again, *history, used, again, end, *history[:2], used, end)
     declared = {"identities": [owned(stage, who.uid, "service_account")]}

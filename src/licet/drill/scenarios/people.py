@@ -47,7 +47,11 @@ def human_use(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001 - 
         live, cited = okta.happened(stage, account, stage.now + 1, shown, program="" if twin else browser, live=True)
         uid, shown = account.uid, f"okta:{shown}"
     else:
-        person, shown, program = entra.person(stage), "entra:sign-in", f"python/3.{stage.rng.randrange(10, 14)} (linux) AZURECLI/2.60"
+        person, shown, program = (
+            entra.person(stage),
+            "entra:sign-in",
+            f"python/3.{stage.rng.randrange(10, 14)} (linux) AZURECLI/2.{stage.rng.randrange(50, 70)}",
+        )
         records = [entra.signed_in(stage, person, time, program=program)[0] for time in stage.habit(4, 2)]
         browser = _browser(stage)
         live, cited = entra.signed_in(stage, person, stage.now + 1, program=program if twin else browser, interactive=not twin, live=True)

@@ -14,9 +14,9 @@ def still_authenticates(stage: Stage, source: str, twin: bool) -> Play:  # noqa:
     old, new = f"key-{stage.uuid()}", f"key-{stage.uuid()}"
     first, second = stage.letters(32), stage.letters(32)
     issued, _ = lifecycle.told(stage, stage.before(60 * DAY, 40 * DAY), "issued", credential=old, identity=who)
-    when = stage.before(9 * DAY, 2 * HOUR)
+    when, reason = stage.before(9 * DAY, 2 * HOUR), stage.rng.choice(("its owner left", "lease revoked", "found in a repository", ""))
     if stage.rng.random() < 0.5:
-        end, end_id = lifecycle.told(stage, when, "revoked", credential=old, identity=who, reason="its owner left")
+        end, end_id = lifecycle.told(stage, when, "revoked", credential=old, identity=who, reason=reason)
     else:
         end, end_id = lifecycle.told(stage, when, "rotated", credential=new, supersedes=old, identity=who)
     tried = probe.tried(stage.now + 1, old, first, second if twin else first)
