@@ -173,7 +173,7 @@ class Inventory(SqliteFile):
         another name of, as a record shows or somebody declared.
         """
         found = self.rows(
-            "SELECT ownerships.identity, owner, source, confidence, time, by, name, contact, kind FROM ownerships"
+            "SELECT ownerships.identity, owner, source, confidence, time, by, name, contact, kind FROM ownerships"  # noqa: S608 - texts of our own
             " LEFT JOIN owners ON owners.uid=owner WHERE ownerships.source IN ('confirmed', 'manifest', 'imported')"
             f" AND ownerships.identity IN (?, (SELECT same_as FROM identities WHERE uid=? AND {sure_face('identities')}))"
             " ORDER BY ownerships.identity=? DESC, confidence DESC, time DESC LIMIT 1",
