@@ -155,9 +155,9 @@ def _together(
     )
     if told is not None and told.sample == events and told.observed == observed:
         return told
-    lasts = _lasts(db, newest)
+    lasts, begun = _lasts(db, newest), newest[0].last + _TIMES * lags.get(source, _LAG)
     return Signal(
-        about.name, alert=True, points=about.points, severity=about.severity, time=newest[0].last + _TIMES * lags.get(source, _LAG), identity="", credential="",
+        about.name, alert=True, points=about.points, severity=about.severity, time=begun, identity="", credential="",
         value=f"{name} {len(silent).bit_length()}", observed=observed, expected=f"an event within {lasting(limit)}", basis="lifecycle",
         evidence=tuple(Cited(each.uid, "the last event", each.identity, each.time) for each in lasts.values()), since=newest[0].last,
         sample=events, action=about.action,
