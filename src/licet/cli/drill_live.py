@@ -26,6 +26,7 @@ from licet.guard.state import default_state, open_ledger, open_state, secret
 from licet.inventory.fingerprints import Fingerprints
 from licet.inventory.store import FILE, Inventory
 from licet.monitor.deliveries import Sink
+from licet.monitor.exits import SINKS
 from licet.monitor.passes import PASSES
 
 
@@ -62,17 +63,15 @@ def live_of(options: argparse.Namespace) -> Iterator[Live]:
 
 
 def _sink(options: argparse.Namespace, stack: ExitStack) -> tuple[str, Sink]:
-    from licet.monitor.webhook import Webhook, secret_of
-
     if options.to is not None:
+        from licet.monitor.webhook import secret_of
+
         if options.secret_file is None:
             raise UsageError("a webhook is signed: `--secret-file FILE`")
-        return "webhook", Webhook(options.to, secret_of(Path(options.secret_file)))
+        return "webhook", stack.enter_context(SINKS["webhook"](options.to, secret_of(Path(options.secret_file))))
     if options.secret_file is not None:
         raise UsageError("`--secret-file` goes with `--to`")
     if options.otlp:
-        from licet.monitor.otlp import LogEvents
-
-        return "otlp", stack.enter_context(closing(LogEvents()))
+        return "otlp", stack.enter_context(SINKS["otlp"]("", b""))
     receiver = stack.enter_context(receiving())
-    return "webhook", Webhook(receiver.url, receiver.secret)
+    return "webhook", stack.enter_context(SINKS["webhook"](receiver.url, receiver.secret))

@@ -19,6 +19,7 @@ from licet.guard.state import StateFolder
 from licet.inventory.store import FILE, Inventory
 from licet.machine import open_own
 from licet.monitor.deliveries import Delivered, Sink, Stands, deliver
+from licet.monitor.exits import SINKS
 from licet.monitor.kept import version_of
 
 LOCK = "deliver.lock"
@@ -83,17 +84,16 @@ def _say(done: Delivered) -> None:
 def _sink(options: argparse.Namespace) -> Iterator[tuple[Sink, Callable[[Found], bool]]]:
     """Where they go, and which of them."""
     if options.to is not None:
-        from licet.monitor.webhook import Webhook, secret_of
+        from licet.monitor.webhook import secret_of
 
         if options.secret_file is None:
             raise UsageError("a webhook is signed: `--secret-file FILE`")
-        yield Webhook(options.to, secret_of(options.secret_file)), lambda _: True
+        with SINKS["webhook"](options.to, secret_of(options.secret_file)) as sink:
+            yield sink, lambda _: True
         return
-    from licet.monitor.otlp import LogEvents
-
     if options.secret_file is not None:
         raise UsageError("`--secret-file` goes with `--to`")
-    with closing(LogEvents()) as sink:
+    with SINKS["otlp"]("", b"") as sink:
         yield sink, lambda found: found.monitored
 
 

@@ -66,6 +66,8 @@ class Live(NamedTuple):
         sinks: by name, where findings go.
         actors: real identities as which shadows act, by the source on which they act.
         alone: the inventory has nothing but one drill, to which all that is found belongs.
+        shadows: each misuse is judged as somebody else too.
+        explains: explanations are held against what they cite.
     """
 
     pipeline: Pipeline
@@ -76,9 +78,11 @@ class Live(NamedTuple):
     clock: Clock
     actors: Mapping[str, Sequence[Actor]] = {}
     alone: bool = False
+    shadows: bool = True
+    explains: bool = True
 
 
-class _Drill(NamedTuple):
+class Drill(NamedTuple):
     """One that was drawn. `play`: its credential is a fingerprint."""
 
     choice: Choice
@@ -132,8 +136,8 @@ def _before(choice: Choice, live: Live) -> Actor | None:
 def _round(choices: Sequence[Choice], live: Live, progress: Callable[[str], None]) -> list[Result]:
     """All of these at once."""
     together = [each for each in choices if not each.scenario.apart]
-    curtain = _curtain(live.clock, 2 * len(together))
-    drills = [_drawn(choice, live, curtain, twin=twin) for choice in together for twin in (False, True)]
+    curtain = curtain_of(live.clock, 2 * len(together))
+    drills = [drawn(choice, live, curtain, twin=twin) for choice in together for twin in (False, True)]
     secrets.SystemRandom().shuffle(drills)
     for each in drills:
         live.pipeline.declare(each.play.declared or SOMEBODY)
@@ -144,18 +148,18 @@ def _round(choices: Sequence[Choice], live: Live, progress: Callable[[str], None
         live.pipeline.enter(each.play.records)
     entered = time.monotonic()
     live.pipeline.judge()
-    seconds = _delivered(live, drills, entered)
-    results = [_told(each, _verdict(each, live, seconds), live.clock) for each in drills]
+    seconds = delivered(live, drills, entered)
+    results = [told(each, verdict_of(each, live, seconds), live.clock) for each in drills]
     progress("judged and delivered")
     _reveal(live, [(each, result) for each, (result, _) in zip(drills, results, strict=True)])
     _taken_back(live, drills, counts)
     progress("revealed and taken back")
     apart = [_beside(choice, live, twin=twin) for choice in choices if choice.scenario.apart for twin in (False, True)]
-    shadows = [_shadow(choice, live) for choice in choices if not choice.scenario.after]
+    shadows = [_shadow(choice, live) for choice in choices if live.shadows and not choice.scenario.after]
     return [*(result for result, _ in results), *apart, *shadows]
 
 
-def _drawn(choice: Choice, live: Live, curtain: float, *, twin: bool, shadow: Actor | str = "") -> _Drill:
+def drawn(choice: Choice, live: Live, curtain: float, *, twin: bool, shadow: Actor | str = "") -> Drill:
     """One draw, and all that is to be committed to. Nobody who is known already is in it, unless it is a shadow.
 
     Raises:
@@ -182,15 +186,15 @@ def _drawn(choice: Choice, live: Live, curtain: float, *, twin: bool, shadow: Ac
         play.credential, tuple(sorted(whom.identities)), tuple(sorted(whom.credentials)), tuple(sorted(play.codes)), events_of(of), len(of),
         curtain, curtain + choice.scenario.limit + _MEANTIME,
     )  # fmt: skip
-    return _Drill(choice, play, whom, announced, of)
+    return Drill(choice, play, whom, announced, of)
 
 
-def _curtain(clock: Clock, number: int) -> float:
+def curtain_of(clock: Clock, number: int) -> float:
     """When so many drills begin: whole, and so late that all of them are committed to before."""
     return float(int(clock.now() + 2 + _COMMITTING * number))
 
 
-def _commit(live: Live, drills: Sequence[_Drill]) -> None:
+def _commit(live: Live, drills: Sequence[Drill]) -> None:
     """Say in the ledger that they are about to be, before the first record is let in."""
     for each in drills:
         now = live.clock.now()
@@ -199,7 +203,7 @@ def _commit(live: Live, drills: Sequence[_Drill]) -> None:
     live.ledger.sync()
 
 
-def _reveal(live: Live, drills: Iterable[tuple[_Drill, Result]]) -> None:
+def _reveal(live: Live, drills: Iterable[tuple[Drill, Result]]) -> None:
     """Say what they were, and what came of them."""
     for each, result in drills:
         said: dict[str, Plain] = {"drill": each.announced.drill, "announced": each.announced.plain(), "passed": result.passed}
@@ -208,14 +212,14 @@ def _reveal(live: Live, drills: Iterable[tuple[_Drill, Result]]) -> None:
     live.ledger.sync()
 
 
-def _counted(live: Live, drills: Iterable[_Drill]) -> list[Counted]:
+def _counted(live: Live, drills: Iterable[Drill]) -> list[Counted]:
     ours: Counter[tuple[str, str]] = Counter()
     for each in drills:
         ours.update(each.whom.counts)
     return counted(live.pipeline.inventory, ours)
 
 
-def _taken_back(live: Live, drills: Sequence[_Drill], counts: Sequence[Counted]) -> None:
+def _taken_back(live: Live, drills: Sequence[Drill], counts: Sequence[Counted]) -> None:
     """Take all of it back: what is left of those who were drawn is no drill, and is judged."""
     inventory, identities = live.pipeline.inventory, {uid for each in drills for uid in each.whom.identities}
     concerned = Concerned(
@@ -246,7 +250,7 @@ def _committed(announced: Announced, key: DrillKey) -> dict[str, Plain]:
     return _signed({"drill": announced.drill, "commitment": announced.commitment, "ends": announced.ends}, key)
 
 
-def _delivered(live: Live, drills: Iterable[_Drill], entered: float) -> dict[str, dict[str, float]]:
+def delivered(live: Live, drills: Iterable[Drill], entered: float) -> dict[str, dict[str, float]]:
     """Hand the findings of drills over to every sink; by sink and finding, after how many seconds it said that it has it."""
     whose = {name for each in drills for name in each.announced.identities}
     let_in = {digest for each in drills for digest in each.records}
@@ -268,7 +272,7 @@ def _whom(finding: Finding) -> str:
     return finding.explanation.identity if finding.explanation is not None else ""
 
 
-def _verdict(drill: _Drill, live: Live, taken: Mapping[str, Mapping[str, float]]) -> tuple[Verdict, Reached]:
+def verdict_of(drill: Drill, live: Live, taken: Mapping[str, Mapping[str, float]]) -> tuple[Verdict, Reached]:
     """Held against what came of it in this pipeline."""
     play, pipeline = drill.play, live.pipeline
     names = drill.announced.identities
@@ -279,7 +283,7 @@ def _verdict(drill: _Drill, live: Live, taken: Mapping[str, Mapping[str, float]]
     expected = [each for each in kept if finding is not None and each.finding.id == finding.id]
     way = reached(pipeline.inventory, drill.sent, play.identity, play.credential, expected, everywhere, drill.names)
     held = None
-    if finding is not None:
+    if finding is not None and live.explains:
         held = explained(finding, pipeline, play.declared or SOMEBODY, live.clock.now())
     uid = finding.id if finding is not None else ""
     came = Came(
@@ -301,7 +305,8 @@ def _signals(inventory: Inventory, identity: str) -> list[str]:
     return [code for (code,) in rows]
 
 
-def _told(drill: _Drill, verdict: tuple[Verdict, Reached], clock: Clock) -> tuple[Result, Verdict]:
+def told(drill: Drill, verdict: tuple[Verdict, Reached], clock: Clock) -> tuple[Result, Verdict]:
+    """As the book keeps it."""
     found, way = verdict
     of, finding = drill.announced, found.finding
     why = finding.explanation if finding is not None else None
@@ -321,7 +326,7 @@ def _shadow(choice: Choice, live: Live) -> Result:
 
 def _beside(choice: Choice, live: Live, *, twin: bool, shadow: Actor | str = "") -> Result:
     """One drill by the parts of the live pipeline, in an inventory of its own."""
-    drill = _drawn(choice, live, _curtain(live.clock, 1), twin=twin, shadow=shadow)
+    drill = drawn(choice, live, curtain_of(live.clock, 1), twin=twin, shadow=shadow)
     _commit(live, [drill])
     with TemporaryDirectory() as folder, receiving() as receiver:
         os.chmod(folder, 0o700)  # noqa: PTH101 - a name
@@ -332,7 +337,7 @@ def _beside(choice: Choice, live: Live, *, twin: bool, shadow: Actor | str = "")
             beside.pipeline.enter(drill.play.records)
             entered = time.monotonic()
             beside.pipeline.judge()
-            result, _ = _told(drill, _verdict(drill, beside, _delivered(beside, [drill], entered)), live.clock)
+            result, _ = told(drill, verdict_of(drill, beside, delivered(beside, [drill], entered)), live.clock)
     _reveal(live, [(drill, result)])
     return result
 

@@ -1,10 +1,12 @@
-"""The ways out of the inventory: how a finding is written for others, and where it can go. What the commands use, and what a drill tries."""
+"""The ways out of the inventory: how a finding is written for others, and where it can go. What commands use, and what a drill tries."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, Final
 
+from licet.monitor.deliveries import Sink
 from licet.monitor.kept import Kept
 from licet.monitor.ocsf import About, finding_event
 from licet.monitor.told import finding_data
@@ -25,5 +27,25 @@ def _ocsf(kept: Kept, about: About) -> dict[str, Any]:
 EXPORTERS: Final[Mapping[str, Exporter]] = {"json": _json, "ocsf": _ocsf}
 """By the option of `licet findings` that asks for it."""
 
-SINKS: Final = ("webhook", "otlp")
+
+Opener = Callable[[str, bytes], AbstractContextManager[Sink]]
+"""Opens a sink, by an address and the secret that is shared with it, where it is told of them here."""
+
+
+@contextmanager
+def _webhook(url: str, secret: bytes) -> Iterator[Sink]:
+    from licet.monitor.webhook import Webhook
+
+    yield Webhook(url, secret)
+
+
+@contextmanager
+def _otlp(url: str, secret: bytes) -> Iterator[Sink]:  # noqa: ARG001 - the usual environment variables say where it goes
+    from licet.monitor.otlp import LogEvents
+
+    with closing(LogEvents()) as sink:
+        yield sink
+
+
+SINKS: Final[Mapping[str, Opener]] = {"webhook": _webhook, "otlp": _otlp}
 """Where `licet findings deliver` can hand findings to."""
