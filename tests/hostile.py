@@ -60,8 +60,5 @@ _IGNORABLE = frozenset(map(chr, (0x034F, 0x17B4, 0x17B5, *range(0x180B, 0x1810),
 
 def acting(text: str, allow: str = "\n") -> list[str]:
     """The characters of an output that could act on a terminal or hide from a reader, by their code points."""
-    return [
-        f"U+{ord(character):04X}"
-        for character in text
-        if character not in allow and (unicodedata.category(character) in _ACTING or character in _BLANK | _IGNORABLE)
-    ]
+    found = {each for each in set(text).difference(allow) if unicodedata.category(each) in _ACTING or each in _BLANK or each in _IGNORABLE}
+    return [f"U+{ord(character):04X}" for character in text if character in found] if found else []

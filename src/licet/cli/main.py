@@ -111,7 +111,9 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
         epilog="example: licet check licet.yaml",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
-    for name, summary in COMMANDS.items():
+    # The others are only for help, and for what is said of a word that is none of them: parsers of all take longer than most commands.
+    for name in set(arguments[:1]) & COMMANDS.keys() or COMMANDS:
+        summary = COMMANDS[name]
         own = commands.add_parser(name, help=summary, description=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
         if name in arguments[:1]:
             command = cast("Command", importlib.import_module(f"licet.cli.{name.replace('-', '_')}"))
