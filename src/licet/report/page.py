@@ -28,20 +28,21 @@ h3 { font-size: 1rem; margin: 1.6rem 0 .2rem 0; } td.number, th.number { text-al
 th, td.short { white-space: nowrap; } td.word { min-width: 7rem; } td.long { overflow-wrap: anywhere; min-width: 9rem; }
 .wide { overflow-x: auto; } .picture { overflow-x: auto; border: 1px solid #d1d5db; }
 """
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _BEFORE_STYLE = "default-src 'none'; style-src 'sha256-"
-POLICY = f"{_BEFORE_STYLE}{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
 
 
-def document(title: str) -> tuple[Element, Element]:
-    """A page with nothing in it yet: its root and its body. `title` is visible text."""
+def document(title: str, style: str = "") -> tuple[Element, Element]:
+    """A page with nothing in it yet: its root and its body. `title` is visible text; `style` stands behind the style of all pages."""
+    style = _STYLE + style
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"{_BEFORE_STYLE}{digest}'; base-uri 'none'; form-action 'none'"
     root = Element("html", {"lang": "en"})
     head = SubElement(root, "head")
     SubElement(head, "meta", {"charset": "utf-8"})
-    SubElement(head, "meta", {"http-equiv": "Content-Security-Policy", "content": POLICY})
+    SubElement(head, "meta", {"http-equiv": "Content-Security-Policy", "content": policy})
     SubElement(head, "meta", {"name": "referrer", "content": "no-referrer"})
     SubElement(head, "title").text = title
-    SubElement(head, "style").text = _STYLE
+    SubElement(head, "style").text = style
     return root, SubElement(root, "body")
 
 
