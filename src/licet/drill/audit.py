@@ -6,21 +6,36 @@ drill, and is said.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from licet.canonical import Plain
 from licet.drill.book import Book, Row, well_signed
-from licet.drill.keys import name_of, signed_by
+from licet.drill.commitment import announced_of
+from licet.drill.days import Played, wrong_days
+from licet.drill.keys import DrillKey, name_of, signed_by
+from licet.drill.said import (
+    COMMIT,
+    DAY,
+    ENROL,
+    KEPT,
+    REVEAL,
+    SLOTS,
+    Mark,
+    Record,
+    chained,
+    commits_of,
+    is_signed,
+    keys_of,
+    read_at,
+    read_from,
+    time_of,
+)
 from licet.ledger import LedgerFiles
 
-COMMIT, REVEAL, ENROL = "drill.commit", "drill.reveal", "drill.key"
-"""Kinds of the ledger's records."""
+__all__ = ["COMMIT", "ENROL", "REVEAL", "Audit", "Audited", "audited", "lost", "marked", "of_rows"]
 
-_NEEDLE: Final = b'"kind":"drill.'
 _EARLIER: Final = 2.0  # seconds by which a record of the ledger may be dated after what it was written before
+UNREVEALED: Final = "it was never revealed"
 
 
 class Audited(NamedTuple):
@@ -42,33 +57,101 @@ class Audited(NamedTuple):
 
 
 class Audit(NamedTuple):
-    """All drills since a time, and what is wrong beside them, a sentence each."""
+    """All drills since a time, and what is wrong beside them, a sentence each.
+
+    Attributes:
+        began: when the first key was enrolled, as the ledger says (seconds since the epoch); 0: none was.
+    """
 
     drills: tuple[Audited, ...]
     wrong: tuple[str, ...]
+    began: float = 0.0
 
 
-def audited(book: Book, files: LedgerFiles, now: float, since: float = 0.0) -> Audit:
+def audited(book: Book, files: LedgerFiles, now: float, since: float = 0.0, *, whole: bool = False, trusted: str = "") -> Audit:
     """Hold the book against the ledger.
 
     Args:
         now: seconds since the epoch.
         since: of the first drill that is looked at.
+        whole: read all of the ledger, and believe no mark.
+        trusted: the name of the drills' key, if it is known from elsewhere than the ledger.
 
     Raises:
         LedgerError: the ledger cannot be read.
     """
     rows = list(book.drills(since))
-    start = min((row.seq for row in rows if row.seq > 0), default=1)
-    records = _records(files, book.first_record() or start)
-    publics, wrong = _keys(records)
+    mark = None if whole else _believed(book, files, trusted)
+    start = mark.upto if mark is not None else 0
+    records, _ = read_from(files, start)
+    numbers = {number for row in rows for number in (row.seq, row.revealed)} | set(mark.keys if mark is not None else ())
+    found = read_at(files, (each for each in numbers if each <= start)) | records
+    publics, wrong, began = keys_of(found, trusted)
+    known = book.ids_after(start)
+    missing = [uid for seq, uid, _ in commits_of(records, publics) if uid not in known and time_of(records[seq]) >= since]
+    wrong += [f"drill {uid} was committed to in the ledger, and is not in the book: somebody took it away" for uid in missing]
+    wrong += _days(found, publics, now, since)
+    return Audit(_drills(rows, found, publics, now), tuple(wrong), began)
+
+
+def of_rows(rows: Sequence[Row], book: Book, files: LedgerFiles, now: float) -> tuple[Audited, ...]:
+    """Some drills alone, held against their records in the ledger.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    mark = _believed(book, files, "")
+    numbers = {number for row in rows for number in (row.seq, row.revealed)}
+    if mark is None:
+        found, _ = read_from(files, 0)
+    else:
+        found = read_from(files, mark.upto)[0] | read_at(files, (each for each in {*numbers, *mark.keys} if each <= mark.upto))
+    return _drills(rows, found, keys_of(found)[0], now)
+
+
+def marked(book: Book, files: LedgerFiles, key: DrillKey) -> None:
+    """Sign how far the ledger was read, if the book has all drills that are there; else take the mark away, so that all is read.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+        StoreError: the book cannot be written.
+    """
+    name, mark = name_of(key.public), book.mark()
+    if mark is None or mark.key != name or not signed_by(key.public, mark.said(), mark.signature):
+        mark = Mark(0, "", ())
+    records, upto = read_from(files, mark.upto)
+    keys = (*mark.keys, *(seq for seq, record in sorted(records.items()) if record.get("kind") in KEPT))
+    publics, _, _ = keys_of(records | read_at(files, keys))
+    drills = chained(mark.drills, commits_of(records, publics))
+    same = drills == chained("", book.commits(upto)) and name in publics
+    book.set_mark(Mark(upto, drills, keys).signed(key) if same else None)
+
+
+def _believed(book: Book, files: LedgerFiles, trusted: str) -> Mark | None:
+    """The mark, if an enrolled key signed it, and the book has the drills that it speaks of."""
+    mark = book.mark()
+    if mark is None:
+        return None
+    publics, _, _ = keys_of(read_at(files, mark.keys), trusted)
+    public = publics.get(mark.key)
+    if public is None or not signed_by(public, mark.said(), mark.signature) or mark.drills != chained("", book.commits(mark.upto)):
+        return None
+    return mark
+
+
+def _days(records: Mapping[int, Record], publics: Mapping[str, bytes], now: float, since: float) -> list[str]:
+    """What is wrong with whole days."""
+    well = [record for _, record in sorted(records.items()) if record.get("kind") != ENROL and is_signed(record, publics)]
+    of = {kind: [dict(each) | {"at": time_of(each)} for each in well if each.get("kind") == kind] for kind in (DAY, SLOTS)}
+    shown = [announced_of(each["announced"]) for each in well if each.get("kind") == REVEAL and isinstance(each.get("announced"), dict)]
+    played = [Played(each.scenario, each.source, each.begins) for each in shown if each is not None and not each.twin and not each.shadow]
+    return list(wrong_days(of[DAY], of[SLOTS], played, now, since))
+
+
+def _drills(rows: Iterable[Row], records: Mapping[int, Record], publics: Mapping[str, bytes], now: float) -> tuple[Audited, ...]:
     commits = {str(each.get("drill")): each for each in records.values() if each.get("kind") == COMMIT}
     reveals = {str(each.get("drill")): each for each in records.values() if each.get("kind") == REVEAL}
-    drills = tuple(_drill(row, commits.get(row.id), reveals.get(row.id), publics, now) for row in rows)
-    known = {row.id for row in rows}
-    missing = [uid for uid, each in commits.items() if uid not in known and _time(each) >= since]
-    wrong += [f"drill {uid} was committed to in the ledger, and is not in the book: somebody took it away" for uid in missing]
-    return Audit(drills, tuple(wrong))
+    return tuple(_drill(row, commits.get(row.id), reveals.get(row.id), publics, now) for row in rows)
 
 
 def _drill(
@@ -76,15 +159,15 @@ def _drill(
 ) -> Audited:  # fmt: skip
     if commit is None:
         return Audited(row, "no record of the ledger commits to it")
-    if commit.get("commitment") != row.commitment or commit.get("ends") != row.ends or not _signed(commit, publics):
+    if commit.get("commitment") != row.commitment or commit.get("ends") != row.ends or not is_signed(commit, publics):
         return Audited(row, "the ledger commits to something else than the book says, or under a key that is not the drills'")
     if row.result is None or row.announced is None:
-        return Audited(row, open=True) if now <= row.ends else Audited(row, "it was never revealed")
-    if reveal is None or not _signed(reveal, publics) or reveal.get("announced") != row.announced.plain():
+        return Audited(row, open=True) if now <= row.ends else Audited(row, UNREVEALED)
+    if reveal is None or not is_signed(reveal, publics) or reveal.get("announced") != row.announced.plain():
         return Audited(row, "the ledger does not reveal what the book says, or not under the drills' key")
     if reveal.get("passed") != row.result.passed:
         return Audited(row, "the ledger reveals another result than the book says")
-    if _time(commit) > row.announced.begins + _EARLIER:
+    if time_of(commit) > row.announced.begins + _EARLIER:
         return Audited(row, "it was committed to after it had begun")
     if row.result.said > row.ends:
         return Audited(row, "it was revealed after its deadline")
@@ -93,56 +176,6 @@ def _drill(
     return Audited(row)
 
 
-def _keys(records: Mapping[int, Mapping[str, Any]]) -> tuple[dict[str, bytes], list[str]]:
-    """The drills' keys by their names: the first that is enrolled is trusted, each other one where an earlier one signs for it."""
-    publics: dict[str, bytes] = {}
-    wrong: list[str] = []
-    for seq, record in records.items():
-        if record.get("kind") != ENROL:
-            continue
-        try:
-            public = bytes.fromhex(str(record.get("public")))
-        except ValueError:
-            public = b""
-        name = name_of(public)
-        by = [publics[str(record["by"])]] if record.get("by") in publics else []
-        said: dict[str, Plain] = {"key": name, "public": public.hex()}
-        if publics and not any(signed_by(each, said, str(record.get("vouched"))) for each in by):
-            wrong.append(f"record {seq} enrols a key for which no earlier one vouches: what it signs is no drill")
-        elif signed_by(public, said, str(record.get("signature"))):
-            publics[name] = public
-    return publics, wrong
-
-
-def _signed(record: Mapping[str, Any], publics: Mapping[str, bytes]) -> bool:
-    """Whether an enrolled key signed what the record says."""
-    public = publics.get(str(record.get("key")))
-    names = {COMMIT: ("drill", "commitment", "ends"), REVEAL: ("drill", "announced", "passed")}[str(record.get("kind"))]
-    said: dict[str, Plain] = {name: record.get(name) for name in names}
-    return public is not None and signed_by(public, said, str(record.get("signature")))
-
-
-def _records(files: LedgerFiles, start: int) -> dict[int, Mapping[str, Any]]:
-    """The drills' records from a number on, by their numbers."""
-    return {int(record["seq"]): record for line in files.records(max(0, start - 1)) if _NEEDLE in line for record in _read(line)}
-
-
-def _read(line: bytes) -> Iterator[Mapping[str, Any]]:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return
-    if isinstance(found, dict) and type(found.get("seq")) is int and found.get("kind") in (COMMIT, REVEAL, ENROL):
-        yield found
-
-
-def _time(record: Mapping[str, Any]) -> float:
-    try:
-        return datetime.fromisoformat(str(record.get("time"))).timestamp()
-    except ValueError:
-        return float("inf")
-
-
-def lost(drills: Iterable[Audited]) -> list[Audited]:
+def lost(drills: Collection[Audited]) -> list[Audited]:
     """Those that failed, or of which what is told is wrong."""
     return [each for each in drills if not each.passed and not each.open]

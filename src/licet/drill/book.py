@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from licet.canonical import Plain
+from licet.clock import iso
 from licet.drill.commitment import Announced, announced_of, events_of, plain_of
 from licet.drill.keys import DrillKey, signed_by
+from licet.drill.said import Mark
 from licet.store.opened import SqliteFile
 
 FILE: Final = "drill.db"
@@ -24,9 +27,10 @@ CREATE TABLE drills (
     announced TEXT, events TEXT, result TEXT, signature TEXT, revealed INTEGER, said REAL) WITHOUT ROWID;
 CREATE INDEX drills_by_time ON drills (committed);
 CREATE TABLE enrolled (name TEXT, drill TEXT, PRIMARY KEY (name, drill)) WITHOUT ROWID;
-CREATE TABLE slots (time REAL PRIMARY KEY, scenario TEXT, source TEXT, drill TEXT) WITHOUT ROWID;
-CREATE TABLE days (day TEXT PRIMARY KEY, root TEXT, seq INTEGER, salt TEXT) WITHOUT ROWID;
+CREATE TABLE slots (time REAL PRIMARY KEY, drill TEXT) WITHOUT ROWID;
+CREATE TABLE days (day TEXT PRIMARY KEY, root TEXT, seq INTEGER, begins REAL, cells TEXT, revealed INTEGER) WITHOUT ROWID;
 CREATE TABLE keys (name TEXT PRIMARY KEY, public BLOB, seq INTEGER) WITHOUT ROWID;
+CREATE TABLE mark (id INTEGER PRIMARY KEY CHECK (id=1), body TEXT);
 CREATE TABLE beats (channel TEXT PRIMARY KEY, state TEXT, time REAL, detail TEXT) WITHOUT ROWID;
 """
 
@@ -45,6 +49,7 @@ class Result(NamedTuple):
         finding: its id, if there was one.
         began, said: when the first record was let in, and when the verdict was known (seconds since the epoch).
         owned, attributed: the owner and the credential were named right.
+        sinks: to which findings were handed.
     """
 
     drill: str
@@ -62,6 +67,7 @@ class Result(NamedTuple):
     said: float
     owned: bool
     attributed: bool
+    sinks: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Plain]:
         """As JSON has it."""
@@ -98,6 +104,35 @@ class Row(NamedTuple):
     signature: str
     revealed: int
     said: float
+
+
+class Day(NamedTuple):
+    """A day of which the drills are drawn and committed to. Which they are follows from the drills' key, and stands nowhere before it is over.
+
+    Attributes:
+        day: when it begins (seconds since the epoch, UTC).
+        begins: from when on its slots count: of a first day, a part.
+        cells: scenario and source of all that can be drawn.
+        root: of the Merkle tree over its slots, in hex.
+        seq, revealed: the numbers of the ledger's records that commit to it and reveal it; 0: there is none.
+    """
+
+    day: float
+    begins: float
+    cells: tuple[tuple[str, str], ...]
+    root: str
+    seq: int
+    revealed: int = 0
+
+    @property
+    def name(self) -> str:
+        """`2026-03-01`."""
+        return iso(self.day)[:10]
+
+
+def start_of(name: str) -> float:
+    """When the day of a name begins."""
+    return datetime.fromisoformat(f"{name}T00:00:00Z").timestamp()
 
 
 class Book(SqliteFile):
@@ -143,13 +178,75 @@ class Book(SqliteFile):
 
     def drills(self, since: float = 0.0) -> Iterator[Row]:
         """All since a time, oldest first."""
+        yield from self._rows("committed>=?", (since,))
+
+    def with_findings(self) -> Iterator[Row]:
+        """All that ended with a finding, oldest first."""
+        yield from self._rows("json_extract(result, '$.finding')<>''", ())
+
+    def ids_after(self, seq: int) -> set[str]:
+        """The ids of those that were committed to behind a record of the ledger."""
+        return {uid for (uid,) in self._read("SELECT id FROM drills WHERE seq>?", (seq,))}
+
+    def commits(self, upto: int) -> list[tuple[int, str, str]]:
+        """Number in the ledger, id and commitment of those that were committed to up to a record of it, in their order."""
+        return [tuple(row) for row in self._read("SELECT seq, id, commitment FROM drills WHERE seq<=? ORDER BY seq, id", (upto,))]  # type: ignore[misc]
+
+    def mark(self) -> Mark | None:
+        """How far the ledger was read, as it stands here: who can write the book can write this, so its signature is to be looked at."""
+        found = self._read("SELECT body FROM mark")
+        try:
+            upto, drills, keys, key, signature = json.loads(found[0][0])
+            return Mark(int(upto), str(drills), tuple(map(int, keys)), str(key), str(signature))
+        except (IndexError, ValueError, TypeError):
+            return None
+
+    def set_mark(self, mark: Mark | None) -> None:
+        """Keep it in place of the one before; None: there is none any more."""
+        with self.step() as db:
+            db.execute("DELETE FROM mark")
+            if mark is not None:
+                db.execute("INSERT INTO mark VALUES (1, ?)", (json.dumps(mark),))
+
+    def scheduled(self, since: float) -> bool:
+        """Whether the slots of a day were drawn that had not ended at a time (seconds since the epoch)."""
+        return bool(self._read("SELECT 1 FROM days WHERE day>=? LIMIT 1", (iso(since)[:10],)))
+
+    def _rows(self, where: str, values: Sequence[object]) -> Iterator[Row]:
         columns = "id, commitment, committed, ends, seq, announced, events, result, signature, revealed, said"
-        for row in self._read(f"SELECT {columns} FROM drills WHERE committed>=? ORDER BY committed, id", (since,)):  # noqa: S608
+        for row in self._read(f"SELECT {columns} FROM drills WHERE {where} ORDER BY committed, id", values):  # noqa: S608
             uid, commitment, committed, ends, seq, announced, events, result, signature, revealed, said = row
             was = announced_of(json.loads(announced)) if announced else None
             came = result_of(json.loads(result)) if result else None
             digests = tuple(json.loads(events or "[]"))
             yield Row(uid, commitment, committed, ends, seq, was, digests, came, signature or "", revealed or 0, said or 0.0)
+
+    def day_committed(self, day: Day) -> None:
+        """A day's drills are committed to."""
+        with self.step() as db:
+            row = (day.name, day.root, day.seq, day.begins, json.dumps(day.cells), day.revealed)
+            db.execute("INSERT INTO days VALUES (?,?,?,?,?,?)", row)
+
+    def day_revealed(self, day: Day, seq: int) -> None:
+        """It is over, and the ledger has what its slots were."""
+        with self.step() as db:
+            db.execute("UPDATE days SET revealed=? WHERE day=?", (seq, day.name))
+
+    def days(self) -> list[Day]:
+        """All that were committed to, in order."""
+        rows = self._read("SELECT day, begins, cells, root, seq, revealed FROM days ORDER BY day")
+        return [
+            Day(start_of(day), begins, tuple((one, two) for one, two in json.loads(cells)), *rest) for day, begins, cells, *rest in rows
+        ]
+
+    def slot_played(self, time: float, drill: str) -> None:
+        """The drill of a slot was played."""
+        with self.step() as db:
+            db.execute("INSERT OR REPLACE INTO slots VALUES (?,?)", (time, drill))
+
+    def played_slots(self, since: float) -> dict[float, str]:
+        """By the time of a slot, the drill that was played in it."""
+        return dict(self._read("SELECT time, drill FROM slots WHERE time>=?", (since,)))
 
     def enrolled(self) -> dict[str, list[str]]:
         """By identity or credential that drills drew, the ids of those drills. They are over: their names are retired."""

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from licet.canonical import Plain
 from licet.clock import Clock, iso
-from licet.drill.audit import COMMIT, ENROL, REVEAL
+from licet.drill.audit import COMMIT, ENROL, REVEAL, marked
 from licet.drill.book import Book, Result
 from licet.drill.commitment import Announced, digests, events_of
 from licet.drill.explained import explained
@@ -38,7 +38,7 @@ from licet.drill.verdict import Came, Verdict, expected_of, judged
 from licet.errors import UsageError
 from licet.inventory.retracted import Concerned, Counted, counted, forget, retract
 from licet.inventory.store import FILE, Inventory
-from licet.ledger import Ledger
+from licet.ledger import Ledger, LedgerFiles
 from licet.monitor.deliveries import Sink, Stands, deliver
 from licet.monitor.kept import Kept
 from licet.monitor.ocsf import About
@@ -114,7 +114,7 @@ def run(choices: Sequence[Choice], live: Live, progress: Callable[[str], None] =
     Raises:
         LicetError: a commitment, the inventory or the book cannot be written: nothing was let in of which there is none.
     """
-    _enrolled(live)
+    enrolled(live)
     first = [each for each in choices if not each.scenario.after]
     later = [each for each in choices if each.scenario.after]
     results = _round(first, live, progress) if first else []
@@ -122,7 +122,9 @@ def run(choices: Sequence[Choice], live: Live, progress: Callable[[str], None] =
     if later and (missing := [each for each in later if _before(each, live) is None]):
         needed = [Choice(_BY_ID[each.scenario.after], each.source) for each in missing]
         results += _round(needed, live, progress)
-    return results + (_round(later, live, progress) if later else [])
+    results += _round(later, live, progress) if later else []
+    marked(live.book, LedgerFiles(live.ledger.path), live.key)
+    return results
 
 
 def _before(choice: Choice, live: Live) -> Actor | None:
@@ -149,7 +151,7 @@ def _round(choices: Sequence[Choice], live: Live, progress: Callable[[str], None
     entered = time.monotonic()
     live.pipeline.judge()
     seconds = delivered(live, drills, entered)
-    results = [told(each, verdict_of(each, live, seconds), live.clock) for each in drills]
+    results = [told(each, verdict_of(each, live, seconds), live.clock, tuple(live.sinks)) for each in drills]
     progress("judged and delivered")
     _reveal(live, [(each, result) for each, (result, _) in zip(drills, results, strict=True)])
     _taken_back(live, drills, counts)
@@ -207,7 +209,7 @@ def _reveal(live: Live, drills: Iterable[tuple[Drill, Result]]) -> None:
     """Say what they were, and what came of them."""
     for each, result in drills:
         said: dict[str, Plain] = {"drill": each.announced.drill, "announced": each.announced.plain(), "passed": result.passed}
-        seq = live.ledger.append(REVEAL, _signed(said, live.key), time=iso(live.clock.now()))
+        seq = live.ledger.append(REVEAL, signed(said, live.key), time=iso(live.clock.now()))
         live.book.revealed(each.announced, each.records, result, live.key, seq)
     live.ledger.sync()
 
@@ -232,22 +234,23 @@ def _taken_back(live: Live, drills: Sequence[Drill], counts: Sequence[Counted]) 
     forget(inventory, {*identities, *(uid for each in drills for uid, *_ in each.whom.shared)})
 
 
-def _enrolled(live: Live) -> None:
+def enrolled(live: Live) -> None:
     """That the key is the drills' key stands in the ledger before the first drill."""
     name = name_of(live.key.public)
     if live.book.key() != name:
         said: dict[str, Plain] = {"key": name, "public": live.key.public.hex()}
-        seq = live.ledger.append(ENROL, _signed(said, live.key), time=iso(live.clock.now()), durable=True)
+        seq = live.ledger.append(ENROL, signed(said, live.key), time=iso(live.clock.now()), durable=True)
         live.book.enrol(name, live.key.public, seq)
 
 
-def _signed(said: dict[str, Plain], key: DrillKey) -> dict[str, Plain]:
+def signed(said: dict[str, Plain], key: DrillKey) -> dict[str, Plain]:
+    """What is said, with the name of the key and its signature."""
     return said | {"key": name_of(key.public), "signature": key.sign(said)}
 
 
 def _committed(announced: Announced, key: DrillKey) -> dict[str, Plain]:
     """What the ledger says of a drill before it: nothing that tells what it is, or whether it is a twin."""
-    return _signed({"drill": announced.drill, "commitment": announced.commitment, "ends": announced.ends}, key)
+    return signed({"drill": announced.drill, "commitment": announced.commitment, "ends": announced.ends}, key)
 
 
 def delivered(live: Live, drills: Iterable[Drill], entered: float) -> dict[str, dict[str, float]]:
@@ -305,8 +308,8 @@ def _signals(inventory: Inventory, identity: str) -> list[str]:
     return [code for (code,) in rows]
 
 
-def told(drill: Drill, verdict: tuple[Verdict, Reached], clock: Clock) -> tuple[Result, Verdict]:
-    """As the book keeps it."""
+def told(drill: Drill, verdict: tuple[Verdict, Reached], clock: Clock, sinks: tuple[str, ...] = ()) -> tuple[Result, Verdict]:
+    """As the book keeps it. `sinks`: to which findings were handed that others read."""
     found, way = verdict
     of, finding = drill.announced, found.finding
     why = finding.explanation if finding is not None else None
@@ -314,7 +317,7 @@ def told(drill: Drill, verdict: tuple[Verdict, Reached], clock: Clock) -> tuple[
         of.drill, of.scenario, of.source, of.twin, of.shadow, found.passed, way.hop, tuple(each.sentence for each in found.failures),
         tuple(dict.fromkeys(part for each in found.failures for part in each.parts)), round(found.seconds, 3),
         finding.id if finding is not None else "", of.begins, clock.now(), finding is not None and finding.owner == drill.play.owner,
-        why is not None and drill.play.credential in ("", *why.credentials),
+        why is not None and drill.play.credential in ("", *why.credentials), sinks,
     ), found  # fmt: skip
 
 
