@@ -305,38 +305,44 @@ def test_a_source_that_cannot_be_used_exits_2(arguments: list[str], part: str, t
     assert "Traceback" not in err
 
 
+def declared(says: str, module: types.ModuleType, capsys: pytest.CaptureFixture[str]) -> set[str]:
+    """What the drafts with this description declare of the harmless tool, from every source; none of what they print can act."""
+    schema = {"properties": {"a": {"enum": [says, "x"], "description": says}, says: {"type": "string", "format": says, "pattern": says}}}
+    tool = {"name": "good", "description": says, "inputSchema": schema}
+    module.T = [types.SimpleNamespace(name="good", description=says, args_schema=schema)]  # type: ignore[attr-defined]
+    module.send.__doc__ = says
+    operation = {"summary": says, "parameters": [{"name": "a", "in": "query", "schema": {"enum": [says]}}], "description": says}
+    drafts = [
+        from_mcp([tool, {"name": says}]),
+        from_openapi({"paths": {f"/{says}": {"get": {**operation, "operationId": "good"}, "post": {**operation, "operationId": says}}}}),
+    ]
+    assert main(["init", "--langchain", "acme_tools:T"]) == 0
+    assert main(["init", "--module", "acme_tools"]) == 0
+    out, err = capsys.readouterr()
+    assert acting(out + err) == []
+    said = set()
+    for drafted in drafts:
+        rendered = render(drafted, says)
+        assert acting(rendered) == []
+        assert max(map(len, rendered.splitlines())) < 100_000
+        manifest = loads(rendered, now=NOW)
+        facts = [(name, tool.access, tool.egress) for name, tool in manifest.tools.items() if name == "good"]
+        grants = [(name, grant.ask) for name, grant in manifest.tasks["describe-the-work"].tools.items()]
+        said.add(repr((facts, grants)))
+    return said
+
+
+LONG = 3_000  # characters: more than a comment (160), a name (128) and a key of YAML (1,024) may have
+HARMLESS: set[str] = set()  # what a harmless description declares, found out once in each process
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_tools_stay_in_comments_and_quotes(text: str, module: types.ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     """The draft with a hostile description declares what the one with a harmless description declares, from every source."""
-    long = (text + " ") * (1 + 10_000 // (len(text) + 1))
-    said = {}
-    for says in ("harmless", text, long):
-        schema = {
-            "properties": {"a": {"enum": [says, "x"], "description": says}, says: {"type": "string", "format": says, "pattern": says}}
-        }
-        tool = {"name": "good", "description": says, "inputSchema": schema}
-        module.T = [types.SimpleNamespace(name="good", description=says, args_schema=schema)]  # type: ignore[attr-defined]
-        module.send.__doc__ = says
-        operation = {"summary": says, "parameters": [{"name": "a", "in": "query", "schema": {"enum": [says]}}], "description": says}
-        drafts = [
-            from_mcp([tool, {"name": says}]),
-            from_openapi(
-                {"paths": {f"/{says}": {"get": {**operation, "operationId": "good"}, "post": {**operation, "operationId": says}}}}
-            ),
-        ]
-        assert main(["init", "--langchain", "acme_tools:T"]) == 0
-        assert main(["init", "--module", "acme_tools"]) == 0
-        out, err = capsys.readouterr()
-        assert acting(out + err) == []
-        for drafted in drafts:
-            rendered = render(drafted, says)
-            assert acting(rendered) == []
-            assert max(map(len, rendered.splitlines())) < 100_000
-            manifest = loads(rendered, now=NOW)
-            facts = [(name, tool.access, tool.egress) for name, tool in manifest.tools.items() if name == "good"]
-            grants = [(name, grant.ask) for name, grant in manifest.tasks["describe-the-work"].tools.items()]
-            said.setdefault(repr((facts, grants)), says)
-    assert len(said) == 2  # one for each of the two drafts, whatever the description
+    HARMLESS.update(HARMLESS or declared("harmless", module, capsys))
+    assert len(HARMLESS) == 2  # one for each of the two drafts
+    assert declared(text, module, capsys) == HARMLESS
+    assert declared((text + " ") * (1 + LONG // (len(text) + 1)), module, capsys) == HARMLESS
 
 
 _JSON = st.recursive(
