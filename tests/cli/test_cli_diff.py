@@ -11,6 +11,8 @@ import pytest
 from hostile import HOSTILE, acting
 from licet.cli import main
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "replay"
 SESSIONS = str(EXAMPLE / "sessions.jsonl")

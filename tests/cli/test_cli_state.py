@@ -22,6 +22,8 @@ from licet.store import SqliteStore
 from licet.testing import FakeClock
 from state_fixture import manifest_in, worked_in
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 
 

@@ -14,6 +14,8 @@ from licet.manifest import load
 from licet.testing import FakeClock
 from state_fixture import MANIFEST
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 UNTIL = "2026-11-22"
 START = 1795341600.0  # 2026-11-22T10:00Z

@@ -19,6 +19,8 @@ from licet.monitor.run import monitor
 from licet.monitor.world import Settings
 from licet.records import Because, Evidence, Explanation
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 ROLE, QUIET = "arn:aws:iam::111122223333:role/ci", "arn:aws:iam::111122223333:role/quiet"
 NOW = float(round(time.time()))

@@ -17,6 +17,8 @@ from licet.cli.main import main
 from licet.errors import UsageError
 from test_cli_monitor import KEY, REVOKED
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 Start = Callable[..., subprocess.Popen[str]]
 

@@ -16,6 +16,8 @@ from licet.clock import iso
 from licet.ledger import Ledger, LedgerFiles, LedgerKey
 from state_fixture import worked_in
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 
 

@@ -12,6 +12,8 @@ import pytest
 from licet import Guard
 from state_fixture import manifest_in, worked_in
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 _MOUNT = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"'
 
 

@@ -29,6 +29,8 @@ from licet.records import ToolCall
 from licet.testing import FakeClock, RecordingApprover
 from world import World
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 
 def test_an_approved_call_runs_once_with_what_was_shown(tmp_path: Path):
     approver = RecordingApprover(True)

@@ -6,11 +6,14 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from licet.records import CallRecord, Claim, Decision, TaskRecord
 from licet.store import MemoryStore, SqliteStore
+
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
 
 TASK = TaskRecord("t", "work", "bot", "user:ada", "Work", "sha256:0", 0.0, 600.0, root="t")
 AMOUNTS = st.decimals(0, 1000, places=2, allow_nan=False, allow_infinity=False)

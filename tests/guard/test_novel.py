@@ -17,6 +17,8 @@ from licet.manifest import loads
 from licet.manifest.baseline import under
 from licet.records import Reason
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 MANIFEST = """\
 licet: 1
 environment: dev

@@ -12,6 +12,8 @@ import pytest
 
 from lab import ADA, EVE, IBAN, OTHER_IBAN, Lab
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Make = Callable[..., Lab]
 PAY = "  pay: {access: write, egress: false, arguments: {iban: {origin: [intent, trusted]}}}\n"
 MAIL = "  mail: {access: read, egress: false}\n"

@@ -17,6 +17,8 @@ from lab import ADA, EVE, IBAN, OTHER_IBAN, Lab
 from licet.records import ToolCall
 from licet.testing import RecordingApprover
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Make = Callable[..., Lab]
 MAIL = "  mail: {access: read, egress: false}\n"
 FILE = "  read_file: {access: read, egress: false, arguments: {path: {origin: [intent]}}}\n"

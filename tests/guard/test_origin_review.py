@@ -15,6 +15,8 @@ from licet.chain.encodings import MAX_FORMS, forms
 from licet.chain.text import atoms, loose, pieces
 from licet.errors import ManifestError
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Make = Callable[..., Lab]
 MADE_UP = "{origin: [intent, trusted, nowhere]}"
 CLOSED = "{origin: [intent, trusted]}"

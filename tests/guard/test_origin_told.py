@@ -10,6 +10,8 @@ import pytest
 from licet import Denied, Guard
 from licet.manifest import loads
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 MANIFEST = """
 licet: 1
 environment: test

@@ -16,6 +16,8 @@ from licet.pseudonym import Pseudonyms
 from licet.records import ToolCall
 from world import World
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),

@@ -20,6 +20,8 @@ from licet.ledger.fields import problems
 from licet.store import ContentsStore
 from licet.testing import guard_for
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 MANIFEST = """\
 licet: 1
 environment: dev

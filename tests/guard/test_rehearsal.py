@@ -13,6 +13,8 @@ from licet.guard.rehearsal import Rehearsal
 from licet.manifest import loads
 from licet.records import ToolCall
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 TEXT = """\
 licet: 1
 environment: dev

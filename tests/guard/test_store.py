@@ -23,6 +23,8 @@ from licet.store import SqliteStore
 from licet.store.rows import decision_of, decision_text
 from world import MANIFEST, World
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 TIMES = st.floats(0, 4e9, allow_nan=False)
 REASONS = st.builds(Reason, TEXT, st.sampled_from(["deny", "ask", "flag"]), TEXT, st.lists(TEXT, max_size=3).map(tuple), st.lists(TEXT, max_size=2).map(tuple), st.booleans())  # fmt: skip

@@ -15,6 +15,8 @@ from licet import Guard, ToolCall
 from licet.guard.binding import definition_of
 from licet.testing import guard_for
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 MANIFEST = """\
 licet: 1
 environment: dev

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from licet.ledger import fields
 from licet.ledger.fields import ENVELOPE, FIELDS, KINDS, problems
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 PAGE = Path(__file__).parents[2] / "docs" / "ledger-records.md"
 TABLES = {"kinds": fields.kinds_table, "fields": fields.fields_table}
 ROW: dict[str, Any] = {"seq": 1, "prev": "", "kind": "ledger.lost", "time": "", "writer": "", "records": 3}

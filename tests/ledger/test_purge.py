@@ -28,6 +28,8 @@ from licet.records import CallRecord, Claim, Decision, Finding, Revocation, Task
 from licet.store import ContentsStore, Purge, SqliteStore, content
 from retained import DAY, Place, holding
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 ALL = frozenset({"contents", "spans", "rows"})
 Out = pytest.CaptureFixture[str]
 

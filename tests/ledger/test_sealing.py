@@ -23,6 +23,8 @@ from licet.ledger.layout import MAX_ENTRY
 from licet.ledger.merkle import leaf_hash
 from licet.ledger.sealer import AlteredError, Sealer
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 FOR_EVER = 3600.0
 
 

@@ -14,6 +14,8 @@ from licet.ledger.cosigning.cosignature import witness_key
 from licet.ledger.note import NoteKey
 from witnessing import serving
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 MANIFEST = """\
 licet: 1
 environment: dev

@@ -14,6 +14,8 @@ from licet import Guard, lines
 from licet.cli import main
 from licet.replay import Bad, Replay, Session, Statistics, read
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 Out = pytest.CaptureFixture[str]
 
 MANIFEST = """\

@@ -11,6 +11,8 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from licet import Guard
 from licet.errors import TokenRefused
 from licet.manifest import loads
@@ -19,6 +21,8 @@ from licet.store import SqliteStore
 from licet.testing import FakeClock, guard_for
 from licet.tokens import KeyRing, KeySet, Proof, Verifier
 from licet.tokens.algorithms import PublicKey
+
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
 
 PROCESSES, ROUNDS = 16, 100
 THREADS, CALLS, ROTATIONS = 4, 2_000, 3
