@@ -8,6 +8,8 @@ from licet.cli.verbs import add_verbs, run_verb
 
 VERBS = {
     "run": "let safe misuse in, and see that it comes back as the right finding",
+    "schedule": "play one drill in each slot, at times that nobody knows beforehand",
+    "selftest": "disable each part of the pipeline in turn, and see that the drills miss it",
 }
 
 EXAMPLE = """\

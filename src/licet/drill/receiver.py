@@ -9,11 +9,12 @@ import hmac
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from licet.monitor.deliveries import Message, Reply, Sink
 from licet.monitor.webhook import signature
 
 _LONGEST = 8 * 1024 * 1024
@@ -41,6 +42,43 @@ class Receiver:
             return 401
         self.messages[uid] = json.loads(body)
         return 204
+
+    def has(self, words: Collection[str]) -> bool:
+        """Whether something came that has all of these in it."""
+        came = [
+            *(json.dumps(each, ensure_ascii=False) for each in self.messages.values()),
+            *(each.decode("utf-8", "replace") for each in self.logs),
+        ]
+        return any(all(word in text for word in words) for text in came)
+
+    def forget(self) -> None:
+        """What came until now."""
+        self.messages.clear()
+        self.logs.clear()
+
+
+class Watched:
+    """A sink whose word is held against what came to the receiver: each finding whole, with its reasons.
+
+    Args:
+        name: what its rows stand under; of the sink itself where it is empty.
+    """
+
+    def __init__(self, sink: Sink, receiver: Receiver, name: str = "") -> None:
+        self.name, self._sink, self._receiver = name or sink.name, sink, receiver
+
+    def by(self, sink: Sink) -> Watched:
+        """The same way, and another sink at its beginning."""
+        return Watched(sink, self._receiver, f"{self.name} {sink.name}")
+
+    def send(self, message: Message, now: float) -> Reply:
+        """Hand it over, and look."""
+        self._receiver.forget()
+        reply = self._sink.send(message, now)
+        why = message.finding.explanation
+        if reply.taken and not self._receiver.has((message.finding.id, *(why.codes if why is not None else ()))):
+            return Reply(taken=False, why=f"{self.name}: says that it has a finding, and it did not come")
+        return reply
 
 
 @contextmanager
