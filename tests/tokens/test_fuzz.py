@@ -27,6 +27,7 @@ SHARES = {"try_token": 20_000, "try_proof": 10_000, "try_text": 14_000, "try_jwk
 """How many inputs of each kind the seeded loop makes."""
 
 
+@pytest.mark.dev  # slow; the tests below forge with the lowest versions too
 @pytest.mark.parametrize("kind", SHARES)
 def test_fifty_thousand_forgeries_are_refused_or_rightly_accepted(kind: str):
     """Each seed is one input; a failure names it, and `Seeded(seed)` makes it again."""
