@@ -106,8 +106,14 @@ def unowned(*, owner: bool = False, kind: str = "service_account", now: float = 
     return Story([*items, happened(6 * HOUR, "owner_changed", identity=ME)] if owner else items, owned=False, kind=kind, now=now)
 
 
-def person(kind: str) -> Story:
-    return Story([use(0), use(HOUR, interactive=True, agent="Mozilla/5", identity_kind=kind)], kind=kind)
+def keyed(*, interactive: bool = False, credential_kind: str = "access_key") -> Story:
+    """A user of whom nobody says what it is, and whom nobody owns."""
+    about = {"identity_kind": "unknown", "credential_kind": credential_kind}
+    return Story([use(0, **about), use(2 * DAY, interactive=interactive, **about)], owned=False, kind="unknown")
+
+
+def person(kind: str, workload: str = "") -> Story:
+    return Story([use(0), use(HOUR, interactive=True, agent="Mozilla/5", identity_kind=kind, workload=workload)], kind=kind)
 
 
 def widened(*, third_party: bool, outcome: str = "success") -> Story:
@@ -184,6 +190,9 @@ CASES = {
     "a new address is no holder": Case("CONCURRENT_HOLDERS", lambda: holders(5 * MINUTE), lambda: holders(5 * MINUTE, agent="boto3/2"), ("boto3",)),
     "two workloads in turns": Case("SHARED_CREDENTIAL", lambda: workloads("run:a/1", "run:b/2", "run:a/3"),
                                    lambda: workloads("run:a/1", "run:a/2", "run:b/3"), ("run:b/2", "run:a/3")),
+    "two repositories whose names end in a number": Case(
+        "SHARED_CREDENTIAL", lambda: workloads("run:acme/repo-17-0/5094318971", "run:acme/repo-17-1/6673223472", "run:acme/repo-17-0/5094318971"),
+        lambda: workloads("run:acme/repo-17-0/5094318971", "run:acme/repo-17-0/6673223472", "run:acme/repo-17-0/5094318971"), ("repo-17-1",)),
     "more instances of one": Case("SHARED_CREDENTIAL", lambda: workloads("api", "batch", "api"),
                                   lambda: workloads("api-7d9f8-xkqlp", "api-7d9f8-bcdfg", "api-7d9f8-xkqlp"), ("batch",)),
     "bound twice": Case("SHARED_CREDENTIAL", lambda: bound(over=False), lambda: bound(over=True), ("host/a", "host/b")),
@@ -198,6 +207,9 @@ CASES = {
     "nobody's": Case("UNOWNED_ACTIVE", unowned, lambda: unowned(owner=True), ("no owner",)),
     "nobody's, and a person": Case("UNOWNED_ACTIVE", lambda: unowned(kind="bot"), lambda: unowned(kind="human"), ("bot",)),
     "nobody's, for hours": Case("UNOWNED_ACTIVE", unowned, lambda: unowned(now=use(20 * HOUR).time), ("within a day",)),
+    "nobody's, with a key that stays": Case("UNOWNED_ACTIVE", keyed, lambda: keyed(interactive=True), ("key programs use",)),
+    "nobody's, with a session": Case("UNOWNED_ACTIVE", keyed, lambda: keyed(credential_kind="temporary_key"), ("no owner",)),
+    "a person with an instance's session": Case("HUMAN_USE", lambda: person("role", "i-0d07f5d9f941e3a65"), lambda: person("role"), ("person", "role")),
     "a person": Case("HUMAN_USE", lambda: person("service_account"), lambda: person("human"), ("person", "service account")),
     "a wider scope": Case("APP_SCOPE_WIDENED", lambda: widened(third_party=True), lambda: widened(third_party=False), ("Mail.Read", "third party"),
                           twin_points=True),

@@ -32,7 +32,7 @@ FORM = (
     "identity", "operation", "outcome", "access", "credential", "account", "region", "ip", "interactive", "resource_account",
     "identity_kind", "error",
 )  # fmt: skip
-"""What makes two uses alike; see `licet.monitor.detector.Called`."""
+"""What makes two uses alike, and of a person's the workload; see `licet.monitor.detector.Called`."""
 
 _form_of = itemgetter(*(UseEvent._fields.index(name) for name in FORM))
 
@@ -100,7 +100,8 @@ def fold(  # noqa: PLR0912 - one loop, as it runs for every event
             for use, own in always:
                 if found := use(own, item, world):
                     _tell(told, found, identity)
-            form = _form_of(item)
+            # What a person does is judged by where it is done, too.
+            form = (_form_of(item), item.workload) if item.interactive else _form_of(item)
             if form not in quiet:
                 heard = False
                 for use, own in formed:

@@ -233,7 +233,8 @@ _NEVER_USED: Final = (
 )
 _UNOWNED: Final = (
     f"SELECT identities.id, uid FROM identities JOIN folds ON folds.subject=identities.id WHERE first_seen>0 AND first_seen<?1"  # noqa: S608 - words of our own
-    f" AND kind IN ({', '.join(repr(each) for each in MACHINES)}) AND NOT EXISTS"
+    f" AND (kind IN ({', '.join(repr(each) for each in MACHINES)}) OR (kind='unknown' AND EXISTS (SELECT 1 FROM credentials"
+    " WHERE credentials.identity=identities.uid AND credentials.kind='access_key'))) AND NOT EXISTS"
     " (SELECT 1 FROM signals WHERE signals.subject=identities.id AND code='UNOWNED_ACTIVE')"
     f" AND NOT EXISTS (SELECT 1 FROM ownerships WHERE {STATED_SQL}"
     f" AND identity IN (identities.uid, iif({sure_face('identities')}, same_as, '')))"

@@ -143,6 +143,7 @@ class Sharing(Detector):
     """SHARED_CREDENTIAL, by workloads. (By identities: `licet.monitor.shared`.)"""
 
     name = "sharing"
+    version = 2
     codes = ("SHARED_CREDENTIAL",)
     uses: Called = "always"
     lives = True
@@ -209,6 +210,11 @@ _PARTS: Final = re.compile(r"[-_/.:#@ ]+")
 
 @lru_cache(16_384)
 def sort_of(workload: str) -> str:
-    """A workload's name without what platforms make up for each instance: numbers, and groups of consonants as Kubernetes draws them."""
+    """A workload's name without what platforms make up for each instance: numbers, and groups of consonants as Kubernetes draws them.
+
+    Of a pipeline's run that is its last part alone, and people gave the repository the rest of its name.
+    """
+    if workload.startswith("run:"):
+        return workload.rpartition("/")[0]
     parts = _PARTS.split(workload)
     return "/".join(each for each in parts if each and not any(sign.isdigit() for sign in each) and not _MADE_UP.fullmatch(each))

@@ -11,13 +11,14 @@ from licet.monitor.signal import Signal
 from licet.monitor.world import World
 
 _MACHINES = ("service_account", "oauth_app", "bot", "ai_agent", "pipeline")
-"""A role can be a person's; it is a machine's where somebody declared what it is for."""
+"""A role can be a person's; it is a machine's by what was declared of it, or where the session is an instance's, a pod's or a run's."""
 
 
 class Human(Detector):
     """HUMAN_USE."""
 
     name = "human"
+    version = 2
     codes = ("HUMAN_USE",)
     uses: Called = "form"
 
@@ -27,7 +28,8 @@ class Human(Detector):
             return ()
         known = world.identity(event.identity)
         of_credential = bool(event.credential) and _declared(world.credential(event.credential).declared)
-        if known.kind in ("human", "service") or not (known.kind in _MACHINES or _declared(known.declared) or of_credential):
+        of_machine = of_credential or _declared(known.declared) or bool(event.workload)
+        if known.kind in ("human", "service") or not (known.kind in _MACHINES or of_machine):
             return ()
         what = known.kind.replace("_", " ") if known.kind != "unknown" else "machine"
         return say(

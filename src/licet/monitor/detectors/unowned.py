@@ -17,6 +17,9 @@ from licet.monitor.saying import MOST_CITED, row, say
 from licet.monitor.signal import Signal
 from licet.monitor.world import DAY, World
 
+_STAYS: Final = ("access_key",)
+"""Kinds of credentials that live until somebody ends them. Whether a person or a machine has such a key logs do not say: somebody must."""
+
 _STATED: Final = ("lifecycle", "declared")
 
 
@@ -24,20 +27,27 @@ class Unowned(Detector):
     """UNOWNED_ACTIVE, as it stands now."""
 
     name = "unowned"
-    version = 3
+    version = 4
     codes = ("UNOWNED_ACTIVE",)
     standing = ("UNOWNED_ACTIVE",)
     uses: Called = "always"
     lives = True
 
     def start(self) -> State:
-        """`uses`: the first ones; `owned`: whether an owner came since."""
-        return {"uses": [], "owned": False}
+        """`uses`: the first ones; `owned`: whether an owner came since; `keyed`, `person`: a program used a key that stays; a person was
+        there.
+        """
+        return {"uses": [], "owned": False, "keyed": False, "person": False}
 
     def use(self, state: State, event: UseEvent, world: World) -> Iterable[Signal]:
         """Note it."""
-        if len(state["uses"]) < MOST_CITED and event.outcome == "success":
-            state["uses"].append(row(event, "use"))
+        if event.outcome == "success":
+            if len(state["uses"]) < MOST_CITED:
+                state["uses"].append(row(event, "use"))
+            if event.interactive:
+                state["person"] = True
+            elif event.credential_kind in _STAYS:
+                state["keyed"] = True
         return ()
 
     def lifecycle(self, state: State, event: LifecycleEvent, world: World) -> Iterable[Signal]:
@@ -52,10 +62,12 @@ class Unowned(Detector):
         if not uses or state["owned"] or world.now - uses[0][2] <= DAY:
             return ()
         known = world.identity(identity)
-        if not needs_owner(identity, known.kind) or world.owner(identity) is not None:
+        of_program = known.kind == "unknown" and state["keyed"] and not state["person"]
+        if not (of_program or needs_owner(identity, known.kind)) or world.owner(identity) is not None:
             return ()
+        what = "user whose key programs use" if of_program else known.kind.replace("_", " ")
         return say(
             {}, "UNOWNED_ACTIVE", value="", time=uses[0][2], alert=world.owners, points=None if world.owners else 0.0, basis="declared",
-            observed=f"a {known.kind.replace('_', ' ')} that acts has no owner", expected="an owner within a day of its first use",
+            observed=f"a {what} that acts has no owner", expected="an owner within a day of its first use",
             cited=uses if world.owners else uses[:1],
         )  # fmt: skip
