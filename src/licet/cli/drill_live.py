@@ -41,8 +41,12 @@ def add_live(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def live_of(options: argparse.Namespace) -> Iterator[Live]:
+def live_of(options: argparse.Namespace, patience: float = 0.0) -> Iterator[Live]:
     """All of it, opened, and locked against other runs of `licet monitor` and `licet findings deliver`.
+
+    Args:
+        options: those of `add_live`.
+        patience: for how many seconds it waits for another run.
 
     Raises:
         UsageError: the options do not go together, or another run is at work.
@@ -52,8 +56,8 @@ def live_of(options: argparse.Namespace) -> Iterator[Live]:
     clock = SystemClock()
     key = DrillKey.of(options.key or os.environ.get("LICET_DRILL_KEY") or folder.keys / KEY)
     with ExitStack() as stack:
-        stack.enter_context(alone(folder.path / MONITOR_LOCK, "licet monitor"))
-        stack.enter_context(alone(folder.path / DELIVER_LOCK, "licet findings deliver"))
+        stack.enter_context(alone(folder.path / MONITOR_LOCK, "licet monitor", patience))
+        stack.enter_context(alone(folder.path / DELIVER_LOCK, "licet findings deliver", patience))
         name, sink = _sink(options, stack)
         ledger = stack.enter_context(closing(open_ledger(folder)))
         inventory = stack.enter_context(closing(Inventory(folder.path / FILE)))

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 from licet.cli import output
 from licet.cli.findings_found import Found, all_found, sources_of
+from licet.cli.locked import alone
 from licet.cli.state import add_state, existing
 from licet.clock import iso
-from licet.errors import StateError, UsageError
+from licet.errors import UsageError
 from licet.escape import counted
 from licet.guard.state import StateFolder
 from licet.inventory.store import FILE, Inventory
-from licet.machine import open_own
 from licet.monitor.deliveries import Delivered, Sink, Stands, deliver
 from licet.monitor.exits import SINKS
 from licet.monitor.kept import version_of
 
 LOCK = "deliver.lock"
 EVERY = 30.0  # seconds between two looks
+_PATIENCE = 600.0  # seconds for which a later run waits for others that deliver
 
 EXAMPLE = """\
 Each finding goes out once it is there, again when it changes, and when it is withdrawn; those that are suppressed wait. What is not taken
@@ -52,9 +51,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Hand over what is due, once or until interrupted."""
     folder = existing(options)
-    with _alone(folder), _sink(options) as (sink, wanted):
+    first = True
+    with _sink(options) as (sink, wanted):
         while True:
-            done = _deliver(options, folder, sink, wanted)
+            # Only while it delivers: drills take their turn between two runs.
+            with alone(folder.path / LOCK, "licet findings deliver", 0.0 if first else _PATIENCE):
+                done = _deliver(options, folder, sink, wanted)
+            first = False
             if done.taken or done.why or options.once:
                 _say(done)
             if options.once:
@@ -95,18 +98,3 @@ def _sink(options: argparse.Namespace) -> Iterator[tuple[Sink, Callable[[Found],
         raise UsageError("`--secret-file` goes with `--to`")
     with SINKS["otlp"]("", b"") as sink:
         yield sink, lambda found: found.monitored
-
-
-@contextmanager
-def _alone(folder: StateFolder) -> Iterator[None]:
-    """While one run delivers, no other does: each message would go out twice."""
-    path = folder.path / LOCK
-    descriptor = open_own(path, os.O_RDWR | os.O_CREAT, StateError)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(f"{path}: another `licet findings deliver` is at work; wait for it") from error
-        yield
-    finally:
-        os.close(descriptor)

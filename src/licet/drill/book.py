@@ -107,7 +107,7 @@ class Row(NamedTuple):
 
 
 class Day(NamedTuple):
-    """A day of which the drills are drawn and committed to. Which they are follows from the drills' key, and stands nowhere before it is over.
+    """A day whose drills are drawn and committed to. Which they are follows from the drills' key, and stands nowhere before it is over.
 
     Attributes:
         day: when it begins (seconds since the epoch, UTC).

@@ -6,6 +6,7 @@ It may lie elsewhere than the state folder (`--key`, `LICET_DRILL_KEY`): on the 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 from pathlib import Path
 from typing import Final
@@ -33,6 +34,10 @@ class DrillKey:
     def sign(self, said: Plain) -> str:
         """The signature over the canonical form of what is said (RFC 8785), in hex."""
         return self._private.sign(_CONTEXT + canonical(said)).hex()
+
+    def derived(self, purpose: str) -> bytes:
+        """32 bytes for a purpose, of HMAC-SHA-256 under the private key: who does not hold it cannot tell them from chance."""
+        return hmac.digest(self._private.private_bytes_raw(), _CONTEXT + purpose.encode(), hashlib.sha256)
 
     @classmethod
     def of(cls, path: str | Path, *, create: bool = True) -> DrillKey:

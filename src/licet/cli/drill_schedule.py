@@ -1,0 +1,75 @@
+"""`licet drill schedule`: one drill in each slot, day by day."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+
+from licet.cli import output
+from licet.cli.acts import seconds
+from licet.cli.drill_live import add_live, live_of
+from licet.cli.follow import ended_by_interrupt
+from licet.clock import SystemClock, iso
+from licet.drill.schedule import Done, scheduled
+from licet.escape import counted
+
+EXAMPLE = """\
+A drill is played in each slot of ten minutes, with its twin and its shadow, at a time and of a kind that nobody knows who does not hold the
+drills' key. What a day's slots are is committed to in the ledger before the day, and told when it is over; a slot without its drill is a
+failed one. It waits for `licet monitor` and `licet findings deliver` where they are at work, and lets them work between two drills.
+
+It runs until SIGINT or SIGTERM. Started again it goes on with the slots that are left, and says which were missed.
+
+Exit codes: 0 all drills passed, 1 one failed or was missed, 2 wrong usage, or something cannot be read or written.
+
+example: licet drill schedule --to https://siem.acme.example/hook --secret-file hook.secret
+         licet drill schedule --for 8h --json
+         licet drill schedule --once
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    how_long = parser.add_mutually_exclusive_group()
+    how_long.add_argument("--once", action="store_true", help="wait for the next drill that is due, play it, and end")
+    how_long.add_argument("--for", dest="lasts", metavar="TIME", type=seconds, help="end after so long, such as 8h")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line for each slot")
+    add_live(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Play what is due, until it is interrupted."""
+    clock = SystemClock()
+    until = clock.now() + options.lasts if options.lasts is not None else float("inf")
+    told: list[bool] = []
+
+    def say(done: Done) -> None:
+        told.append(done.passed)
+        _say(done, as_json=options.json)
+
+    with ended_by_interrupt():
+        try:
+            scheduled(lambda patience: live_of(options, patience), clock, time.sleep, until, say, once=options.once)
+        except KeyboardInterrupt:
+            output.error(f"licet: ended; {counted(len(told), 'slot')}, {told.count(True)} passed")
+    return 0 if all(told) else 1
+
+
+def _say(done: Done, *, as_json: bool) -> None:
+    slot = done.slot
+    if as_json:
+        data = {
+            "time": iso(slot.time), "scenario": slot.scenario, "source": slot.source, "passed": done.passed, "missed": done.why,
+            "drills": [each.plain() for each in done.results],
+        }  # fmt: skip
+        output.write(json.dumps(data, ensure_ascii=True) + "\n")
+    else:
+        mark = output.paint("pass", "green") if done.passed else output.paint("FAIL" if done.results else "MISS", "red")
+        output.say(f"{iso(slot.time)}  {slot.scenario:5}{slot.source:12}", mark, f"  {done.why}" if done.why else "")
+        for each in done.results:
+            which = "twin: " if each.twin else "beside: " if each.shadow else ""
+            for failure in each.failures:
+                output.say(f"      {which}{failure}")
+    sys.stdout.flush()
