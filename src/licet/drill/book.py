@@ -190,7 +190,7 @@ class Book(SqliteFile):
 
     def commits(self, upto: int) -> list[tuple[int, str, str]]:
         """Number in the ledger, id and commitment of those that were committed to up to a record of it, in their order."""
-        return [tuple(row) for row in self._read("SELECT seq, id, commitment FROM drills WHERE seq<=? ORDER BY seq, id", (upto,))]  # type: ignore[misc]
+        return [tuple(row) for row in self._read("SELECT seq, id, commitment FROM drills WHERE seq<=? ORDER BY seq, id", (upto,))]
 
     def mark(self) -> Mark | None:
         """How far the ledger was read, as it stands here: who can write the book can write this, so its signature is to be looked at."""

@@ -112,8 +112,8 @@ def keys_of(records: Mapping[int, Record], trusted: str = "") -> tuple[dict[str,
 
     Args:
         records: those that enrol keys, and any others.
-        trusted: the name of the key that is trusted, if somebody knows it from elsewhere; else the first that is enrolled is. Each other one
-            is where an earlier one signs for it.
+        trusted: the name of the key that is trusted, if somebody knows it from elsewhere; else the first that is enrolled is. Each other
+            one is where an earlier one signs for it.
     """
     publics: dict[str, bytes] = {}
     wrong: list[str] = []

@@ -11,6 +11,8 @@ from licet.monitor.explain import Held
 from licet.monitor.told import native
 from licet.records import Explanation, Finding
 
+FIRED: Final = "the benign twin "
+"""With which the failure of a twin begins that was not silent."""
 _NO_RECORD: Final = ("declared", "probe", "refused")  # what is cited of those was said or tried, or is only known to have been there
 
 
@@ -85,7 +87,7 @@ def _twin(play: Play, came: Came) -> Iterator[Failure]:
     for finding in came.findings:
         codes = _codes(finding)
         parts = tuple(part for code in codes for part in came.parts(code))
-        yield Failure(f"the benign twin ({play.differs}) has a finding: {', '.join(codes)}", parts)
+        yield Failure(f"{FIRED}({play.differs}) has a finding: {', '.join(codes)}", parts)
 
 
 def _lost(came: Came) -> Iterator[Failure]:

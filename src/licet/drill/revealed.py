@@ -1,0 +1,51 @@
+"""Which findings were drills: by results that the drills' key signed and the ledger revealed, and by the digests of what they cite.
+
+No mark on a finding says so, since anybody could set it. A finding that cites one record that the drill did not let in is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from licet.drill.audit import of_rows
+from licet.drill.book import Book, Row
+from licet.drill.scenarios import SCENARIOS
+from licet.ledger import LedgerFiles
+from licet.monitor.told import native
+from licet.records import Finding
+
+_APART: Final = frozenset(each.id for each in SCENARIOS if each.apart)
+_NO_RECORD: Final = ("declared", "probe", "refused")
+
+
+def drills_of(findings: Iterable[Finding], book: Book, files: LedgerFiles, now: float) -> dict[str, str]:
+    """By finding, the id of the drill that it was; those that are none are left out.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    by = {each.id: each for each in findings}
+    rows = [row for row in book.with_findings() if row.result is not None and _fits(row, by)]
+    if not rows:
+        return {}
+    return {each.row.result.finding: each.row.id for each in of_rows(rows, book, files, now) if each.row.result and not each.wrong}
+
+
+def _fits(row: Row, by: dict[str, Finding]) -> bool:
+    """Whether it is of what that drill let in, and of nothing else."""
+    result, announced = row.result, row.announced
+    # A shadow is judged elsewhere, and acts as somebody who is real here; what is played apart is about nobody.
+    if result is None or announced is None or result.shadow or result.scenario in _APART or result.finding not in by:
+        return False
+    why = by[result.finding].explanation
+    if why is None or why.identity not in {announced.identity, *announced.identities}:
+        return False
+    cited = set(_digests(by[result.finding]))
+    return bool(cited) and cited <= set(row.events)
+
+
+def _digests(finding: Finding) -> Iterator[str]:
+    for each in finding.explanation.evidence if finding.explanation is not None else ():
+        if not each.body and native(each.uid)[0] not in _NO_RECORD:
+            yield each.digest

@@ -1,0 +1,95 @@
+"""What drills show of parts: a passed one proves all that it went through, a failed one blames some of it. And how sure a rate is. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from licet.drill.audit import Audited
+from licet.drill.blind import Look
+from licet.drill.book import Result
+from licet.drill.hops import HOPS
+from licet.drill.parts import part_names
+from licet.drill.scenarios import SCENARIOS
+from licet.monitor.exits import EXPORTERS
+
+Kind = tuple[str, str, bool, bool]
+"""Scenario, source, whether it is a twin, whether it is a shadow."""
+
+SURE: Final = 0.95
+_ALONE: Final = frozenset(each.id for each in SCENARIOS if each.apart)
+_ALWAYS: Final = ("owners", "attribution", "explanation", "evidence")
+_LAST: Final = ("time", "sink")
+_STEPS: Final = 60  # of a bisection: as exact as a float is
+
+
+def kind_of(result: Result) -> Kind:
+    """Of which kind a drill was: what one shows of its kind, the next of that kind shows too."""
+    return result.scenario, result.source, result.twin, result.shadow
+
+
+def looks(drills: Iterable[Audited]) -> Iterator[Look]:
+    """What each drill shows, of those whose result is what was signed."""
+    blamed: dict[Kind, set[str]] = {}
+    known = [each for each in drills if not each.wrong and not each.open and each.row.result is not None]
+    for each in sorted(known, key=lambda one: one.row.result.began if one.row.result else 0.0):
+        result = each.row.result
+        if result is None:
+            continue
+        kind = kind_of(result)
+        if result.passed:
+            codes = each.row.announced.codes if each.row.announced is not None else ()
+            # Whatever a drill blamed works again once one of its kind passes.
+            yield Look(result.began, frozenset(_proved(result, codes)) | frozenset(blamed.get(kind, ())), frozenset())
+        else:
+            # A twin that has a finding is a false alarm: nothing is blind by it.
+            parts = {part for part in result.parts if not result.twin or part.startswith("reader ")}
+            blamed.setdefault(kind, set()).update(parts)
+            yield Look(result.began, frozenset(), frozenset(parts))
+
+
+def _proved(result: Result, codes: Iterable[str]) -> Iterator[str]:
+    yield f"reader {result.source}"
+    if result.twin:
+        return
+    for code in codes:
+        yield from part_names(code)
+    yield from _ALWAYS
+    yield from (f"exporter {name}" for name in EXPORTERS)
+    beside = result.shadow or result.scenario in _ALONE  # by the same parts, but handed to nobody who reads it
+    yield from (f"hop {name}" for name in (HOPS[:-1] if beside else HOPS))
+    if not beside:
+        yield from _LAST
+        yield from (f"sink {name}" for name in result.sinks)
+
+
+def lowest(hits: int, of: int, sure: float = SURE) -> float:
+    """The rate that is exceeded at this confidence, after `hits` of `of`: the one-sided exact bound of Clopper and Pearson (1934).
+
+    30 of 30 show 90.5 % at 95 %, and no more.
+    """
+    if not hits:
+        return 0.0
+    low, high = 0.0, 1.0
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _at_least(hits, of, middle) < 1 - sure else (low, middle)
+    return low
+
+
+def _at_least(hits: int, of: int, rate: float) -> float:
+    """How likely so many hits or more are at this rate."""
+    if rate <= 0.0:
+        return 0.0
+    if rate >= 1.0:
+        return 1.0
+    few = of - hits < hits
+    numbers = range(hits, of + 1) if few else range(hits)
+    total = sum(
+        math.exp(
+            math.lgamma(of + 1) - math.lgamma(k + 1) - math.lgamma(of - k + 1) + k * math.log(rate) + (of - k) * math.log1p(-rate)
+        )
+        for k in numbers
+    )  # fmt: skip
+    return total if few else 1 - total
