@@ -15,6 +15,8 @@ import pytest
 
 from exported import Receiver
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 PREAMBLE = """
 import os, sys, threading, time
 from licet.telemetry.export import own_pipeline
