@@ -9,6 +9,8 @@ import pytest
 from licet.drill.blind import EVERYTHING, Look, Stretch, blind_now, seconds, stretches
 from licet.drill.slots import CADENCE, DAY, SLOT, drawn, root
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 HOUR = 3_600.0
 CELLS = [(f"D{number}", source) for number in range(1, 12) for source in ("cloudtrail", "github")]
 

@@ -22,6 +22,8 @@ from licet.inventory.store import FILE, Inventory
 from licet.ledger import LedgerFiles
 from licet.monitor.webhook import Webhook
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 SOME = [Choice(each, each.sources[0]) for each in SCENARIOS if each.id in ("D1", "D5", "D11", "D16")]
 
 

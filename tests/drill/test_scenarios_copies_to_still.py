@@ -17,6 +17,8 @@ from licet.monitor.detectors import DETECTORS
 from licet.monitor.passes import PASSES
 from plays import Played, codes, drawn, wrong
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 CELLS = [
     (scenario, source)
     for family in (copies, apps, decoys, people, blind, late, still) for scenario in family.SCENARIOS for source in scenario.sources

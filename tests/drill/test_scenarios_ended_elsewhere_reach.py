@@ -28,6 +28,8 @@ from licet.monitor.detectors import DETECTORS
 from licet.monitor.kept import Kept
 from licet.monitor.told import native
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 CELLS = [(scenario, source) for of in (ended, elsewhere, reach) for scenario in of.SCENARIOS for source in scenario.sources]
 NAMES = [f"{scenario.id}-{source}" for scenario, source in CELLS]
 SEEDS = (11, 12)

@@ -29,6 +29,8 @@ from licet.monitor.exits import EXPORTERS, SINKS
 from licet.monitor.passes import PASSES, Pass
 from licet.records import Finding
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 REVOKED = [Choice(each, "cloudtrail") for each in SCENARIOS if each.id == "D1"]
 PARTS = {
     *(f"reader {name}" for name in SOURCES), "reader probe", *(f"detector {each.name}" for each in DETECTORS),
