@@ -91,6 +91,6 @@ SCENARIOS = (
     ),
     Scenario(
         "D12", "shared-credential", "two workloads use one credential", ("cloudtrail", "licet"), shared_credential,
-        references=("NHI9", "ID.AM-05", "T1078"),
+        references=("NHI9", "PR.AA-01", "T1078"),
     ),
 )  # fmt: skip

@@ -124,7 +124,7 @@ SCENARIOS = (
     ),
     Scenario(
         "D16", "orphan", "a new machine acts, and nobody owns it", ("okta", "cloudtrail"), orphan,
-        references=("NHI1", "ID.AM-05", "DE.AE-07", "T1136.003"),
+        references=("NHI1", "PR.AA-01", "DE.AE-07", "T1136.003"),
     ),
     Scenario(
         "D22", "anonymous", "a cluster lets in who shows no credential", ("kubernetes",), anonymous,
