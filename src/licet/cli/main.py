@@ -39,6 +39,7 @@ COMMANDS = {
     "credential": "say what happened to a credential; try whether an ended one still authenticates",
     "trace": "show one credential from its issuance through every use to its end",
     "drill": "prove that the monitoring works: safe misuse that must come back as the right finding",
+    "report": "say what stands behind each entry of four catalogues: a drill, something seen, a declaration, or nothing",
     "ledger": "verify the ledger",
     "purge": "delete contents, spans and rows that are old, or one task's or person's",
     "keys": "list, rotate, retire and publish the keys that sign call tokens",
