@@ -12,7 +12,8 @@ export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
 BIN := $(VENV)/bin
 FLOORS := .venv-floors
-JOBS ?= 2
+# One more than the cores of a small machine: a fifth of the time of tests is waiting, for other sides, timeouts and disks.
+JOBS ?= 3
 # Each process begins with a row of neighbours, so that what a file's tests share is made once; who is done first takes some of the other's.
 ACROSS = -n $(JOBS) --dist worksteal
 
