@@ -71,24 +71,27 @@ def read(record: Record, place: Place) -> Recognised:
     if record.get("eventCategory") == "Insight":
         return Recognised(passed="insight")
     try:
-        native_id, source, name, when, *around = _MOST(record)
-        long = len("".join(around)) > LONGEST
+        native_id, source, name, when = _MOST(record)
+        around = _AROUND(record)
+        known = _arounds.get(around) or _around(around)
         operation, service, rule = _operation(source, name)
     except (KeyError, TypeError):  # one of them is missing, or no text
-        native_id, source, name, when, *around = _all(record)
-        long = True
+        native_id, source, name, when, *rest = _all(record)
+        around = tuple(each[:LONGEST] for each in rest)
+        known = _made_around(*around)
         operation, service, rule = _operation(source, name)
-    if long:
-        around = [each[:LONGEST] for each in around]
-    account, region, ip, network, agent, interactive = _around(*around)
+    account, region, ip, network, agent, interactive = known
     if native_id.__class__ is not str or len(native_id) != _UUID or native_id.count("-") != _DASHES:
         native_id = id_of(_needed(record, "eventID"), record, place)  # the others are what AWS writes, and no token looks like
     time = time_of(when, "eventTime")
     identity = part(record, "userIdentity")
     who = _who(identity, record, service)
-    uid = who.uid if not who.raw else apart(who.raw, who.uid, place.fingerprint)
+    uid, who_kind, who_name, session, instance, user_with_path, raw = who
+    if raw:
+        uid = apart(raw, uid, place.fingerprint)
     event_type = around[0]
-    account = account or clean_name(text(identity, "accountId") or place.account)
+    if not account:
+        account = clean_name(text(identity, "accountId") or place.account)
     code = record.get("errorCode")
     outcome, error = _SUCCESS if code is None and event_type != "AwsConsoleSignIn" else _outcome_of(record, event_type)
     parameters = record.get("requestParameters")
@@ -98,26 +101,27 @@ def read(record: Record, place: Place) -> Recognised:
     if not shown and operation == "signin:ConsoleLogin" and text(identity, "type") in _WITH_PASSWORD and text(identity, "arn"):
         # Who signs in at the console shows a password. It has no id of its own; each user has one.
         shown, kind = f"password of {uid}", "password"
-    credential = "" if not shown or who.kind == "service" or shown == "REDACTED" else place.fingerprint(shown)
-    use = UseEvent(
+    credential = "" if not shown or who_kind == "service" or shown == "REDACTED" else place.fingerprint(shown)
+    use: UseEvent = _tuple(UseEvent, (  # all of its fields, at a third of what it costs to fill in those that are left out
         "cloudtrail", native_id, time, uid, operation, outcome,
         "admin" if rule.when is not None and rule.when(record) else rule.access,
-        who.kind, who.name, credential, kind if credential else "", who.session, who.instance, account, region, ip, network, "", agent,
+        who_kind, who_name, credential, kind if credential else "", session, instance, account, region, ip, network, "", agent,
         interactive or record.get("sessionCredentialFromConsole") in ("true", True),
-        resource, resource_kind, "" if resource_account == account else resource_account, _behalf(identity), "", "", error,
-    )  # fmt: skip
+        resource, resource_kind, "" if resource_account == account else resource_account, _behalf(identity), "", "", error, "", "",
+    ))  # fmt: skip
     changed = CHANGES.get(operation)
     # Of a role the path is told when it is assumed; of a user perhaps nowhere but here.
-    faces = tuple(one_with_path(who.raw or uid, use, place.fingerprint)) if who.user_with_path else ()
+    faces = tuple(one_with_path(raw or uid, use, place.fingerprint)) if user_with_path else ()
     if changed is None:
         return Recognised((use,), faces)
     return Recognised((use,), (*changed(Change(use, parameters, record.get("responseElements"), place.fingerprint)), *faces))
 
 
-_MOST: Final = itemgetter(
-    "eventID", "eventSource", "eventName", "eventTime", "eventType", "recipientAccountId", "awsRegion", "sourceIPAddress", "userAgent"
-)
+_MOST: Final = itemgetter("eventID", "eventSource", "eventName", "eventTime")
+_AROUND: Final = itemgetter("eventType", "recipientAccountId", "awsRegion", "sourceIPAddress", "userAgent")
 """What nearly every record has, at once."""
+_tuple: Final = tuple.__new__
+_MOST_AROUND: Final = 16_384
 
 
 def _all(record: Record) -> tuple[Any, ...]:
@@ -127,9 +131,22 @@ def _all(record: Record) -> tuple[Any, ...]:
     return (*needed, record.get("eventTime"), *around)
 
 
-@lru_cache(16_384)
-def _around(event_type: str, account: str, region: str, address: str, agent: str) -> tuple[str, str, str, str, str, bool]:
-    """The account, the region, the address and its network, the agent, and whether a person is at it."""
+_Around = tuple[str, str, str, str, str, bool]
+"""The account, the region, the address and its network, the agent, and whether a person is at it."""
+_arounds: Final[dict[tuple[str, ...], _Around]] = {}
+
+
+def _around(said: tuple[str, ...]) -> _Around:
+    """Of what `_AROUND` gives, kept if it is short."""
+    if len("".join(said)) > LONGEST:
+        return _made_around(*(each[:LONGEST] for each in said))
+    if len(_arounds) >= _MOST_AROUND:
+        _arounds.clear()
+    _arounds[said] = found = _made_around(*said)
+    return found
+
+
+def _made_around(event_type: str, account: str, region: str, address: str, agent: str) -> _Around:
     ip = address_of(address)
     return (
         clean_name(account), clean_name(region), ip, network_of(ip), agent_of(agent), interactive_agent(agent) or event_type in _CONSOLE,
@@ -235,6 +252,8 @@ def _service(name: str) -> _Who:
 
 def _behalf(identity: Record) -> tuple[str, ...]:
     context, behalf = identity.get("sessionContext"), identity.get("onBehalfOf")
+    if behalf is None and (context.__class__ is not dict or "sourceIdentity" not in context):
+        return ()
     source = context.get("sourceIdentity") if isinstance(context, dict) else None
     person = behalf.get("userId") if isinstance(behalf, dict) else None
     if not source and not person:

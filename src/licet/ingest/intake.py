@@ -26,14 +26,14 @@ from licet.inventory.faces import tells_of_faces
 from licet.inventory.joined import join
 from licet.inventory.store import Inventory
 
-BATCH: Final = 10_000
+BATCH: Final = 30_000
 """Events of one step. Larger ones are cheaper each, as they touch each page of the inventory less often."""
 
 STDIN: Final = "-"
 FUTURE: Final = "from the future: more than ten minutes ahead of this machine's clock"
 PAST: Final = "from before the year 2000"
 _AHEAD: Final = 600.0  # seconds by which a source's clock may be before ours
-_BIG: Final = 32 * 1024 * 1024  # bytes of records after which a step ends
+_BIG: Final = 64 * 1024 * 1024  # bytes of records after which a step ends
 _TOLD_EVERY: Final = 1_000  # records
 _KEY_ID: Final = re.compile(r"A[A-Z]IA[A-Z0-9]{12,124}")
 _COLLECT_AT: Final = 50_000  # new objects, of a dictionary or two a record that are gone soon
@@ -189,7 +189,7 @@ class Intake:
         try:
             if value.__class__ is not dict:
                 raise value if isinstance(value, Unfit) else Unfit(NO_OBJECT)
-            if b"\\ud" in raw or b"\\uD" in raw:
+            if b"\\" in raw and (b"\\ud" in raw or b"\\uD" in raw):
                 value = redact.mended(value)
             found = self._source.read(value, self._place)
             if unread:
@@ -219,12 +219,15 @@ class Intake:
         for event in found.uses:
             if not EARLIEST <= event.time <= latest:
                 raise Unfit(FUTURE if event.time > latest else PAST)
+        for event in found.uses:
+            batch.uses.append(redact.use(event, digest or event.digest, place or event.place, cut=cut))
+        if not found.lifecycle:
+            return
         lifecycle = [told for told in found.lifecycle if EARLIEST <= told.time <= latest or told.time == 0.0]
         # What has no time held before anybody wrote it down. One that cannot be takes nothing with it that is beside it.
         if len(lifecycle) < len(found.lifecycle):
             wrong = next(told for told in found.lifecycle if told not in lifecycle)
             self._refuse(FUTURE if wrong.time > latest else PAST, name, line)
-        batch.uses += [redact.use(each, digest or each.digest, place or each.place, cut=cut) for each in found.uses]
         if lifecycle:
             batch.lifecycle += [redact.lifecycle(each, digest or each.digest, place or each.place, cut=cut) for each in lifecycle]
 

@@ -7,6 +7,7 @@ part by part, since `secret:prod/db` in the name of a resource is none.
 from __future__ import annotations
 
 import hashlib
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 from licet.events import LifecycleEvent, UseEvent
@@ -23,21 +24,24 @@ _USE: Final = tuple(
     for name in ("identity", "operation", "identity_name", "session", "workload", "agent", "resource", "intent", "error")
 )
 _LIFE: Final = tuple(LifecycleEvent._fields.index(name) for name in ("identity", "by", "workload", "privilege", "reason"))
-_clean: set[str] = set()
+_of_use: Final = itemgetter(*_USE)
+_clean: set[str] = {""}
 
+_tuple: Final = tuple.__new__
 _Event = TypeVar("_Event", UseEvent, LifecycleEvent)
 
 
 def use(event: UseEvent, digest: str, place: str, *, cut: bool) -> UseEvent:
     """The use as it is kept. `cut`: its record is so long that one of its texts may be."""
     found = event[:-2]
-    for at in _USE:
-        text = found[at]
-        if text and text not in _clean:
-            found = _cleaned(found, at)
+    if not _clean.issuperset(_of_use(found)):  # mostly all of them are known
+        for at in _USE:
+            text = found[at]
+            if text and text not in _clean:
+                found = _cleaned(found, at)
     if cut:
         found = _cut(found)
-    return tuple.__new__(UseEvent, (*found, digest, place))
+    return _tuple(UseEvent, found + (digest, place))  # noqa: RUF005 - a third of the cost, for each record
 
 
 def lifecycle(event: LifecycleEvent, digest: str, place: str, *, cut: bool) -> LifecycleEvent:
@@ -63,6 +67,7 @@ def _cleaned(fields: tuple[Any, ...], at: int) -> tuple[Any, ...]:
     if len(text) <= _SHORT:
         if len(_clean) >= _MOST:
             _clean.clear()
+            _clean.add("")
         _clean.add(text)
     return fields
 

@@ -19,12 +19,15 @@ class Counts:
 
     def used(self, event: UseEvent) -> None:
         """One more use."""
-        if (event.source, event.account) != self._at:
-            self._at = (event.source, event.account)
-            self._last = self._of(*self._at)
+        source, account, time = event.source, event.account, event.time
+        if (source, account) != self._at:
+            self._at = (source, account)
+            self._last = self._of(source, account)
         counts = self._last
-        counts[0] = min(counts[0], event.time)
-        counts[1] = max(counts[1], event.time)
+        if time < counts[0]:  # noqa: PLR1730 - it runs for every use
+            counts[0] = time
+        if time > counts[1]:  # noqa: PLR1730
+            counts[1] = time
         counts[2] += 1
         if event.identity_kind == "service":
             counts[6] += 1

@@ -31,19 +31,24 @@ class Uses:
     def keep(self, uses: Sequence[UseEvent]) -> int:
         """How many of them are new."""
         db, row = self._db, self._shapes.row
-        rows: list[_Row] = []
+        heaps: dict[int, list[_Row]] = {}
         contested: set[str] = set()
         subjects, credentials = self._numbers.known.subjects, self._numbers.known.credentials
         for event in uses:
-            subject = subjects.get(event.identity) or self._numbers.subject(event.identity)
-            if event.credential:
-                number, belongs = credentials.get(event.credential) or self._numbers.credential(event.credential)
-                rows.append((row(db, event, subject, number), event))
-                if belongs != event.identity:
-                    contested.add(event.credential)
-            else:
-                rows.append((row(db, event, subject, 0), event))
-        rows.sort(key=_place)
+            identity, credential = event.identity, event.credential
+            subject, number = subjects.get(identity) or self._numbers.subject(identity), 0
+            if credential:
+                number, belongs = credentials.get(credential) or self._numbers.credential(credential)
+                if belongs != identity:
+                    contested.add(credential)
+            heap = heaps.get(subject)
+            if heap is None:
+                heaps[subject] = heap = []
+            heap.append((row(db, event, subject, number), event))
+        rows: list[_Row] = []
+        for _, heap in sorted(heaps.items()):
+            heap.sort(key=_place)  # most of it came in this order
+            rows += heap
         FirstSaid(db, self._numbers, self._marks).uses(rows)
         new = self._insert(rows)
         self._count(new)
@@ -56,15 +61,15 @@ class Uses:
         db = self._db
         new: list[_Row] = []
         certain: list[tuple[Any, ...]] = []
-        subject, latest, before = 0, 0.0, (0, 0.0, "")
+        subject, latest, before, at = 0, 0.0, "", 0.0
         for each in rows:
             values = each[0]
             if values[0] != subject:
-                subject = values[0]
+                subject, before = values[0], ""
                 latest = self._numbers.latest(subject)
-            if values[:3] != before:
-                before = values[:3]
-                if values[1] > latest:
+            if values[2] != before or values[1] != at:
+                before, at = values[2], values[1]
+                if at > latest:
                     certain.append(values)
                     new.append(each)
                     continue
@@ -128,7 +133,7 @@ class Uses:
         )
 
 
-def _place(row: _Row) -> tuple[int, float, str, bytes]:
-    """Where a use lies: by subject, time and uid; of two of one uid the one with the smaller digest comes first."""
+def _place(row: _Row) -> tuple[float, str, bytes]:
+    """Where a use of a subject lies: by time and uid; of two of one uid the one with the smaller digest comes first."""
     values = row[0]
-    return values[0], values[1], values[2], values[13]
+    return values[1], values[2], values[13]

@@ -47,14 +47,16 @@ class Shapes:
         self._shapes: dict[tuple[Any, ...], int] = {}
         self._words: dict[str, int] = {}
         self._read: dict[int, list[Any]] = {}
-        self._texts: dict[tuple[str, int], str] = {}
+        self._told: dict[int, str] = {}
+        self._uids: dict[int, str] = {}
 
     def forget(self) -> None:
         """Numbers given in a step that was undone are not valid."""
         self._shapes.clear()
         self._words.clear()
         self._read.clear()
-        self._texts.clear()
+        self._told.clear()
+        self._uids.clear()
 
     def word(self, db: sqlite3.Connection, text: str) -> int:
         """The number of a text, given if it is new."""
@@ -82,11 +84,11 @@ class Shapes:
                 self._shapes.clear()
             self._shapes[key] = shape
         file, _, line = place.rpartition(":")
-        words = self._words
+        words = self._words.get
         return (
             subject, time, f"{source}/{native_id}", shape, credential, session, workload, ip, resource,
-            words.get(identity_name) or self.word(db, identity_name), words.get(network) or self.word(db, network), intent, trace_id,
-            bytes.fromhex(digest), words.get(file) or self.word(db, file), int(line) if line.isdecimal() else 0,
+            words(identity_name) or self.word(db, identity_name), words(network) or self.word(db, network), intent, trace_id,
+            bytes.fromhex(digest), words(file) or self.word(db, file), int(line) if line.isdecimal() else 0,
         )  # fmt: skip
 
     def event(self, db: sqlite3.Connection, identity: str, row: Sequence[Any]) -> UseEvent:
@@ -99,23 +101,28 @@ class Shapes:
             if len(self._read) >= _MOST:
                 self._read.clear()
             self._read[number] = shape
-        used = self._text(db, _CREDENTIAL, credential) if credential else ""
+        words, uids = self._told, self._uids
+        used = ""
+        if credential:
+            used = uids[credential] if credential in uids else _text(db, _CREDENTIAL, credential, uids)
         (source, operation, outcome, access, credential_kind, account, region, country, agent, interactive, resource_kind,
          resource_account, on_behalf_of, error, identity_kind) = shape  # fmt: skip
-        return UseEvent(
-            source, uid[len(source) + 1 :], time, identity, operation, outcome, access, identity_kind, self._text(db, _WORD, name), used,
-            credential_kind, session, workload, account, region, ip, self._text(db, _WORD, network), country, agent, interactive, resource,
-            resource_kind, resource_account, on_behalf_of, intent, trace, error, digest.hex(), f"{self._text(db, _WORD, file)}:{line}",
-        )  # fmt: skip
+        event: UseEvent = tuple.__new__(UseEvent, (  # all of its fields
+            source, uid[len(source) + 1 :], time, identity, operation, outcome, access, identity_kind,
+            words[name] if name in words else _text(db, _WORD, name, words), used, credential_kind, session, workload, account, region, ip,
+            words[network] if network in words else _text(db, _WORD, network, words), country, agent, interactive, resource, resource_kind,
+            resource_account, on_behalf_of, intent, trace, error, digest.hex(),
+            f"{words[file] if file in words else _text(db, _WORD, file, words)}:{line}",
+        ))  # fmt: skip
+        return event
 
-    def _text(self, db: sqlite3.Connection, query: str, number: int) -> str:
-        found = self._texts.get((query, number))
-        if found is None:
-            found = str(db.execute(query, (number,)).fetchone()[0])
-            if len(self._texts) >= _MOST:
-                self._texts.clear()
-            self._texts[query, number] = found
-        return found
+
+def _text(db: sqlite3.Connection, query: str, number: int, known: dict[int, str]) -> str:
+    found = str(db.execute(query, (number,)).fetchone()[0])
+    if len(known) >= _MOST:
+        known.clear()
+    known[number] = found
+    return found
 
 
 def _number(db: sqlite3.Connection, table: str, column: str, text: str) -> int:

@@ -5,7 +5,6 @@ Who they are is declared, so that a person can read why they are peers; what the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Final, Protocol
 
@@ -14,6 +13,7 @@ from licet.inventory.owners import STATED_SQL
 from licet.inventory.rows import SELECT_IDENTITY, identity_of
 from licet.inventory.store import Inventory
 from licet.monitor.detectors.novelty import CODES, Novelty
+from licet.monitor.states import state_of
 
 _MOST: Final = 64  # peers that are asked, by their names in order
 _Group = tuple[str, str, str]
@@ -68,6 +68,6 @@ class Peers:
         found = self._seen.get(uid)
         if found is None:
             rows = self._inventory.rows("SELECT state FROM folds JOIN identities ON id=subject WHERE uid=?", (uid,))
-            state = json.loads(rows[0][0]).get(Novelty.name) if rows else None
+            state = state_of(rows[0][0]).get(Novelty.name) if rows else None
             found = self._seen[uid] = state["seen"] if state else [{} for _ in CODES]
         return found

@@ -7,7 +7,6 @@ where it was; else the identity is folded from its first event.
 
 from __future__ import annotations
 
-import json
 import math
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,6 +27,7 @@ from licet.monitor.kept import Made, keep
 from licet.monitor.known import Known
 from licet.monitor.passes import PASSES, Beside, Pass
 from licet.monitor.signal import Signal
+from licet.monitor.states import state_of, state_text
 from licet.monitor.stored import put, withdraw
 from licet.monitor.world import DAY, Settings
 
@@ -110,8 +110,7 @@ def monitor(
             state = None if taken.after == _ALL else _state(inventory, taken.subject)
             folded = fold(detectors, counted(history(inventory, taken.uid, taken.after)), world, taken.uid, state)
             standing = ended(detectors, folded.state, taken.uid, world)
-            body = json.dumps(folded.state, ensure_ascii=True, separators=(",", ":"))
-            judged.append(_Judged(taken, folded.signals, standing, max(folded.last, taken.after), body))
+            judged.append(_Judged(taken, folded.signals, standing, max(folded.last, taken.after), state_text(folded.state)))
             done.add(taken.subject)
             if sum(len(each.state) for each in judged) > _STATE:
                 changed += _write(inventory, judged, detectors, made)
@@ -198,7 +197,7 @@ def _take(inventory: Inventory, uids: Sequence[str], made: str) -> list[_Taken]:
 
 def _state(inventory: Inventory, subject: int) -> State | None:
     found = inventory.rows("SELECT state FROM folds WHERE subject=?", (subject,))
-    return json.loads(found[0][0]) if found else None
+    return state_of(found[0][0]) if found else None
 
 
 def _write(inventory: Inventory, judged: Sequence[_Judged], detectors: Sequence[Detector], made: str) -> int:
@@ -254,7 +253,7 @@ def _by_time(inventory: Inventory, detectors: Sequence[Detector], world: Known, 
         found: list[tuple[str, tuple[Signal, ...]]] = []
         for uid in batch:
             rows: list[tuple[Any, ...]] = inventory.rows("SELECT state FROM folds JOIN identities ON id=subject WHERE uid=?", (uid,))
-            found.append((uid, ended(detectors, json.loads(rows[0][0]), uid, world) if rows else ()))
+            found.append((uid, ended(detectors, state_of(rows[0][0]), uid, world) if rows else ()))
         with inventory.step() as db:
             for uid, signals in found:
                 subject = db.execute("SELECT id FROM identities WHERE uid=?", (uid,)).fetchone()[0]

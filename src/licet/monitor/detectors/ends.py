@@ -144,7 +144,8 @@ def _first(ends: Mapping[str, Any]) -> list[Any] | None:
 
 def _end_since(state: State, workload: str, since: list[Any]) -> list[Any] | None:
     """The first end of a workload that is not before the binding (or the first use)."""
-    return next((each for each in state["jobs"].get(workload, ()) if each[2] >= since[2]), None)
+    ends = state["jobs"].get(workload)
+    return next((each for each in ends if each[2] >= since[2]), None) if ends else None
 
 
 def _left(state: State, event: UseEvent) -> list[list[Any]] | None:

@@ -63,7 +63,10 @@ class Holders(Detector):
         """Of each use only what can be asked for is kept."""
         for places, *_ in state["of"].values():
             for uses in places.values():
-                uses[:] = map(_row, uses)
+                for at in range(len(uses) - 1, -1, -1):  # those that were kept before are at its beginning
+                    if uses[at].__class__ is list:
+                        break
+                    uses[at] = _row(uses[at])
 
 
 def _row(use: UseEvent | list[Any]) -> list[Any]:
@@ -77,9 +80,11 @@ def _moved(state: State, known: list[Any], event: UseEvent, world: World) -> tup
     if network not in places:
         keep(places, network, [], _NETWORKS)
     found: tuple[Signal, ...] = ()
-    for other in [each for each in places if each != network]:
-        found += _at_once(state, event, program, other, uses=places[other], seen=programs, world=world)
     seen = programs.get(program)
+    for other, uses in places.items():
+        # Of a program that works in several networks nothing can be said without countries: looked at first, as it is so for most.
+        if other != network and (event.country or seen is None or (program and other not in seen)):
+            found += _at_once(state, event, program, other, uses=uses, seen=programs, world=world)
     if seen is None:
         keep(programs, program, [network], _PROGRAMS)
     elif network not in seen:
@@ -134,6 +139,7 @@ def _country(use: UseEvent | list[Any]) -> str:
     return use.country if isinstance(use, UseEvent) else str(use[_COUNTRY])
 
 
+@lru_cache(8_192)
 def product(agent: str) -> str:
     """A program's name without its version: a new version is the same holder."""
     return agent.partition("/")[0].partition(" ")[0]
@@ -166,17 +172,23 @@ class Sharing(Detector):
         last = next(reversed(holders), this)
         found: tuple[Signal, ...] = ()
         if before is not None and last != this:
-            other = holders[last]
+            before, other = _of_workload(before), _of_workload(holders[last])
             found = say(
                 state, "SHARED_CREDENTIAL", value=f"used {' '.join(sorted((last, this)))}", time=event.time, credential=credential,
                 basis="lifecycle", since=before[2], observed=f"workloads {other[_WORKLOAD]} and {workload} use it in turns",
                 expected="one workload, or one after the other", cited=[before[:4], other[:4], row(event, "use")],
             )  # fmt: skip
         if last == this:
-            holders[this] = [*row(event, "use"), workload]
+            holders[this] = event
         else:
-            keep(holders, this, [*row(event, "use"), workload], _WORKLOADS)
+            keep(holders, this, event, _WORKLOADS)
         return found
+
+    def settle(self, state: State) -> None:
+        """Of each last use only what can be cited is kept."""
+        for holders in state["of"].values():
+            for this, last in holders.items():
+                holders[this] = _of_workload(last)
 
     def lifecycle(self, state: State, event: LifecycleEvent, world: World) -> Iterable[Signal]:
         """Whether it is bound to a second workload while the first one runs."""
@@ -202,6 +214,10 @@ class Sharing(Detector):
                 basis="lifecycle", since=other[2], observed=f"bound to {event.workload} while {other[3]} runs, to which it is bound too",
                 expected="one workload at a time", cited=[other[:3], row(event, "binding")],
             )  # fmt: skip
+
+
+def _of_workload(use: UseEvent | list[Any]) -> list[Any]:
+    return [*row(use, "use"), use.workload] if isinstance(use, UseEvent) else use
 
 
 _MADE_UP: Final = re.compile(r"[^aeiou]{5,}")

@@ -10,7 +10,7 @@ and not learned. Another version of an agent's program is another agent: what it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Final
 
 from licet.events import UseEvent
@@ -71,11 +71,13 @@ class Novelty(Detector):
         if event.identity_kind in _FOREIGN or world.identity(event.identity).kind in _FOREIGN:
             return ()
         found: tuple[Signal, ...] = ()
-        for which, value in _values(event):
-            if value not in state["seen"][which] and not _declared(event, which, world):
+        seen = state["seen"]
+        values = _values(event)
+        for which, value in values:
+            if value not in seen[which] and not _declared(event, which, world):
                 found += _new(state, event, which, value, world)
         if done:
-            _learned(state, event, key)
+            _learned(state, event, key, values)
         return found
 
     def settle(self, state: State) -> None:
@@ -93,14 +95,13 @@ class Novelty(Detector):
         return state
 
 
-def _values(event: UseEvent) -> Iterator[tuple[int, str]]:
-    if event.network:
-        yield 0, event.network
-    if event.region:
-        yield 1, event.region
-    if program := product(event.agent):
-        yield 2, program
-    yield (4 if event.source == "licet" else 3), event.operation
+def _values(event: UseEvent) -> tuple[tuple[int, str], ...]:
+    """What there is of it, with the number of its dimension."""
+    network, region, program = event.network, event.region, product(event.agent)
+    done = (4 if event.source == "licet" else 3), event.operation
+    if network and region and program:
+        return (0, network), (1, region), (2, program), done
+    return (*(each for each in ((0, network), (1, region), (2, program)) if each[1]), done)
 
 
 def _declared(event: UseEvent, which: int, world: World) -> bool:
@@ -115,7 +116,7 @@ def _declared(event: UseEvent, which: int, world: World) -> bool:
     return which >= _DONE_BY and is_for(event.operation, own.uses or of.uses)
 
 
-def _learned(state: State, event: UseEvent, key: tuple[str, ...]) -> None:
+def _learned(state: State, event: UseEvent, key: tuple[str, ...], of: Iterable[tuple[int, str]]) -> None:
     day = int(event.time // DAY)
     if event.time >= state["until"]:
         state["until"], state["today"] = (day + 1) * DAY, {}
@@ -132,8 +133,9 @@ def _learned(state: State, event: UseEvent, key: tuple[str, ...]) -> None:
             state["seen"][3], state["seen"][4] = {}, {}
             state["since"][1], state["events"][1], state["days"][1] = event.time, 1, 1
         state["version"] = event.agent
-    for which, value in _values(event):
-        values = state["seen"][which]
+    seen = state["seen"]
+    for which, value in of:
+        values = seen[which]
         known = values.get(value)
         if known is None:
             if len(values) >= _BOUNDS[which]:
