@@ -36,6 +36,8 @@ import stack as running  # noqa: E402
 
 from test_exported_examples import PROGRAMS, exported  # noqa: E402
 
+pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
+
 JAEGER, COLLECTOR = programs.find_jaeger(), programs.find_collector()
 missing = [name for name, found in (("jaeger", JAEGER), ("otelcol-contrib", COLLECTOR)) if found is None]
 real = pytest.mark.skipif(bool(missing), reason=f"{' and '.join(missing)}: neither on the PATH nor built before; `make jaeger` builds it")
