@@ -34,8 +34,6 @@ from licet.ledger.note import NoteKey, cosigned, opened, parts
 from licet.ledger.reader import LedgerFiles
 from witnessing import LICET, Host, Ran, Service, clock, licet, serving
 
-pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
-
 
 @pytest.fixture
 def one(tmp_path: Path) -> Host:
