@@ -25,7 +25,7 @@ class Cell(NamedTuple):
     """A scenario on one source.
 
     Attributes:
-        passed: the newest misuse, its twin and, if there was one, its shadow passed, and nothing speaks against them.
+        passed: the newest misuse, its twin and its shadow passed, and nothing speaks against them.
         drill: the newest misuse; None: there was none within the window.
         beside: the newest twin and shadow.
         why: if it did not pass, why.
@@ -88,10 +88,12 @@ def _cell(
     drill = newest.get((scenario.id, source, False, False))
     twin, shadow = newest.get((scenario.id, source, True, False)), newest.get((scenario.id, source, False, True))
     beside = tuple(each for each in (twin, shadow) if each is not None)
-    return Cell(scenario, source, not (why := _why(drill, twin, shadow, against, since)), drill, beside, why)
+    return Cell(scenario, source, not (why := _why(scenario, drill, twin, shadow, against, since)), drill, beside, why)
 
 
-def _why(drill: Audited | None, twin: Audited | None, shadow: Audited | None, against: str, since: float) -> str:
+def _why(  # noqa: PLR0917 - all that a cell rests on
+    scenario: Scenario, drill: Audited | None, twin: Audited | None, shadow: Audited | None, against: str, since: float
+) -> str:  # fmt: skip
     if drill is None:
         return "it was not drilled within 7 days"
     for what, each in (("", drill), ("its twin: ", twin), ("as somebody else: ", shadow)):
@@ -100,8 +102,10 @@ def _why(drill: Audited | None, twin: Audited | None, shadow: Audited | None, ag
             return f"{what}{'; '.join(failures) or 'it failed'}"
     if twin is None:
         return "its benign twin was not drilled within 7 days"
+    if shadow is None and not scenario.after:
+        return "it was not drilled as somebody else within 7 days: who answers to drills alone would not show"
     if against:
         return against
-    if min(_begins(each) for each in (drill, twin)) < since:
+    if min(_begins(each) for each in (drill, twin, shadow) if each is not None) < since:
         return "a later drill was never revealed, or too late, and nobody can tell that it was not this one"
     return ""

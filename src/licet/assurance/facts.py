@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from licet.drill.audit import Audit
+from licet.drill.score import Scorecard
 from licet.inventory.privileges import Drift
 from licet.records import Finding
 
@@ -102,6 +103,7 @@ class Facts(NamedTuple):
         seen, declared: by the name of a behaviour (`licet.assurance.mapping.BEHAVIOURS`), how often.
         codes, checks: by name, what was seen; what is withdrawn, drills' findings among it, is not in it.
         audit: the drills of the last days, held against the ledger; None: there is no book of drills, or it cannot be held against it.
+        card: the scorecard; None: there is none.
         doubt: why nothing can be said of drills; empty: it can.
         manifest: the digest of the manifest that was given; empty: none was.
     """
@@ -115,6 +117,7 @@ class Facts(NamedTuple):
     codes: Mapping[str, Sighting] = {}
     checks: Mapping[str, Sighting] = {}
     audit: Audit | None = None
+    card: Scorecard | None = None
     doubt: str = ""
     ledger: Ledger = Ledger()
     manifest: str = ""

@@ -15,12 +15,18 @@ from licet.catalogue import CHECKS
 from licet.drill.audit import Audit, audited
 from licet.drill.book import FILE as BOOK
 from licet.drill.book import Book
+from licet.drill.revealed import drills_of
+from licet.drill.scenarios import SCENARIOS
+from licet.drill.score import Scorecard, scorecard
+from licet.drill.standing import standing
 from licet.errors import LedgerError, StoreError
 from licet.guard.state import StateFolder
+from licet.ingest.sources import SOURCES
 from licet.inventory.store import Inventory
 from licet.ledger import LedgerFiles
 from licet.manifest import Manifest
 from licet.monitor.codes import CODES
+from licet.monitor.kept import kept
 
 _SIGNALS = "SELECT code, count(*), max(time), id FROM signals GROUP BY code"  # with a single `max`, SQLite's `id` is of that row
 
@@ -40,7 +46,7 @@ def gathered(
     """
     findings = sorted(found, key=lambda each: each.finding.time)
     ledger = recorded(folder.ledger, folder.keys)
-    audit, doubt = _audit(folder, ledger, now)
+    audit, card, doubt = _drills(folder, ledger, inventory, now)
     known = inventoried(inventory, now) if inventory is not None else Inventoried(State(), (), {}, {})
     stated = manifested(manifest) if manifest is not None else {}
     seen = Counter(known.seen) + Counter(seen_in(ledger)) + Counter(_findings(findings))
@@ -48,23 +54,31 @@ def gathered(
     declared = {name: max(known.declared.get(name, 0), stated.get(name, 0)) for name in {*known.declared, *stated}}
     codes, checks = _sightings(findings, inventory)
     return Facts(
-        now, known.state, findings, known.drifts, seen, declared, codes, checks, audit, doubt, ledger,
+        now, known.state, findings, known.drifts, seen, declared, codes, checks, audit, card, doubt, ledger,
         manifest.digest if manifest is not None else "",
     )  # fmt: skip
 
 
-def _audit(folder: StateFolder, ledger: Ledger, now: float) -> tuple[Audit | None, str]:
-    """The drills of the window; none where the ledger does not hold, as nothing can be held against it then."""
-    path = folder.path / BOOK
+def _drills(
+    folder: StateFolder, ledger: Ledger, inventory: Inventory | None, now: float
+) -> tuple[Audit | None, Scorecard | None, str]:  # fmt: skip
+    """The drills of the window, and their scorecard; none where the ledger does not hold: nothing can be held against it then."""
+    path, files = folder.path / BOOK, LedgerFiles(folder.ledger)
     if not path.exists():
-        return None, "no drill was ever played: `licet drill run`"
+        return None, None, "no drill was ever played: `licet drill run`"
     if ledger.wrong:
-        return None, f"the ledger does not hold, and no drill can be held against it: {ledger.wrong[0]}"
+        return None, None, f"the ledger does not hold, and no drill can be held against it: {ledger.wrong[0]}"
     try:
         with closing(Book(path, reading=True)) as book:
-            return audited(book, LedgerFiles(folder.ledger), now, now - WINDOW), ""
+            audit = audited(book, files, now, now - WINDOW, whole=True)
+            real = None
+            if inventory is not None:
+                since = [each.finding for each in kept(inventory) if each.finding.time >= now - WINDOW]
+                lags = {name: each.lag for name, each in SOURCES.items()}
+                real = standing(inventory, now, now - WINDOW, lags, drills_of(since, book, files, now))
     except (LedgerError, StoreError) as error:
-        return None, f"the drills cannot be held against the ledger: {error}"
+        return None, None, f"the drills cannot be held against the ledger: {error}"
+    return audit, scorecard(audit, real, now, scenarios=SCENARIOS), ""
 
 
 def _findings(findings: Iterable[Listed]) -> dict[str, int]:

@@ -78,8 +78,9 @@ def _seen(line: Line) -> dict[str, int]:
 def _declared(line: Line) -> dict[str, int]:
     of, machine = line.identity.declared, needs_owner(line.identity.uid, line.identity.kind)
     stated = bool(of.environment or of.purpose or of.uses or of.regions or of.networks)
+    agent = line.identity.kind == "ai_agent"
     return {
-        "identities": stated, "agents": line.identity.kind == "ai_agent", "third_party": line.identity.third_party,
+        "agents_owned": agent and line.owner is not None, "identities": stated, "agents": agent, "third_party": line.identity.third_party,
         "purposes": bool(of.uses or of.purpose), "places": bool(of.regions or of.networks), "kinds": machine,
     }  # fmt: skip
 

@@ -16,6 +16,7 @@ def manifested(manifest: Manifest) -> dict[str, int]:
     found = {
         "identities": len(manifest.agents),
         "agents": len(manifest.agents),
+        "agents_owned": sum(each.owner is not None for each in agents),
         "owned": sum(each.owner is not None for each in watched),
         "ends": sum(bool(each.expires or each.rotate_every or each.revoked) for each in credentials),
         "pinned": sum(each.definition is not None for each in tools),

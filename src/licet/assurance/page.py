@@ -24,7 +24,7 @@ dl.numbers { columns: 2; } dl.numbers div { break-inside: avoid; }
   .wide, .picture { overflow: visible; border: 0; } th, td { padding: .15rem .35rem; } h2.part { break-before: page; } }
 """
 _CLASSES: Final = {"verified by drill": "verified", "observed": "observed", "declared only": "declared", "absent": "absent"}
-_CITED: Final = 8  # pieces of evidence that stand under a row
+_CITED: Final = 6  # drills, other pieces of evidence and failures that stand under a row
 _MOST: Final = 40  # owners, codes and the like that have a line
 _LONGEST: Final = 500  # characters of one text
 
@@ -52,6 +52,11 @@ def _summary(body: Element, told: Told) -> None:
         "Green is what a drill has shown within the last seven days: safe misuse was let in unmarked, came back as the right finding with "
         "the right explanation in time, and its benign twin did not; the ledger committed to it before. Nothing else is green. Observed is "
         "what was seen in this state. Declared only is what somebody wrote down. Absent is neither.",
+    )
+    _paragraph(
+        body,
+        "A drill shows that misuse of this kind is seen, explained and told. It does not show that there is none, nor that all that an "
+        "entry asks for is done.",
     )
     for sentence in (*drills["wrong"], *told["evidence"]["wrong"]):
         _paragraph(body, sentence, "wrong")
@@ -88,21 +93,29 @@ def _cited(cell: Element, row: Told) -> None:
     items = SubElement(cell, "ul", {"class": "evidence"})
     for text in row["fails"][:_CITED]:
         SubElement(items, "li", {"class": "wrong"}).text = visible(f"fails: {text}", _LONGEST)
-    for each in row["evidence"][:_CITED]:
+    drills = [each for each in row["evidence"] if each["kind"] == "drill"]
+    others = [each for each in row["evidence"] if each["kind"] != "drill"]
+    for each in (*drills[:_CITED], *others[:_CITED]):
         SubElement(items, "li").text = visible(said(each), _LONGEST)
-    more = max(0, len(row["evidence"]) - _CITED) + max(0, len(row["fails"]) - _CITED)
-    if more:
-        SubElement(items, "li").text = f"and {more:,} more; `licet report --json` has all, and the drills stand below"
+    if len(drills) > _CITED:
+        SubElement(items, "li").text = f"and {counted(len(drills) - _CITED, 'drill')} more: they stand below"
+    if more := max(0, len(others) - _CITED) + max(0, len(row["fails"]) - _CITED):
+        SubElement(items, "li").text = f"and {more:,} more, in `licet report --json`"
 
 
 def said(cited: Told) -> str:
     """One piece of evidence in words: what it is, and where it can be looked up."""
     if cited["kind"] in ("seen", "declared"):
-        return f"{cited['kind']}: {cited['number']:,} {cited['says']}"
-    where = f" {cited['id']}" if cited["id"] else ""
+        return f"{cited['kind']}: {cited['says']}: {cited['number']:,}"
+    where = f" {cited['of'] if cited['of'] != 'drill' else ''} {cited['id']}".replace("  ", " ") if cited["id"] else ""
     ledger = f", ledger {' and '.join(str(number) for number in cited['ledger'])}" if cited["ledger"] else ""
     number = f", {cited['number']:,} times, last" if cited["number"] > 1 else ","
-    return f"{cited['kind']} {cited['name']}{number}{where}, {cited['time']}{ledger}"
+    return f"{cited['kind']} {cited['name']}{number}{where}, {_minute(cited['time'])}{ledger}"
+
+
+def _minute(time: object) -> str:
+    """A time without its seconds, in UTC."""
+    return str(time or "")[:16].replace("T", " ")
 
 
 def _inventory(body: Element, told: Told) -> None:
@@ -175,6 +188,7 @@ def _drills(body: Element, told: Told) -> None:
     _paragraph(body, f"{found['passed']:,} of {found['cells']:,} stand; {found['played']:,} were played within seven days.")
     for sentence in found["wrong"]:
         _paragraph(body, sentence, "wrong")
+    _scorecard(body, told["scorecard"])
     heads = ("", "Misuse", "Source", "State", "After", "When", "Drill", "Ledger", "Finding")
     rows = table(SubElement(body, "div", {"class": "wide"}), heads)
     for each in found["listed"]:
@@ -182,9 +196,33 @@ def _drills(body: Element, told: Told) -> None:
         seconds = f"{each['seconds']:.1f} s" if each["seconds"] is not None else ""
         _row(rows, [
             (each["scenario"], "short"), (each["title"], "word"), (each["source"], "short"), state, (seconds, "short"),
-            (str(each["time"] or "")[:16].replace("T", " "), "short"), (each["drill"] or "", "long"),
+            (_minute(each["time"]), "short"), (each["drill"] or "", "long"),
             (", ".join(map(str, each["ledger"])), "short"), (each["finding"] or "", "long"),
         ])  # fmt: skip
+
+
+def _scorecard(body: Element, card: Told | None) -> None:
+    """What the scorecard of `licet drill status` says."""
+    if card is None:
+        return
+    SubElement(body, "h3").text = f"Scorecard: {card['verdict']}"
+    for each in card["reasons"]:
+        _paragraph(body, each["said"], "wrong")
+    rows = table(body, ("", "Source", "Value", "Of", "As of"), ("long", "short", "number", "number", "short"))
+    for each in card["metrics"]:
+        of = f"{each['numerator']:,.0f} of {each['denominator']:,.0f}" if each["unit"] == "share" else ""
+        _row(rows, [
+            (each["title"], "long"), (each["of"], "short"), (_value(each), "number"), (of, "number"), (_minute(each["as_of"]), "short"),
+        ])  # fmt: skip
+
+
+def _value(metric: Told) -> str:
+    if metric["value"] is None:
+        return "not known"
+    if metric["unit"] == "share":
+        low = f" (at least {100 * metric['low']:.1f} %)" if metric["low"] is not None else ""
+        return f"{100 * metric['value']:.1f} %{low}"
+    return f"{metric['value']:,.1f}" + (" s" if metric["unit"] == "s" else "")
 
 
 def _evidence(body: Element, told: Told) -> None:

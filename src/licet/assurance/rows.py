@@ -34,6 +34,7 @@ class Evidence(NamedTuple):
         says: a few words.
         number: how often.
         id: of the drill, the finding or the signal; empty for numbers.
+        of: what has this id: `drill`, `finding` or `signal`; empty for numbers.
         ledger: the numbers of its records; empty: it is on none.
         time: of it (seconds since the epoch); 0: it has none.
     """
@@ -45,6 +46,7 @@ class Evidence(NamedTuple):
     id: str = ""
     ledger: tuple[int, ...] = ()
     time: float = 0.0
+    of: str = ""
 
 
 class Row(NamedTuple):
@@ -87,7 +89,7 @@ def _drill(cell: Cell) -> Evidence:
     row = cell.drill.row if cell.drill is not None else None
     if row is None or row.announced is None:
         raise ValueError("a cell that passed has its drill")
-    return Evidence("drill", cell.name, cell.scenario.title, 1, row.id, (row.seq, row.revealed), row.announced.begins)
+    return Evidence("drill", cell.name, cell.scenario.title, 1, row.id, (row.seq, row.revealed), row.announced.begins, "drill")
 
 
 def _seen(means: Means, facts: Facts) -> Iterator[Evidence]:
@@ -103,7 +105,8 @@ def _seen(means: Means, facts: Facts) -> Iterator[Evidence]:
 
 
 def _sighting(kind: Literal["code", "check"], says: str, of: Sighting) -> Evidence:
-    return Evidence(kind, of.name, says, of.findings or of.signals, of.newest, (of.ledger,) if of.ledger else (), of.time)
+    what = "finding" if of.findings else "signal"
+    return Evidence(kind, of.name, says, of.findings or of.signals, of.newest, (of.ledger,) if of.ledger else (), of.time, what)
 
 
 def _declared(means: Means, facts: Facts) -> Iterator[Evidence]:
@@ -126,8 +129,8 @@ def _behaviour(standing: Standing, means: Means, evidence: Sequence[Evidence], f
     if standing != "absent":
         found = [f"{each.name} ({each.number:,})" for each in evidence if each.kind in ("code", "check")]
         parts += [f"found: {', '.join(found)}"] if found else []
-        parts += [f"{each.number:,} {each.says}" for each in evidence if each.kind == "seen"]
-        stated = [f"{each.number:,} {each.says}" for each in evidence if each.kind == "declared"]
+        parts += [f"{each.says}: {each.number:,}" for each in evidence if each.kind == "seen"]
+        stated = [f"{each.says} ({each.number:,})" for each in evidence if each.kind == "declared"]
         parts += [f"declared: {', '.join(stated)}"] if stated else []
     if standing == "declared only":
         parts.append("nothing of it was seen")
@@ -142,8 +145,8 @@ def _by(means: Means) -> str:
         words.append(counted(len(means.drills), "drill") + " (`licet drill run`)")
     if means.codes or means.checks:
         words.append("findings of " + ", ".join((*means.codes, *means.checks)))
-    words += [each.seen or each.declared for each in means.behaviours]
-    return ", or ".join(words)
+    words += [each.seen or f"declared {each.declared}" for each in means.behaviours]
+    return "; ".join(words)
 
 
 def _sentence(text: str) -> str:

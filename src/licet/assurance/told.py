@@ -32,7 +32,8 @@ def told(facts: Facts, drilled: Sequence[Cell], rows: Sequence[Row]) -> dict[str
     return {
         "report": 1, "licet": VERSION, "made": stamp(facts.now), "manifest": facts.manifest or None,
         "catalogues": _catalogues(rows), "inventory": _state(facts), "findings": _findings(facts), "drift": _drift(facts.drifts),
-        "drills": _drills(facts, drilled), "evidence": _evidence(facts),
+        "drills": _drills(facts, drilled),
+        "scorecard": facts.card.plain() if facts.card is not None else None, "evidence": _evidence(facts),
     }  # fmt: skip
 
 
@@ -58,7 +59,7 @@ def _row(row: Row) -> dict[str, Any]:
 def _cited(cited: Evidence) -> dict[str, Any]:
     return {
         "kind": cited.kind, "name": cited.name, "says": cited.says, "number": cited.number, "id": cited.id or None,
-        "ledger": list(cited.ledger), "time": stamp(cited.time),
+        "of": cited.of or None, "ledger": list(cited.ledger), "time": stamp(cited.time),
     }  # fmt: skip
 
 
