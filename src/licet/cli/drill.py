@@ -9,6 +9,9 @@ from licet.cli.verbs import add_verbs, run_verb
 VERBS = {
     "run": "let safe misuse in, and see that it comes back as the right finding",
     "schedule": "play one drill in each slot, at times that nobody knows beforehand",
+    "watch": "say by a second channel when nobody can rely on the monitoring",
+    "alarm": "send a test by that channel, and say whether it was taken",
+    "status": "say whether the monitoring can be relied on now, by the drills' results, with all figures",
     "selftest": "disable each part of the pipeline in turn, and see that the drills miss it",
 }
 

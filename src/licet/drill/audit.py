@@ -6,7 +6,7 @@ drill, and is said.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from licet.drill.book import Book, Row, well_signed
@@ -30,6 +30,8 @@ from licet.drill.said import (
     read_from,
     time_of,
 )
+from licet.drill.slots import DAY as LONG
+from licet.drill.slots import Slot
 from licet.ledger import LedgerFiles
 
 __all__ = ["COMMIT", "ENROL", "REVEAL", "Audit", "Audited", "audited", "lost", "marked", "of_rows"]
@@ -61,11 +63,15 @@ class Audit(NamedTuple):
 
     Attributes:
         began: when the first key was enrolled, as the ledger says (seconds since the epoch); 0: none was.
+        days: from when until when a schedule was committed to, as the ledger says, oldest first.
+        missed: slots of days that are over in which the drill that was due was not played: each is one that failed.
     """
 
     drills: tuple[Audited, ...]
     wrong: tuple[str, ...]
     began: float = 0.0
+    days: tuple[tuple[float, float], ...] = ()
+    missed: tuple[Slot, ...] = ()
 
 
 def audited(book: Book, files: LedgerFiles, now: float, since: float = 0.0, *, whole: bool = False, trusted: str = "") -> Audit:
@@ -90,8 +96,8 @@ def audited(book: Book, files: LedgerFiles, now: float, since: float = 0.0, *, w
     known = book.ids_after(start)
     missing = [uid for seq, uid, _ in commits_of(records, publics) if uid not in known and time_of(records[seq]) >= since]
     wrong += [f"drill {uid} was committed to in the ledger, and is not in the book: somebody took it away" for uid in missing]
-    wrong += _days(found, publics, now, since)
-    return Audit(_drills(rows, found, publics, now), tuple(wrong), began)
+    of_days, missed = _days(found, publics, now, since)
+    return Audit(_drills(rows, found, publics, now), (*wrong, *of_days), began, tuple(_spans(found, publics)), tuple(missed))
 
 
 def of_rows(rows: Sequence[Row], book: Book, files: LedgerFiles, now: float) -> tuple[Audited, ...]:
@@ -139,13 +145,28 @@ def _believed(book: Book, files: LedgerFiles, trusted: str) -> Mark | None:
     return mark
 
 
-def _days(records: Mapping[int, Record], publics: Mapping[str, bytes], now: float, since: float) -> list[str]:
-    """What is wrong with whole days."""
+def _spans(records: Mapping[int, Record], publics: Mapping[str, bytes]) -> Iterator[tuple[float, float]]:
+    """From when until when there is a schedule; days that follow each other are one span."""
+    days = [each for each in records.values() if each.get("kind") == DAY and is_signed(each, publics)]
+    times = sorted((float(each["begins"]), float(each["time_of_day"]) + LONG) for each in days)
+    since = until = 0.0
+    for begins, ends in times:
+        if begins > until:
+            if until:
+                yield since, until
+            since = begins
+        until = max(until, ends)
+    if until:
+        yield since, until
+
+
+def _days(records: Mapping[int, Record], publics: Mapping[str, bytes], now: float, since: float) -> tuple[list[str], list[Slot]]:
+    """What is wrong with whole days, and what was missed in them."""
     well = [record for _, record in sorted(records.items()) if record.get("kind") != ENROL and is_signed(record, publics)]
     of = {kind: [dict(each) | {"at": time_of(each)} for each in well if each.get("kind") == kind] for kind in (DAY, SLOTS)}
     shown = [announced_of(each["announced"]) for each in well if each.get("kind") == REVEAL and isinstance(each.get("announced"), dict)]
     played = [Played(each.scenario, each.source, each.begins) for each in shown if each is not None and not each.twin and not each.shadow]
-    return list(wrong_days(of[DAY], of[SLOTS], played, now, since))
+    return wrong_days(of[DAY], of[SLOTS], played, now, since)
 
 
 def _drills(rows: Iterable[Row], records: Mapping[int, Record], publics: Mapping[str, bytes], now: float) -> tuple[Audited, ...]:

@@ -208,10 +208,6 @@ class Book(SqliteFile):
             if mark is not None:
                 db.execute("INSERT INTO mark VALUES (1, ?)", (json.dumps(mark),))
 
-    def scheduled(self, since: float) -> bool:
-        """Whether the slots of a day were drawn that had not ended at a time (seconds since the epoch)."""
-        return bool(self._read("SELECT 1 FROM days WHERE day>=? LIMIT 1", (iso(since)[:10],)))
-
     def _rows(self, where: str, values: Sequence[object]) -> Iterator[Row]:
         columns = "id, commitment, committed, ends, seq, announced, events, result, signature, revealed, said"
         for row in self._read(f"SELECT {columns} FROM drills WHERE {where} ORDER BY committed, id", values):  # noqa: S608

@@ -6,12 +6,10 @@ out what would have failed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from licet.clock import iso
 from licet.drill.slots import DAY, SLOT, Slot, root
-from licet.escape import counted
 
 LATE: Final = SLOT / 2
 """Seconds after its time within which the drill of a slot begins: so long what runs has to let it in."""
@@ -30,8 +28,8 @@ class Played(NamedTuple):
 
 def wrong_days(
     commits: Sequence[Mapping[str, Any]], reveals: Sequence[Mapping[str, Any]], played: Iterable[Played], now: float, since: float = 0.0
-) -> Iterator[str]:
-    """What is wrong with days that were committed to, a sentence each.
+) -> tuple[list[str], list[Slot]]:
+    """What is wrong with days that were committed to, a sentence each; and the slots of those that are over whose drill was not played.
 
     Args:
         commits, reveals: records of the ledger, well signed; each with `at`, its time.
@@ -41,45 +39,41 @@ def wrong_days(
     told: dict[str, Mapping[str, Any]] = {}
     for each in reveals:
         told.setdefault(str(each.get("day")), each)
-    seen: dict[str, float] = {}
+    wrong: list[str] = []
+    missed: list[Slot] = []
+    seen: set[str] = set()
     by_cell: dict[tuple[str, str], list[float]] = {}
     for drill in played:
         by_cell.setdefault((drill.scenario, drill.source), []).append(drill.begins)
     for each in commits:
         day, name = _number(each.get("time_of_day")), str(each.get("day"))
         if name in seen:
-            yield f"{name}: the day was committed to a second time: one of the two was made to fit"
+            wrong.append(f"{name}: the day was committed to a second time: one of the two was made to fit")
             continue
-        seen[name] = day
+        seen.add(name)
         begins = _number(each.get("begins"))
         if begins < since:
             continue
         if begins < _number(each.get("at")) - _EARLY:
-            yield f"{name}: the day was committed to after it had begun"
-        if begins > day and day - DAY in seen.values():
-            yield f"{name}: was committed to only from {iso(begins)} on, and the day before had drills: what was before is missing"
+            wrong.append(f"{name}: the day was committed to after it had begun")
         if now < day + DAY + _TO_REVEAL and name not in told:
             continue
-        yield from _of_day(name, day, each, told.get(name), by_cell)
+        why, slots = _revealed(day, each, told.get(name))
+        wrong += [f"{name}: {why}"] if why else []
+        missed += missing(slots, by_cell)
+    return wrong, missed
 
 
-def _of_day(
-    name: str, day: float, commit: Mapping[str, Any], reveal: Mapping[str, Any] | None, played: Mapping[tuple[str, str], list[float]]
-) -> Iterator[str]:  # fmt: skip
+def _revealed(day: float, commit: Mapping[str, Any], reveal: Mapping[str, Any] | None) -> tuple[str, list[Slot]]:
+    """What is wrong with what was told of a day's slots, and these."""
     if reveal is None:
-        yield f"{name}: the day is over, and its slots were never revealed"
-        return
+        return "the day is over, and its slots were never revealed", []
     slots = slots_of(reveal.get("slots"))
     if slots is None or root(slots) != commit.get("root"):
-        yield f"{name}: the slots that were revealed are not those that were committed to"
-        return
+        return "the slots that were revealed are not those that were committed to", []
     if _number(reveal.get("at")) < day + DAY - _EARLY:
-        yield f"{name}: the slots were revealed before the day was over: who read them could be ready"
-    missed = missing(slots, played)
-    if missed:
-        first = missed[0]
-        what = f"the first is {first.scenario} on {first.source}, due at {iso(first.time)}"
-        yield f"{name}: {len(missed)} of {counted(len(slots), 'drill')} that were due were not played; {what}"
+        return "the slots were revealed before the day was over: who read them could be ready", slots
+    return "", slots
 
 
 def missing(slots: Sequence[Slot], played: Mapping[tuple[str, str], Sequence[float]]) -> list[Slot]:

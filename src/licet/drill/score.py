@@ -13,10 +13,11 @@ from typing import Final, Literal, NamedTuple
 from licet.canonical import Plain
 from licet.clock import iso, lasting
 from licet.drill.audit import UNREVEALED, Audit, Audited
-from licet.drill.blind import Stretch, blind_now, seconds, stretches
+from licet.drill.blind import Look, Stretch, blind_now, seconds, stretches
 from licet.drill.book import Result
 from licet.drill.scenario import Scenario
 from licet.drill.shown import Kind, kind_of, looks, lowest
+from licet.drill.slots import CADENCE
 from licet.drill.standing import Standing
 from licet.drill.verdict import FIRED
 from licet.escape import counted
@@ -55,7 +56,7 @@ class Metric(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """Why the verdict is FAIL. `kind`: `failed`, `unrevealed`, `audit`, `silent`, `unplayed`, `clock`."""
+    """Why the verdict is FAIL. `kind`: `failed`, `unrevealed`, `audit`, `missed`, `silent`, `unplayed`, `clock`."""
 
     kind: str
     said: str
@@ -126,15 +127,14 @@ def _stamped(metric: Metric) -> dict[str, Plain]:
 
 
 def scorecard(
-    audit: Audit, standing: Standing | None, now: float, *, scenarios: Sequence[Scenario], cadence: float = DAILY, within: float = WEEK
+    audit: Audit, standing: Standing | None, now: float, *, scenarios: Sequence[Scenario], within: float = WEEK
 ) -> Scorecard:  # fmt: skip
-    """Make it.
+    """Make it. A result is due within a day; where a schedule was committed to, within its own cadence.
 
     Args:
         audit: of all drills since the longer of `within` and a week before now.
         standing: of the inventory; None: it is left out.
         scenarios: that are to be played, each on all of its sources.
-        cadence: seconds within which there is to be a result.
         within: seconds before now that rates, times and blind seconds are about.
     """
     since = now - within
@@ -143,20 +143,32 @@ def scorecard(
     newest = {kind_of(each): each for each in results if each.began >= now - WEEK}
     cells = tuple(_cells(scenarios, newest))
     begin = max(since, min(audit.began, now)) if audit.began else since
-    found = tuple(stretches(looks(known), begin, now, cadence))
+    found = tuple(_dark(list(looks(known)), audit.days, begin, now))
     mine = [each for each in known if each.row.committed >= since]
     drilled = [each for each in results if each.began >= since]
-    metrics = (*_drilled(mine, drilled, cells, now), *(_blind(found, begin, now),), *(_standing(standing, now, within) if standing else ()))
+    missed = sum(each.time >= since for each in audit.missed)  # a slot without its drill is one that failed
+    of_drills, dark = _drilled(mine, drilled, cells, now, missed), _blind(found, begin, now)
+    metrics = (*of_drills, dark, *(_standing(standing, now, within) if standing else ()))
     late = [each for each in audit.drills if each.row.committed > now + _AHEAD]
     reasons = (
-        *_reasons(audit, [each for each in known if each.row.committed >= now - max(within, WEEK)], newest, cells, results, now, cadence),
+        *_reasons(audit, [each for each in known if each.row.committed >= now - max(within, WEEK)], newest, cells, results, now),
         *([Reason("clock", f"{counted(len(late), 'drill')} of the future: the clock went back")] if late else ()),
     )  # fmt: skip
     by = {each.name: each for each in metrics}
-    coverage, rate, dark = by["detection_coverage"], by["drill_pass_rate"], by["blind_seconds"]
+    coverage, rate = by["detection_coverage"], by["drill_pass_rate"]
     share = min(1.0, dark.numerator / dark.denominator) if dark.denominator else 1.0
     score = (coverage.value or 0.0) * (rate.low or 0.0) * (1 - share)
     return Scorecard(since, now, reasons, score, metrics, cells, found, tuple(blind_now(found, now)), tuple(drilled))
+
+
+def _dark(shown: Sequence[Look], days: Iterable[tuple[float, float]], begin: float, now: float) -> Iterator[Stretch]:
+    """When what was blind."""
+    yield from stretches(shown, begin, now, DAILY)
+    for since, until in days:
+        first, last = max(since, begin), min(until, now)
+        if first < last:
+            times = [Look(each.time, frozenset(), frozenset()) for each in shown if first <= each.time <= last]
+            yield from stretches(times, first, last, CADENCE)
 
 
 def _needed(scenario: Scenario, source: str) -> Iterator[Kind]:
@@ -184,7 +196,6 @@ def _cells(scenarios: Sequence[Scenario], newest: dict[Kind, Result]) -> Iterato
 
 def _reasons(  # noqa: PLR0917 - all that a verdict rests on
     audit: Audit, drills: Sequence[Audited], newest: dict[Kind, Result], cells: Sequence[Cell], results: Sequence[Result], now: float,
-    cadence: float,
 ) -> Iterator[Reason]:  # fmt: skip
     for kind, result in newest.items():
         if not result.passed:
@@ -199,11 +210,18 @@ def _reasons(  # noqa: PLR0917 - all that a verdict rests on
         elif each.wrong and each.wrong != UNREVEALED:
             yield Reason("audit", f"drill {each.row.id} of {iso(each.row.committed)}: {each.wrong}")
     yield from (Reason("audit", each) for each in audit.wrong)
+    for slot in audit.missed:
+        played = newest.get((slot.scenario, slot.source, False, False))
+        if played is None or played.began <= slot.time:
+            yield Reason("missed", f"{slot.scenario} on {slot.source} was due at {iso(slot.time)}, and was not played")
     last = max((each.began for each in results), default=0.0)
     if not last:
         yield Reason("silent", "no drill has a result: `licet drill run` plays them")
-    elif now - last > cadence:
-        yield Reason("silent", f"no result for {lasting(now - last)}, and one is due within {lasting(cadence)}")
+    else:
+        since = next((begins for begins, ends in audit.days if begins <= now < ends), 0.0)
+        cadence = CADENCE if since and now - since > CADENCE else DAILY
+        if now - last > cadence:
+            yield Reason("silent", f"no result for {lasting(now - last)}, and one is due within {lasting(cadence)}")
     unplayed = [cell for cell in cells if cell.state == "unplayed"]
     if unplayed:
         some = ", ".join(f"{cell.scenario} on {cell.source}" for cell in unplayed[:5])
@@ -224,13 +242,14 @@ def _share(name: str, title: str, numerator: float, denominator: float, as_of: f
     return Metric(name, title, of, numerator, denominator, as_of, "share", value)
 
 
-def _drilled(drills: Sequence[Audited], results: Sequence[Result], cells: Sequence[Cell], now: float) -> Iterator[Metric]:
+def _drilled(drills: Sequence[Audited], results: Sequence[Result], cells: Sequence[Cell], now: float, missed: int) -> Iterator[Metric]:
     passed_cells = [cell for cell in cells if cell.state == "passed"]
     yield _share("detection_coverage", "scenario and source passed within a week", len(passed_cells), len(cells), now)
     over = [each for each in drills if not each.open]
     passed = sum(each.passed for each in over)
-    rate = _share("drill_pass_rate", "drills passed", passed, len(over), now)
-    yield rate._replace(low=lowest(passed, len(over)) if over else None)
+    due = len(over) + missed
+    rate = _share("drill_pass_rate", "drills passed", passed, due, now)
+    yield rate._replace(low=lowest(passed, due) if due else None)
     twins = [each for each in results if each.twin]
     fired = sum(any(sentence.startswith(FIRED) for sentence in each.failures) for each in twins)
     yield _share("false_alarms_twins", "benign twins that had a finding", fired, len(twins), now)
