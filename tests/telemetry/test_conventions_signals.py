@@ -14,7 +14,7 @@ from exported_run import Data, items, run
 from licet.cli import main
 from licet.telemetry import semconv
 from licet.telemetry.conventions import check
-from licet.telemetry.instruments import EVENTS, INSTRUMENTS, MOST
+from licet.telemetry.instruments import EVENTS, INSTRUMENTS, METRICS, MOST
 from licet.telemetry.reader import ReadLog, ReadMetric
 
 Change = Callable[[Any], None]
@@ -346,7 +346,7 @@ def test_the_command_reads_a_file_of_each_signal(exported: Data, tmp_path: Path,
 
 
 def test_each_metric_and_event_names_attributes_of_the_registry() -> None:
-    for row in (*INSTRUMENTS.values(), *EVENTS.values()):
+    for row in (*METRICS.values(), *EVENTS.values()):
         assert set(row.attributes) <= set(semconv.ATTRIBUTES)
         assert set(row.attributes.values()) <= {"required", "when", "recommended"}
 
@@ -364,6 +364,6 @@ def test_metrics_are_named_as_the_conventions_ask() -> None:
 
 def test_every_attribute_belongs_somewhere() -> None:
     """On spans, metrics or log events; only what the agent says of itself stays in the embedded store."""
-    used = {name for row in (*INSTRUMENTS.values(), *EVENTS.values()) for name in row.attributes}
+    used = {name for row in (*METRICS.values(), *EVENTS.values()) for name in row.attributes}
     alone = {name for name, row in semconv.ATTRIBUTES.items() if not row.agent and not row.tool and name not in used}
     assert alone == {semconv.CALL_REASON, semconv.EVENT_NAME}

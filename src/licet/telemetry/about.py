@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from licet.telemetry import semconv
-from licet.telemetry.instruments import EVENTS, INSTRUMENTS, Event, Instrument
+from licet.telemetry.instruments import EVENTS, METRICS, Event, Instrument
 
 ABOUT: Mapping[str, str] = {
     semconv.OPERATION_NAME: "what the span is: a task or a call",
@@ -82,6 +82,8 @@ ABOUT: Mapping[str, str] = {
     semconv.IDENTITY_ID: "the identity that a finding is about, as logs name it",
     semconv.TOKEN_ENVELOPE: "a token for one call, or for a task",
     semconv.TELEMETRY_SIGNAL: "of which signal",
+    semconv.DRILL_FIGURE: "which figure of the [scorecard](drill.md)",
+    semconv.DRILL_SOURCE: "of which source of logs",
     semconv.EVENT_NAME: "the name of a log event, where the SDK is older than 1.35",
 }
 """By the attribute's name."""
@@ -90,7 +92,7 @@ ABOUT: Mapping[str, str] = {
 def attribute_table() -> str:
     """Every attribute as a Markdown table: whose name it is, its type, how spans have it, where else it stands, and what it says."""
     rows = ["| attribute | type | task | call | else | says |", "|---|---|---|---|---|---|"]
-    carriers: tuple[Event | Instrument, ...] = (*EVENTS.values(), *INSTRUMENTS.values())
+    carriers: tuple[Event | Instrument, ...] = (*EVENTS.values(), *METRICS.values())
     for name, row in semconv.ATTRIBUTES.items():
         where = [f"`{carrier.name}`" for carrier in carriers if name in carrier.attributes]
         values = f": {', '.join(f'`{value}`' for value in sorted(row.values))}" if 0 < len(row.values) <= 5 else ""
@@ -101,7 +103,7 @@ def attribute_table() -> str:
 def metric_table() -> str:
     """Every metric as a Markdown table."""
     rows = ["| metric | kind | unit | attributes | says |", "|---|---|---|---|---|"]
-    for row in INSTRUMENTS.values():
+    for row in METRICS.values():
         attributes = ", ".join(f"`{name}`" for name in row.attributes)
         rows.append(f"| `{row.name}` | {row.kind} | `{row.unit}` | {attributes} | {row.description} |")
     return "\n".join(rows)

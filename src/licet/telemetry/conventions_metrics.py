@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from licet.telemetry import semconv
-from licet.telemetry.instruments import INSTRUMENTS, MOST, Instrument
+from licet.telemetry.instruments import METRICS, MOST, OWN, Instrument
 from licet.telemetry.read_metrics import ReadMetric, ReadPoint
 from licet.telemetry.rules import SCOPE, Problem, Told, belonging, once, sourced, texts
 
@@ -17,7 +17,7 @@ _KINDS = {"counter": ("sum",), "up-down counter": ("sum",), "gauge": ("gauge",),
 
 def ours(metric: ReadMetric) -> bool:
     """Whether the metric is one of Licet's own."""
-    return metric.scope == SCOPE or metric.name.startswith("licet.")
+    return metric.scope == SCOPE or metric.name.startswith(OWN)
 
 
 def check(metrics: Iterable[ReadMetric]) -> list[Problem]:
@@ -25,7 +25,7 @@ def check(metrics: Iterable[ReadMetric]) -> list[Problem]:
     found: list[Problem] = []
     seen: dict[tuple[str, str], set[str]] = defaultdict(set)
     for metric in filter(ours, metrics):
-        row = INSTRUMENTS.get(metric.name)
+        row = METRICS.get(metric.name)
         told = [
             sourced(metric.resource),
             texts(metric.resource, {"name": metric.name, "unit": metric.unit, "description": metric.description}),

@@ -20,12 +20,19 @@ MINTED = "licet.token.minted"
 REFUSED = "licet.token.refused"
 LEDGER_LAG = "licet.ledger.lag"
 DROPPED = "licet.telemetry.dropped"
+BLIND_SECONDS = "nhi.monitoring.blind_seconds"
+FAILING = "nhi.monitoring.failing"
+FIGURE = "nhi.monitoring.figure"
+TIME = "nhi.monitoring.time"
 
 DECISION = "licet.decision"
 FINDING = "licet.finding"
 
 INFO, WARN, ERROR = 9, 13, 17  # numbers of severity
 FINDING_SEVERITIES = {"info": INFO, "low": INFO, "medium": WARN, "high": ERROR, "critical": ERROR}
+
+OWN = ("licet.", "nhi.")
+"""With which own names begin; `nhi.` is of what drills say of the monitoring of non-human identities."""
 
 MOST = 1_000
 """Values of one attribute of a metric; those that come after them are `_OTHER`."""
@@ -47,7 +54,7 @@ class Instrument:
     @property
     def source(self) -> str:
         """Whose name it is."""
-        return "Licet" if self.name.startswith("licet.") else "GenAI"
+        return "Licet" if self.name.startswith(OWN) else "GenAI"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,22 @@ INSTRUMENTS: Mapping[str, Instrument] = {row.name: row for row in (
     Instrument(LEDGER_LAG, "gauge", "s", "How old the oldest record is that could not be written to the ledger yet", {}),
     Instrument(DROPPED, "counter", "{item}", "Spans, log records and metrics not delivered", {semconv.TELEMETRY_SIGNAL: "required"}),
 )}  # fmt: skip
+"""Every metric of a guard, by name."""
+
+MONITORING: Mapping[str, Instrument] = {row.name: row for row in (
+    Instrument(BLIND_SECONDS, "gauge", "s", "For how long anything was blind, of the time of the scorecard", {}),
+    Instrument(FAILING, "gauge", "1", "1 where the drills' verdict is FAIL, else 0", {}),
+    Instrument(
+        FIGURE, "gauge", "1", "A share of the scorecard, 0 to 1", {semconv.DRILL_FIGURE: "required", semconv.DRILL_SOURCE: "when"},
+    ),
+    Instrument(
+        TIME, "gauge", "s", "A time of the scorecard", {semconv.DRILL_FIGURE: "required", semconv.DRILL_SOURCE: "required"},
+    ),
+)}  # fmt: skip
+"""Every metric of what drills say of the monitoring, by name. `nhi.monitoring.blind_seconds` has its unit in its name, by which it is asked
+for in alerts, whatever backend it goes through."""
+
+METRICS: Mapping[str, Instrument] = {**INSTRUMENTS, **MONITORING}
 """Every metric, by name."""
 
 _NEVER_TOLD = {semconv.RECORD, semconv.RESULT_DIGEST}  # the span has them, when it ends

@@ -83,6 +83,8 @@ FINDING_STATUS = "licet.finding.status"
 IDENTITY_ID = "licet.identity.id"
 TOKEN_ENVELOPE = "licet.token.envelope"  # noqa: S105 - the name of an attribute
 TELEMETRY_SIGNAL = "licet.telemetry.signal"
+DRILL_FIGURE = "licet.drill.figure"
+DRILL_SOURCE = "licet.drill.source"
 EVENT_NAME = "event.name"  # where the SDK has no field for the name of an event (before 1.35)
 
 # Low-cardinality values of `error.type`.
@@ -201,6 +203,8 @@ _ROWS = (
     Attribute(IDENTITY_ID, "string", _OWN),
     Attribute(TOKEN_ENVELOPE, "string", _OWN, values=frozenset({"call", "task"})),
     Attribute(TELEMETRY_SIGNAL, "string", _OWN, values=frozenset({"traces", "metrics", "logs"})),
+    Attribute(DRILL_FIGURE, "string", _OWN, pattern=r"[a-z][a-z0-9_]{0,40}"),
+    Attribute(DRILL_SOURCE, "string", _OWN, pattern=r"[a-z][a-z0-9_-]{0,40}"),
     Attribute(EVENT_NAME, "string", _OTEL),
 )
 
