@@ -14,10 +14,14 @@ from itertools import groupby
 from typing import NamedTuple, cast
 
 from licet.clock import Clock
+from licet.drill.guarded import Acted, Guards, Reader, act
 from licet.drill.probes import Try, probed
 from licet.drill.scenario import PROBE, Declared, Record
+from licet.drill.work import Work
 from licet.errors import Problem, UsageError
+from licet.guard.judge import Check
 from licet.ingest.intake import STDIN, Intake
+from licet.ingest.own import pages
 from licet.ingest.recognised import Source
 from licet.ingest.sources import SOURCES
 from licet.inventory.exchange import File, taken
@@ -30,6 +34,7 @@ from licet.monitor.kept import Kept, kept
 from licet.monitor.passes import PASSES, Pass
 from licet.monitor.run import Report, monitor
 from licet.monitor.world import Settings
+from licet.policy import CHECKS_OF_A_CALL
 
 
 class Parts(NamedTuple):
@@ -40,6 +45,8 @@ class Parts(NamedTuple):
     passes: Sequence[Pass] = PASSES
     exporters: Mapping[str, Exporter] = EXPORTERS
     tried: Try | None = tried
+    checks: Sequence[Check] = CHECKS_OF_A_CALL
+    own: Reader | None = pages
 
 
 class _At(NamedTuple):
@@ -62,18 +69,20 @@ class Pipeline:
     Args:
         fingerprint: of credentials' ids, with the key of the state folder.
         clock: of this machine.
+        guards: where agents work; in a folder that is gone afterwards, if nothing is said.
     """
 
     def __init__(
         self, inventory: Inventory, fingerprint: Callable[[str], str], clock: Clock, parts: Parts | None = None,
-        settings: Settings | None = None,
+        settings: Settings | None = None, *, guards: Guards | None = None,
     ) -> None:  # fmt: skip
         self.inventory, self.fingerprint, self.parts, self.settings = inventory, fingerprint, parts or Parts(), settings or Settings()
+        self.guards = guards or Guards()
         self._clock = clock
 
     def over(self, inventory: Inventory) -> Pipeline:
         """The same parts over another inventory."""
-        return Pipeline(inventory, self.fingerprint, self._clock, self.parts, self.settings)
+        return Pipeline(inventory, self.fingerprint, self._clock, self.parts, self.settings, guards=self.guards.beside())
 
     def declare(self, said: Declared) -> None:
         """Take in what is declared, as `licet inventory import` does.
@@ -108,6 +117,12 @@ class Pipeline:
             for cause, (number, _) in intake.finish().refused.items():
                 refused[cause] = refused.get(cause, 0) + number
         return refused
+
+    def act(self, work: Work) -> Acted:
+        """Have an agent do its work through the guard, and let its calls in, as `licet ingest licet` does."""
+        return act(
+            work, self.inventory, self.fingerprint, self._clock, self.guards, checks=self.parts.checks, read=self.parts.own
+        )  # fmt: skip
 
     def judge(self) -> Report:
         """As `licet monitor` does."""

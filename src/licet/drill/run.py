@@ -25,6 +25,7 @@ from licet.drill.audit import COMMIT, ENROL, REVEAL, marked
 from licet.drill.book import Book, Result
 from licet.drill.commitment import Announced, digests, events_of
 from licet.drill.explained import explained
+from licet.drill.guarded import OWN, Acted
 from licet.drill.hops import Reached, Sent, reached
 from licet.drill.involved import Involved, involved, known_already
 from licet.drill.keys import DrillKey, name_of
@@ -34,8 +35,11 @@ from licet.drill.receiver import receiving
 from licet.drill.scenario import OWNER, PROBE, Play, Scenario
 from licet.drill.scenarios import SCENARIOS
 from licet.drill.stage import Actor, Stage
+from licet.drill.stopped import of_guard
 from licet.drill.verdict import Came, Verdict, expected_of, judged
+from licet.drill.work import planned
 from licet.errors import UsageError
+from licet.ingest.calls import NAME as OWN_CALLS
 from licet.inventory.retracted import Concerned, Counted, counted, forget, retract
 from licet.inventory.store import FILE, Inventory
 from licet.ledger import Ledger, LedgerFiles
@@ -90,6 +94,12 @@ class Drill(NamedTuple):
     whom: Involved
     announced: Announced
     records: tuple[str, ...]  # digests
+    acted: Acted | None = None
+
+    @property
+    def digests(self) -> set[str]:
+        """Of all that came of it."""
+        return {*self.records, *(self.acted.digests if self.acted is not None else ())}
 
     @property
     def names(self) -> set[str]:
@@ -100,12 +110,13 @@ class Drill(NamedTuple):
     def sent(self) -> list[Sent]:
         """By source, what is let in. A probe is no record of a source."""
         found: dict[str, Sent] = {}
-        for record, uid in zip(self.play.records, self.records, strict=True):
+        for record, uid in zip(self.play.records, self.records, strict=False):  # behind those, calls
             if record.source != PROBE and not record.refused:
                 sent = found.setdefault(record.source, Sent(record.source, [], set()))
                 sent.digests.append(uid)
                 sent.live.update({uid} if record.live else ())
-        return list(found.values())
+        own = self.acted.digests if self.acted is not None else ()
+        return [*found.values(), *([Sent(OWN.removeprefix("reader "), list(own), set(own))] if own else [])]
 
 
 def run(choices: Sequence[Choice], live: Live, progress: Callable[[str], None] = lambda _: None) -> list[Result]:
@@ -146,11 +157,10 @@ def _round(choices: Sequence[Choice], live: Live, progress: Callable[[str], None
     _commit(live, drills)
     progress(f"{len(drills)} drills are committed to")
     counts = _counted(live, drills)
-    for each in drills:
-        live.pipeline.enter(each.play.records)
-    entered = time.monotonic()
+    drills = [entered(each, live.pipeline) for each in drills]
+    since = time.monotonic()
     live.pipeline.judge()
-    seconds = delivered(live, drills, entered)
+    seconds = delivered(live, drills, since)
     results = [told(each, verdict_of(each, live, seconds), live.clock, tuple(live.sinks)) for each in drills]
     progress("judged and delivered")
     _reveal(live, [(each, result) for each, (result, _) in zip(drills, results, strict=True)])
@@ -181,7 +191,7 @@ def drawn(choice: Choice, live: Live, curtain: float, *, twin: bool, shadow: Act
             break
     else:
         raise UsageError(f"{choice.scenario.id}: its draws always name {known[0]}, which is known already")
-    of = digests(play.records)
+    of = (*digests(play.records), *planned(play.work))
     play = play._replace(credential=fingerprint(play.credential) if play.credential else "")
     announced = Announced(
         secrets.token_hex(8), secrets.token_hex(32), seed, choice.scenario.id, choice.source, twin, bool(shadow), play.identity,
@@ -189,6 +199,16 @@ def drawn(choice: Choice, live: Live, curtain: float, *, twin: bool, shadow: Act
         curtain, curtain + choice.scenario.limit + _MEANTIME,
     )  # fmt: skip
     return Drill(choice, play, whom, announced, of)
+
+
+def entered(drill: Drill, pipeline: Pipeline) -> Drill:
+    """Let its records in, and have its agent do its work.
+
+    Raises:
+        LicetError: the guard cannot be opened, or something cannot be read or written.
+    """
+    pipeline.enter(drill.play.records)
+    return drill if drill.play.work is None else drill._replace(acted=pipeline.act(drill.play.work))
 
 
 def curtain_of(clock: Clock, number: int) -> float:
@@ -218,16 +238,22 @@ def _counted(live: Live, drills: Iterable[Drill]) -> list[Counted]:
     ours: Counter[tuple[str, str]] = Counter()
     for each in drills:
         ours.update(each.whom.counts)
+        ours.update({(OWN_CALLS, live.pipeline.guards.account): 0} if each.play.work is not None else {})
     return counted(live.pipeline.inventory, ours)
 
 
 def _taken_back(live: Live, drills: Sequence[Drill], counts: Sequence[Counted]) -> None:
     """Take all of it back: what is left of those who were drawn is no drill, and is judged."""
     inventory, identities = live.pipeline.inventory, {uid for each in drills for uid in each.whom.identities}
+    acted = [each.acted for each in drills if each.acted is not None]
+    own, made = (OWN_CALLS, live.pipeline.guards.account), sum(each.uses for each in acted)
     concerned = Concerned(
-        {digest for each in drills for digest in each.records}, identities, {uid for each in drills for uid in each.whom.credentials},
-        {name for each in drills for name in each.whom.workloads}, [use for each in drills for use in each.whom.shared],
-        {name for each in drills for name in each.whom.environments}, {pair for each in drills for pair in each.whom.edges}, counts,
+        {digest for each in drills for digest in each.digests} | ({""} if acted else set()),  # a task's begin and end have none
+        identities, {uid for each in drills for uid in each.whom.credentials}.union(*(each.credentials for each in acted)),
+        {name for each in drills for name in each.whom.workloads} | {each.task for each in acted},
+        [use for each in drills for use in each.whom.shared],
+        {name for each in drills for name in each.whom.environments}, {pair for each in drills for pair in each.whom.edges},
+        [each._replace(ours=each.ours + made) if (each.source, each.account) == own else each for each in counts],
     )  # fmt: skip
     retract(inventory, concerned)
     live.pipeline.judge()
@@ -253,22 +279,29 @@ def _committed(announced: Announced, key: DrillKey) -> dict[str, Plain]:
     return signed({"drill": announced.drill, "commitment": announced.commitment, "ends": announced.ends}, key)
 
 
-def delivered(live: Live, drills: Iterable[Drill], entered: float) -> dict[str, dict[str, float]]:
+def delivered(live: Live, drills: Iterable[Drill], since: float) -> dict[str, dict[str, float]]:
     """Hand the findings of drills over to every sink; by sink and finding, after how many seconds it said that it has it."""
     whose = {name for each in drills for name in each.announced.identities}
-    let_in = {digest for each in drills for digest in each.records}
+    drills = list(drills)
+    let_in = {digest for each in drills for digest in each.digests}
     stands = [
         Stands(each.finding, each.version, each.withdrawn, each.updated)
         for each in live.pipeline.found()
         if live.alone or _whom(each.finding) in whose or _cites(each, let_in)
     ]
+    stands += [Stands(each.finding, each.version, each.withdrawn, each.updated) for drill in drills for each in _of_guard(drill)]
     taken: dict[str, dict[str, float]] = {}
     for name, sink in live.sinks.items():
         deliver(live.pipeline.inventory, sink, stands, live.clock.now())
-        after = time.monotonic() - entered
+        after = time.monotonic() - since
         rows = live.pipeline.inventory.rows("SELECT finding FROM deliveries WHERE sink=? AND delivered>0", (sink.name,))
         taken[name] = dict.fromkeys((uid for (uid,) in rows), after)
     return taken
+
+
+def _of_guard(drill: Drill) -> list[Kept]:
+    """What the guard found of it."""
+    return [Kept(each, each.time, withdrawn=False) for each in (drill.acted.findings if drill.acted is not None else ())]
 
 
 def _whom(finding: Finding) -> str:
@@ -279,11 +312,12 @@ def verdict_of(drill: Drill, live: Live, taken: Mapping[str, Mapping[str, float]
     """Held against what came of it in this pipeline."""
     play, pipeline = drill.play, live.pipeline
     names = drill.announced.identities
-    kept = [each for each in pipeline.found() if live.alone or _whom(each.finding) in names or _cites(each, drill.records)]
+    kept = [each for each in pipeline.found() if live.alone or _whom(each.finding) in names or _cites(each, drill.digests)]
     findings = [each.finding for each in kept]
     finding = expected_of(play, findings)
     everywhere = set.intersection(*(set(each) for each in taken.values())) if taken else set()
-    expected = [each for each in kept if finding is not None and each.finding.id == finding.id]
+    guards = _of_guard(drill)
+    expected = [each for each in kept if finding is not None and each.finding.id == finding.id] + guards
     way = reached(pipeline.inventory, drill.sent, play.identity, play.credential, expected, everywhere, drill.names)
     held = None
     if finding is not None and live.explains:
@@ -293,9 +327,28 @@ def verdict_of(drill: Drill, live: Live, taken: Mapping[str, Mapping[str, float]
         findings, {code for name in drill.announced.identities for code in _signals(pipeline.inventory, name)}, way,
         {uid: max(each.get(uid, -1.0) for each in taken.values())} if taken and uid in everywhere else {}, held,
         {name: export(each, About()) for each in expected for name, export in pipeline.parts.exporters.items()} if expected else {},
-        {name: uid in each for name, each in taken.items()}, set(drill.records), part_names,
+        {name: uid in each for name, each in taken.items()}, drill.digests, part_names,
     )  # fmt: skip
-    return judged(drill.choice.scenario, play, came), way
+    return _with_guard(judged(drill.choice.scenario, play, came), drill, live, taken, guards), way
+
+
+def _with_guard(
+    found: Verdict, drill: Drill, live: Live, taken: Mapping[str, Mapping[str, float]], guards: Sequence[Kept]
+) -> Verdict:  # fmt: skip
+    """The verdict, and what the guard made of the agent's work."""
+    play, inventory = drill.play, live.pipeline.inventory
+    if play.work is None:
+        return found
+    arrived = {(use.operation, use.outcome) for use in inventory.uses(play.identity) if use.digest in drill.digests}
+    forms = (
+        (name, each.finding.id, each.finding.check, export(each, About()))
+        for each in guards for name, export in live.pipeline.parts.exporters.items()
+    )  # fmt: skip
+    failures = (*found.failures, *of_guard(play.work, drill.acted, play.owner, arrived, taken, forms))
+    if found.finding is not None or not guards:
+        return found._replace(failures=failures)
+    after = [max((each.get(one.finding.id, -1.0) for each in taken.values()), default=-1.0) for one in guards]
+    return found._replace(failures=failures, finding=guards[0].finding, seconds=-1.0 if min(after) < 0 else max(after))
 
 
 def _cites(kept: Kept, records: Collection[str]) -> bool:
@@ -337,10 +390,10 @@ def _beside(choice: Choice, live: Live, *, twin: bool, shadow: Actor | str = "")
             sinks = {"webhook": Webhook(receiver.url, receiver.secret)}
             beside = live._replace(pipeline=live.pipeline.over(inventory), sinks=sinks, alone=True)
             beside.pipeline.declare(drill.play.declared or SOMEBODY)
-            beside.pipeline.enter(drill.play.records)
-            entered = time.monotonic()
+            drill = entered(drill, beside.pipeline)
+            since = time.monotonic()
             beside.pipeline.judge()
-            result, _ = told(drill, verdict_of(drill, beside, delivered(beside, [drill], entered)), live.clock)
+            result, _ = told(drill, verdict_of(drill, beside, delivered(beside, [drill], since)), live.clock)
     _reveal(live, [(drill, result)])
     return result
 

@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from licet.drill.work import Work
+
 if TYPE_CHECKING:
     from licet.drill.stage import Stage
 
@@ -62,6 +64,7 @@ class Play(NamedTuple):
         owner: who must be named as the one to call; empty: nobody, and so it must say.
         differs: of a twin, in a few words: the factor.
         signals: codes that it must have given as signals, where they alone are no finding.
+        work: what an agent does in it through the guard.
     """
 
     identity: str
@@ -75,6 +78,12 @@ class Play(NamedTuple):
     owner: str = OWNER
     differs: str = ""
     signals: frozenset[str] = frozenset()
+    work: Work | None = None
+
+    @property
+    def misuse(self) -> bool:
+        """Something must come back of it; else it is a twin."""
+        return bool(self.codes) or (self.work is not None and bool(self.work.checks))
 
 
 Draw = Callable[["Stage", str, bool], Play]

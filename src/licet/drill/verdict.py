@@ -75,7 +75,7 @@ def expected_of(play: Play, findings: Sequence[Finding]) -> Finding | None:
 
 def judged(scenario: Scenario, play: Play, came: Came) -> Verdict:
     """The verdict."""
-    if not play.codes:
+    if not play.misuse:
         return Verdict(tuple(_twin(play, came)))
     finding = expected_of(play, came.findings)
     seconds = came.seconds.get(finding.id, -1.0) if finding is not None else -1.0

@@ -17,7 +17,8 @@ from licet.guard.account import ledger_fields, outcome_fields, owner_of, stored_
 from licet.guard.binding import Bound, ToolSignature
 from licet.guard.clean import clean
 from licet.guard.contents import digests
-from licet.guard.judge import Judge, Judged
+from licet.guard.judge import Check, Judge, Judged
+from licet.guard.learned import Learned
 from licet.guard.minter import Minted
 from licet.guard.outputs import error_text, plain_output
 from licet.guard.parts import Parts
@@ -52,6 +53,10 @@ class Gate:
         self.definitions: dict[str, str] = {}
         self._telling = Telling(parts.telemetry, parts.manifest, parts.clock)
         parts.tasks.leaving = self._telling.leave
+
+    def judge_by(self, checks: Sequence[Check], learned: Learned) -> None:
+        """Judge by these checks and habits from now on (`Judge.judge_by`)."""
+        self._judge.judge_by(checks, learned)
 
     def register(self, tool: str, signature: ToolSignature, definition: str, reason_in: str = "") -> None:
         """Remember how a wrapped tool is called, for adapters that meet it by name. `definition` is the digest of what it shows,

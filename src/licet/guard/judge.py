@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from licet.canonical import recordable
 from licet.catalogue import ALWAYS_ENFORCED, CHECKS, LEARNED
 from licet.errors import SnapshotError, StoreError, traced
 from licet.guard.binding import Bound, ToolSignature, bind, bind_names
+from licet.guard.learned import Learned
 from licet.guard.origins import Seen
 from licet.guard.parts import Ground
 from licet.guard.task import GuardedTask, lineage
@@ -28,6 +29,7 @@ from licet.store import Transaction
 from licet.telemetry import semconv
 
 _log = logging.getLogger("licet")
+Check = Callable[[Request, Facts], Iterable[Reason]]
 _STRICTNESS: tuple[Effect, ...] = ("flag", "ask", "deny")
 
 
@@ -47,7 +49,12 @@ class Judge:
 
     def __init__(self, parts: Ground) -> None:
         self._p = parts
+        self._checks, self._learned = CHECKS_OF_A_CALL, parts.learned
         self.signatures: dict[str, tuple[ToolSignature, str]] = {}
+
+    def judge_by(self, checks: Sequence[Check], learned: Learned) -> None:
+        """Judge by these checks and habits from now on: a drill has habits of its own, and tries what is missed without a check."""
+        self._checks, self._learned = tuple(checks), learned
 
     def bind(self, call: ToolCall, signature: ToolSignature | None) -> tuple[Bound | None, str]:
         """The frozen call of an adapter, which has names and values; or why there is none."""
@@ -135,7 +142,7 @@ class Judge:
         self, tx: Transaction, task: GuardedTask | None, request: Request, seen: Seen, *, paid: bool = False
     ) -> tuple[Decision, Facts, list[Claim]]:
         facts, wanted = self._facts(tx, task, request, seen, paid=paid)
-        return decide(CHECKS_OF_A_CALL, request, facts, lambda found: self._moded(tx, task, request.time, found)), facts, wanted
+        return decide(self._checks, request, facts, lambda found: self._moded(tx, task, request.time, found)), facts, wanted
 
     def _moded(self, tx: Transaction, task: GuardedTask | None, now: float, reasons: list[Reason]) -> Iterator[Reason]:
         """The reasons as the modes and effects of the manifest have them."""
@@ -200,14 +207,14 @@ class Judge:
             self._p.manifest, task.record, expired, task.scope, measures, uncountable, tx.last_tool(task.id), chains,
             seen.traces, seen.entered, seen.exposures, seen.carried, seen.full, seen.probed,
             request.definition or self.signatures.get(request.tool, (None, ""))[1], _revoked(tx, task, request.time),
-            baseline, seen_of, self._p.learned.ratified,
+            baseline, seen_of, self._learned.ratified,
         )  # fmt: skip
         return facts, wanted
 
     def _baseline(self, task: GuardedTask) -> tuple[str, Baseline | None]:
         """What a call of the task is held against: a sub-task of a kind that nobody has learned is part of the work above it."""
         for each in lineage(task):
-            found = self._p.learned.of(each.record.kind, each.record.agent)
+            found = self._learned.of(each.record.kind, each.record.agent)
             if found is not None:
                 return each.record.kind, found
         return "", None
@@ -227,7 +234,7 @@ class Judge:
 
     def _effect(self, found: Reason, kinds: list[str]) -> Effect:
         """The effect of a reason: what the task kind, else the manifest, sets for its check; of several tasks the strictest."""
-        if found.check in LEARNED and not self._p.learned.ratified:
+        if found.check in LEARNED and not self._learned.ratified:
             return "flag"
         default = CHECKS[found.check].effect
         effects: list[Effect] = []
