@@ -1,13 +1,15 @@
-"""What taking logs in costs: CloudTrail records a second on one core, and the peak of memory at 10^5 and at 10^6 records.
+"""What taking logs in and judging them costs: CloudTrail records a second on one core, and the peak of memory at 10^5 and 10^6 records.
 
 Records are made: assumed roles of 200 or 2,000 identities with three keys each over time, 20 operations each, three networks each, an S3
 object, an instance or a table as resource, 1.2 to 1.6 KB of JSON, a record every 100 ms, as lines. Reading, parsing, the reader of
-CloudTrail, fingerprints, redaction, and keeping in `inventory.db` are all in it; judging is not (`benchmarks/monitor.py` if it is there).
+CloudTrail, fingerprints, redaction, and keeping in `inventory.db` are all in it, and so is judging: the monitor runs after each `--every`
+records, where it goes on from what it kept, as a deployment does it, and once more at the end. Each record must have been judged once.
 
-    python -m benchmarks.ingest [--records N] [--json] [--no-memory] [--full]
+    python -m benchmarks.ingest [--records N] [--every N] [--json] [--no-memory] [--full]
 
-Each figure is that of a child process with one thread: `time.process_time` around the intake alone, and its peak resident set. The
-records of the runs for memory are made meanwhile, by another process, and come through a pipe. `--full` goes on to 5 * 10^6.
+Each figure is that of a child process with one thread: `time.process_time` around both, and its peak resident set. A monitor's run costs
+most by identity, of which each has been active in 250,000 records: 12 seconds of them at the rate aimed at (20,000 a second). The records
+of the runs for memory are made meanwhile, by another process, and come through a pipe. `--full` goes on to 5 * 10^6.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ from licet.ingest.intake import Intake
 from licet.ingest.sources import source_of
 from licet.inventory.fingerprints import Fingerprints
 from licet.inventory.store import FILE, Inventory
+from licet.monitor.run import monitor
+from licet.monitor.world import Settings
 
 BEGIN = 1_760_000_000.0
 SPACING = 0.1  # seconds between two records
@@ -112,7 +116,28 @@ def peak_mib() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
-def _work(number: int, identities: int, *, streamed: bool) -> dict[str, Any]:
+class _Judging:
+    """Runs the monitor after each so many records, and takes the time of it."""
+
+    def __init__(self, inventory: Inventory, intake: Intake, every: int) -> None:
+        self._inventory, self._intake, self._every, self._next = inventory, intake, every, every
+        self.seconds, self.runs, self.events = 0.0, 0, 0
+
+    def when_due(self) -> None:
+        """After some records."""
+        if self._intake.report.records >= self._next:
+            self._next += self._every
+            self.judge()
+
+    def judge(self) -> None:
+        """Of what came until now; `now` is the time of the last record."""
+        begun = time.process_time()
+        done = monitor(self._inventory, Settings(), BEGIN + self._intake.report.records * SPACING)
+        self.seconds += time.process_time() - begun
+        self.runs, self.events = self.runs + 1, self.events + done.events
+
+
+def _work(number: int, identities: int, every: int, *, streamed: bool) -> dict[str, Any]:
     """One figure, in a process of its own."""
     with TemporaryDirectory(prefix="licet-bench-") as folder:
         os.chmod(folder, 0o700)  # noqa: PTH101 - a name
@@ -127,20 +152,29 @@ def _work(number: int, identities: int, *, streamed: bool) -> dict[str, Any]:
         peaks: dict[str, float] = {}
         with closing(Inventory(Path(folder) / FILE)) as inventory:
             intake = Intake(inventory, source_of("cloudtrail"), Fingerprints(b"k" * 32).of, clock=SystemClock())
+            judging = _Judging(inventory, intake, every)
+
+            def progress(_: int) -> None:
+                judging.when_due()
+                if streamed:
+                    _peaks(intake, peaks)
+
             begun = time.process_time()
             if maker is not None and maker.stdout is not None:
-                intake.take("-", maker.stdout, progress=lambda _: _peaks(intake, peaks))  # type: ignore[arg-type]
+                intake.take("-", maker.stdout, progress=progress)  # type: ignore[arg-type]
                 maker.wait()
             else:
                 with log.open("rb") as file:
-                    intake.take(str(log), file)
+                    intake.take(str(log), file, progress=progress)
             report = intake.finish()
+            judging.judge()
             seconds = time.process_time() - begun
         size = (Path(folder) / FILE).stat().st_size
-    if report.kept.uses != number or not report.well:
-        raise RuntimeError(f"not all was kept: {report}")
+    if report.kept.uses != number or not report.well or judging.events != number:
+        raise RuntimeError(f"not all was kept, and judged once: {judging.events} of {report}")
     return {
         "records": number, "identities": identities, "seconds": round(seconds, 2), "records_per_second": round(number / seconds),
+        "intake_seconds": round(seconds - judging.seconds, 2), "monitor_seconds": round(judging.seconds, 2), "monitor_runs": judging.runs,
         "peak_mib": peak_mib(), "bytes_per_event": round(size / number),
     } | ({"peak_mib_after": peaks} if streamed else {})  # fmt: skip
 
@@ -153,13 +187,13 @@ def _peaks(intake: Intake, peaks: dict[str, float]) -> None:
         print(f"{name} records: {peaks[name]} MiB", file=sys.stderr, flush=True)
 
 
-def measured(number: int, identities: int, *, streamed: bool = False) -> dict[str, Any]:
+def measured(number: int, identities: int, every: int, *, streamed: bool = False) -> dict[str, Any]:
     """`_work` in a process of its own.
 
     Raises:
         CalledProcessError: it failed.
     """
-    command = [sys.executable, "-m", "benchmarks.ingest", "--child", str(number), "--identities", str(identities)]
+    command = [sys.executable, "-m", "benchmarks.ingest", "--child", str(number), "--identities", str(identities), "--every", str(every)]
     done = subprocess.run([*command, *(["--streamed"] if streamed else [])], stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -167,7 +201,8 @@ def measured(number: int, identities: int, *, streamed: bool = False) -> dict[st
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--records", type=int, default=200_000, help="for the speed (default: 200000)")
+    parser.add_argument("--records", type=int, default=500_000, help="for the speed (default: 500000)")
+    parser.add_argument("--every", type=int, default=250_000, help="records between two runs of the monitor (default: 250000)")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-memory", action="store_true", help="leave out the run of 10^6 records")
     parser.add_argument("--full", action="store_true", help="5 * 10^6 records in place of 10^6")
@@ -180,16 +215,17 @@ def main() -> None:
         sys.stdout.buffer.writelines(records(options.make, options.identities))
         return
     if options.child is not None:
-        print(json.dumps(_work(options.child, options.identities, streamed=options.streamed)))
+        print(json.dumps(_work(options.child, options.identities, options.every, streamed=options.streamed)))
         return
-    rows = {f"{identities:,} identities": measured(options.records, identities) for identities in (200, 2_000)}
+    rows = {f"{identities:,} identities": measured(options.records, identities, options.every) for identities in (200, 2_000)}
     if not options.no_memory:
-        rows["2,000 identities, memory"] = measured(5_000_000 if options.full else 1_000_000, 2_000, streamed=True)
+        rows["2,000 identities, memory"] = measured(5_000_000 if options.full else 1_000_000, 2_000, options.every, streamed=True)
     if options.json:
         print(json.dumps(rows, indent=2))
         return
     for name, row in rows.items():
-        print(f"{name:<26} {row['records']:>9,} records {row['records_per_second']:>7,} records/s {row['peak_mib']:>7.1f} MiB at most")
+        print(f"{name:<26} {row['records']:>9,} records {row['records_per_second']:>7,} records/s {row['peak_mib']:>7.1f} MiB at most"
+              f"  (intake {row['intake_seconds']} s, {row['monitor_runs']} runs of the monitor {row['monitor_seconds']} s)")  # fmt: skip
         for number, peak in row.get("peak_mib_after", {}).items():
             print(f"{'':<26} {number:>9} records {'':>7}           {peak:>7.1f} MiB at most")
 
