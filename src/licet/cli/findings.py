@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from licet.cli import findings_signals, output
-from licet.cli.findings_found import Found, Sources, all_found, check_owner, name_beside, sources_of
+from licet.cli.findings_found import Found, Sources, all_found, check_owner, name_beside, sources_of, with_drills
 from licet.cli.findings_signals import SEVERITIES, STYLES
 from licet.cli.inventory_opened import several, unknown
 from licet.cli.purged import by_records, said
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         wanted = _wanted(options, names, _changed(options, sources))
         every = all_found(sources, task=options.task, options=options)
         check_owner(sources, every, options.owner)
-        found = [each for each in every if wanted(each)]
+        found = with_drills(sources, [each for each in every if wanted(each)])
         if options.ocsf:
             from licet.cli.findings_ocsf import write
 
@@ -169,7 +169,10 @@ def _data(options: argparse.Namespace, sources: Sources, found: Sequence[Found],
     from licet.monitor.told import finding_data, signal_data
 
     told: dict[str, object] = {} if sources.read is None else {"read": sources.read.as_dict()}
-    told["findings"] = [finding_data(each.finding, each.status, identity=each.identity, codes=each.codes) for each in found]
+    told["findings"] = [
+        finding_data(each.finding, each.status, identity=each.identity, codes=each.codes) | ({"drill": each.drill} if each.drill else {})
+        for each in found
+    ]
     if options.signals:
         signals = findings_signals.signals(options, sources, names, all_of_them=True)
         told["signals"] = [signal_data(each, finding) for each, finding in signals]
@@ -188,7 +191,7 @@ def _list(options: argparse.Namespace, sources: Sources, found: Sequence[Found],
         owner = f"  owner: {visible(finding.owner, 80) if finding.owner else nobody}"
         task = f"  task: {finding.task_id[:SHORT_ID]}" if finding.task_id else ""
         record = f"  {cited(finding.ledger)}" if finding.ledger else ""
-        status = f"  {each.status}" if each.status != "open" else ""
+        status = (f"  {each.status}" if each.status != "open" else "") + ("  (a drill)" if each.drill else "")
         named = f"  finding {visible(finding.id, 40)[:SHORT_ID]}" if sources.read is None else ""
         output.say(f"{iso(finding.time)}  ", severity, f"  {what}{whose}{owner}{task}{status}{record}{named}")
         output.say(f"    {visible(finding.sentence, 1_000)}")

@@ -10,8 +10,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from licet.cli import output
 from licet.cli.state import existing, records_of, said_source, store_of, task_id
-from licet.errors import UsageError
+from licet.errors import StateError, UsageError
 from licet.escape import visible
 from licet.guard.state import KEYS, STORE, default_state
 from licet.inventory.declared import agent_uid
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from licet.traces import Import
 
 
+BOOK = "drill.db"  # as `licet.drill.book` has it, which is loaded only where it is there
+
+
 class Found(NamedTuple):
     """A finding, and how it stands.
 
@@ -36,6 +40,7 @@ class Found(NamedTuple):
         said: what people said of it, in order.
         updated: when it last changed (seconds since the epoch).
         elsewhere: its task is another store's.
+        drill: it was a drill, and which; empty: nothing shows that it was.
     """
 
     finding: Finding
@@ -45,6 +50,7 @@ class Found(NamedTuple):
     said: Sequence[Verdict]
     updated: float
     elsewhere: bool = False
+    drill: str = ""
 
     @property
     def monitored(self) -> bool:
@@ -53,11 +59,14 @@ class Found(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """Where findings are looked for; at least one of the first two is there. `read`: what there is to say of spans that were read."""
+    """Where findings are looked for; at least one of the first two is there. `read`: what there is to say of spans that were read;
+    `folder`: the state folder, if it is one.
+    """
 
     store: Store | None
     inventory: Inventory | None
     read: Import | None
+    folder: Path | None = None
 
 
 @contextmanager
@@ -77,7 +86,8 @@ def sources_of(options: argparse.Namespace) -> Iterator[Sources]:
             return
         folder = existing(options)
         inventory = stack.enter_context(closing(Inventory(folder.path / FILE, reading=True)))
-        yield Sources(stack.enter_context(store_of(folder, reading=True)) if folder.store.exists() else None, inventory, None)
+        store = stack.enter_context(store_of(folder, reading=True)) if folder.store.exists() else None
+        yield Sources(store, inventory, None, folder.path)
 
 
 def _has(options: argparse.Namespace, name: str) -> bool:
@@ -121,6 +131,21 @@ def all_found(sources: Sources, *, task: str | None = None, options: argparse.Na
             status = status_of(reasons_of(each.finding), words, now, withdrawn=each.withdrawn)
             found.append(Found(each.finding, status, why.identity if why is not None else "", codes, words, each.updated))
     return sorted(found, key=lambda each: each.finding.time)
+
+
+def with_drills(sources: Sources, found: Sequence[Found]) -> list[Found]:
+    """The same, where those that were drills say so: by what the drills' key signed, and not by any mark on them."""
+    monitored = [each.finding for each in found if each.monitored]
+    if sources.folder is None or not monitored or not (sources.folder / BOOK).exists():
+        return list(found)
+    from licet.drill.status import tests_of  # only who has drills needs it
+
+    try:
+        drills = tests_of(sources.folder, monitored, time.time())
+    except StateError as error:
+        output.error(f"licet: {error}; which findings were drills is not known, and none is called one")
+        return list(found)
+    return [each._replace(drill=drills.get(each.finding.id, "")) for each in found]
 
 
 def _of_guard(

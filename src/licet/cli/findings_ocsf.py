@@ -132,7 +132,7 @@ class Export:
         updated = max([found.updated, *(each.time for each in found.said)])  # what people said of it is a change too
         yield finding_event(
             found.finding, found.status, updated, _about(found, why, self._inventory, self._owner), VERSION, evidences=evidences,
-            identity=found.identity, related=related, activity=does, edition=edition,
+            identity=found.identity, related=related, activity=does, edition=edition, drill=found.drill,
         )  # fmt: skip
 
 

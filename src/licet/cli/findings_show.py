@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from licet.cli import output
 from licet.cli.findings_explained import Said, explained, said_of
-from licet.cli.findings_found import Found, all_found, name_beside, one_like, owners_of, sources_of
+from licet.cli.findings_found import Found, all_found, name_beside, one_like, owners_of, sources_of, with_drills
 from licet.cli.findings_signals import STYLES
 from licet.cli.state import add_state, said_source
 from licet.clock import iso
@@ -39,7 +39,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print it."""
     with sources_of(options) as sources:
-        found = one_like(all_found(sources), options.id)
+        [found] = with_drills(sources, [one_like(all_found(sources), options.id)])
         finding = found.finding
         words = said_of(finding.explanation, sources.inventory)
         if options.json:
@@ -50,6 +50,8 @@ def run(options: argparse.Namespace) -> int:
             f"  {iso(finding.time)}  {', '.join(found.codes)}  {found.status}  finding {finding.id}",
         )
         output.say(f"  {visible(finding.sentence, 1_000)}")
+        if found.drill:
+            output.say(f"drill:       {found.drill}: nobody misused anything; it was let in to see that it is found, and is taken back")
         for line in _whose(found, sources.inventory, owners_of(sources.inventory)(finding.owner)):
             output.say(line)
         for each in found.said:
@@ -74,7 +76,7 @@ def _data(found: Found, words: Mapping[str, Said]) -> None:
     ]
     told = finding_data(found.finding, found.status, identity=found.identity, codes=found.codes)
     told["evidence"] = [each | words[each["uid"]]._asdict() if each["uid"] in words else each for each in told["evidence"]]
-    output.data(told | {"said": said})
+    output.data(told | {"said": said} | ({"drill": found.drill} if found.drill else {}))
 
 
 def _whose(found: Found, inventory: Inventory | None, owner: Owner | None) -> Iterator[str]:

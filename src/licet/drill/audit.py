@@ -190,10 +190,10 @@ def _drill(
         return Audited(row, "the ledger reveals another result than the book says")
     if time_of(commit) > row.announced.begins + _EARLIER:
         return Audited(row, "it was committed to after it had begun")
-    if row.result.said > row.ends:
-        return Audited(row, "it was revealed after its deadline")
     if not any(well_signed(row, public) for public in publics.values()):
         return Audited(row, "its result is not what the drills' key signed")
+    if row.result.said > row.ends:
+        return Audited(row, "it was revealed after its deadline")
     return Audited(row)
 
 

@@ -6,10 +6,10 @@ What a drill is stands here only after it was revealed. Until then there is its 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from licet.canonical import Plain
 from licet.clock import iso
@@ -135,6 +135,26 @@ def start_of(name: str) -> float:
     return datetime.fromisoformat(f"{name}T00:00:00Z").timestamp()
 
 
+def _row(uid: str, commitment: str, committed: Any, ends: Any, seq: Any, *rest: Any) -> Row:
+    """What cannot be read is not there: whoever wrote it, it is no result."""
+    announced, events, result, signature, revealed, said = rest
+    try:
+        was = announced_of(json.loads(announced)) if announced else None
+        came = result_of(json.loads(result)) if result else None
+        digests = tuple(map(str, json.loads(events or "[]")))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        was, came, digests = None, None, ()
+    numbers = [_number(each) for each in (committed, ends, seq, revealed, said)]
+    return Row(
+        str(uid), str(commitment), numbers[0], numbers[1], int(numbers[2]), was, digests, came, str(signature or ""), int(numbers[3]),
+        numbers[4],
+    )  # fmt: skip
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and abs(value) < 1e15 else 0.0
+
+
 class Book(SqliteFile):
     """The book in the file `path`, created with mode 0600.
 
@@ -180,9 +200,10 @@ class Book(SqliteFile):
         """All since a time, oldest first."""
         yield from self._rows("committed>=?", (since,))
 
-    def with_findings(self) -> Iterator[Row]:
-        """All that ended with a finding, oldest first."""
-        yield from self._rows("json_extract(result, '$.finding')<>''", ())
+    def with_findings(self, findings: Iterable[str]) -> Iterator[Row]:
+        """Those that ended with one of these findings, oldest first."""
+        one_of = "json_valid(result) AND json_extract(result, '$.finding') IN (SELECT value FROM json_each(?))"
+        yield from self._rows(one_of, (json.dumps(list(findings)),))
 
     def ids_after(self, seq: int) -> set[str]:
         """The ids of those that were committed to behind a record of the ledger."""
@@ -211,11 +232,7 @@ class Book(SqliteFile):
     def _rows(self, where: str, values: Sequence[object]) -> Iterator[Row]:
         columns = "id, commitment, committed, ends, seq, announced, events, result, signature, revealed, said"
         for row in self._read(f"SELECT {columns} FROM drills WHERE {where} ORDER BY committed, id", values):  # noqa: S608
-            uid, commitment, committed, ends, seq, announced, events, result, signature, revealed, said = row
-            was = announced_of(json.loads(announced)) if announced else None
-            came = result_of(json.loads(result)) if result else None
-            digests = tuple(json.loads(events or "[]"))
-            yield Row(uid, commitment, committed, ends, seq, was, digests, came, signature or "", revealed or 0, said or 0.0)
+            yield _row(*row)
 
     def day_committed(self, day: Day) -> None:
         """A day's drills are committed to."""

@@ -26,7 +26,7 @@ def drills_of(findings: Iterable[Finding], book: Book, files: LedgerFiles, now: 
         LedgerError: the ledger cannot be read.
     """
     by = {each.id: each for each in findings}
-    rows = [row for row in book.with_findings() if row.result is not None and _fits(row, by)]
+    rows = [row for row in book.with_findings(by) if row.result is not None and _fits(row, by)]
     if not rows:
         return {}
     return {each.row.result.finding: each.row.id for each in of_rows(rows, book, files, now) if each.row.result and not each.wrong}

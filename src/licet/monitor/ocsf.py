@@ -76,7 +76,7 @@ def user_of(uid: str, kind: str = "unknown", name: str = "", credential: str = "
 
 def finding_event(
     finding: Finding, status: Status, updated: float, about: About, version: str, *, evidences: Sequence[Event] = (), identity: str = "",
-    related: Mapping[str, int] | None = None, activity: tuple[int, str] | None = None, edition: str = "",
+    related: Mapping[str, int] | None = None, activity: tuple[int, str] | None = None, edition: str = "", drill: str = "",
 ) -> Event:  # fmt: skip
     """One finding.
 
@@ -91,6 +91,7 @@ def finding_event(
         related: by uid, which `type_uid` the event has with which what it cites is told beside the finding.
         activity: Create, Update or Close (`ocsf_told.activity`); None: as it stands, as if nothing had been told of it.
         edition: tells this event from the one that is told when the finding has changed.
+        drill: it was a drill, and which.
     """
     why = finding.explanation
     whom = why.identity if why is not None else identity
@@ -107,6 +108,10 @@ def finding_event(
         "finding_info": _info(finding, why, updated, related or {}),
         "unmapped": _unmapped(finding, why),
     }  # fmt: skip
+    if drill:
+        event |= {"verdict_id": 6, "verdict": "Test"}
+        event["metadata"]["profiles"] = ["incident"]
+        event["unmapped"]["drill"] = drill
     if whom:
         event["resources"] = [resource_of(whom, about, finding.owner)]
     if why is not None and why.actions:

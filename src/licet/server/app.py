@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from licet.clock import Clock
+from licet.drill.status import status
 from licet.errors import StateError, UsageError
 from licet.guard import Guard
 from licet.manifest.authority import Authority, AuthorityClient
@@ -37,13 +38,15 @@ from licet.tokens.remote_keys import FileKeys, RemoteKeys
 
 BODY_SECONDS = 10.0
 """How long a body may take to come."""
-CLIENTS, EVERYBODY, HEALTH = "clients", "everybody", "health"
-THREADS = {CLIENTS: 16, EVERYBODY: 4, HEALTH: 1}
+CLIENTS, EVERYBODY, HEALTH, MONITORING = "clients", "everybody", "health", "monitoring"
+THREADS = {CLIENTS: 16, EVERYBODY: 4, HEALTH: 1, MONITORING: 1}
 """How many requests are worked on at once. What everybody may ask has threads of its own, which no client can hold."""
 FETCHES = 4
 """How many requests may wait for clients' keys from elsewhere: nobody has proved anything yet when they are looked up."""
 HEALTH_SECONDS = 1.0
 """How long one answer about health serves all who ask."""
+MONITORING_SECONDS = 15.0
+"""How long one verdict on the monitoring serves all who ask."""
 NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache", "X-Content-Type-Options": "nosniff"}  # RFC 6749 section 5.1
 
 _log = logging.getLogger("licet")
@@ -109,6 +112,7 @@ class Service:
         self._page = document(at)
         self._threads: dict[str, anyio.CapacityLimiter] = {}
         self._health: tuple[float, Mapping[str, bool]] = (float("-inf"), {})
+        self._monitoring: tuple[float, Sequence[str]] = (float("-inf"), ())
 
     def routes(self) -> list[Route]:
         """All endpoints, below the issuer's path."""
@@ -122,6 +126,7 @@ class Service:
             Route(at.openid, self.openid, methods=["GET"]),
             Route(f"{prefix}/openapi.json", self.openapi, methods=["GET"]),
             Route(f"{prefix}/health", self.health, methods=["GET"]),
+            Route(f"{prefix}/healthz/monitoring", self.monitoring, methods=["GET"]),
         ]
 
     # For clients ---------------------------------------------------------------------------------------------------------
@@ -208,6 +213,26 @@ class Service:
         found = await self._in_thread(look, HEALTH)
         well = all(found.values())
         return JSONResponse({"status": "ok" if well else "failing", **found}, status_code=200 if well else 503, headers=NOT_STORED)
+
+    async def monitoring(self, request: Request) -> Response:
+        """Whether the monitoring can be relied on now, by its drills. What cannot be told is no yes."""
+        self._admit(request)
+
+        def look() -> Sequence[str]:
+            asked, found = self._monitoring
+            if self._clock.monotonic() - asked >= MONITORING_SECONDS:
+                try:
+                    card = status(self._guard.state, self._clock.now(), figures=False)
+                    found = tuple(dict.fromkeys(each.kind for each in card.reasons))
+                except StateError as error:
+                    _log.error("licet: the drills' verdict cannot be told: %s", error)
+                    found = ("unreadable",)
+                self._monitoring = (self._clock.monotonic(), found)
+            return found
+
+        found = await self._in_thread(look, MONITORING)
+        told = {"status": "failing" if found else "ok", "reasons": list(found)}
+        return JSONResponse(told, status_code=503 if found else 200, headers=NOT_STORED)
 
     # How -----------------------------------------------------------------------------------------------------------------
 

@@ -68,6 +68,16 @@ _SCHEMAS: dict[str, Any] = {
             "status": {"enum": ["ok", "failing"]}, "store": {"type": "boolean"}, "ledger": {"type": "boolean"}, "keys": {"type": "boolean"},
         },
     },
+    "Monitoring": {
+        "type": "object",
+        "required": ["status", "reasons"],
+        "properties": {
+            "status": {"enum": ["ok", "failing"]},
+            "reasons": {"type": "array", "items": {"enum": [
+                "failed", "unrevealed", "audit", "missed", "silent", "unplayed", "clock", "unreadable",
+            ]}},
+        },
+    },
 }  # fmt: skip
 
 _CLIENT: dict[str, Any] = {
@@ -107,6 +117,7 @@ def document(at: Addresses) -> dict[str, Any]:
         at.openid: {"get": _get("The same for ID tokens (OpenID Connect Discovery)", "Metadata")},
         f"{prefix}/openapi.json": {"get": _get("This document", None)},
         f"{prefix}/health": {"get": _health()},
+        f"{prefix}/healthz/monitoring": {"get": _monitoring()},
     }
     for path, methods in paths.items():
         for method, operation in methods.items():
@@ -138,6 +149,14 @@ def _get(summary: str, schema: str | None, media: str = "application/json") -> d
 def _health() -> dict[str, Any]:
     responses = {"200": _answer("A token could be issued.", "Health"), "503": _answer("It could not.", "Health")}
     return {"summary": "Whether a token could be issued now", "responses": responses | _errors(429, 500)}
+
+
+def _monitoring() -> dict[str, Any]:
+    responses = {"200": _answer("It can be relied on.", "Monitoring"), "503": _answer("It cannot, or nobody knows.", "Monitoring")}
+    return {
+        "summary": "Whether the monitoring of identities can be relied on now, by its drills",
+        "responses": responses | _errors(429, 500),
+    }
 
 
 def _answer(description: str, schema: str | None, media: str = "application/json", headers: dict[str, Any] | None = None) -> dict[str, Any]:
