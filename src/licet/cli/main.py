@@ -38,6 +38,7 @@ COMMANDS = {
     "inventory": "show who owns identities and credentials, and where they are used",
     "credential": "say what happened to a credential; try whether an ended one still authenticates",
     "trace": "show one credential from its issuance through every use to its end",
+    "bypass": "say which calls ran that the guard did not see",
     "drill": "prove that the monitoring works: safe misuse that must come back as the right finding",
     "report": "say what stands behind each entry of four catalogues: a drill, something seen, a declaration, or nothing",
     "ledger": "verify the ledger",

@@ -251,6 +251,20 @@ class SqliteStore(SqliteFile):
         """See `Store`."""
         return bool(self._read("SELECT 1 FROM spent WHERE jti=?", (jti,)))
 
+    def spent(self) -> Iterator[tuple[str, float]]:
+        """All that `spend` has used up and that is remembered still, and until when (seconds since the epoch)."""
+        last = ""
+        while page := self._read("SELECT jti, until FROM spent WHERE jti>? ORDER BY jti LIMIT 1000", (last,)):
+            yield from ((name, float(until)) for name, until in page)
+            last = page[-1][0]
+
+    def calls_with(self, jtis: Sequence[str]) -> Iterator[tuple[str, str, str, CallStatus]]:
+        """The calls that were given these tokens: the token's id, tool, task and status of each."""
+        for start in range(0, len(jtis), 500):
+            some = jtis[start : start + 500]
+            query = f"SELECT jti, tool, task_id, status FROM calls WHERE jti IN ({','.join('?' * len(some))})"
+            yield from self._read(query, tuple(some))
+
     def issued(self, mark: Mark, since: float) -> int | None:
         """See `Store`."""
         question = issued_query(mark)
