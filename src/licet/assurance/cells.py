@@ -95,7 +95,7 @@ def _why(  # noqa: PLR0917 - all that a cell rests on
     scenario: Scenario, drill: Audited | None, twin: Audited | None, shadow: Audited | None, against: str, since: float
 ) -> str:  # fmt: skip
     if drill is None:
-        return "it was not drilled within 7 days"
+        return "not drilled within 7 days"
     for what, each in (("", drill), ("its twin: ", twin), ("as somebody else: ", shadow)):
         if each is not None and not each.passed:
             failures = each.row.result.failures if each.row.result is not None else ()

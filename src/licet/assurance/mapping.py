@@ -64,8 +64,9 @@ BEHAVIOURS: Final = (
 )  # fmt: skip
 """Beside codes, checks and drills."""
 
-BY_SOURCE: Final[Mapping[str, tuple[str, ...]]] = {"licet": ("MEASURE 2.4", "MEASURE 2.7")}
-"""What a drill is about by the source that it is played on: that of the agents' own calls is about AI systems."""
+_AGENTS: Final = ("MEASURE 2.4", "MEASURE 2.7")
+BY_SOURCE: Final[Mapping[str, tuple[str, ...]]] = {"licet": _AGENTS, "guard": _AGENTS}
+"""What a drill is about by the source that it is played on: where agents' own calls are, it is about AI systems."""
 
 
 class Means(NamedTuple):

@@ -126,11 +126,10 @@ def _inventory(body: Element, told: Told) -> None:
         ("Identities", state["identities"]), ("of machines", state["machines"]), ("active in 90 days", state["active"]),
         ("of these with a confirmed owner", state["owned"]), ("of machines without an owner", state["unowned"]),
         ("not used for 90 days, or with such a credential", state["stale"]), ("with a credential that others use", state["shared"]),
-        ("of which nothing says whose they are", state["unknown"]), ("Uses", state["uses"]),
+        ("of unknown kind", state["unknown"]), ("Uses", state["uses"]),
     ))  # fmt: skip
     for title, key in (("By kind", "kinds"), ("By platform", "platforms")):
-        SubElement(body, "h3").text = title
-        SubElement(body, "div", {"class": "picture"}).append(bars(f"Identities: {title.lower()}", _first(state[key])))
+        _bars(body, "Identities", title, _first(state[key]))
     _counts(body, "Credentials by state", "State", state["credentials"])
     _counts(body, "Owners", "Owner", state["owners"])
 
@@ -145,8 +144,7 @@ def _findings(body: Element, told: Told) -> None:
         f"{statuses['suppressed']:,} more are hidden for a time, and not counted below. Drills' findings are withdrawn, and not here.",
     )
     for title, key in (("By severity", "severities"), ("By age", "ages")):
-        SubElement(body, "h3").text = title
-        SubElement(body, "div", {"class": "picture"}).append(bars(f"Findings: {title.lower()}", found[key]))
+        _bars(body, "Findings", title, found[key])
     _counts(body, "By reason", "Code", found["codes"])
     if found["listed"]:
         SubElement(body, "h3").text = "The gravest first"
@@ -192,7 +190,7 @@ def _drills(body: Element, told: Told) -> None:
     heads = ("", "Misuse", "Source", "State", "After", "When", "Drill", "Ledger", "Finding")
     rows = table(SubElement(body, "div", {"class": "wide"}), heads)
     for each in found["listed"]:
-        state = ("passed", "standing verified") if each["passed"] else (each["why"], "wrong" if each["drill"] else "absent")
+        state = ("passed", "standing verified") if each["passed"] else (each["why"], "wrong word" if each["drill"] else "absent word")
         seconds = f"{each['seconds']:.1f} s" if each["seconds"] is not None else ""
         _row(rows, [
             (each["scenario"], "short"), (each["title"], "word"), (each["source"], "short"), state, (seconds, "short"),
@@ -239,6 +237,12 @@ def _evidence(body: Element, told: Told) -> None:
         SubElement(body, "pre").text = "\n".join(visible(line, _LONGEST) for line in found["checkpoint"].splitlines())
         _paragraph(body, f"SHA-256 of the checkpoint: {found['checkpoint_sha256']}.")
     _counts(body, "Records by kind", "Kind", found["kinds"])
+
+
+def _bars(body: Element, what: str, title: str, counts: Mapping[str, int]) -> None:
+    if any(counts.values()):
+        SubElement(body, "h3").text = title
+        SubElement(body, "div", {"class": "picture"}).append(bars(f"{what}: {title.lower()}", counts))
 
 
 def _counts(body: Element, title: str, head: str, counts: Mapping[str, int]) -> None:

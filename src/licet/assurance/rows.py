@@ -22,6 +22,7 @@ from licet.monitor.codes import CODES
 Standing = Literal["verified by drill", "observed", "declared only", "absent"]
 STANDINGS: Final[tuple[Standing, ...]] = ("verified by drill", "observed", "declared only", "absent")
 
+_SOME: Final = 5  # codes and checks that are named where none was seen
 _NOTHING: Final = "Licet does nothing about this."
 
 
@@ -144,7 +145,9 @@ def _by(means: Means) -> str:
     if means.drills:
         words.append(counted(len(means.drills), "drill") + " (`licet drill run`)")
     if means.codes or means.checks:
-        words.append("findings of " + ", ".join((*means.codes, *means.checks)))
+        names = (*means.codes, *means.checks)
+        more = f" and {len(names) - _SOME} others" if len(names) > _SOME else ""
+        words.append(f"findings of {', '.join(names[:_SOME])}{more}")
     words += [each.seen or f"declared {each.declared}" for each in means.behaviours]
     return "; ".join(words)
 

@@ -14,7 +14,7 @@ from licet.cli.pages import page_place
 from licet.cli.state import add_state, existing, store_of
 from licet.errors import UsageError
 from licet.escape import counted
-from licet.guard.state import StateFolder
+from licet.guard.state import StateFolder, default_state
 from licet.inventory.store import FILE, Inventory
 
 EXAMPLE = """\
@@ -68,12 +68,15 @@ def _told(options: argparse.Namespace) -> dict[str, Any]:
     from licet.manifest import load
 
     manifest = load(options.manifest) if options.manifest is not None else None
-    folder, now = existing(options), time.time()
-    if manifest is None and not any(_there(folder)):
+    folder, now = StateFolder(default_state() if options.state is None else Path(options.state)), time.time()
+    there = any(_there(folder))
+    if manifest is None and not there:
         raise UsageError(
             f"{folder.path}: there is nothing here yet to report of; take logs in (`licet ingest`), run a guard or a drill, or name a "
             "manifest with `-m`"
         )
+    if there:
+        existing(options)  # it is ours alone
     with ExitStack() as stack:
         path = folder.path / FILE
         inventory = stack.enter_context(closing(Inventory(path, reading=True))) if path.exists() else None
@@ -86,7 +89,13 @@ def _told(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _there(folder: StateFolder) -> Iterator[bool]:
-    yield from (Path(each).exists() for each in (folder.store, folder.ledger, folder.path / FILE))
+    """Whether the folder has what a report could be about; looked for before it is opened, which makes it."""
+    for each in (folder.store, folder.ledger, folder.path / FILE):
+        try:
+            yield each.exists()
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise UsageError(f"{folder.path}: cannot be looked into ({why}); name another one with `--state` or LICET_STATE") from error
 
 
 def _doubtful(told: dict[str, Any]) -> bool:
