@@ -36,6 +36,8 @@ from licet.drill.scenario import OWNER, PROBE, Play, Scenario
 from licet.drill.scenarios import SCENARIOS
 from licet.drill.stage import Actor, Stage
 from licet.drill.stopped import of_guard
+from licet.drill.ticking import since as ticking
+from licet.drill.ticking import stopped
 from licet.drill.verdict import Came, Verdict, expected_of, judged
 from licet.drill.work import planned
 from licet.errors import UsageError
@@ -148,6 +150,7 @@ def _before(choice: Choice, live: Live) -> Actor | None:
 
 def _round(choices: Sequence[Choice], live: Live, progress: Callable[[str], None]) -> list[Result]:
     """All of these at once."""
+    begun = ticking(live.clock)
     together = [each for each in choices if not each.scenario.apart]
     curtain = curtain_of(live.clock, 2 * len(together))
     drills = [drawn(choice, live, curtain, twin=twin) for choice in together for twin in (False, True)]
@@ -161,7 +164,13 @@ def _round(choices: Sequence[Choice], live: Live, progress: Callable[[str], None
     since = time.monotonic()
     live.pipeline.judge()
     seconds = delivered(live, drills, since)
-    results = [told(each, verdict_of(each, live, seconds), live.clock, tuple(live.sinks)) for each in drills]
+    verdicts = [(each, *verdict_of(each, live, seconds)) for each in drills]
+    stands = stopped(live.clock, begun)
+    wrong = (stands,) if stands is not None else ()
+    results = [
+        told(each, (found._replace(failures=(*found.failures, *wrong)), way), live.clock, tuple(live.sinks))
+        for each, found, way in verdicts
+    ]
     progress("judged and delivered")
     _reveal(live, [(each, result) for each, (result, _) in zip(drills, results, strict=True)])
     _taken_back(live, drills, counts)
@@ -281,8 +290,8 @@ def _committed(announced: Announced, key: DrillKey) -> dict[str, Plain]:
 
 def delivered(live: Live, drills: Iterable[Drill], since: float) -> dict[str, dict[str, float]]:
     """Hand the findings of drills over to every sink; by sink and finding, after how many seconds it said that it has it."""
-    whose = {name for each in drills for name in each.announced.identities}
     drills = list(drills)
+    whose = {name for each in drills for name in each.announced.identities}
     let_in = {digest for each in drills for digest in each.digests}
     stands = [
         Stands(each.finding, each.version, each.withdrawn, each.updated)
@@ -370,7 +379,8 @@ def told(drill: Drill, verdict: tuple[Verdict, Reached], clock: Clock, sinks: tu
         of.drill, of.scenario, of.source, of.twin, of.shadow, found.passed, way.hop, tuple(each.sentence for each in found.failures),
         tuple(dict.fromkeys(part for each in found.failures for part in each.parts)), round(found.seconds, 3),
         finding.id if finding is not None else "", of.begins, clock.now(), finding is not None and finding.owner == drill.play.owner,
-        why is not None and drill.play.credential in ("", *why.credentials), sinks,
+        finding is not None and drill.play.credential in ("", *(why.credentials if why is not None else ())), sinks,
+        *((acted.digests, tuple(each.id for each in acted.findings)) if (acted := drill.acted) is not None else ()),
     ), found  # fmt: skip
 
 
