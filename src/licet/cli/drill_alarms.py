@@ -17,7 +17,10 @@ def add_channels(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--smtp", metavar="URL", help="the mail server: smtps://HOST[:PORT], or smtp://HOST[:PORT] for STARTTLS")
     parser.add_argument("--smtp-login", metavar="FILE", help="user and password, each in a line of its own")
     parser.add_argument("--from", dest="sender", metavar="ADDRESS", help="from whom mails are (default: the one whom they go to)")
-    parser.add_argument("--command", metavar="WORD", nargs="+", help="run this, without a shell; it reads the alarm as JSON (last of all)")
+    parser.add_argument(
+        "--command", dest="words", metavar="WORD", nargs=argparse.REMAINDER,
+        help="run this, without a shell; it reads the alarm as JSON on standard input. All that follows belongs to it",
+    )  # fmt: skip
 
 
 def channels_of(options: argparse.Namespace) -> list[Channel]:
@@ -40,8 +43,8 @@ def channels_of(options: argparse.Namespace) -> list[Channel]:
         found.append(Post(Webhook(options.webhook, secret_of(Path(options.secret_file)))))
     if options.mail is not None:
         found.append(Mail(server_of(options.smtp, options.smtp_login), options.mail, options.sender or options.mail))
-    if options.command is not None:
-        found.append(Command(options.command))
+    if options.words is not None:
+        found.append(Command(options.words))
     if not found:
         raise UsageError("nobody would be told: name `--webhook`, `--mail` or `--command`")
     return found
