@@ -16,15 +16,19 @@ from licet.clock import SystemClock
 from licet.drill.book import FILE as BOOK
 from licet.drill.book import Book
 from licet.drill.forgery import forgeries
+from licet.drill.guarded import GUARD, Guards
 from licet.drill.keys import FILE as KEY
 from licet.drill.keys import DrillKey
 from licet.drill.pipeline import Parts, Pipeline
 from licet.drill.receiver import receiving
 from licet.drill.run import Live
+from licet.drill.stage import Actor
 from licet.errors import UsageError
 from licet.guard.state import default_state, open_ledger, open_state, secret
+from licet.inventory.declared import agent_uid
 from licet.inventory.fingerprints import Fingerprints
 from licet.inventory.store import FILE, Inventory
+from licet.manifest import load
 from licet.monitor.deliveries import Sink
 from licet.monitor.exits import SINKS
 from licet.monitor.passes import PASSES
@@ -36,6 +40,7 @@ def add_live(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--to", metavar="URL", help="the webhook that findings are delivered to")
     where.add_argument("--otlp", action="store_true", help="findings are delivered over OTLP, by the usual environment variables")
     parser.add_argument("--secret-file", metavar="FILE", help="the webhook's secret")
+    parser.add_argument("-m", "--manifest", metavar="FILE", help="of the guard through which agents act: drills are added to it in memory")
     parser.add_argument("--key", metavar="FILE", help="the drills' key, else LICET_DRILL_KEY, else `keys/drill.key` of the state folder")
     add_state(parser)
 
@@ -63,7 +68,16 @@ def live_of(options: argparse.Namespace, patience: float = 0.0) -> Iterator[Live
         inventory = stack.enter_context(closing(Inventory(folder.path / FILE)))
         book = stack.enter_context(closing(Book(folder.path / BOOK)))
         parts = Parts(passes=(*PASSES, forgeries(book.enrolled)))
-        yield Live(Pipeline(inventory, Fingerprints(secret(folder)).of, clock, parts), {name: sink}, ledger, key, book, clock)
+        guards = Guards(folder.path, load(options.manifest) if options.manifest is not None else None)
+        pipeline = Pipeline(inventory, Fingerprints(secret(folder)).of, clock, parts, guards=guards)
+        yield Live(pipeline, {name: sink}, ledger, key, book, clock, {GUARD: _agents(guards)})
+
+
+def _agents(guards: Guards) -> list[Actor]:
+    """The agents of the manifest for whom somebody answers: as these shadows act."""
+    if guards.manifest is None:
+        return []
+    return [Actor(agent_uid(name), guards.account, each.owner) for name, each in guards.manifest.agents.items() if each.owner is not None]
 
 
 def _sink(options: argparse.Namespace, stack: ExitStack) -> tuple[str, Sink]:

@@ -25,8 +25,10 @@ from licet.ingest.paths import files_in
 from licet.ingest.sources import NAMES, source_of
 from licet.inventory.fingerprints import Fingerprints
 from licet.inventory.store import FILE, Inventory
+from licet.ledger import LedgerFiles
 
 OWN = "licet"
+BOOK = "drill.db"  # as `licet.drill.book` has it, which is loaded only where it is there
 
 EXAMPLE = """\
 PATHS are files, plain or gzip, with a JSON record a line or as documents with a list of records; folders, with all files in them; or `-`.
@@ -169,6 +171,17 @@ def _take_own(
     name = str(folder.store)
     since = 0.0 if from_start else float(intake.stood(name).get("since", 0.0))
     with closing(SqliteStore(folder.store, reading=True)) as store:
-        for page in pages(store, fingerprints.of, setting, since=since, now=now):
+        for page in pages(store, fingerprints.of, setting, since=since, now=now, passed=_drilled(folder, now)):
             intake.keep(page.found, name, {"since": page.since})
     intake.report.files += 1
+
+
+def _drilled(folder: StateFolder, now: float) -> set[str]:
+    """The digests of calls that were drills: the ledger says so, under the drills' key."""
+    if not (folder.path / BOOK).exists():
+        return set()
+    from licet.drill.book import Book
+    from licet.drill.revealed import calls_of
+
+    with closing(Book(folder.path / BOOK, reading=True)) as book:
+        return calls_of(book, LedgerFiles(folder.ledger), now)

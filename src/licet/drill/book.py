@@ -50,6 +50,7 @@ class Result(NamedTuple):
         began, said: when the first record was let in, and when the verdict was known (seconds since the epoch).
         owned, attributed: the owner and the credential were named right.
         sinks: to which findings were handed.
+        calls, found: of what an agent did through the guard: the digests of its calls' events, and the ids of the guard's findings.
     """
 
     drill: str
@@ -68,6 +69,8 @@ class Result(NamedTuple):
     owned: bool
     attributed: bool
     sinks: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Plain]:
         """As JSON has it."""
@@ -204,6 +207,10 @@ class Book(SqliteFile):
         """Those that ended with one of these findings, oldest first."""
         one_of = "json_valid(result) AND json_extract(result, '$.finding') IN (SELECT value FROM json_each(?))"
         yield from self._rows(one_of, (json.dumps(list(findings)),))
+
+    def with_calls(self) -> Iterator[Row]:
+        """All in which an agent acted through the guard, oldest first."""
+        yield from self._rows("json_array_length(result, '$.calls')>0", ())
 
     def ids_after(self, seq: int) -> set[str]:
         """The ids of those that were committed to behind a record of the ledger."""

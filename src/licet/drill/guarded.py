@@ -201,6 +201,15 @@ def act(
     return Acted(task, agent, tuple(made), findings, tuple(digests), tuple(sorted(credentials)), len(found.uses), seconds)
 
 
+def without(checks: Sequence[Check], left_out: str) -> tuple[Check, ...]:
+    """The same checks, and none of them ever gives this reason."""
+
+    def mute(check: Check) -> Check:
+        return lambda request, facts: [each for each in check(request, facts) if each.check != left_out]
+
+    return tuple(mute(each) for each in checks)
+
+
 def declared(work: Work, guards: Guards, now: float) -> tuple[Manifest, Learned]:
     """The manifest with what the work brings, and what tasks of its kind did before.
 

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
+from licet.drill.guarded import OWN, without
 from licet.drill.hops import HOPS
 from licet.drill.parts import PROBES
 from licet.drill.pipeline import Parts
 from licet.drill.receiver import Watched
 from licet.drill.scenario import PROBE, Play
+from licet.drill.scenarios.off_intent import CHECKS
 from licet.ingest.recognised import Place, Recognised, Source
 from licet.monitor.deliveries import Message, Reply
 from licet.monitor.exits import Exporter
@@ -62,6 +64,10 @@ def mutants(whole: Shadow) -> Iterator[Mutant]:
         yield Mutant(f"reader {name}", (_without_reader(name),), _by_source(name))
     if parts.tried is not None:
         yield Mutant(PROBES, (Way("tries nothing", lambda whole: _with(whole, tried=None)),), _by_source(PROBE))
+    if parts.own is not None:
+        yield Mutant(OWN, (Way("reads nothing", lambda whole: _with(whole, own=None)),), lambda play: play.work is not None)
+    for check in CHECKS:
+        yield Mutant(f"check {check}", (Way("says nothing", _unchecked(check)),), _by_check(check))
     for detector in parts.detectors:
         yield Mutant(f"detector {detector.name}", (_without("detectors", detector.name),), _by_codes(detector.codes))
     for each in parts.passes:
@@ -85,6 +91,15 @@ def _misuse(play: Play) -> bool:
 
 def _by_source(name: str) -> Callable[[Play], bool]:
     return lambda play: any(each.source == name and not each.refused for each in play.records)
+
+
+def _by_check(check: str) -> Callable[[Play], bool]:
+    return lambda play: play.work is not None and check in play.work.checks
+
+
+def _unchecked(check: str) -> Callable[[Shadow], Shadow]:
+    """The guard judges as ever, and gives this reason never."""
+    return lambda whole: _with(whole, checks=without(whole.parts.checks, check))
 
 
 def _by_codes(codes: Sequence[str]) -> Callable[[Play], bool]:
@@ -184,7 +199,7 @@ def _read_by(other: Callable[[Source], Source]) -> Callable[[Shadow], Shadow]:
 
 _SOMEBODY: Final = "somebody"
 _DEAD: Final[Mapping[str, Way]] = {
-    "received": Way("nothing comes in", lambda whole: _with(whole, sources={}, tried=None)),
+    "received": Way("nothing comes in", lambda whole: _with(whole, sources={}, tried=None, own=None)),
     "normalised": Way("what was done is not read", _read_by(_vague)),
     "attributed": Way("everybody is taken for the same", _read_by(_misled)),
     "evaluated": Way("nothing is judged", lambda whole: whole._replace(judges=False)),

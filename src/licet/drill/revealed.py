@@ -29,20 +29,40 @@ def drills_of(findings: Iterable[Finding], book: Book, files: LedgerFiles, now: 
     rows = [row for row in book.with_findings(by) if row.result is not None and _fits(row, by)]
     if not rows:
         return {}
-    return {each.row.result.finding: each.row.id for each in of_rows(rows, book, files, now) if each.row.result and not each.wrong}
+    return {
+        uid: each.row.id
+        for each in of_rows(rows, book, files, now)
+        if each.row.result and not each.wrong
+        for uid in {each.row.result.finding, *each.row.result.found} & by.keys()
+    }
+
+
+def calls_of(book: Book, files: LedgerFiles, now: float) -> set[str]:
+    """The digests of the events of guarded calls that were drills: they stay in the guard's store, and are nobody's acts.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    rows = list(book.with_calls())
+    return {digest for each in of_rows(rows, book, files, now) if each.row.result and not each.wrong for digest in each.row.result.calls}
 
 
 def _fits(row: Row, by: dict[str, Finding]) -> bool:
     """Whether it is of what that drill let in, and of nothing else."""
     result, announced = row.result, row.announced
     # A shadow is judged elsewhere, and acts as somebody who is real here; what is played apart is about nobody.
-    if result is None or announced is None or result.shadow or result.scenario in _APART or result.finding not in by:
+    if result is None or announced is None or result.shadow or result.scenario in _APART:
+        return False
+    # The guard's say whose they are by their task, which was opened for the drill.
+    if not by.keys().isdisjoint(result.found):
+        return True
+    if result.finding not in by:
         return False
     why = by[result.finding].explanation
     if why is None or why.identity not in {announced.identity, *announced.identities}:
         return False
     cited = set(_digests(by[result.finding]))
-    return bool(cited) and cited <= set(row.events)
+    return bool(cited) and cited <= {*row.events, *result.calls}
 
 
 def _digests(finding: Finding) -> Iterator[str]:

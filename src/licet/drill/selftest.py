@@ -25,7 +25,7 @@ from licet.drill.keys import DrillKey
 from licet.drill.mutants import Mutant, Shadow, mutants
 from licet.drill.pipeline import Parts, Pipeline
 from licet.drill.receiver import Receiver, Watched, receiving
-from licet.drill.run import SOMEBODY, Choice, Drill, Live, curtain_of, delivered, drawn, run, told, verdict_of
+from licet.drill.run import SOMEBODY, Choice, Drill, Live, curtain_of, delivered, drawn, entered, run, told, verdict_of
 from licet.drill.scenarios import SCENARIOS
 from licet.guard.state import open_ledger, open_state, secret
 from licet.inventory.fingerprints import Fingerprints
@@ -214,13 +214,12 @@ class _Bench:
         for said in (SOMEBODY, *(each.play.declared for each in drills)):
             if said:
                 pipeline.declare(said)
-        for each in drills:
-            pipeline.enter(each.play.records)
-        entered = time.monotonic()
+        drills = [entered(each, pipeline) for each in drills]
+        since = time.monotonic()
         if shadow.judges:
             pipeline.judge()
         apart = any(each.choice.scenario.apart for each in drills)
-        return _Played(self._live._replace(pipeline=pipeline, alone=apart, explains=False), drills, entered)
+        return _Played(self._live._replace(pipeline=pipeline, alone=apart, explains=False), drills, since)
 
 
 def _groups(drills: Iterable[Drill]) -> Iterator[list[Drill]]:

@@ -60,7 +60,7 @@ def is_over(call: CallRecord) -> bool:
 def events_of(call: CallRecord, around: Around, fingerprint: Callable[[str], str]) -> Recognised:
     """The events of a call that is over."""
     outcome, token = _OUTCOMES[call.status], fingerprint(call.jti)
-    identity, digest = agent_named(around.agent, fingerprint), _digest(call)
+    identity, digest = agent_named(around.agent, fingerprint), digest_of(call)
     task = apart(call.task_id, clean(call.task_id), fingerprint)
     use = UseEvent(
         NAME, call.id, call.started, identity, f"tool:{clean(call.tool)}", outcome, around.access, "ai_agent", clean(around.agent),
@@ -96,7 +96,7 @@ def _expiry(attributes: Any) -> float:
     return float(found) if type(found) is int and 0 < found < 2**40 else 0.0
 
 
-def _digest(call: CallRecord) -> str:
+def digest_of(call: CallRecord) -> str:
     """Of what the record says of the call, so that evidence can be held against the store later; hex."""
     told: list[Plain] = [
         call.id,

@@ -6,12 +6,12 @@ so that what was told is told once. Principals stay in the store: the inventory 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from licet.events import AccessLevel, LifecycleEvent
-from licet.ingest.calls import NAME, TOKEN, Around, agent_named, events_of, is_over
+from licet.ingest.calls import NAME, TOKEN, Around, agent_named, digest_of, events_of, is_over
 from licet.ingest.fields import apart, clean
 from licet.ingest.recognised import Recognised
 from licet.inventory.declared import agent_uid, credential_id
@@ -62,8 +62,12 @@ def setting_of(manifest: Manifest, fingerprint: Callable[[str], str], environmen
     return Setting(environment or manifest.environment or "", tools)
 
 
-def pages(store: Store, fingerprint: Callable[[str], str], setting: Setting, *, since: float = 0.0, now: float) -> Iterator[Page]:
+def pages(
+    store: Store, fingerprint: Callable[[str], str], setting: Setting, *, since: float = 0.0, now: float, passed: Collection[str] = (),
+) -> Iterator[Page]:  # fmt: skip
     """Everything from `since` on, and what was not over before it. The last page has the revocations.
+
+    `passed`: digests of calls that are nobody's acts (drills); a task that has no others is passed over, too.
 
     Raises:
         StoreError: the store cannot be read.
@@ -75,7 +79,7 @@ def pages(store: Store, fingerprint: Callable[[str], str], setting: Setting, *, 
         tasks = store.tasks_after(last, _PAGE)
         found: list[Recognised] = []
         for task in tasks:
-            told, over = _task(store, task, fingerprint, setting, now)
+            told, over = _task(store, task, fingerprint, setting, now, passed)
             found.append(told)
             if not over:
                 waiting = min(waiting, task.started)
@@ -93,7 +97,7 @@ def _one(found: list[Recognised]) -> Recognised:
 
 
 def _task(
-    store: Store, task: TaskRecord, fingerprint: Callable[[str], str], setting: Setting, now: float
+    store: Store, task: TaskRecord, fingerprint: Callable[[str], str], setting: Setting, now: float, passed: Collection[str]
 ) -> tuple[Recognised, bool]:  # fmt: skip
     """The events of a task and its calls, and whether all of it is over."""
     state, identity = task.state(now), agent_named(task.agent, fingerprint)
@@ -106,7 +110,11 @@ def _task(
     elif state == "over":  # nobody ended it: its time did
         lifecycle.append(started._replace(time=task.started + task.ttl + task.paused, kind="job_ended", reason="its time was over"))
     found = [Recognised(lifecycle=tuple(lifecycle))]
-    for call in store.calls(task.id):
+    calls = store.calls(task.id)
+    left = [call for call in calls if not is_over(call) or digest_of(call) not in passed] if passed else calls
+    if calls and not left:
+        return Recognised(), over
+    for call in left:
         if not is_over(call):
             over = False
             continue
