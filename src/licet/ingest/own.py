@@ -79,7 +79,7 @@ def pages(
         tasks = store.tasks_after(last, _PAGE)
         found: list[Recognised] = []
         for task in tasks:
-            told, over = _task(store, task, fingerprint, setting, now, passed)
+            told, over = _task(store, task, fingerprint, setting, now, passed=passed)
             found.append(told)
             if not over:
                 waiting = min(waiting, task.started)
@@ -97,7 +97,7 @@ def _one(found: list[Recognised]) -> Recognised:
 
 
 def _task(
-    store: Store, task: TaskRecord, fingerprint: Callable[[str], str], setting: Setting, now: float, passed: Collection[str]
+    store: Store, task: TaskRecord, fingerprint: Callable[[str], str], setting: Setting, now: float, *, passed: Collection[str]
 ) -> tuple[Recognised, bool]:  # fmt: skip
     """The events of a task and its calls, and whether all of it is over."""
     state, identity = task.state(now), agent_named(task.agent, fingerprint)
