@@ -86,8 +86,8 @@ def sources_of(options: argparse.Namespace) -> Iterator[Sources]:
             return
         folder = existing(options)
         inventory = stack.enter_context(closing(Inventory(folder.path / FILE, reading=True)))
-        store = stack.enter_context(store_of(folder, reading=True)) if folder.store.exists() else None
-        yield Sources(store, inventory, None, folder.path)
+        guards = stack.enter_context(store_of(folder, reading=True)) if folder.store.exists() else None
+        yield Sources(guards, inventory, None, folder.path)
 
 
 def _has(options: argparse.Namespace, name: str) -> bool:

@@ -143,7 +143,8 @@ def scorecard(
     newest = {kind_of(each): each for each in results if each.began >= now - WEEK}
     cells = tuple(_cells(scenarios, newest))
     begin = max(since, min(audit.began, now)) if audit.began else since
-    found = tuple(_dark(list(looks(known)), audit.days, begin, now))
+    first = max(now - max(within, WEEK), min(audit.began, now)) if audit.began else since
+    found = tuple(each for each in _dark(list(looks(known)), audit.days, min(first, begin), now) if each.until > begin)
     mine = [each for each in known if each.row.committed >= since]
     drilled = [each for each in results if each.began >= since]
     missed = sum(each.time >= since for each in audit.missed)  # a slot without its drill is one that failed
@@ -163,12 +164,12 @@ def scorecard(
 
 def _dark(shown: Sequence[Look], days: Iterable[tuple[float, float]], begin: float, now: float) -> Iterator[Stretch]:
     """When what was blind."""
-    yield from stretches(shown, begin, now, DAILY)
-    for since, until in days:
+    yield from stretches(shown, begin, now, math.inf)
+    for since, until, cadence in ((begin, now, DAILY), *((*each, CADENCE) for each in days)):
         first, last = max(since, begin), min(until, now)
         if first < last:
             times = [Look(each.time, frozenset(), frozenset()) for each in shown if first <= each.time <= last]
-            yield from stretches(times, first, last, CADENCE)
+            yield from stretches(times, first, last, cadence)
 
 
 def _needed(scenario: Scenario, source: str) -> Iterator[Kind]:
