@@ -122,6 +122,8 @@ def all_found(sources: Sources, *, task: str | None = None, options: argparse.Na
     now = time.time()
     said = verdicts(sources.inventory) if sources.inventory is not None else {}
     found = list(_of_guard(sources.store, said, now, task, options)) if sources.store is not None else []
+    # Of what the monitor found nothing is left when a drill is over; the guard's store keeps what was done in it.
+    found = [each._replace(status="withdrawn") if each.drill else each for each in with_drills(sources, found)]
     if sources.store is None and task is not None:
         raise UsageError("`--task` is of the guard's findings, and no guard has used this folder yet")
     if sources.inventory is not None and task is None:
@@ -135,13 +137,12 @@ def all_found(sources: Sources, *, task: str | None = None, options: argparse.Na
 
 def with_drills(sources: Sources, found: Sequence[Found]) -> list[Found]:
     """The same, where those that were drills say so: by what the drills' key signed, and not by any mark on them."""
-    monitored = [each.finding for each in found if each.monitored]
-    if sources.folder is None or not monitored or not (sources.folder / BOOK).exists():
+    if sources.folder is None or not found or not (sources.folder / BOOK).exists():
         return list(found)
     from licet.drill.status import tests_of  # only who has drills needs it
 
     try:
-        drills = tests_of(sources.folder, monitored, time.time())
+        drills = tests_of(sources.folder, [each.finding for each in found], time.time())
     except StateError as error:
         output.error(f"licet: {error}; which findings were drills is not known, and none is called one")
         return list(found)
