@@ -13,6 +13,7 @@ from licet.cli.locked import alone
 from licet.cli.monitor import LOCK as MONITOR_LOCK
 from licet.cli.state import add_state
 from licet.clock import SystemClock
+from licet.drill.actors import actors_of
 from licet.drill.book import FILE as BOOK
 from licet.drill.book import Book
 from licet.drill.forgery import forgeries
@@ -70,7 +71,7 @@ def live_of(options: argparse.Namespace, patience: float = 0.0) -> Iterator[Live
         parts = Parts(passes=(*PASSES, forgeries(book.enrolled)))
         guards = Guards(folder.path, load(options.manifest) if options.manifest is not None else None)
         pipeline = Pipeline(inventory, Fingerprints(secret(folder)).of, clock, parts, guards=guards)
-        yield Live(pipeline, {name: sink}, ledger, key, book, clock, {GUARD: _agents(guards)})
+        yield Live(pipeline, {name: sink}, ledger, key, book, clock, {**actors_of(inventory), GUARD: _agents(guards)})
 
 
 def _agents(guards: Guards) -> list[Actor]:

@@ -12,7 +12,7 @@ from licet.clock import Clock, lasting
 from licet.drill.verdict import Failure
 
 _APART: Final = 1.0  # seconds that a step of the time service may put between the two
-_SHORT: Final = 0.2  # seconds in which nothing can be told
+_SHORT: Final = 0.02  # seconds in which nothing can be told
 
 
 class Since(NamedTuple):
