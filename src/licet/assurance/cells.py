@@ -16,6 +16,7 @@ from licet.drill.scenarios import SCENARIOS
 WINDOW: Final = 7 * 86_400.0
 """Seconds for which a drill that passed stands."""
 
+_AHEAD: Final = 60.0  # seconds: a drill is committed to some seconds before it begins, and a clock may have gone back a little
 _IN_TIME: Final = frozenset({UNREVEALED, "it was revealed after its deadline", "it was committed to after it had begun"})
 """What can be wrong with a drill that the ledger commits to as the book says: it failed, and a later one takes its place. All else is a
 book that somebody changed."""
@@ -57,7 +58,7 @@ def _newest(drills: Sequence[Audited], now: float) -> dict[tuple[str, str, bool,
     found: dict[tuple[str, str, bool, bool], Audited] = {}
     for each in drills:
         of, result = each.row.announced, each.row.result
-        if each.wrong or of is None or result is None or not now - WINDOW <= of.begins <= now:
+        if each.wrong or of is None or result is None or not now - WINDOW <= of.begins <= now + _AHEAD:
             continue
         key = (of.scenario, of.source, of.twin, of.shadow)
         known = found.get(key)

@@ -104,7 +104,7 @@ class Facts(NamedTuple):
         codes, checks: by name, what was seen; what is withdrawn, drills' findings among it, is not in it.
         audit: the drills of the last days, held against the ledger; None: there is no book of drills, or it cannot be held against it.
         card: the scorecard; None: there is none.
-        doubt: why nothing can be said of drills; empty: it can.
+        doubt: why nothing can be said of the drills that there were; empty: it can, or there were none.
         manifest: the digest of the manifest that was given; empty: none was.
     """
 

@@ -65,7 +65,7 @@ def _drills(
     """The drills of the window, and their scorecard; none where the ledger does not hold: nothing can be held against it then."""
     path, files = folder.path / BOOK, LedgerFiles(folder.ledger)
     if not path.exists():
-        return None, None, "no drill was ever played: `licet drill run`"
+        return None, None, ""
     if ledger.wrong:
         return None, None, f"the ledger does not hold, and no drill can be held against it: {ledger.wrong[0]}"
     try:

@@ -58,7 +58,7 @@ def _summary(body: Element, told: Told) -> None:
         "A drill shows that misuse of this kind is seen, explained and told. It does not show that there is none, nor that all that an "
         "entry asks for is done.",
     )
-    for sentence in (*drills["wrong"], *told["evidence"]["wrong"]):
+    for sentence in (*(["No drill was ever played."] if drills["never"] else []), *drills["wrong"], *told["evidence"]["wrong"]):
         _paragraph(body, sentence, "wrong")
     counts = [(each["name"], each["counts"]) for each in told["catalogues"]]
     SubElement(body, "div", {"class": "picture"}).append(standings(counts))

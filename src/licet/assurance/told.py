@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from licet.assurance.catalogues import CATALOGUES
 from licet.assurance.cells import Cell
 from licet.assurance.facts import Facts, Listed
 from licet.assurance.rows import STANDINGS, Evidence, Row
+from licet.escape import counted
 from licet.inventory.privileges import Drift
 from licet.monitor.told import stamp
 from licet.version import VERSION
@@ -18,6 +19,7 @@ from licet.version import VERSION
 MOST: Final = 500
 """Findings, and identities with drift, that are listed; of more their number is said."""
 
+_SENTENCES: Final = 10  # of drills that do not hold
 _DAY: Final = 86_400.0
 _AGES: Final = ((1, "under 1 day"), (7, "1 to 7 days"), (30, "7 to 30 days"), (90, "30 to 90 days"))
 _OLDEST: Final = "over 90 days"
@@ -119,9 +121,21 @@ def _drills(facts: Facts, drilled: Sequence[Cell]) -> dict[str, Any]:
     played = [each for each in drilled if each.drill is not None]
     return {
         "cells": len(drilled), "played": len(played), "passed": sum(each.passed for each in drilled),
-        "wrong": [*([facts.doubt] if facts.doubt else []), *(facts.audit.wrong if facts.audit is not None else ())],
+        "never": facts.audit is None and not facts.doubt, "wrong": list(_wrong(facts)),
         "listed": [_cell(each) for each in drilled],
     }  # fmt: skip
+
+
+def _wrong(facts: Facts) -> Iterator[str]:
+    """What does not hold of the drills as they are told, a sentence each."""
+    if facts.doubt:
+        yield facts.doubt
+    if facts.audit is not None:
+        yield from facts.audit.wrong
+        wrong = [each for each in facts.audit.drills if each.wrong]
+        yield from (f"drill {each.row.id}: {each.wrong}" for each in wrong[:_SENTENCES])
+        if len(wrong) > _SENTENCES:
+            yield f"and {counted(len(wrong) - _SENTENCES, 'drill')} more of which what is told does not hold"
 
 
 def _cell(cell: Cell) -> dict[str, Any]:

@@ -100,11 +100,12 @@ def _there(folder: StateFolder) -> Iterator[bool]:
 
 def _doubtful(told: dict[str, Any]) -> bool:
     drills = told["drills"]
-    return bool(told["evidence"]["wrong"] or drills["played"] > drills["passed"] or (drills["wrong"] and drills["played"]))
+    return bool(told["evidence"]["wrong"] or drills["wrong"] or drills["played"] > drills["passed"])
 
 
 def _say(told: dict[str, Any], *, rows: bool) -> None:
-    for sentence in (*told["drills"]["wrong"], *told["evidence"]["wrong"]):
+    never = ["no drill was ever played: `licet drill run` plays them"] if told["drills"]["never"] else []
+    for sentence in (*never, *told["drills"]["wrong"], *told["evidence"]["wrong"]):
         output.say(output.paint("note", "yellow"), f": {sentence}")
     for of in told["catalogues"]:
         counts = ", ".join(f"{number} {name}" for name, number in of["counts"].items())
