@@ -10,7 +10,7 @@ import pytest
 
 from licet.drill.pipeline import Parts
 from licet.drill.scenario import OWNER, PROBE, Play, Scenario
-from licet.drill.scenarios import apps, blind, copies, decoys, late, people, still
+from licet.drill.scenarios import apps, beyond, blind, copies, decoys, late, people, still
 from licet.drill.stage import DAY, Actor
 from licet.inventory.probing import Tried
 from licet.monitor.detectors import DETECTORS
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
 
 CELLS = [
     (scenario, source)
-    for family in (copies, apps, decoys, people, blind, late, still) for scenario in family.SCENARIOS for source in scenario.sources
+    for family in (beyond, copies, apps, decoys, people, blind, late, still) for scenario in family.SCENARIOS for source in scenario.sources
 ]  # fmt: skip
 NAMES = [f"{scenario.id}-{source}" for scenario, source in CELLS]
 BY_ID = {scenario.id: scenario for scenario, _ in CELLS}
@@ -101,6 +101,7 @@ def test_only_the_misuse_itself_is_not_before_the_curtain(scenario: Scenario, so
 
 
 ACTORS = {
+    "kubernetes": "system:serviceaccount:payments:nightly",
     "cloudtrail": "arn:aws:iam::210987654321:{}/payments-nightly", "lifecycle": "bot:payments", "licet": "agent:payments",
     "okta": "okta:{}4abcdefgHIJKLM5d7", "m365": "entra:6f0d4d5c-3a57-4f0e-9d2b-8a1f6c2e7b90",
 }  # fmt: skip

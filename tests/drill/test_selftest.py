@@ -19,21 +19,23 @@ from licet.drill.pipeline import Parts
 from licet.drill.receiver import Receiver, Watched
 from licet.drill.run import Choice
 from licet.drill.scenarios import SCENARIOS
+from licet.drill.scenarios.off_intent import CHECKS
 from licet.drill.selftest import ALL, Score, selftest
 from licet.ingest.sources import SOURCES
 from licet.monitor.deliveries import Message, Reply
 from licet.monitor.detector import Detector
 from licet.monitor.detectors import DETECTORS
-from licet.monitor.detectors.ends import Ends
+from licet.monitor.detectors.canary import Canary
 from licet.monitor.exits import EXPORTERS, SINKS
 from licet.monitor.passes import PASSES, Pass
 from licet.records import Finding
 
 pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
 
-REVOKED = [Choice(each, "cloudtrail") for each in SCENARIOS if each.id == "D1"]
+ONE = [Choice(each, "cloudtrail") for each in SCENARIOS if each.id == "D14"]
 PARTS = {
-    *(f"reader {name}" for name in SOURCES), "reader probe", *(f"detector {each.name}" for each in DETECTORS),
+    *(f"reader {name}" for name in SOURCES), "reader probe", "reader own calls", *(f"check {name}" for name in CHECKS),
+    *(f"detector {each.name}" for each in DETECTORS),
     *(f"pass {each.name}" for each in PASSES), f"pass {FORGERY}", *(f"exporter {name}" for name in EXPORTERS),
     *(f"sink {name}" for name in SINKS), *(f"hop {hop}" for hop in HOPS[1:]),
 }  # fmt: skip
@@ -41,7 +43,7 @@ PARTS = {
 
 def some(**said) -> Score:
     """A selftest of one drill."""
-    return selftest(SystemClock(), choices=REVOKED, **said)
+    return selftest(SystemClock(), choices=ONE, **said)
 
 
 def why(score: Score) -> dict[str, str]:
@@ -56,7 +58,7 @@ class Extra(Detector):
     codes = ("EXTRA",)
 
 
-class Same(Ends):
+class Same(Canary):
     """Says all that another one says."""
 
     name = "same"
@@ -113,15 +115,31 @@ def test_a_part_that_is_added_to_a_registry_is_asked_for_and_survives_until_a_dr
 
 def test_a_part_whose_work_another_one_does_survives() -> None:
     score = some(parts=Parts(detectors=(*DETECTORS, Same())))
-    assert why(score)["detector ends"] == why(score)["detector same"] == "says nothing, and all drills pass"
+    assert why(score)["detector canary"] == why(score)["detector same"] == "says nothing, and all drills pass"
     assert not score.well
 
 
+def test_a_detector_survives_if_one_of_its_reasons_could_go_and_nobody_asks_for_that() -> None:
+    class Two(Canary):
+        codes = (*Canary.codes, "EXTRA")
+
+    others = [each for each in DETECTORS if each.name != "canary"]
+    assert why(some(parts=Parts(detectors=(*others, Two()))))["detector canary"] == "says nothing of EXTRA, and no drill asks for that"
+
+
+def test_a_detector_without_one_of_its_reasons_gives_all_others_of_them(whole: Score) -> None:
+    ways = {each.part: each.ways for each in whole.tested}
+    assert {f"detector {each.name}" for each in DETECTORS if len(each.codes) > 1} == {
+        part for part, number in ways.items() if part.startswith("detector") and number > 1
+    }
+    assert ways["detector ends"] == 1 + len(next(each for each in DETECTORS if each.name == "ends").codes)
+
+
 def test_a_part_that_is_missed_and_not_named_survives() -> None:
-    others = [each for each in DETECTORS if each.name != "ends"]
+    others = [each for each in DETECTORS if each.name != "canary"]
     found = why(some(parts=Parts(detectors=(*others, Same()))))
     assert found["detector same"].startswith("says nothing, and what is blamed is")
-    assert "detector ends" in found["detector same"]
+    assert "detector canary" in found["detector same"]
 
 
 def test_a_hop_that_nobody_knows_how_to_break_survives(monkeypatch) -> None:
@@ -130,10 +148,10 @@ def test_a_hop_that_nobody_knows_how_to_break_survives(monkeypatch) -> None:
 
 
 def test_nothing_is_disabled_where_the_drills_fail_as_it_is() -> None:
-    others = [each for each in DETECTORS if each.name != "ends"]
+    others = [each for each in DETECTORS if each.name != "canary"]
     score = some(parts=Parts(detectors=others))
     assert (score.tested, score.well) == ((), False)
-    assert "detector ends" in score.failed[0].parts
+    assert "detector canary" in score.failed[0].parts
 
 
 def test_a_sink_that_never_gets_through_makes_the_whole_red() -> None:
@@ -184,22 +202,22 @@ def test_what_is_exported_goes_to_its_own_receiver_whatever_the_environment_says
 
 
 def test_the_command_tells_each_survivor_and_ends_with_1(monkeypatch, capsys, tmp_path) -> None:
-    monkeypatch.setattr(drill_selftest, "selftest", partial(selftest, choices=REVOKED))
+    monkeypatch.setattr(drill_selftest, "selftest", partial(selftest, choices=ONE))
     state = tmp_path / "state"
     assert main(["drill", "selftest", "--state", str(state)]) == 1
     out, err = capsys.readouterr()
-    assert "survives  detector canary: no drill needs it\n" in out
-    assert f"of {len(PARTS)} in " in out
+    assert "survives  detector ends: no drill needs it\n" in out
+    assert f"of {len(PARTS)}, in " in out
     assert "FAIL  killed " in out
-    assert "detector ends" not in out
-    assert "without detector ends 1 of 1 fail" in err
+    assert "detector canary" not in out
+    assert "without detector canary 1 of 1 fail" in err
     assert not state.exists()
 
 
 def test_the_command_ends_with_0_and_prints_the_score_where_every_part_is_missed(monkeypatch, capsys, whole: Score) -> None:
     monkeypatch.setattr(drill_selftest, "selftest", lambda *_: whole)
     assert main(["drill", "selftest"]) == 0
-    assert f"PASS  killed {len(PARTS)} of {len(PARTS)} in " in capsys.readouterr().out
+    assert f"PASS  killed {len(PARTS)} of {len(PARTS)}, in " in capsys.readouterr().out
     assert main(["drill", "selftest", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["killed"], said["of"], said["well"], said["failed"]) == (len(PARTS), len(PARTS), True, [])
@@ -207,9 +225,9 @@ def test_the_command_ends_with_0_and_prints_the_score_where_every_part_is_missed
 
 
 def test_the_command_says_which_drills_fail_though_nothing_is_disabled(monkeypatch, capsys) -> None:
-    others = [each for each in DETECTORS if each.name != "ends"]
-    monkeypatch.setattr(drill_selftest, "selftest", partial(selftest, choices=REVOKED, parts=Parts(detectors=others)))
+    others = [each for each in DETECTORS if each.name != "canary"]
+    monkeypatch.setattr(drill_selftest, "selftest", partial(selftest, choices=ONE, parts=Parts(detectors=others)))
     assert main(["drill", "selftest"]) == 1
     out = capsys.readouterr().out
-    assert "FAIL  D1 on cloudtrail, though nothing is disabled: " in out
+    assert "FAIL  D14 on cloudtrail, though nothing is disabled: " in out
     assert "FAIL  nothing was disabled: of 2 drills 1 fail as it is" in out

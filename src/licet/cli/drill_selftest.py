@@ -13,9 +13,9 @@ from licet.drill.selftest import Score, selftest
 from licet.escape import counted
 
 EXAMPLE = """\
-Each detector, each pass, each reader, each exporter, each sink and each hop is disabled in turn, in a pipeline of its own in a folder that
-is gone afterwards. Without it the drills that need it must fail, and say that it is missing. What can be disabled and nobody notices is a
-survivor: no drill stands between it and its silence. What is disabled is read off the registries of the product, and stands in no list.
+Each reader, each detector and each of its reasons, each pass, each exporter, each sink and each hop is disabled in turn, in a pipeline of
+its own in a folder that is gone afterwards. Without it the drills that need it must fail, and say that it is missing. What can be disabled
+while nobody notices is a survivor: no drill stands between it and its silence. What is disabled is read off the registries of the product.
 
 Exit codes: 0 every part was missed, 1 one survived, or the drills fail though nothing is disabled, 2 wrong usage, or no folder can be made.
 
@@ -66,8 +66,11 @@ class _Said:
 def _plain(score: Score) -> dict[str, Any]:
     return {
         "killed": len(score.tested) - len(score.survivors), "of": len(score.tested), "well": score.well,
-        "parts": [{"part": each.part, "drills": each.drills, "failed": each.red, "survives": each.why} for each in score.tested],
-        "failed": [each.plain() for each in score.failed], "unasked": list(score.unasked),
+        "parts": [
+            {"part": each.part, "ways": each.ways, "drills": each.drills, "failed": each.red, "survives": each.why}
+            for each in score.tested
+        ],
+        "failed": [each.plain() for each in score.failed],
     }  # fmt: skip
 
 
@@ -77,13 +80,9 @@ def _say(score: Score, seconds: float) -> None:
         output.say(output.paint("FAIL", "red"), f"  {which}, though nothing is disabled: {'; '.join(result.failures)}")
     for each in score.survivors:
         output.say(output.paint("survives", "red"), f"  {each.part}: {each.why}")
-    if score.unasked:
-        output.say(f"no drill asks for {', '.join(score.unasked)}")
     what = output.paint("PASS", "green") if score.well else output.paint("FAIL", "red")
     if not score.tested:
         output.say(what, f"  nothing was disabled: of {counted(len(score.whole), 'drill')} {len(score.failed)} fail as it is")
         return
-    killed = len(score.tested) - len(score.survivors)
-    output.say(
-        what, f"  killed {killed} of {len(score.tested)} in {seconds:.0f} s: {killed / len(score.tested):.0%} of the parts are missed"
-    )
+    killed, ways = len(score.tested) - len(score.survivors), sum(each.ways for each in score.tested)
+    output.say(what, f"  killed {killed} of {len(score.tested)}, in {ways} ways and {seconds:.0f} s")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -13,11 +13,15 @@ from licet.drill.pipeline import Parts
 from licet.drill.receiver import Watched
 from licet.drill.scenario import PROBE, Play
 from licet.drill.scenarios.off_intent import CHECKS
+from licet.events import LifecycleEvent, UseEvent
 from licet.ingest.recognised import Place, Recognised, Source
 from licet.monitor.deliveries import Message, Reply
+from licet.monitor.detector import Detector, State
 from licet.monitor.exits import Exporter
 from licet.monitor.kept import Kept
 from licet.monitor.ocsf import About
+from licet.monitor.signal import Signal
+from licet.monitor.world import World
 
 
 class Shadow(NamedTuple):
@@ -35,10 +39,17 @@ class Shadow(NamedTuple):
 
 
 class Way(NamedTuple):
-    """One way in which a part is disabled: in a few words, and what is left of a pipeline then."""
+    """One way in which a part is disabled.
+
+    Attributes:
+        says: how, in a few words.
+        left: what is left of a pipeline then.
+        needed: whether a play is nothing in this way, where not all are that need the part.
+    """
 
     says: str
     left: Callable[[Shadow], Shadow]
+    needed: Callable[[Play], bool] | None = None
 
 
 class Mutant(NamedTuple):
@@ -65,11 +76,11 @@ def mutants(whole: Shadow) -> Iterator[Mutant]:
     if parts.tried is not None:
         yield Mutant(PROBES, (Way("tries nothing", lambda whole: _with(whole, tried=None)),), _by_source(PROBE))
     if parts.own is not None:
-        yield Mutant(OWN, (Way("reads nothing", lambda whole: _with(whole, own=None)),), lambda play: play.work is not None)
+        yield Mutant(OWN, (Way("reads nothing", lambda whole: _with(whole, own=None)),), _by_work)
     for check in CHECKS:
         yield Mutant(f"check {check}", (Way("says nothing", _unchecked(check)),), _by_check(check))
     for detector in parts.detectors:
-        yield Mutant(f"detector {detector.name}", (_without("detectors", detector.name),), _by_codes(detector.codes))
+        yield Mutant(f"detector {detector.name}", (_without("detectors", detector.name), *_but(detector)), _by_codes(detector.codes))
     for each in parts.passes:
         yield Mutant(f"pass {each.name}", (_without("passes", each.name),), _by_codes(each.codes))
     for name, export in parts.exporters.items():
@@ -86,7 +97,11 @@ def mutants(whole: Shadow) -> Iterator[Mutant]:
 
 
 def _misuse(play: Play) -> bool:
-    return bool(play.codes)
+    return play.misuse
+
+
+def _by_work(play: Play) -> bool:
+    return play.work is not None
 
 
 def _by_source(name: str) -> Callable[[Play], bool]:
@@ -115,6 +130,42 @@ def _without(registry: str, name: str) -> Way:
         return _with(whole, **{registry: [each for each in getattr(whole.parts, registry) if each.name != name]})
 
     return Way("says nothing", left)
+
+
+def _but(detector: Detector) -> Iterator[Way]:
+    """All but one of the reasons that it can give, in turn."""
+    for code in detector.codes if len(detector.codes) > 1 else ():
+        yield Way(f"says nothing of {code}", _muted(detector, code), _by_codes((code,)))
+
+
+def _muted(detector: Detector, code: str) -> Callable[[Shadow], Shadow]:
+    mute = _Mute(detector, code)
+    return lambda whole: _with(whole, detectors=[mute if each is detector else each for each in whole.parts.detectors])
+
+
+class _Mute(Detector):
+    """A detector that never gives one of its reasons, and is the same in all else."""
+
+    def __init__(self, detector: Detector, code: str) -> None:
+        self._detector, self._code = detector, code
+        self.name, self.version, self.codes, self.standing = detector.name, detector.version, detector.codes, detector.standing
+        self.uses, self.lives, self.by_cluster = detector.uses, detector.lives, detector.by_cluster
+        self.start, self.settle, self.recall = detector.start, detector.settle, detector.recall  # type: ignore[method-assign]
+
+    def use(self, state: State, event: UseEvent, world: World) -> Iterable[Signal]:
+        """What it says of a use."""
+        return self._left(self._detector.use(state, event, world))
+
+    def lifecycle(self, state: State, event: LifecycleEvent, world: World) -> Iterable[Signal]:
+        """What it says of what happened."""
+        return self._left(self._detector.lifecycle(state, event, world))
+
+    def end(self, state: State, identity: str, world: World) -> Iterable[Signal]:
+        """What it says of how it stands."""
+        return self._left(self._detector.end(state, identity, world))
+
+    def _left(self, said: Iterable[Signal]) -> tuple[Signal, ...]:
+        return tuple(each for each in said if each.code != self._code)
 
 
 def _without_reader(name: str) -> Way:

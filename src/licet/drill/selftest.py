@@ -2,8 +2,8 @@
 
 All of it is done beside the live pipeline, in a folder that is gone afterwards, with an inventory, a ledger, a book, a key and a receiver
 of its own. First nothing is disabled, and all drills must pass, with their twins and explanations. Then one play of each is drawn. Those
-that need a part, by the registries, must pass among themselves while it is there, and not pass without it. A part that no drill needs is a
-survivor too.
+that need a part, by the registries, must pass among themselves while it is there, and not pass without it. Of a detector each reason that
+it can give is taken away by itself, too. A part that no drill needs is a survivor.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from licet.drill.book import Book, Result
 from licet.drill.forgery import forgeries
 from licet.drill.keys import FILE as KEY
 from licet.drill.keys import DrillKey
-from licet.drill.mutants import Mutant, Shadow, mutants
+from licet.drill.mutants import Mutant, Shadow, Way, mutants
 from licet.drill.pipeline import Parts, Pipeline
 from licet.drill.receiver import Receiver, Watched, receiving
 from licet.drill.run import SOMEBODY, Choice, Drill, Live, curtain_of, delivered, drawn, entered, run, told, verdict_of
@@ -42,13 +42,15 @@ class Tested(NamedTuple):
     Attributes:
         part: as failures name it: `detector ends`.
         drills: how many need it.
-        red: how many failed without it, in that way in which the fewest did.
+        red: how many failed when all of it was gone.
+        ways: in how many it is disabled.
         why: it survived: nothing turned red that names it; empty: it was found.
     """
 
     part: str
     drills: int
     red: int
+    ways: int = 0
     why: str = ""
 
 
@@ -58,12 +60,10 @@ class Score(NamedTuple):
     Attributes:
         whole: the drills through a pipeline from which nothing was taken.
         tested: one for each part; none where the whole is red already, as then nothing that is red says anything of a part.
-        unasked: reason codes that a detector or a pass can give, and no drill asks for.
     """
 
     whole: tuple[Result, ...]
     tested: tuple[Tested, ...]
-    unasked: tuple[str, ...] = ()
 
     @property
     def failed(self) -> list[Result]:
@@ -86,7 +86,7 @@ class _Played(NamedTuple):
 
     live: Live
     drills: Sequence[Drill]
-    entered: float
+    since: float
 
 
 def selftest(
@@ -111,7 +111,9 @@ def selftest(
             return Score(tuple(results), ())
         progress(f"{len(results)} drills pass while nothing is disabled")
         curtain = curtain_of(clock, len(choices))
-        drills = [drawn(choice, live, curtain, twin=False) for choice in choices]
+        both = [drawn(choice, live, curtain, twin=twin) for choice in choices for twin in (False, True)]
+        # Of a twin that is to say nothing at all, nothing can be missed.
+        drills = [each for each in both if each.play.misuse or each.play.signals]
         bench = _Bench(live, whole, drills, stack)
         if failed := [each for each in bench.unharmed(drills) if not each.passed]:
             return Score((*results, *failed), ())
@@ -121,13 +123,7 @@ def selftest(
             found = bench.tested(mutant)
             tested.append(found)
             progress(f"{number} of {len(every)}: without {mutant.part} {found.why or f'{found.red} of {found.drills} fail'}")
-        return Score(tuple(results), tuple(tested), tuple(_unasked(whole, drills)))
-
-
-def _unasked(whole: Shadow, drills: Iterable[Drill]) -> list[str]:
-    asked = {code for each in drills for code in each.play.codes | each.play.signals}
-    known = {code for each in whole.parts.detectors for code in each.codes} | {code for each in whole.parts.passes for code in each.codes}
-    return sorted(known - asked)
+        return Score(tuple(results), tuple(tested))
 
 
 @contextmanager
@@ -181,24 +177,33 @@ class _Bench:
     def tested(self, mutant: Mutant) -> Tested:
         """Take the part away, in each way that is known."""
         drills = [each for each in self._drills if mutant.needed(each.play)]
+        told = Tested(mutant.part, len(drills), 0, len(mutant.ways))
         if not drills:
-            return Tested(mutant.part, 0, 0, "no drill needs it")
+            return told._replace(why="no drill needs it")
         if not mutant.ways:
-            return Tested(mutant.part, len(drills), 0, "no way is known to disable it")
+            return told._replace(why="no way is known to disable it")
+        for number, way in enumerate(mutant.ways):
+            needing = [each for each in drills if way.needed is None or way.needed(each.play)]
+            red, why = self._missed(mutant, way, needing)
+            told = told._replace(red=told.red if number else red, why=f"{way.says}, and {why}" if why else "")
+            if why:
+                break
+        return told
+
+    def _missed(self, mutant: Mutant, way: Way, drills: Sequence[Drill]) -> tuple[int, str]:
+        """How many of these drills fail without it, and, if that proves nothing, why."""
+        if not drills:
+            return 0, "no drill asks for that"
         if any(not each.passed for each in self.unharmed(drills)):
-            return Tested(mutant.part, len(drills), 0, "the drills that need it fail by themselves, while it is there")
-        fewest = len(drills)
-        for way in mutant.ways:
-            left = way.left(self._whole)
-            results = list(_results(self._judged, left)) if mutant.late else self._played(drills, left)
-            red = [each for each in results if not each.passed]
-            if not red:
-                return Tested(mutant.part, len(drills), 0, f"{way.says}, and all drills pass")
-            if not any(mutant.part in each.parts for each in red):
-                blamed = ", ".join(sorted({part for each in red for part in each.parts})) or "nothing"
-                return Tested(mutant.part, len(drills), len(red), f"{way.says}, and what is blamed is {blamed}")
-            fewest = min(fewest, len(red))
-        return Tested(mutant.part, len(drills), fewest)
+            return 0, "the drills that need it fail among themselves while it is there, too"
+        left = way.left(self._whole)
+        results = list(_results(self._judged, left)) if mutant.late else self._played(drills, left)
+        red = [each for each in results if not each.passed]
+        if not red:
+            return 0, "all drills pass"
+        if not any(mutant.part in each.parts for each in red):
+            return len(red), f"what is blamed is {', '.join(sorted({part for each in red for part in each.parts})) or 'nothing'}"
+        return len(red), ""
 
     def _played(self, drills: Iterable[Drill], shadow: Shadow) -> list[Result]:
         with ExitStack() as stack:
@@ -240,7 +245,7 @@ def _results(judged: Iterable[_Played], shadow: Shadow) -> Iterator[Result]:
         before = each.live.pipeline
         pipeline = Pipeline(before.inventory, before.fingerprint, each.live.clock, shadow.parts, before.settings)
         live = each.live._replace(pipeline=pipeline, sinks=shadow.sinks)
-        seconds = delivered(live, each.drills, each.entered)
+        seconds = delivered(live, each.drills, each.since)
         for drill in each.drills:
             result, _ = told(drill, verdict_of(drill, live, seconds), live.clock)
             yield result

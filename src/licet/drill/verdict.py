@@ -84,6 +84,7 @@ def judged(scenario: Scenario, play: Play, came: Came) -> Verdict:
 
 def _twin(play: Play, came: Came) -> Iterator[Failure]:
     yield from _lost(came)
+    yield from _silent(play, came)
     for finding in came.findings:
         codes = _codes(finding)
         parts = tuple(part for code in codes for part in came.parts(code))
@@ -97,14 +98,18 @@ def _lost(came: Came) -> Iterator[Failure]:
             yield Failure(f"{number} records of {source} were let in, and are not in the inventory", (f"reader {source}",))
 
 
+def _silent(play: Play, came: Came) -> Iterator[Failure]:
+    """What is no finding alone is said all the same."""
+    for code in sorted(play.signals - set(came.signals)):
+        yield Failure(f"no signal {code}", came.parts(code))
+
+
 def _misuse(scenario: Scenario, play: Play, came: Came, finding: Finding | None, seconds: float) -> Iterator[Failure]:
     yield from _lost(came)
     if came.reached.hop != HOPS[-1]:
         dead = HOPS[HOPS.index(came.reached.hop) + 1]
         yield Failure(f"dead after `{came.reached.hop}`: it did not come to `{dead}`", (f"hop {dead}",))
-    silent = sorted(play.signals - set(came.signals))
-    for code in silent:
-        yield Failure(f"no signal {code}", came.parts(code))
+    yield from _silent(play, came)
     why = finding.explanation if finding is not None else None
     if finding is None or why is None:
         for code in sorted(play.codes):

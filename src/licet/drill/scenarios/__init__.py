@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from licet.drill.scenario import Scenario
-from licet.drill.scenarios import apps, blind, copies, decoys, elsewhere, ended, forged, late, off_intent, people, reach, still
+from licet.drill.scenarios import apps, beyond, blind, copies, decoys, elsewhere, ended, forged, late, off_intent, people, reach, still
 
-_FAMILIES: Final = (ended, elsewhere, reach, copies, apps, decoys, people, blind, late, forged, still, off_intent)
+_FAMILIES: Final = (ended, elsewhere, reach, beyond, copies, apps, decoys, people, blind, late, forged, still, off_intent)
 
 
 def _number(scenario: Scenario) -> tuple[int, str]:

@@ -16,18 +16,20 @@ is that: it must be of a later second, as logs that tell no less than seconds ha
 
 
 def revived(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001 - of all plays
-    """An identity slept for longer than 90 days, and is used. The twin slept for some weeks."""
+    """An identity slept for longer than 90 days, and is used; another credential of it sleeps on. The twin slept for some weeks."""
     who = worker(stage, source)
     rest = float(stage.rng.randrange(20, 70) if twin else stage.rng.randrange(100, 220)) * DAY
     work = [who.work(time) for time in stage.habit(stage.rng.randrange(6, 12), 2, until=rest)]
     last_id = work[-1][1]
+    spare, _ = who.work(stage.before(rest + 5 * DAY, rest + 2 * DAY), credential=who.another())
     use, use_id = who.work(stage.now + 1, live=True)
-    records = (*(record for record, _ in work), use)
+    records = (*(record for record, _ in work), spare, use)
     declared = {"identities": [owned(stage, who.uid, who.kind)]}
     if twin:
         return Play(who.uid, who.credential, records, declared, owner=stage.owner, differs="it slept for some weeks only")
     return Play(
         who.uid, who.credential, records, declared, frozenset({"REVIVED"}), cites=(last_id, use_id), owner=stage.owner,
+        signals=frozenset({"STALE_ACTIVE"}),
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from licet.drill.natives import cloudtrail, github, kubernetes, lifecycle
 from licet.drill.scenario import Play, Record, Scenario
 from licet.drill.scenarios.declaring import owned
 from licet.drill.scenarios.workers import Worker, worker
-from licet.drill.stage import DAY, HOUR, MINUTE, Stage
+from licet.drill.stage import DAY, HOUR, MINUTE, Stage, seconds
 
 
 def revoked_key(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001 - of all plays
@@ -36,20 +36,61 @@ def revoked_key(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001 
 
 
 def old_version(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001
-    """A key is rotated, and the old version is used after the grace. The twin uses the new one."""
+    """A key is rotated, and the old version is used after the grace, and not in it alone. The twin uses the new one then."""
     who = worker(stage, source)
     old, new = who.credential, who.another()
     records = [lifecycle.told(stage, stage.before(95 * DAY, 85 * DAY), "issued", credential=old, identity=who.uid)[0], *_worked(stage, who)]
     time = stage.before(5 * HOUR, 15 * MINUTE)
     end, end_id = lifecycle.told(stage, time, "rotated", credential=new, supersedes=old, identity=who.uid)
+    in_time, _ = who.work(time + stage.rng.randrange(20, 240))
     after, _ = who.work(float(int(time + (stage.now - time) * stage.rng.uniform(0.3, 0.9))), credential=new)
     use, use_id = who.work(stage.now + 1, credential=new if twin else old, live=True)
-    records += [end, after, use]
-    declared = {"identities": [owned(stage, who.uid, who.kind)]}
+    records += [end, in_time, after, use]
+    declared, overlap = {"identities": [owned(stage, who.uid, who.kind)]}, frozenset({"ROTATION_OVERLAP"})
     if twin:
-        return Play(who.uid, new, tuple(records), declared, owner=stage.owner, differs="the new version was used")
+        return Play(
+            who.uid, new, tuple(records), declared, owner=stage.owner, differs="the new version was used", signals=overlap
+        )  # fmt: skip
     return Play(
         who.uid, old, tuple(records), declared, frozenset({"POST_ROTATION_USE"}), cites=(end_id, use_id), owner=stage.owner,
+        signals=overlap,
+    )  # fmt: skip
+
+
+def expired(stage: Stage, source: str, twin: bool) -> Play:  # noqa: FBT001
+    """A key is used after the end that was said when it was issued. The twin's end is still to come."""
+    who = worker(stage, source)
+    ends = stage.now + stage.rng.randrange(2, 20) * DAY if twin else stage.before(5 * HOUR, 15 * MINUTE)
+    begun, begun_id = lifecycle.told(
+        stage, stage.before(40 * DAY, 30 * DAY), "issued", credential=who.credential, identity=who.uid, expires=seconds(ends)
+    )
+    use, use_id = who.work(stage.now + 1, live=True)
+    records = (begun, *_worked(stage, who), use)
+    declared = {"identities": [owned(stage, who.uid, who.kind)]}
+    if twin:
+        return Play(who.uid, who.credential, records, declared, owner=stage.owner, differs="its end is still to come")
+    return Play(
+        who.uid, who.credential, records, declared, frozenset({"EXPIRED_ACCEPTED"}), cites=(begun_id, use_id), owner=stage.owner,
+    )  # fmt: skip
+
+
+def reactivated(stage: Stage, source: str, twin: bool) -> Play:  # noqa: ARG001, FBT001
+    """The vault revokes a key, and somebody switches it on at the platform. In the twin the vault has taken its word back by then."""
+    who, key = cloudtrail.user(stage), stage.access_key()
+    records = [cloudtrail.called(stage, who, time, "s3:GetObject", key)[0] for time in stage.habit(4, 2, until=DAY)]
+    when = stage.before(5 * HOUR, 25 * MINUTE)
+    end, end_id = lifecycle.told(stage, when, "revoked", credential=key, identity=who.uid)
+    back, _ = lifecycle.told(stage, when + stage.rng.randrange(300, 1_200), "activated", credential=key, identity=who.uid)
+    asked = {"userName": who.name.rpartition("/")[2], "accessKeyId": key, "status": "Active"}
+    again, again_id = cloudtrail.called(
+        stage, cloudtrail.administrator(stage, who.account), stage.now + 1, "iam:UpdateAccessKey", stage.access_key(temporary=True),
+        parameters=asked, live=True,
+    )  # fmt: skip
+    declared = {"identities": [owned(stage, who.uid, "service_account")]}
+    if twin:
+        return Play(who.uid, key, (*records, end, back, again), declared, owner=stage.owner, differs="the vault had taken its word back")
+    return Play(
+        who.uid, key, (*records, end, again), declared, frozenset({"REACTIVATED"}), cites=(end_id, again_id), owner=stage.owner,
     )  # fmt: skip
 
 
@@ -135,5 +176,13 @@ SCENARIOS = (
     Scenario(
         "D3", "after-job", "a job's credential is used after its end", ("cloudtrail", "kubernetes", "github"), after_job,
         references=("NHI1", "NHI9", "ASI03", "DE.CM-09", "T1550.001"),
+    ),
+    Scenario(
+        "D24", "expired-key", "a key is used after it expired", ("cloudtrail", "github"), expired,
+        references=("NHI1", "NHI7", "ASI03", "DE.CM-09", "T1550.001"),
+    ),
+    Scenario(
+        "D25", "reactivated", "a revoked key is switched on again by another", ("cloudtrail",), reactivated,
+        references=("NHI1", "ASI03", "DE.CM-09", "T1098.001"),
     ),
 )  # fmt: skip

@@ -53,6 +53,7 @@ class Worker(NamedTuple):
         ends: records, in the platform's own log, that a credential of it was ended, with the id; None where it has no such.
         unusual: what others do every day, and it never did, as `work` takes it; empty where all do the same.
         sensitive: what it never did, of the kind that is sensitive; as `work` takes it.
+        regions: in which it works, where the platform has such.
     """
 
     source: str
@@ -65,6 +66,7 @@ class Worker(NamedTuple):
     ends: Callable[[float, str], Made] | None
     unusual: str
     sensitive: tuple[str, ...]
+    regions: tuple[str, ...] = ()
 
 
 def away(stage: Stage) -> Away:
@@ -104,7 +106,7 @@ def _cloudtrail(stage: Stage) -> Worker:
 
     return Worker(
         "cloudtrail", who.uid, "service_account", key, f"{who.network}.0/24", work, stage.access_key, ends, _unusual(stage, daily, IN_AWS),
-        tuple(stage.rng.sample(OVER_AWS, 3)),
+        tuple(stage.rng.sample(OVER_AWS, 3)), (who.region,),
     )  # fmt: skip
 
 
