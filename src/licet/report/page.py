@@ -27,6 +27,8 @@ td { border-top: 1px solid #d1d5db; overflow-wrap: break-word; } tr.blocked td {
 h3 { font-size: 1rem; margin: 1.6rem 0 .2rem 0; } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 th, td.short { white-space: nowrap; } td.word { min-width: 7rem; } td.long { overflow-wrap: anywhere; min-width: 9rem; }
 .wide { overflow-x: auto; } .picture { overflow-x: auto; border: 1px solid #d1d5db; }
+@media print { body { margin: 0; max-width: none; } .wide, .picture { overflow: visible; } svg { max-width: 100%; height: auto; }
+  h1, h2, h3 { break-after: avoid; } tr, .picture { break-inside: avoid; } }
 """
 _BEFORE_STYLE = "default-src 'none'; style-src 'sha256-"
 
