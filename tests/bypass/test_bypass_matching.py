@@ -151,7 +151,10 @@ def test_nothing_to_compare_is_no_good_news():
 def test_a_tool_that_is_not_wrapped():
     found = held([span(1), span(2, "send", at=2), span(3, "send", at=4)], [look(1, trace=1)], declared={"read"})
     assert causes(found) == ["not-wrapped", "not-wrapped"]
-    assert "none of its 2 calls in this run was seen, and 1 of others; the manifest does not know it" in found.unseen[0].cause.sentence
+    assert (
+        "none of its 2 calls in this run was seen, and the guard saw 1 of others; the manifest does not know it"
+        in found.unseen[0].cause.sentence
+    )
 
 
 def test_one_call_of_a_wrapped_tool_beside_the_guard():

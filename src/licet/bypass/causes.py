@@ -55,9 +55,14 @@ class _Around:
                 self._processes[match.ran.run].add(match.look.process)
         for ran in found.unseen:
             self._unseen[ran.run][short(ran.tool)] += 1
-        self._traces = {ran.trace for ran in (*found.unseen, *(match.ran for match in found.matches))}
         self._everywhere |= {look.process.service for look in looks if look.process is not None}
+        runs = {ran.trace: ran.run for ran in (*found.unseen, *(match.ran for match in found.matches))}
+        self._traces = runs.keys()
         for look in found.spare:
+            if look.trace in runs:  # its own span was sampled away, and it shows that the run was in a task
+                self._seen[runs[look.trace]][short(look.tool)] += 1
+                if look.process is not None:
+                    self._processes[runs[look.trace]].add(look.process)
             if look.denied:
                 self._denied[short(look.tool)].append(look)
         self._guarded = {short(look.tool) for look in looks}
@@ -84,7 +89,7 @@ class _Around:
             number = self._unseen[ran.run][tool]
             which = "its one call in this run was not seen" if number == 1 else f"none of its {number:,} calls in this run was seen"
             known = "" if self._declared is None or tool in self._declared else "; the manifest does not know it"
-            return Cause("not-wrapped", f"the tool is not wrapped: {which}, and {sum(seen.values()):,} of others{known}")
+            return Cause("not-wrapped", f"the tool is not wrapped: {which}, and the guard saw {sum(seen.values()):,} of others{known}")
         through = f"{counted(seen[tool], 'call')} of this tool in the run went through the guard, and this one did not"
         return Cause("beside", f"{through}: the function without its wrapper, or a thread or worker that the task did not reach")
 
