@@ -125,11 +125,11 @@ def _address(stage: Stage) -> str:
 
 SCENARIOS = (
     Scenario(
-        "D13", "off-intent", "a chain of tools leaves the intent", (GUARD,), off_intent, limit=5.0,
+        "D13", "off-intent", "a chain of tools leaves the intent", (GUARD,), off_intent,
         references=("ASI01", "ASI02", "DE.CM-09", "AML.T0053", "AML.T0086", "AML.T0098"),
     ),
     Scenario(
-        "D14G", "decoy-tool", "a decoy tool is called", (GUARD,), decoy, limit=5.0,
+        "D14b", "decoy-tool", "a decoy tool is called", (GUARD,), decoy,
         references=("NHI2", "ASI10", "DE.CM-09", "T1552", "AML.T0055", "AML.T0083"),
     ),
 )  # fmt: skip
