@@ -38,7 +38,7 @@ from licet.drill.stage import Actor, Stage
 from licet.drill.stopped import of_guard
 from licet.drill.ticking import since as ticking
 from licet.drill.ticking import stopped
-from licet.drill.verdict import Came, Verdict, expected_of, judged
+from licet.drill.verdict import Came, Failure, Verdict, expected_of, judged
 from licet.drill.work import planned
 from licet.errors import UsageError
 from licet.ingest.calls import NAME as OWN_CALLS
@@ -357,7 +357,9 @@ def _with_guard(
     if found.finding is not None or not guards:
         return found._replace(failures=failures)
     after = [max((each.get(one.finding.id, -1.0) for each in taken.values()), default=-1.0) for one in guards]
-    return found._replace(failures=failures, finding=guards[0].finding, seconds=-1.0 if min(after) < 0 else max(after))
+    seconds, limit = -1.0 if min(after) < 0 else max(after), drill.choice.scenario.limit
+    late = [Failure(f"was delivered after {seconds:.1f} s, and the limit is {limit:g} s", ("time",))] if seconds > limit else []
+    return found._replace(failures=(*failures, *late), finding=guards[0].finding, seconds=seconds)
 
 
 def _cites(kept: Kept, records: Collection[str]) -> bool:
