@@ -153,6 +153,11 @@ _ROWS = (
         "give the credential an `owner:`", ("NHI1",),
     ),
     CheckInfo(
+        "monitoring.blind", "deny",
+        "the monitoring has been blind for longer than `fail_closed_after`, and the call writes or leaves our control",
+        "look at `licet drill status`, mend what it names, and let a drill pass: `licet drill run`", ("ASI08", "ASI10"),
+    ),
+    CheckInfo(
         "delegation.widened", "deny", "a sub-task asks for more than its parent has, or for an agent that it may not delegate to",
         "ask for less, or widen the parent's task kind", ("ASI03", "ASI07", "NHI5"),
     ),

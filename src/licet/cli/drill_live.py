@@ -14,6 +14,7 @@ from licet.cli.monitor import LOCK as MONITOR_LOCK
 from licet.cli.state import add_state
 from licet.clock import SystemClock
 from licet.drill.actors import actors_of
+from licet.drill.attested import attest
 from licet.drill.book import FILE as BOOK
 from licet.drill.book import Book
 from licet.drill.forgery import forgeries
@@ -71,7 +72,10 @@ def live_of(options: argparse.Namespace, patience: float = 0.0) -> Iterator[Live
         parts = Parts(passes=(*PASSES, forgeries(book.enrolled)))
         guards = Guards(folder.path, load(options.manifest) if options.manifest is not None else None)
         pipeline = Pipeline(inventory, Fingerprints(secret(folder)).of, clock, parts, guards=guards)
-        yield Live(pipeline, {name: sink}, ledger, key, book, clock, {**actors_of(inventory), GUARD: _agents(guards)})
+        live = Live(pipeline, {name: sink}, ledger, key, book, clock, {**actors_of(inventory), GUARD: _agents(guards)})
+        yield live
+        if book.first_record():
+            attest(folder.path, live)
 
 
 def _agents(guards: Guards) -> list[Actor]:

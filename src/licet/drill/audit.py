@@ -16,7 +16,6 @@ from licet.drill.keys import DrillKey, name_of, signed_by
 from licet.drill.said import (
     COMMIT,
     DAY,
-    ENROL,
     KEPT,
     REVEAL,
     SLOTS,
@@ -25,14 +24,13 @@ from licet.drill.said import (
     chained,
     commits_of,
     is_signed,
-    keys_of,
     read_at,
     read_from,
-    time_of,
 )
 from licet.drill.slots import DAY as LONG
 from licet.drill.slots import Slot
 from licet.ledger import LedgerFiles
+from licet.ledger.enrolled import ENROL, keys_of, time_of
 
 __all__ = ["COMMIT", "ENROL", "REVEAL", "Audit", "Audited", "audited", "lost", "marked", "of_rows"]
 

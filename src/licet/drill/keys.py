@@ -11,17 +11,18 @@ import os
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from licet.canonical import Plain, canonical
 from licet.errors import KeyFileError
+from licet.ledger.enrolled import CONTEXT, name_of, signed_by
 from licet.machine import open_own
+
+__all__ = ["FILE", "DrillKey", "name_of", "signed_by"]
 
 FILE: Final = "drill.key"
 _MAX_PEM = 10_000  # bytes
-_CONTEXT: Final = b"licet drill v1\x00"
 
 
 class DrillKey:
@@ -33,11 +34,11 @@ class DrillKey:
 
     def sign(self, said: Plain) -> str:
         """The signature over the canonical form of what is said (RFC 8785), in hex."""
-        return self._private.sign(_CONTEXT + canonical(said)).hex()
+        return self._private.sign(CONTEXT + canonical(said)).hex()
 
     def derived(self, purpose: str) -> bytes:
         """32 bytes for a purpose, of HMAC-SHA-256 under the private key: who does not hold it cannot tell them from chance."""
-        return hmac.digest(self._private.private_bytes_raw(), _CONTEXT + purpose.encode(), hashlib.sha256)
+        return hmac.digest(self._private.private_bytes_raw(), CONTEXT + purpose.encode(), hashlib.sha256)
 
     @classmethod
     def of(cls, path: str | Path, *, create: bool = True) -> DrillKey:
@@ -61,17 +62,3 @@ class DrillKey:
         if not isinstance(private, Ed25519PrivateKey):
             raise KeyFileError(f"{path}: drills are committed to with Ed25519, and this is another kind of key")
         return cls(private)
-
-
-def signed_by(public: bytes, said: Plain, signature: str) -> bool:
-    """Whether the signature is that of the key, over what is said."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(bytes.fromhex(signature), _CONTEXT + canonical(said))
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
-def name_of(public: bytes) -> str:
-    """What a key is called in records: the beginning of its SHA-256."""
-    return hashlib.sha256(public).hexdigest()[:16]

@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from licet.canonical import Plain
 from licet.drill.keys import DrillKey, name_of, signed_by
 from licet.ledger import LedgerFiles
+from licet.ledger.enrolled import ENROL
 
-COMMIT, REVEAL, ENROL = "drill.commit", "drill.reveal", "drill.key"
+COMMIT, REVEAL = "drill.commit", "drill.reveal"
 DAY, SLOTS = "drill.day", "drill.slots"
 """Kinds of the ledger's records: of one drill, of the key; of a day that was drawn, and of one that is over."""
 
@@ -107,36 +107,6 @@ def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
     yield first, numbers[-1]
 
 
-def keys_of(records: Mapping[int, Record], trusted: str = "") -> tuple[dict[str, bytes], list[str], float]:
-    """The drills' keys by their names, what is wrong with those that are enrolled, and since when there is one (0: there is none).
-
-    Args:
-        records: those that enrol keys, and any others.
-        trusted: the name of the key that is trusted, if somebody knows it from elsewhere; else the first that is enrolled is. Each other
-            one is where an earlier one signs for it.
-    """
-    publics: dict[str, bytes] = {}
-    wrong: list[str] = []
-    since = 0.0
-    for seq, record in sorted(records.items()):
-        if record.get("kind") != ENROL:
-            continue
-        try:
-            public = bytes.fromhex(str(record.get("public")))
-        except ValueError:
-            public = b""
-        name = name_of(public)
-        by = publics.get(str(record.get("by")))
-        said: dict[str, Plain] = {"key": name, "public": public.hex()}
-        first = not publics and trusted in ("", name)
-        if not first and (by is None or not signed_by(by, said, str(record.get("vouched")))):
-            wrong.append(f"record {seq} enrols a key for which no earlier one vouches: what it signs is no drill")
-        elif signed_by(public, said, str(record.get("signature"))):
-            publics[name] = public
-            since = since or time_of(record)
-    return publics, wrong, since
-
-
 def is_signed(record: Record, publics: Mapping[str, bytes]) -> bool:
     """Whether an enrolled key signed what the record says."""
     public = publics.get(str(record.get("key")))
@@ -149,14 +119,6 @@ def commits_of(records: Mapping[int, Record], publics: Mapping[str, bytes]) -> I
     for seq, record in sorted(records.items()):
         if record.get("kind") == COMMIT and is_signed(record, publics):
             yield seq, str(record.get("drill")), str(record.get("commitment"))
-
-
-def time_of(record: Record) -> float:
-    """When a record was written; infinity if it does not say."""
-    try:
-        return datetime.fromisoformat(str(record.get("time"))).timestamp()
-    except ValueError:
-        return float("inf")
 
 
 def _read(line: bytes) -> Iterator[Record]:

@@ -25,6 +25,7 @@ from licet.guard.gate import _NOTHING, Gate
 from licet.guard.health import health
 from licet.guard.learned import Learned
 from licet.guard.minter import Minter
+from licet.guard.monitored import Monitored
 from licet.guard.origins import Origins
 from licet.guard.own_files import OwnFiles
 from licet.guard.parts import Parts
@@ -133,6 +134,7 @@ class Guard:
         own = OwnFiles(folder, manifest.source, _key_files(manifest))
         parts = Parts(
             manifest, self._compiled, learned, self._store, self._clock, own, origins, pseudonyms, approval_seconds,
+            Monitored.of(manifest, folder.path, self._clock),
             recorder, self._telemetry, minter, self._tasks, self._contents,
         )  # fmt: skip
         self._gate = Gate(parts)

@@ -207,7 +207,7 @@ class Judge:
             self._p.manifest, task.record, expired, task.scope, measures, uncountable, tx.last_tool(task.id), chains,
             seen.traces, seen.entered, seen.exposures, seen.carried, seen.full, seen.probed,
             request.definition or self.signatures.get(request.tool, (None, ""))[1], _revoked(tx, task, request.time),
-            baseline, seen_of, self._learned.ratified,
+            baseline, seen_of, self._learned.ratified, self._p.monitored.blind(request.time) if self._p.monitored is not None else "",
         )  # fmt: skip
         return facts, wanted
 

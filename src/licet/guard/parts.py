@@ -8,6 +8,7 @@ from licet.clock import Clock
 from licet.guard.contents import Contents
 from licet.guard.learned import Learned
 from licet.guard.minter import Minter
+from licet.guard.monitored import Monitored
 from licet.guard.origins import Origins
 from licet.guard.own_files import OwnFiles
 from licet.guard.recorder import Recorder
@@ -32,6 +33,7 @@ class Ground:
     origins: Origins
     pseudonyms: Pseudonyms
     approval_seconds: float
+    monitored: Monitored | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class Rehearsal:
         self._learned = learned = Learned(manifest, ratified=ratified)
         self._judge = _Judge(
             Ground(
-                manifest, self._compiled, learned, self._store, self._clock, None, self._origins, self._pseudonyms, TIMEOUT_SECONDS
+                manifest, self._compiled, learned, self._store, self._clock, None, self._origins, self._pseudonyms, TIMEOUT_SECONDS, None
             )
         )  # fmt: skip
 

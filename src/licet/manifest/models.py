@@ -22,6 +22,7 @@ from licet.manifest.baseline import Baseline
 from licet.manifest.evidence import LedgerSettings
 from licet.manifest.identities import IssuerName, ProvedBy, TrustedIssuer
 from licet.manifest.labels import Fields, Label, OriginWord
+from licet.manifest.seen import Monitoring
 from licet.manifest.watched import Place, Probe, ShownIds, Watched
 from licet.manifest.words import Closed, Day, Duration, Edges, Name, Names, Text
 
@@ -280,6 +281,7 @@ class Manifest(Moded):
     checks: Mapping[str, CheckSettings] = Field(default_factory=dict)
     authority: Authority | None = None
     ledger: LedgerSettings = Field(default_factory=LedgerSettings)
+    monitoring: Monitoring | None = None
 
     _digest: str = ""
     _source: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from licet.policy.checks import chain, credential, environment, flow, guard_self, identity, intent, novel, origin, scope, tool
+from licet.policy.checks import chain, credential, environment, flow, guard_self, identity, intent, monitoring, novel, origin, scope, tool
 from licet.policy.request import Facts, Request, reason
 from licet.records import Decision, Effect, Outcome, Reason
 
@@ -35,6 +35,7 @@ CHECKS_OF_A_CALL: tuple[Callable[[Request, Facts], Iterable[Reason]], ...] = (
     credential.stale,
     credential.unowned,
     guard_self.own_files,
+    monitoring.blind,
     tool.changed,
     intent.mismatch,
     origin.argument,

@@ -73,6 +73,7 @@ class Facts(NamedTuple):
     baseline: Baseline | None = None  # what the task kind, or the nearest above that has one in force, has been seen to do
     seen_of: str = ""  # the task kind whose baseline that is
     ratified: bool = False  # a person took responsibility for it
+    blind: str = ""  # why nobody would see what the call does, for longer than the manifest allows; empty: all is well, or nobody asks
 
     @property
     def kind(self) -> TaskKind | None:

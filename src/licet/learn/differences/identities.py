@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from licet.catalogue import CHECKS
+from licet.clock import lasting
 from licet.learn.differences.found import At, Difference, both, listed, shown
 from licet.manifest.authority import Authority
 from licet.manifest.models import Agent, Credential, Manifest, Owner
@@ -33,10 +34,22 @@ def world(old: Manifest, new: Manifest) -> Iterator[Difference]:
         yield from At(("edges", f"{here} -> {there}")).weighed(was, now, sentence)
     if old.environments != new.environments:
         yield At(("environments",)).changed("what an environment is in logs is otherwise", decides=False)
+    if old.monitoring != new.monitoring:
+        yield _monitoring(old, new)
     for word in type(old.ledger).model_fields:
         before, after = getattr(old.ledger, word), getattr(new.ledger, word)
         if before != after:
             yield At(("ledger", word)).changed(f"`{word}` of the ledger is otherwise", decides=False)
+
+
+def _monitoring(old: Manifest, new: Manifest) -> Difference:
+    """What is never closed is as wide as can be."""
+    before, after = (each.monitoring.fail_closed_after if each.monitoring else None for each in (old, new))
+    at = At(("monitoring",))
+    if after is None:
+        return at.widened("tools that write or leave run on, for however long the monitoring is blind")
+    sentence = f"tools that write or leave are denied once the monitoring has been blind for {lasting(after.total_seconds())}"
+    return at.narrowed(sentence) if before is None or after < before else at.widened(sentence)
 
 
 def _line(owner: Owner | None) -> str | None:

@@ -1,0 +1,99 @@
+"""Keys that the ledger itself names, and what stands under them: those of drills.
+
+The first that is enrolled is trusted, each other one where an earlier one signs for it. So nobody who can write into the ledger today can
+speak with the voice of the one that stands in its past.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from licet.canonical import Plain, canonical
+from licet.ledger.reader import LedgerFiles
+
+ENROL: Final = "drill.key"
+"""The kind of record that enrols a key."""
+
+CONTEXT: Final = b"licet drill v1\x00"
+"""What stands before all that is signed."""
+
+_NEEDLE: Final = b'"kind":"drill.key"'
+Record = Mapping[str, Any]
+
+
+def signed_by(public: bytes, said: Plain, signature: str) -> bool:
+    """Whether the signature is that of the key, over what is said."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(bytes.fromhex(signature), CONTEXT + canonical(said))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def name_of(public: bytes) -> str:
+    """What a key is called in records: the beginning of its SHA-256."""
+    return hashlib.sha256(public).hexdigest()[:16]
+
+
+def enrolled(files: LedgerFiles) -> dict[str, bytes]:
+    """The keys by their names, out of the whole ledger.
+
+    Raises:
+        LedgerError: it cannot be read.
+    """
+    found = {int(record["seq"]): record for line in files.records() if _NEEDLE in line for record in _read(line)}
+    return keys_of(found)[0]
+
+
+def keys_of(records: Mapping[int, Record], trusted: str = "") -> tuple[dict[str, bytes], list[str], float]:
+    """The drills' keys by their names, what is wrong with those that are enrolled, and since when there is one (0: there is none).
+
+    Args:
+        records: those that enrol keys, and any others.
+        trusted: the name of the key that is trusted, if somebody knows it from elsewhere; else the first that is enrolled is. Each other
+            one is where an earlier one signs for it.
+    """
+    publics: dict[str, bytes] = {}
+    wrong: list[str] = []
+    since = 0.0
+    for seq, record in sorted(records.items()):
+        if record.get("kind") != ENROL:
+            continue
+        try:
+            public = bytes.fromhex(str(record.get("public")))
+        except ValueError:
+            public = b""
+        name = name_of(public)
+        by = publics.get(str(record.get("by")))
+        said: dict[str, Plain] = {"key": name, "public": public.hex()}
+        first = not publics and trusted in ("", name)
+        if not first and (by is None or not signed_by(by, said, str(record.get("vouched")))):
+            wrong.append(f"record {seq} enrols a key for which no earlier one vouches: what it signs is no drill")
+        elif signed_by(public, said, str(record.get("signature"))):
+            publics[name] = public
+            since = since or time_of(record)
+    return publics, wrong, since
+
+
+def time_of(record: Record) -> float:
+    """When a record was written; infinity if it does not say."""
+    try:
+        return datetime.fromisoformat(str(record.get("time"))).timestamp()
+    except ValueError:
+        return float("inf")
+
+
+def _read(line: bytes) -> Iterator[Record]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(found, dict) and type(found.get("seq")) is int and found.get("kind") == ENROL:
+        yield found
