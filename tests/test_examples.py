@@ -58,6 +58,7 @@ def test_the_demo_says_what_it_shows(tmp_path: Path) -> None:
     assert guarded.count("      Denied (scope.argument): `find_customers` did not run") == 1  # the whole list is nobody's to look up
     assert guarded.count("      Denied (origin.argument): `send_email` did not run") == 1
     assert guarded.count("      Denied (") == 2
+    assert "✓ PASS  9 of 9 drills passed" in guarded
     assert "came from `text` of" in guarded
     [sub_task, _, _, its_call] = re.findall(
         r"^│?[ ├─│└]*(look-up-help|intent  Find|agent   research-bot|1 read_help)", guarded, re.MULTILINE

@@ -33,6 +33,7 @@ from licet.ledger.note import NoteKey
 HERE, STATE = Path(__file__).parent, Path(".demo")
 DOCS = HERE.parents[2] / "docs"
 ISSUER = "https://licet.acme.example"
+DRILLS = ("D1", "D8", "D13")  # a revoked key, an identity that gives itself rights, an agent that leaves its intent
 ADA = CUSTOMERS[0][1]
 
 
@@ -150,10 +151,14 @@ def export(task: GuardedTask) -> Path:
     """The task as one file, for an auditor; what the command says goes to standard error, and is shown if it fails."""
     file, said = STATE / "evidence.json", io.StringIO()
     with contextlib.redirect_stderr(said):
-        code = licet_command(["ledger", "export", "--task", task.id, "-o", str(file), "--state", str(STATE / "state")])
-    if code:
-        raise SystemExit(said.getvalue())
-    return file
+        only = ["--source", "cloudtrail", "--source", "guard"]
+        where = ["--state", str(STATE / "state"), "-m", str(HERE / "licet.yaml")]
+        code = licet_command(["drill", "run", *DRILLS, *only, *where])
+    lines = said.getvalue().splitlines()
+    for line in lines[:-1]:
+        say("    ", line)
+    verdict = lines[-1] if lines else progress.getvalue()
+    promises.check(verdict, verdict, held=code == 0)
 
 
 def next_steps(task: GuardedTask) -> None:
@@ -164,6 +169,7 @@ def next_steps(task: GuardedTask) -> None:
     steps = (
         (f"{licet} graph {task.id[:8]} -o {STATE / 'task.html'} {where}", "the task as a drawing"),
         (f"{licet} findings {where}", "what an owner must look at"),
+        (f"{licet} drill run {where}", "every drill there is, in half a minute"),
         (f"{licet} ledger verify {STATE / 'evidence.json'} {where}", "what the evidence shows, and what not"),
         (f"make {there}jaeger", "such a run as a trace in Jaeger"),
         (f"less {shlex.quote(os.path.relpath(HERE / 'licet.yaml'))}", "what the agent may do, and why"),
@@ -202,7 +208,9 @@ def main() -> int:
     licet_command(["task", task.id, "--state", str(STATE / "state")])
     heading(4, "Evidence")
     evidence(task, web, promises, scripted=scripted)
-    heading(5, "Next")
+    heading(5, "A drill: would misuse be noticed at all?")
+    drill(promises)
+    heading(6, "Next")
     next_steps(task)
     mail.close()
     web.close()
