@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from licet.clock import SystemClock
+from licet.drill.audit import audited
 from licet.drill.book import FILE as BOOK
 from licet.drill.book import Book
 from licet.drill.guarded import GUARD, OWN, Acted, Guards, act, declared, without
@@ -24,6 +25,7 @@ from licet.drill.revealed import calls_of, drills_of
 from licet.drill.run import Choice, Live, run
 from licet.drill.scenario import OWNER, Play
 from licet.drill.scenarios.off_intent import CHECKS, SCENARIOS
+from licet.drill.shown import looks
 from licet.drill.stage import Actor, Stage
 from licet.drill.stopped import of_guard
 from licet.drill.work import planned
@@ -305,3 +307,16 @@ def test_without_a_folder_the_guards_files_are_gone_afterwards(inventory, tmp_pa
     monkeypatch.setattr("tempfile.tempdir", None)
     acted(drawn(), inventory)
     assert [each for each in Path(tmp_path).iterdir() if each.name.startswith("tmp")] == []
+
+
+def test_drills_go_on_while_the_manifest_denies_calls_since_nobody_sees(here):
+    closed = loads(f"{MANIFEST}monitoring: {{fail_closed_after: 1h}}\n")
+    results = run([Choice(OFF_INTENT, GUARD)], with_parts(here.live, closed))
+    assert [each.failures for each in results if not each.passed] == []
+
+
+def test_a_passed_drill_proves_the_checks_and_the_reader_that_it_went_through(here):
+    run([Choice(OFF_INTENT, GUARD)], here.live._replace(shadows=False))
+    audit = audited(here.live.book, LedgerFiles(here.folder.ledger), here.live.clock.now())
+    proved = {part for look in looks(audit.drills) for part in look.proved}
+    assert proved >= {OWN, *(f"check {each}" for each in CHECKS)}

@@ -213,7 +213,8 @@ def without(checks: Sequence[Check], left_out: str) -> tuple[Check, ...]:
 def declared(work: Work, guards: Guards, now: float) -> tuple[Manifest, Learned]:
     """The manifest with what the work brings, and what tasks of its kind did before.
 
-    It keeps digest and place of the one that it was added to: that one is in force there, ratified or not.
+    It keeps digest and place of the one that it was added to: that one is in force there, ratified or not. But while nobody sees, drills
+    go on: else nobody ever saw again.
 
     Raises:
         UsageError: a name is taken.
@@ -234,6 +235,7 @@ def declared(work: Work, guards: Guards, now: float) -> tuple[Manifest, Learned]
         manifest = base.model_copy(update={
             "owners": {**whole.owners, **base.owners}, "agents": {**base.agents, **agents}, "tools": {**base.tools, **whole.tools},
             "credentials": {**base.credentials, **whole.credentials}, "tasks": {**base.tasks, **whole.tasks},
+            "monitoring": None,
         })  # fmt: skip
         adopt(manifest, now)
     if work.habit is None:

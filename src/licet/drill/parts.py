@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from licet.catalogue import CHECKS
 from licet.drill.forgery import FORGERY
 from licet.drill.scenario import PROBE
 from licet.monitor.detectors import DETECTORS
@@ -16,7 +17,9 @@ _OF_PROBES: Final = ("PROBE_AUTHENTICATES",)
 
 
 def part_names(code: str) -> tuple[str, ...]:
-    """The parts that can give a reason code."""
+    """The parts that can give a reason code, or the id of one of the guard's checks."""
+    if code in CHECKS:
+        return (f"check {code}",)
     passes = [(each.name, each.codes) for each in PASSES] + [(FORGERY, ("DRILL_FORGERY",))]
     found = [f"detector {each.name}" for each in DETECTORS if code in each.codes]
     found += [PROBES] if code in _OF_PROBES else []

@@ -204,7 +204,7 @@ def drawn(choice: Choice, live: Live, curtain: float, *, twin: bool, shadow: Act
     play = play._replace(credential=fingerprint(play.credential) if play.credential else "")
     announced = Announced(
         secrets.token_hex(8), secrets.token_hex(32), seed, choice.scenario.id, choice.source, twin, bool(shadow), play.identity,
-        play.credential, tuple(sorted(whom.identities)), tuple(sorted(whom.credentials)), tuple(sorted(play.codes)), events_of(of), len(of),
+        play.credential, tuple(sorted(whom.identities)), tuple(sorted(whom.credentials)), tuple(sorted(play.asked)), events_of(of), len(of),
         curtain, curtain + choice.scenario.limit + _MEANTIME,
     )  # fmt: skip
     return Drill(choice, play, whom, announced, of)

@@ -81,9 +81,14 @@ class Play(NamedTuple):
     work: Work | None = None
 
     @property
+    def asked(self) -> frozenset[str]:
+        """All that must come back: reason codes of findings, and the guard's checks."""
+        return self.codes | (self.work.checks if self.work is not None else frozenset())
+
+    @property
     def misuse(self) -> bool:
         """Something must come back of it; else it is a twin."""
-        return bool(self.codes) or (self.work is not None and bool(self.work.checks))
+        return bool(self.asked)
 
 
 Draw = Callable[["Stage", str, bool], Play]
