@@ -23,7 +23,7 @@ from licet.tokens.dpop import Proof
 
 pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
 
-RECORDED = Path(__file__).parents[1] / "vectors" / "bypass" / "openinference.jsonl"
+RECORDED = Path(__file__).parents[2] / "examples" / "bypass" / "traces.jsonl"
 AUDIENCE = "https://mail.acme.example/tools"
 KEY = "AKIACRMEXAMPLE000001"
 MANIFEST = f"""\

@@ -1,4 +1,4 @@
-"""Records what OpenInference and Licet say of one run of a LangChain agent: `python tests/vectors/bypass/record.py FILE`.
+"""Records what OpenInference and Licet say of one run of a LangChain agent: `python examples/bypass/record.py FILE`.
 
 The agent has two tools. One of them, `send`, is left without the guard, and called twice.
 """
@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-sys.path[:0] = [str(Path(__file__).parents[2])]
+sys.path[:0] = [str(Path(__file__).parents[2] / "tests")]
 from exported import of_sdk  # noqa: E402 - found by the line above
 from integrations.scripted import ScriptedModel, calls  # noqa: E402
 from licet.integrations.langchain import guard_tool  # noqa: E402
