@@ -18,6 +18,7 @@ import pytest
 from drilled import NOW, drill, facts_of, round_of
 from licet.assurance.cells import cells
 from licet.assurance.facts import Facts, Ledger, Listed, Sighting, State
+from licet.assurance.inventoried import inventoried
 from licet.assurance.page import page
 from licet.assurance.plots import COLOURS
 from licet.assurance.rows import STANDINGS, rows
@@ -179,6 +180,17 @@ def test_what_a_manifest_declares_counts_and_is_not_written_down(tmp_path: Path,
     assert {row_of(report, each)["standing"] for each in ("NHI8", "GOVERN 1.6", "GOVERN 2.1", "PR.AA-05")} == {"declared only"}
     assert green(report) == set()
     assert report["manifest"].startswith("sha256:")
+
+
+def test_an_end_that_somebody_declared_or_that_was_denied_was_not_seen(tmp_path: Path):
+    with closing(Inventory(tmp_path / FILE)) as inventory:
+        inventory.declare(
+            identities=[Identity(ROLE, "role")], lifecycle=[LifecycleEvent("declared", "d-1", NOW, "revoked", ROLE, "cred:1")]
+        )
+        inventory.keep([], [LifecycleEvent("cloudtrail", "r-1", NOW, "revoked", ROLE, "cred:1", outcome="denied")])
+        assert not inventoried(inventory, NOW).seen["ends"]
+        inventory.keep([], [LifecycleEvent("cloudtrail", "r-2", NOW, "revoked", ROLE, "cred:1")])
+        assert inventoried(inventory, NOW).seen["ends"] == 1
 
 
 def test_the_report_changes_nothing_in_the_folder(state: Path, tmp_path: Path, capsys: Out):

@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from licet.assurance.facts import State
+from licet.events import LifecycleEvent
 from licet.ingest.aws_actions import action_of
+from licet.inventory.declared import SOURCE as DECLARED
 from licet.inventory.model import needs_owner
 from licet.inventory.permissions import Shown
 from licet.inventory.privileges import Drift, drift
 from licet.inventory.store import Inventory
 from licet.inventory.views import Line, Viewer, sums
 
+# What somebody declared was not seen, and what was denied did not happen.
+_HAPPENED = f"uid NOT LIKE '{DECLARED}/%' AND json_extract(body, '$[{LifecycleEvent._fields.index('outcome')}]')='success'"
 _ENDS = "('rotated', 'revoked', 'suspended', 'deleted', 'job_ended')"
 _STATED = "('confirmed', 'manifest', 'imported')"
 
@@ -89,10 +93,10 @@ def _counted(inventory: Inventory) -> dict[str, int]:
     """What was seen, by one question each."""
     agents = "SELECT uid FROM identities WHERE kind='ai_agent'"
     return {
-        "ends": _number(inventory, f"SELECT count(*) FROM lifecycle WHERE kind IN {_ENDS}"),  # noqa: S608 - words of our own
+        "ends": _number(inventory, f"SELECT count(*) FROM lifecycle WHERE kind IN {_ENDS} AND {_HAPPENED}"),  # noqa: S608 - words of our own
         "agents_ended": _number(
             inventory,
-            f"SELECT count(*) FROM lifecycle WHERE kind IN ('revoked', 'deleted', 'suspended') AND (identity IN ({agents})"  # noqa: S608
+            f"SELECT count(*) FROM lifecycle WHERE kind IN ('revoked', 'deleted', 'suspended') AND {_HAPPENED} AND (identity IN ({agents})"  # noqa: S608
             f" OR credential IN (SELECT uid FROM credentials WHERE identity IN ({agents})))",
         ),
         "delivered": _number(

@@ -50,6 +50,7 @@ BEHAVIOURS: Final = (
     Behaviour("calls", "calls that the guard decided", "task kinds",
               ("PR.AA-05", "ASI02", "ASI03", "MEASURE 2.4")),
     Behaviour("denied", "calls that the guard refused", "", ("MANAGE 2.4",)),
+    Behaviour("revoked", "revocations of tokens and of agents", "", ("MANAGE 2.4",)),
     Behaviour("asked", "calls about which a person was asked", "grants that ask a person", ("ASI09", "GOVERN 3.2")),
     Behaviour("origins", "", "rules of origin and flow", ("ASI01",)),
     Behaviour("delegations", "delegations that the guard decided", "agents that may delegate", ("ASI07",)),

@@ -51,7 +51,7 @@ def seen_in(ledger: Ledger) -> dict[str, int]:
         "denied": kinds.get("call.denied", 0),
         "asked": kinds.get("call.asked", 0),
         "delegations": kinds.get("delegation", 0),
-        "agents_ended": kinds.get("revocation", 0) + kinds.get("token.revoke", 0),
+        "revoked": kinds.get("revocation", 0) + kinds.get("token.revoke", 0),
         "issuers": ledger.proved,
     }
 
