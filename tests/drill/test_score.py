@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from licet.drill.commitment import Announced
 from licet.drill.scenario import NOTHING_DECLARED, Play, Scenario
 from licet.drill.score import DAILY, WEEK, Scorecard, scorecard
 from licet.drill.shown import lowest
-from licet.drill.slots import CADENCE, DAY, SLOT, Slot
+from licet.drill.slots import CADENCE, DAY, SLOT, Slot, day_of, drawn
 from licet.drill.standing import Attributed, Heard, Standing
 
 pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
@@ -219,13 +220,36 @@ def test_who_fails_blames_parts_and_the_next_that_passes_through_them_clears_the
     assert {each.part for each in card(drills[:-1]).blind} == {"detector ends", "hop alerted"}
 
 
-def test_what_is_played_beside_does_not_show_that_anybody_is_told():
-    fails = drill(result(ago=40, passed=False, parts=("sink webhook", "hop delivered", "detector ends")))
-    beside = drill(result(ago=30, shadow=True, sinks=()))
-    assert {each.part for each in card([*daily(), fails, beside]).blind} == {"sink webhook", "hop delivered"}
-    assert not card([*daily(), fails, beside, drill(result(ago=20))]).blind
+def test_what_is_played_beside_shows_nothing_of_the_live_pipeline_and_the_other_way():
+    """A detector that answers drills alone is blind, however many drills it finds."""
+    fails = {"passed": False, "parts": ("hop alerted", "detector ends")}
+    live, beside = drill(result(ago=40, **fails)), drill(result(ago=40, shadow=True, sinks=(), **fails))
+    passes, passes_beside = drill(result(ago=30)), drill(result(ago=30, shadow=True, sinks=()))
+    assert {each.part for each in card([*daily(), live, passes_beside]).blind} == {"hop alerted", "detector ends"}
+    assert {each.part for each in card([*daily(), beside, passes]).blind} == {"hop alerted (beside)", "detector ends (beside)"}
+    assert not card([*daily(), live, beside, passes, passes_beside]).blind
+
+
+def test_a_sink_is_proved_by_what_it_took_and_not_by_what_another_took():
+    fails = drill(result(ago=40, passed=False, parts=("sink webhook",)))
     other = drill(result(source="github", ago=20, sinks=("otlp",)))
-    assert {each.part for each in card([*daily(), fails, beside, other]).blind} == {"sink webhook"}
+    assert {each.part for each in card([*daily(), fails, other]).blind} == {"sink webhook"}
+    assert not card([*daily(), fails, other, drill(result(source="github", ago=10))]).blind
+
+
+def test_a_pipeline_that_fails_for_six_hours_of_a_month_is_blind_for_six_hours_within_five_percent():
+    """By the hidden schedule, though all that is played beside it goes on."""
+    rng, cells = random.Random(3), [("D1", "cloudtrail"), ("D1", "github"), ("D18", "cloudtrail")]
+    begin = day_of(NOW) - 29 * DAY
+    begins, ends = begin + 12.3 * DAY, begin + 12.55 * DAY
+    drills: list[Audited] = []
+    for slot in (each for day in range(30) for each in drawn(begin + day * DAY, cells, rng) if each.time <= NOW):
+        about = {"scenario": slot.scenario, "source": slot.source, "ago": NOW - slot.time}
+        fails = {"passed": False, "parts": ("hop alerted",)} if begins <= slot.time < ends else {}
+        drills += [drill(result(**about, **fails)), drill(result(**about, twin=True)), drill(result(**about, shadow=True, sinks=()))]
+    audit = Audit(tuple(drills), (), begin, ((begin, begin + 31 * DAY),))
+    found = scorecard(audit, None, NOW, scenarios=ALL, within=29.5 * DAY)
+    assert found.metric("blind_seconds").numerator == pytest.approx(ends - begins, rel=0.05)
 
 
 def test_a_twin_that_has_a_finding_is_a_false_alarm_and_no_blindness():

@@ -87,12 +87,17 @@ def _say(card: Scorecard) -> None:
 
 def _figures(card: Scorecard) -> Iterator[str]:
     for each in card.metrics:
-        name = f"{each.title}{f' ({each.of})' if each.of else ''}"
-        yield f"{name:<72}{told(each)}"
+        if each.name == "detection_time_p95":  # it stands beside the half
+            continue
+        name, beside = each.title, ""
+        if each.name == "detection_time_p50":
+            name, last = "detection time, of half and of 95 %", card.metric("detection_time_p95", each.of).value
+            beside = f"  {_seconds(last)}" if last is not None else ""
+        yield f"{name + (f' ({each.of})' if each.of else ''):<68}{told(each, beside)}"
 
 
-def told(metric: Metric) -> str:
-    """A figure for people, with what it is made of."""
+def told(metric: Metric, beside: str = "") -> str:
+    """A figure for people, with what it is made of. `beside`: stands behind it."""
     if metric.value is None:
         return "      -"
     if metric.unit == "share":
@@ -104,7 +109,7 @@ def told(metric: Metric) -> str:
         return f"{_seconds(metric.value):>7}  of {lasting(metric.denominator)}"
     if metric.name == "source_freshness":
         return f"{_seconds(metric.value):>7}  may be {lasting(metric.denominator)}"
-    return f"{_seconds(metric.value):>7}  {metric.numerator:,.0f} of {metric.denominator:,.0f} came"
+    return f"{_seconds(metric.value):>7}{beside}  {metric.numerator:,.0f} of {metric.denominator:,.0f} came"
 
 
 def _percent(share: float) -> str:

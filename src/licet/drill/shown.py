@@ -9,7 +9,6 @@ from typing import Final
 from licet.drill.audit import Audited
 from licet.drill.blind import Look
 from licet.drill.book import Result
-from licet.drill.guarded import GUARD, OWN
 from licet.drill.hops import HOPS
 from licet.drill.parts import part_names
 from licet.drill.scenarios import SCENARIOS
@@ -18,10 +17,12 @@ from licet.monitor.exits import EXPORTERS
 Kind = tuple[str, str, bool, bool]
 """Scenario, source, whether it is a twin, whether it is a shadow."""
 
+BESIDE: Final = " (beside)"
+"""Behind the name of a part, where it was tried beside the live pipeline: as somebody who is known for no drill."""
+
 SURE: Final = 0.95
 _ALONE: Final = frozenset(each.id for each in SCENARIOS if each.apart)
-_ALWAYS: Final = ("owners", "attribution", "explanation", "evidence")
-_LAST: Final = ("time", "sink")
+_ALWAYS: Final = ("owners", "attribution", "explanation", "evidence", "time", "sink")
 _STEPS: Final = 60  # of a bisection: as exact as a float is
 
 
@@ -31,38 +32,39 @@ def kind_of(result: Result) -> Kind:
 
 
 def looks(drills: Iterable[Audited]) -> Iterator[Look]:
-    """What each drill shows, of those whose result is what was signed."""
+    """What each drill shows, of those whose result is what was signed.
+
+    What is played beside the live pipeline shows nothing of that, and the other way: its parts have names of their own.
+    """
     blamed: dict[Kind, set[str]] = {}
-    known = [each for each in drills if not each.wrong and not each.open and each.row.result is not None]
-    for each in sorted(known, key=lambda one: one.row.result.began if one.row.result else 0.0):
-        result = each.row.result
+    known = [(each.row.result, each.row.announced) for each in drills if not each.wrong and not each.open]
+    ordered = sorted((pair for pair in known if pair[0] is not None), key=lambda pair: pair[0].began if pair[0] else 0.0)
+    for result, announced in ordered:
         if result is None:
             continue
         kind = kind_of(result)
+        track = BESIDE if result.shadow or result.scenario in _ALONE else ""
         if result.passed:
-            codes = each.row.announced.codes if each.row.announced is not None else ()
+            proved = {f"{part}{track}" for part in _proved(result, announced.codes if announced is not None else ())}
             # Whatever a drill blamed works again once one of its kind passes.
-            yield Look(result.began, frozenset(_proved(result, codes)) | frozenset(blamed.get(kind, ())), frozenset())
+            yield Look(result.began, frozenset(proved | blamed.get(kind, set())), frozenset())
         else:
             # A twin that has a finding is a false alarm: nothing is blind by it.
-            parts = {part for part in result.parts if not result.twin or part.startswith("reader ")}
+            parts = {f"{part}{track}" for part in result.parts if not result.twin or part.startswith("reader ")}
             blamed.setdefault(kind, set()).update(parts)
             yield Look(result.began, frozenset(), frozenset(parts))
 
 
 def _proved(result: Result, codes: Iterable[str]) -> Iterator[str]:
-    yield OWN if result.source == GUARD else f"reader {result.source}"
+    yield f"reader {result.source}"
     if result.twin:
         return
     for code in codes:
         yield from part_names(code)
     yield from _ALWAYS
     yield from (f"exporter {name}" for name in EXPORTERS)
-    beside = result.shadow or result.scenario in _ALONE  # by the same parts, but handed to nobody who reads it
-    yield from (f"hop {name}" for name in (HOPS[:-1] if beside else HOPS))
-    if not beside:
-        yield from _LAST
-        yield from (f"sink {name}" for name in result.sinks)
+    yield from (f"hop {name}" for name in HOPS)
+    yield from (f"sink {name}" for name in result.sinks)
 
 
 def lowest(hits: int, of: int, sure: float = SURE) -> float:
