@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from licet.clock import lasting
+from licet.clock import iso, lasting
 from licet.drill.audit import audited
 from licet.drill.book import Book
-from licet.drill.score import WEEK, scorecard
+from licet.drill.score import WEEK, Scorecard, scorecard
 from licet.drill.watch import Seen
 from licet.errors import LicetError, UsageError
 from licet.ledger import LedgerFiles
@@ -27,6 +27,7 @@ TIMEOUT: Final = 10.0
 
 _AGAIN: Final = 3.0  # seconds after which what did not answer is asked once more
 _MOST: Final = 10  # reasons
+_ELSEWHERE: Final = ("failed", "unplayed")  # reasons that parts tell, or that are of no part that anybody saw fail
 
 
 def of_folder(book: Path, ledger: Path, now: float, within: float = 0.0) -> Seen:
@@ -41,12 +42,20 @@ def of_folder(book: Path, ledger: Path, now: float, within: float = 0.0) -> Seen
             audit = audited(opened, LedgerFiles(ledger), now, now - WEEK)
     except LicetError as error:
         return Seen(now, (str(error),))
-    # What was not played yet is no news here: within the cadence something was.
-    card = scorecard(audit, None, now, scenarios=(), within=WEEK)
-    why, since = [each.said for each in card.reasons], [each.since for each in card.blind]
+    return seen_of(scorecard(audit, None, now, scenarios=(), within=WEEK), now, within)
+
+
+def seen_of(card: Scorecard, now: float, within: float = 0.0) -> Seen:
+    """What a scorecard says of now: which parts are blind, and what is wrong with what is told.
+
+    A drill that failed is here by the parts that it blames, until one proves them again; a twin that had a finding makes nobody blind.
+    """
+    why = [f"{each.part}: blind since {iso(each.since)}" for each in card.blind]
+    why += [each.said for each in card.reasons if each.kind not in _ELSEWHERE]
+    since = [each.since for each in card.blind]
     last = max((each.began for each in card.drills), default=0.0)
-    if within and last and now - last > within and not any(each.kind == "silent" for each in card.reasons):
-        why, since = [f"no result for {lasting(now - last)}", *why], [*since, last + within]
+    if within and last and now - last > within:
+        why, since = [*why, f"no result for {lasting(now - last)}, and one was wanted within {lasting(within)}"], [*since, last + within]
     shown = (*why[:_MOST], *([f"and {len(why) - _MOST} more"] if len(why) > _MOST else ()))
     return Seen(now, shown, min(since, default=0.0) if why else 0.0)
 

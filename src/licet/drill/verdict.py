@@ -101,7 +101,7 @@ def _lost(came: Came) -> Iterator[Failure]:
 def _silent(play: Play, came: Came) -> Iterator[Failure]:
     """What is no finding alone is said all the same."""
     for code in sorted(play.signals - set(came.signals)):
-        yield Failure(f"no signal {code}", came.parts(code))
+        yield Failure(f"no signal {code}", _silenced(came, code))
 
 
 def _misuse(scenario: Scenario, play: Play, came: Came, finding: Finding | None, seconds: float) -> Iterator[Failure]:
@@ -113,7 +113,7 @@ def _misuse(scenario: Scenario, play: Play, came: Came, finding: Finding | None,
     why = finding.explanation if finding is not None else None
     if finding is None or why is None:
         for code in sorted(play.codes):
-            yield Failure(f"no finding says {code}", came.parts(code))
+            yield Failure(f"no finding says {code}", _silenced(came, code))
         return
     for code in sorted(play.codes - set(why.codes)):
         yield Failure(f"the finding does not say {code}", came.parts(code))
@@ -123,6 +123,11 @@ def _misuse(scenario: Scenario, play: Play, came: Came, finding: Finding | None,
             yield Failure(f"a wrong alarm beside it: {', '.join(beyond)}", tuple(part for code in beyond for part in came.parts(code)))
     yield from _explained(play, finding, why, came)
     yield from _handed_on(scenario, finding, seconds, came)
+
+
+def _silenced(came: Came, code: str) -> tuple[str, ...]:
+    """Which parts to blame where a code is missing. What nobody judged speaks against no detector: a hop before it is dead."""
+    return came.parts(code) if came.reached.has("evaluated") else ()
 
 
 def _explained(play: Play, finding: Finding, why: Explanation, came: Came) -> Iterator[Failure]:
