@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_each_slot_of_a_day_has_one_drill_and_two_are_never_further_apart_than_t
     slots = drawn(0.0, CELLS, rng) + drawn(DAY, CELLS, rng)
     assert [int(each.time // SLOT) for each in slots] == list(range(int(2 * DAY // SLOT)))
     times = [each.time for each in slots]
-    assert max(later - earlier for earlier, later in zip(times, times[1:], strict=False)) <= CADENCE
+    assert max(later - earlier for earlier, later in pairwise(times)) <= CADENCE
 
 
 def test_every_cell_has_its_turn_before_any_has_its_second():

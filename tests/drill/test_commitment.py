@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 
 import pytest
@@ -73,10 +72,10 @@ def test_a_key_that_others_can_read_or_that_is_none_is_refused(tmp_path):
     with pytest.raises(KeyFileError):
         DrillKey.of(path, create=False)
     DrillKey.of(path)
-    os.chmod(path, 0o644)
+    path.chmod(0o644)
     with pytest.raises(KeyFileError):
         DrillKey.of(path)
-    os.chmod(path, 0o600)
+    path.chmod(0o600)
     path.write_bytes(b"no key")
     with pytest.raises(KeyFileError, match="PEM"):
         DrillKey.of(path)

@@ -5,7 +5,6 @@ Held against the monotonic clock, which nobody sets (PEP 418).
 
 from __future__ import annotations
 
-import time
 from typing import Final, NamedTuple
 
 from licet.clock import Clock, lasting
@@ -24,12 +23,12 @@ class Since(NamedTuple):
 
 def since(clock: Clock) -> Since:
     """Both, now."""
-    return Since(clock.now(), time.monotonic())
+    return Since(clock.now(), clock.monotonic())
 
 
 def stopped(clock: Clock, begun: Since) -> Failure | None:
     """What is wrong with the clock since then; None if it went."""
-    wall, passed = clock.now() - begun.wall, time.monotonic() - begun.monotonic
+    wall, passed = clock.now() - begun.wall, clock.monotonic() - begun.monotonic
     if abs(wall - passed) <= _APART and (passed < _SHORT or wall > 0):
         return None
     return Failure(f"the clock does not go: it moved by {wall:.1f} s while {lasting(passed)} passed", ("clock",))
