@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from drilled import NOW, drill, facts_of, round_of
+from licet import Denied, Guard
 from licet.assurance.cells import cells
 from licet.assurance.facts import Facts, Ledger, Listed, Sighting, State
 from licet.assurance.inventoried import inventoried
@@ -170,6 +171,30 @@ def test_a_ledger_that_does_not_hold_turns_no_row_green_and_exits_1(state: Path,
 def test_without_the_ledgers_key_nothing_is_green(state: Path, capsys: Out):
     (state / "keys" / "ledger.key").unlink()
     assert green(told_of(state, capsys, code=1)) == set()
+
+
+def test_what_a_guard_does_is_seen_and_what_drills_did_through_one_is_not(tmp_path: Path, capsys: Out):
+    """It stays in the guard's ledger and store; none of it was anybody's work."""
+    state, manifest = tmp_path / "state", tmp_path / "licet.yaml"
+    assert main(["drill", "run", "D13", "--source", "guard", "--state", str(state)]) == 0
+    report = told_of(state, capsys)
+    assert report["evidence"]["kinds"]["call.denied"] > 0
+    assert report["findings"]["statuses"]["open"] == 0
+    assert {row_of(report, each)["standing"] for each in ("MANAGE 2.4", "PR.PS-04", "PR.AA-05")} == {"absent"}
+    manifest.write_text(MANIFEST, encoding="utf-8")
+    with Guard.from_file(manifest, state=state) as guard:
+
+        @guard.tool
+        def read_ticket(number: int) -> str:
+            return "text"
+
+        with guard.task("answer", intent="Answer ticket 1", agent="bot", principal="user:grace"), pytest.raises(Denied):
+            read_ticket("seven")  # type: ignore[arg-type]
+    report = told_of(state, capsys)
+    assert row_of(report, "MANAGE 2.4")["behaviour"] == "Calls that the guard refused: 1."
+    [denied] = [each for each in row_of(report, "ASI02")["evidence"] if each["name"] == "scope.argument"]
+    record = json.loads(list(LedgerFiles(state / "ledger").records())[denied["ledger"][0] - 1])
+    assert (denied["kind"], denied["of"], record["kind"], record["tool"]) == ("check", "finding", "call.denied", "read_ticket")
 
 
 def test_what_a_manifest_declares_counts_and_is_not_written_down(tmp_path: Path, capsys: Out):

@@ -53,7 +53,7 @@ class Ledger(NamedTuple):
         origin, size, root: what that says: the log's name, how many records, their root hash (Base64).
         records: how many stand there; `kinds`: of each kind.
         wrong: what does not hold, a sentence each; empty: it is whole.
-        proved: tasks whose agent or principal was proved.
+        acts: by agent and kind, how many of these are of its calls and tasks; of the kind `proved`, tasks in which somebody was proved.
     """
 
     checkpoint: str = ""
@@ -63,7 +63,7 @@ class Ledger(NamedTuple):
     records: int = 0
     kinds: Mapping[str, int] = {}
     wrong: tuple[str, ...] = ()
-    proved: int = 0
+    acts: Mapping[tuple[str, str], int] = {}
 
 
 class State(NamedTuple):

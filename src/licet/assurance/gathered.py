@@ -22,12 +22,14 @@ from licet.drill.standing import standing
 from licet.errors import LedgerError, StoreError
 from licet.guard.state import StateFolder
 from licet.ingest.sources import SOURCES
+from licet.inventory.declared import agent_uid
 from licet.inventory.store import Inventory
 from licet.ledger import LedgerFiles
 from licet.manifest import Manifest
 from licet.monitor.codes import CODES
 from licet.monitor.kept import kept
 
+_AGENT = agent_uid("")
 _SIGNALS = "SELECT code, count(*), max(time), id FROM signals GROUP BY code"  # with a single `max`, SQLite's `id` is of that row
 
 
@@ -49,7 +51,7 @@ def gathered(
     audit, card, doubt = _drills(folder, ledger, inventory, now)
     known = inventoried(inventory, now) if inventory is not None else Inventoried(State(), (), {}, {})
     stated = manifested(manifest) if manifest is not None else {}
-    seen = Counter(known.seen) + Counter(seen_in(ledger)) + Counter(_findings(findings))
+    seen = Counter(known.seen) + Counter(seen_in(ledger, _drawn(folder))) + Counter(_findings(findings))
     # What the manifest declares may have been taken into the inventory: the larger of the two numbers is no sum of both.
     declared = {name: max(known.declared.get(name, 0), stated.get(name, 0)) for name in {*known.declared, *stated}}
     codes, checks = _sightings(findings, inventory)
@@ -81,12 +83,24 @@ def _drills(
     return audit, scorecard(audit, real, now, scenarios=SCENARIOS), ""
 
 
+def _drawn(folder: StateFolder) -> frozenset[str]:
+    """The agents that were drawn for drills through the guard. What they did stays in its ledger."""
+    path = folder.path / BOOK
+    if not path.exists():
+        return frozenset()
+    try:
+        with closing(Book(path, reading=True)) as book:
+            return frozenset(uid.removeprefix(_AGENT) for uid in book.enrolled() if uid.startswith(_AGENT))
+    except StoreError:  # what is wrong with it is said of the drills
+        return frozenset()
+
+
 def _findings(findings: Iterable[Listed]) -> dict[str, int]:
     found = Counter[str]()
     for each in findings:
         why = each.finding.explanation
         sources = {cited.uid.partition("/")[0] for cited in why.evidence} if why is not None else set()
-        found.update(findings=1, agent_findings=each.identity.startswith("agent:"), correlated=len(sources) > 1)
+        found.update(findings=1, agent_findings=each.identity.startswith(_AGENT), correlated=len(sources) > 1)
     return found
 
 

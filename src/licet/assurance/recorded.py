@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 from licet.assurance.facts import Ledger
@@ -15,6 +16,7 @@ from licet.ledger.note import Checkpoint, NoteError, parts
 
 # The form of records is canonical JSON: a quotation mark within a text stands behind a backslash, so that no text can look like a kind.
 _KIND = re.compile(rb'"kind":"([a-z][a-z.-]{0,63})"')
+_AGENT = re.compile(rb'"agent":"([^"\\\\]{0,200})"')
 _PROVED = (b'"agent_is":"proved"', b'"sub_is":"proved"')
 _MOST = 10  # sentences of what is wrong
 
@@ -27,7 +29,7 @@ def recorded(folder: Path, keys: Path) -> Ledger:
     try:
         key = LedgerKey.of(keys, create=False)
         verdict = verify(folder, [key.note_key], head=key.last(), semantic=False)
-        kinds, proved = _counted(files)
+        kinds, acts = _counted(files)
     except (KeyFileError, LedgerError) as error:
         return Ledger(wrong=(str(error),))
     note = verdict.checkpoint
@@ -38,29 +40,38 @@ def recorded(folder: Path, keys: Path) -> Ledger:
     return Ledger(
         note, checkpoint.origin if checkpoint else "", checkpoint.size if checkpoint else 0,
         base64.b64encode(checkpoint.root).decode() if checkpoint else "", verdict.records, dict(sorted(kinds.items())),
-        tuple(fault.sentence for fault in verdict.faults)[:_MOST], proved,
+        tuple(fault.sentence for fault in verdict.faults)[:_MOST], acts,
     )  # fmt: skip
 
 
-def seen_in(ledger: Ledger) -> dict[str, int]:
-    """By the name of a behaviour (`licet.assurance.mapping.BEHAVIOURS`), how often it was seen."""
-    kinds = ledger.kinds
+def seen_in(ledger: Ledger, drilled: Collection[str]) -> dict[str, int]:
+    """By the name of a behaviour (`licet.assurance.mapping.BEHAVIOURS`), how often it was seen.
+
+    Args:
+        drilled: agents that were drawn for drills: what they did was seen to be done by nobody.
+    """
+    kinds = Counter(ledger.kinds)
+    for (agent, kind), number in ledger.acts.items():
+        kinds["proved"] += number if kind == "proved" and agent not in drilled else 0
+        kinds[kind] -= number if kind != "proved" and agent in drilled else 0
     return {
-        "records": sum(number for kind, number in kinds.items() if not kind.startswith(("ledger.", "drill."))),
+        "records": sum(number for kind, number in kinds.items() if kind != "proved" and not kind.startswith(("ledger.", "drill."))),
         "calls": sum(kinds.get(kind, 0) for kind in ("call.intent", "call.denied", "call.asked")),
         "denied": kinds.get("call.denied", 0),
         "asked": kinds.get("call.asked", 0),
         "delegations": kinds.get("delegation", 0),
         "revoked": kinds.get("revocation", 0) + kinds.get("token.revoke", 0),
-        "issuers": ledger.proved,
+        "issuers": kinds["proved"],
     }
 
 
-def _counted(files: LedgerFiles) -> tuple[Counter[str], int]:
-    kinds, proved = Counter[str](), 0
+def _counted(files: LedgerFiles) -> tuple[Counter[str], Counter[tuple[str, str]]]:
+    kinds, acts = Counter[str](), Counter[tuple[str, str]]()
     for line in files.records():
         found = _KIND.search(line)
         kind = found[1].decode() if found else "unknown"
         kinds[kind] += 1
-        proved += kind == "task.begin" and any(each in line for each in _PROVED)
-    return kinds, proved
+        if (agent := _AGENT.search(line)) is not None:
+            acts[agent[1].decode(), kind] += 1
+            acts[agent[1].decode(), "proved"] += kind == "task.begin" and any(each in line for each in _PROVED)
+    return kinds, acts

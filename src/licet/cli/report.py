@@ -81,7 +81,7 @@ def _told(options: argparse.Namespace) -> dict[str, Any]:
         path = folder.path / FILE
         inventory = stack.enter_context(closing(Inventory(path, reading=True))) if path.exists() else None
         store = stack.enter_context(store_of(folder, reading=True)) if folder.store.exists() else None
-        found = all_found(Sources(store, inventory, None)) if store is not None or inventory is not None else []
+        found = all_found(Sources(store, inventory, None, folder.path)) if store is not None or inventory is not None else []
         listed = [Listed(each.finding, each.status, each.codes, each.identity) for each in found if each.status != "withdrawn"]
         facts = gathered(folder, inventory, listed, manifest, now)
     drilled = cells(facts.audit, now)
