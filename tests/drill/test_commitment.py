@@ -79,3 +79,17 @@ def test_a_key_that_others_can_read_or_that_is_none_is_refused(tmp_path):
     path.write_bytes(b"no key")
     with pytest.raises(KeyFileError, match="PEM"):
         DrillKey.of(path)
+
+
+def test_a_signature_that_was_good_once_makes_no_other_one_good(tmp_path):
+    """What is remembered is key, text and signature together; what cannot be read is no signature."""
+    key, other = DrillKey.of(tmp_path / "one.key"), DrillKey.of(tmp_path / "other.key")
+    said = {"drill": "1", "passed": True}
+    signature = key.sign(said)
+    assert [signed_by(key.public, said, signature) for _ in range(2)] == [True, True]
+    assert not signed_by(key.public, said | {"passed": False}, signature)
+    assert not signed_by(other.public, said, signature)
+    assert not signed_by(key.public, said, other.sign(said))
+    assert not any(signed_by(key.public, said, each) for each in ("", "zz", "\ud800", signature[:-2]))
+    assert not signed_by(key.public, {"drill": "\ud800"}, signature)
+    assert not signed_by(b"short", said, signature)
