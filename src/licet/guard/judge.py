@@ -49,7 +49,8 @@ class Judge:
 
     def __init__(self, parts: Ground) -> None:
         self._p = parts
-        self._checks, self._learned = CHECKS_OF_A_CALL, parts.learned
+        self._checks: tuple[Check, ...] | None = None  # all that there are
+        self._learned = parts.learned
         self.signatures: dict[str, tuple[ToolSignature, str]] = {}
 
     def judge_by(self, checks: Sequence[Check], learned: Learned) -> None:
@@ -142,7 +143,8 @@ class Judge:
         self, tx: Transaction, task: GuardedTask | None, request: Request, seen: Seen, *, paid: bool = False
     ) -> tuple[Decision, Facts, list[Claim]]:
         facts, wanted = self._facts(tx, task, request, seen, paid=paid)
-        return decide(self._checks, request, facts, lambda found: self._moded(tx, task, request.time, found)), facts, wanted
+        checks = CHECKS_OF_A_CALL if self._checks is None else self._checks
+        return decide(checks, request, facts, lambda found: self._moded(tx, task, request.time, found)), facts, wanted
 
     def _moded(self, tx: Transaction, task: GuardedTask | None, now: float, reasons: list[Reason]) -> Iterator[Reason]:
         """The reasons as the modes and effects of the manifest have them."""
