@@ -9,6 +9,7 @@ from typing import Final
 from licet.drill.audit import Audited
 from licet.drill.blind import Look
 from licet.drill.book import Result
+from licet.drill.guarded import GUARD, OWN
 from licet.drill.hops import HOPS
 from licet.drill.parts import part_names
 from licet.drill.scenarios import SCENARIOS
@@ -56,7 +57,7 @@ def looks(drills: Iterable[Audited]) -> Iterator[Look]:
 
 
 def _proved(result: Result, codes: Iterable[str]) -> Iterator[str]:
-    yield f"reader {result.source}"
+    yield OWN if result.source == GUARD else f"reader {result.source}"
     if result.twin:
         return
     for code in codes:
