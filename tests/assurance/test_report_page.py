@@ -18,7 +18,7 @@ import pytest
 from drilled import NOW, drill, facts_of, round_of
 from licet import Denied, Guard
 from licet.assurance.cells import cells
-from licet.assurance.facts import Facts, Ledger, Listed, Sighting, State
+from licet.assurance.facts import Drifted, Facts, Ledger, Listed, Sighting, State
 from licet.assurance.inventoried import inventoried
 from licet.assurance.page import page
 from licet.assurance.plots import COLOURS
@@ -395,6 +395,15 @@ def test_more_findings_than_are_listed_are_said_in_number_in_both():
     report, text = made(facts)
     assert (len(report["findings"]["listed"]), report["findings"]["left_out"]) == (500, 3)
     assert "3 findings more, not listed here" in text
+
+
+def test_the_three_numbers_of_drift_are_sums_and_who_did_what_is_outside_stands_first():
+    drifts = [Drifted("arn:a", 2, 4, 1, 0, 2), Drifted("arn:b", 1, 1, 0, 3, 0), Drifted("arn:c", 5, 5, 0, 0, 0)]
+    report, text = made(Facts(NOW, drifts=drifts))
+    drift = report["drift"]
+    assert (drift["identities"], drift["used"], drift["granted"], drift["added_without_use"], drift["outside"]) == (3, 8, 10, 1, 3)
+    assert [each["identity"] for each in drift["listed"]] == ["arn:b", "arn:a"]
+    assert "8 of 10" in text
 
 
 def test_ages_and_severities_add_up():

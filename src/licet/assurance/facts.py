@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from licet.drill.audit import Audit
 from licet.drill.score import Scorecard
-from licet.inventory.privileges import Drift
 from licet.records import Finding
 
 
@@ -95,6 +94,23 @@ class State(NamedTuple):
     uses: int = 0
 
 
+class Drifted(NamedTuple):
+    """The three numbers of one identity's privilege drift (`licet.inventory.privileges`), and how many permissions could go.
+
+    Attributes:
+        used, granted: permissions that were used, of those of which it can be told.
+        added: those that came in the window and were never used.
+        outside: operations outside the declared purpose.
+    """
+
+    identity: str
+    used: int
+    granted: int
+    added: int
+    outside: int
+    proposals: int
+
+
 class Facts(NamedTuple):
     """All of it.
 
@@ -111,7 +127,7 @@ class Facts(NamedTuple):
     now: float
     state: State = State()
     findings: Sequence[Listed] = ()
-    drifts: Sequence[Drift] = ()
+    drifts: Sequence[Drifted] = ()
     seen: Mapping[str, int] = {}
     declared: Mapping[str, int] = {}
     codes: Mapping[str, Sighting] = {}

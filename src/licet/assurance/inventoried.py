@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from licet.assurance.facts import State
+from licet.assurance.facts import Drifted, State
 from licet.events import LifecycleEvent
 from licet.ingest.aws_actions import action_of
 from licet.inventory.declared import SOURCE as DECLARED
@@ -26,7 +26,7 @@ class Inventoried(NamedTuple):
     """What an inventory comes to. `seen`, `declared`: as in `licet.assurance.facts.Facts`."""
 
     state: State
-    drifts: tuple[Drift, ...]
+    drifts: tuple[Drifted, ...]
     seen: Mapping[str, int]
     declared: Mapping[str, int]
 
@@ -56,7 +56,7 @@ def inventoried(inventory: Inventory, now: float) -> Inventoried:
         declared.update(_declared(line))
         found = drift(inventory, line.identity.uid, shown, action_of, now=now)
         if found.held or found.outside:
-            drifts.append(found)
+            drifts.append(_drifted(found))
     seen += Counter(owned=total.owned, **_counted(inventory))
     declared += Counter(_stated(inventory))
     state = State(
@@ -64,6 +64,11 @@ def inventoried(inventory: Inventory, now: float) -> Inventoried:
         flags["shared"], _most(kinds), _most(platforms), _most(owners), _most(credentials), flags["uses"],
     )  # fmt: skip
     return Inventoried(state, tuple(drifts), seen, declared)
+
+
+def _drifted(of: Drift) -> Drifted:
+    used = of.number("used")
+    return Drifted(of.identity, used, used + of.number("unused"), len(of.added), len(of.outside), len(of.proposals))
 
 
 def _most(counts: Counter[str]) -> dict[str, int]:

@@ -9,10 +9,9 @@ from typing import Any, Final
 
 from licet.assurance.catalogues import CATALOGUES
 from licet.assurance.cells import Cell
-from licet.assurance.facts import Facts, Listed
+from licet.assurance.facts import Drifted, Facts, Listed
 from licet.assurance.rows import STANDINGS, Evidence, Row
 from licet.escape import counted
-from licet.inventory.privileges import Drift
 from licet.monitor.told import stamp
 from licet.version import VERSION
 
@@ -101,19 +100,20 @@ def _listed(each: Listed) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _drift(drifts: Sequence[Drift]) -> dict[str, Any]:
-    lines: list[dict[str, Any]] = [
-        {
-            "identity": each.identity, "used": each.number("used"), "granted": each.number("used") + each.number("unused"),
-            "added_without_use": len(each.added), "outside": len(each.outside), "proposals": len(each.proposals),
-        }
-        for each in drifts
-    ]  # fmt: skip
-    numbers = ("used", "granted", "added_without_use", "outside")
-    doubtful = [each for each in lines if each["proposals"] or each["added_without_use"] or each["outside"]]
-    doubtful.sort(key=lambda each: (-each["outside"], -each["added_without_use"], -each["proposals"], each["identity"]))
-    return {"identities": len(lines)} | {name: sum(each[name] for each in lines) for name in numbers} | {
-        "listed": doubtful[:MOST], "left_out": max(0, len(doubtful) - MOST),
+def _drift(drifts: Sequence[Drifted]) -> dict[str, Any]:
+    doubtful = sorted(
+        (each for each in drifts if each.proposals or each.added or each.outside),
+        key=lambda each: (-each.outside, -each.added, -each.proposals, each.identity),
+    )
+    return {
+        "identities": len(drifts), "used": sum(each.used for each in drifts), "granted": sum(each.granted for each in drifts),
+        "added_without_use": sum(each.added for each in drifts), "outside": sum(each.outside for each in drifts),
+        "listed": [
+            {"identity": each.identity, "used": each.used, "granted": each.granted, "added_without_use": each.added,
+             "outside": each.outside, "proposals": each.proposals}
+            for each in doubtful[:MOST]
+        ],
+        "left_out": max(0, len(doubtful) - MOST),
     }  # fmt: skip
 
 
