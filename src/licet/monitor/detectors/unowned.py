@@ -13,12 +13,14 @@ from typing import Final
 from licet.events import LifecycleEvent, UseEvent
 from licet.inventory.model import needs_owner
 from licet.monitor.detector import Called, Detector, State
-from licet.monitor.saying import MOST_CITED, row, say
+from licet.monitor.saying import row, say
 from licet.monitor.signal import Signal
 from licet.monitor.world import DAY, World
 
 _STAYS: Final = ("access_key",)
 """Kinds of credentials that live until somebody ends them. Whether a person or a machine has such a key logs do not say: somebody must."""
+
+_CITED: Final = 8  # first uses; that it acts is shown by one
 
 _STATED: Final = ("lifecycle", "declared")
 
@@ -27,7 +29,7 @@ class Unowned(Detector):
     """UNOWNED_ACTIVE, as it stands now."""
 
     name = "unowned"
-    version = 4
+    version = 5
     codes = ("UNOWNED_ACTIVE",)
     standing = ("UNOWNED_ACTIVE",)
     uses: Called = "always"
@@ -42,7 +44,7 @@ class Unowned(Detector):
     def use(self, state: State, event: UseEvent, world: World) -> Iterable[Signal]:
         """Note it."""
         if event.outcome == "success":
-            if len(state["uses"]) < MOST_CITED:
+            if len(state["uses"]) < _CITED:
                 state["uses"].append(row(event, "use"))
             if event.interactive:
                 state["person"] = True
