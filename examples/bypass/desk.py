@@ -1,7 +1,7 @@
 """A guarded agent of an hour ago, and what two others wrote down at that time.
 
-`accepted.jsonl` is what the mail service accepted: the token of the guarded call, and one that no guard gave to a call. `trail.jsonl` is the
-platform's log of the CRM's key: the use of the guarded call, and one of half an hour later.
+`accepted.jsonl` is what the mail service accepted: the token of the guarded call, and one that no guard gave to a call. `trail.jsonl` is
+the platform's log of the CRM's key: the use of the guarded call, and one of half an hour later.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def lookup(number: int) -> str:
     return f"order {number} is late"
 
 
-def send(to: str) -> str:
+def send(to: str) -> str:  # noqa: ARG001 - the token is for it
     """Send a message: what the mail service would get is the call's token."""
     call = licet.current_call()
     token = call.token if call is not None else None

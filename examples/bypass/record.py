@@ -37,13 +37,13 @@ tasks: {answer: {intent: Answer a ticket, ttl: 10m, tools: {read: {}, send: {}}}
 
 
 @tool
-def read(number: int, note: str = "") -> str:
+def read(number: int) -> str:
     """Read a ticket."""
     return f"ticket {number}: my order is late"
 
 
 @tool
-def send(to: str, text: str) -> str:
+def send(to: str, text: str) -> str:  # noqa: ARG001 - it sends nothing
     """Send a message."""
     return "sent"
 

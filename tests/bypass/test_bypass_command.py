@@ -16,6 +16,7 @@ import pytest
 import licet
 from bypass.seen import DAY
 from licet import Guard, Verifier
+from licet.bypass.verified import Accepted, Call, spent, verified
 from licet.cli import main
 from licet.store import SqliteStore
 from licet.testing import FakeClock
@@ -120,6 +121,26 @@ def test_what_cannot_be_read_may_hold_a_call_and_is_not_well(capsys: Captured, f
     assert "torn.jsonl:2" in text
 
 
+def test_calls_that_were_purged_from_the_store_are_known_by_the_ledger(capsys: Captured, folder: Path):
+    def lookup(number: int) -> str:
+        return "order"
+
+    with guard(folder) as made, made.task("work", intent="Look", agent="bot", principal="user:grace"):
+        made.wrap(lookup)(number=1)
+    now = time.time_ns()
+    names = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "lookup"}
+    told = {
+        "traceId": "1" * 32, "spanId": "2" * 16, "name": "execute_tool lookup", "kind": 1, "startTimeUnixNano": str(now - 10**9),
+        "endTimeUnixNano": str(now), "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in names.items()],
+    }  # fmt: skip
+    (folder / "one.jsonl").write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [told]}]}]}), encoding="utf-8")
+    assert data(capsys, "--from", "one.jsonl", "--state", "state")[1]["calls"]["known_by"] == {"store": 1}
+    with sqlite3.connect(folder / "state" / "licet.db") as db:
+        db.execute("DELETE FROM calls")
+    code, found = data(capsys, "--from", "one.jsonl", "--state", "state")
+    assert (code, found["calls"]["known_by"]) == (0, {"ledger": 1})
+
+
 # Tokens ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -200,6 +221,30 @@ def test_what_was_purged_from_the_store_stands_in_the_ledger(two: tuple[Guard, G
     assert (code, text.splitlines()[0]) == (0, "0 of 1 token that a tool's side accepted are of no call of the guard's")
 
 
+GIVEN = {"j1": Call("send", "t1", ran=True), "j2": Call("send", "t1", ran=False)}
+ROWS = [
+    # name, what was accepted, why it is of no call
+    ("the call's", Accepted("j1", tool="send", task="t1"), ""),
+    ("by a name alone", Accepted("j1"), ""),
+    ("by a server's name of the tool", Accepted("j1", tool="mail:send"), ""),
+    ("of another task", Accepted("j1", task="t2"), "of task t1"),
+    ("of a call that was denied", Accepted("j2"), "denied"),
+    ("of nobody", Accepted("j3"), "no guard of this state folder"),
+]
+
+
+@pytest.mark.parametrize("accepted_, why", [pytest.param(*row[1:], id=row[0]) for row in ROWS])
+def test_an_accepted_token_is_of_a_call_or_it_is_said_why_not(accepted_: Accepted, why: str):
+    found = verified([accepted_], GIVEN.get)
+    assert (len(found.wrong), why in "".join(each.why for each in found.wrong)) == (bool(why), True)
+
+
+def test_what_else_a_store_remembers_as_used_is_no_token_of_a_call():
+    """Proofs of clients and holders, and what the store is tried with, have no issuer's name."""
+    rows = [("urn:acme\0j1", 1.0), ("health\0aa", 1.0), ("client\0desk\0bb", 1.0), ("Gv3-thumbprint\0cc", 1.0)]
+    assert [each.jti for each in spent(rows, "here")] == ["j1"]
+
+
 # Logs ------------------------------------------------------------------------------------------------------------------------
 
 
@@ -253,6 +298,13 @@ def test_a_direct_use_of_a_tools_key_in_the_inventory(log: Path, capsys: Capture
     assert text.startswith("1 of 2 uses of the tools' credentials is behind no call that the guard saw\n")
     assert "cloudtrail/8f000000-0000-4000-8000-000000000002: used directly, without a call of lookup: the nearest guarded call is " in text
     assert "not compared: 1 use of before the guard's first call that is known" in text
+
+
+def test_the_guards_own_word_that_a_key_was_used_is_no_witness_against_it(log: Path, capsys: Captured):
+    assert main(["ingest", "licet", "-m", "m.yaml", "--state", "state"]) == 0
+    capsys.readouterr()
+    code, text = said(capsys, "--inventory", "-m", "m.yaml", "--state", "state")
+    assert (code, text) == (2, "nothing to compare: no use of a credential that a tool has is there\n")
 
 
 def test_without_a_use_of_a_tools_key_there_is_nothing_to_compare(log: Path, capsys: Captured):

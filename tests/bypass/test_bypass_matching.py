@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from bypass.seen import look, running, span
 from licet.bypass import Coverage, compare
-from licet.bypass.looks import Look
+from licet.bypass.looks import Look, together
 from licet.bypass.matching import in_order
 from licet.canonical import digest
 from licet.telemetry.reader import ReadSpan
@@ -84,8 +85,16 @@ def test_the_surest_way_that_there_is_is_taken_and_said():
 
 def test_a_call_of_the_trace_is_not_lent_to_another_run():
     """The guard's call belongs to the first trace, whose own span was dropped; a call elsewhere at that time was not seen."""
-    found = held([span(1, trace=1), span(2, trace=2), span(3, "other", trace=1)], [look(1, trace=1), look(2, "other", trace=1, at=0.5)])
+    found = held([span(2, trace=2), span(3, "other", trace=1)], [look(1, trace=1), look(2, "other", trace=1, at=0.5)])
     assert [each.ran.trace for each in found.unseen] == [f"{2:032x}"]
+
+
+def test_a_call_that_was_taken_up_again_has_a_look_for_each_of_its_spans():
+    first, again = look(1, trace=1, place=11), replace(look(1, trace=1, place=12, at=30), by="spans")
+    looks = together([first], [replace(first, by="spans"), again])
+    assert [each.place[1] for each in looks] == [f"{11:016x}", f"{12:016x}"]
+    spans = [span(1), span(11, "", under=1), span(2, at=30), span(12, "", under=2, at=30)]
+    assert ways(held(spans, looks)) == ["parentage", "parentage"]
 
 
 def test_two_ids_of_a_call_deny_that_it_is_one():

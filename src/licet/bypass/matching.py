@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Literal, NamedTuple
@@ -23,6 +23,7 @@ _SURE: Final = frozenset({"span", "parentage", "call id"})
 NEAR: Final = 5.0
 """Seconds by which clocks may differ before two times count as different ones, where nothing tells by how much they do."""
 _BY_ID: Final = 60.0  # seconds: ids of calls repeat, of scripted models for example
+_WINDOW: Final = 200  # looks that each tries then
 _MOST_PAIRS: Final = 250_000  # of one tool that are weighed against each other; beyond it each takes the first that fits
 _TOLD_SKEW: Final = 0.5  # seconds
 
@@ -133,11 +134,30 @@ class _Matching:
             if number in self._looks and (key := of_look(self._looks[number])):
                 numbers[short(self._looks[number].tool), key].append(number)
         for group, rans in left.items():
-            there = sorted(numbers.get(group, ()), key=lambda number: (self._looks[number].started, number))
-            rans.sort(key=lambda ran: (ran.started + self._shift(ran), ran.place))
-            known = [self._looks[number] for number in there]
-            for row, column in in_order(rans, known, fits, self._apart):
-                self._take(rans[row], there[column], way)
+            known = [(self._looks[number].started, number) for number in numbers.get(group, ())]
+            for some, there in self._near_ones(rans, sorted(known)) if known else ():
+                for row, column in in_order(some, [self._looks[number] for number in there], fits, self._apart):
+                    self._take(some[row], there[column], way)
+
+    def _near_ones(self, rans: list[Ran], looks: Sequence[tuple[float, int]]) -> Iterator[tuple[list[Ran], list[int]]]:
+        """Both, in order of time, in parts that nothing near joins: what is in one part has its partner there."""
+        reach, until = max(self._near, _BY_ID), float("-inf")
+        events: list[tuple[float, float, Ran | int]] = [(look, max(look, self._looks[number].ended), number) for look, number in looks]
+        events += [(ran.started + self._shift(ran), ran.ended + self._shift(ran), ran) for ran in rans]
+        some: list[Ran] = []
+        there: list[int] = []
+        for start, end, what in sorted(events, key=lambda event: event[:2]):
+            if start > until + reach and (some or there):
+                if some and there:
+                    yield some, there
+                some, there = [], []
+            until = max(until, end)
+            if isinstance(what, Ran):
+                some.append(what)
+            else:
+                there.append(what)
+        if some and there:
+            yield some, there
 
     def _fits_arguments(self, ran: Ran, look: Look) -> bool:
         return self._same_arguments(ran, look) is True and self._fits(ran, look)
@@ -235,11 +255,13 @@ def _late(ran: Ran, look: Look) -> float:
 
 
 def _first_that_fit(rans: Sequence[Ran], looks: Sequence[Look], fits: Callable[[Ran, Look], bool]) -> list[tuple[int, int]]:
-    found, column = [], 0
+    """Each takes the first that fits of the next ones: not the most that could be had, in time that grows with their number only."""
+    found, free = [], list(range(len(looks)))
+    at = 0
     for row, ran in enumerate(rans):
-        for at in range(column, min(column + 200, len(looks))):
-            if fits(ran, looks[at]):
-                found.append((row, at))
-                column = at + 1
-                break
+        while at < len(free) and looks[free[at]].ended < ran.started and not fits(ran, looks[free[at]]):
+            at += 1
+        column = next((index for index in range(at, min(at + _WINDOW, len(free))) if fits(ran, looks[free[index]])), None)
+        if column is not None:
+            found.append((row, free.pop(column)))
     return found

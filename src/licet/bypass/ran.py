@@ -32,6 +32,7 @@ _CALL_IDS: Final = (semconv.TOOL_CALL_ID, "tool_call.id", "tool.id")
 _SESSIONS: Final = (semconv.CONVERSATION_ID, "session.id")
 _ARGUMENTS: Final = (semconv.TOOL_ARGUMENTS, "input.value", "traceloop.entity.input")
 _PROCESS: Final = ("service.name", "service.instance.id", "host.name", "process.pid")
+_DEEP: Final = 1_000  # spans above one that are looked at
 _NAME: Final = 256  # characters of one name
 
 Place = tuple[str, str]
@@ -107,9 +108,9 @@ class Running:
     spans: int = 0
 
     def line(self, place: Place) -> Iterator[Place]:
-        """The spans above one, the nearest first; a circle ends."""
+        """The spans above one, the nearest first, as far as that is of use; a circle ends."""
         seen = {place}
-        while (parent := self.above.get(place)) and (place := (place[0], parent)) not in seen:
+        while len(seen) < _DEEP and (parent := self.above.get(place)) and (place := (place[0], parent)) not in seen:
             seen.add(place)
             yield place
 
