@@ -19,6 +19,7 @@ from licet.drill.keys import DrillKey
 from licet.drill.pipeline import Pipeline
 from licet.drill.receiver import receiving
 from licet.drill.run import Choice, Live, run
+from licet.drill.said import chained
 from licet.drill.scenarios import SCENARIOS
 from licet.guard.state import StateFolder, open_ledger, open_state, secret
 from licet.inventory.fingerprints import Fingerprints
@@ -150,6 +151,15 @@ def test_a_mark_that_the_drills_key_did_not_sign_so_is_not_believed(place: Place
     starts = reads(monkeypatch)
     assert "somebody took it away" in place.audit().wrong[0]
     assert starts == [0]
+
+
+def test_a_digest_that_somebody_made_to_fit_the_book_is_not_believed(place: Place):
+    place.write("DELETE FROM drills WHERE id=(SELECT min(id) FROM drills)")
+    with closing(Book(place.folder.path / BOOK)) as book:
+        mark = book.mark()
+        assert mark is not None
+        book.set_mark(mark._replace(drills=chained("", book.commits(mark.upto))))
+    assert "somebody took it away" in place.audit().wrong[0]
 
 
 def test_a_mark_under_a_key_of_his_own_is_not_believed(place: Place, tmp_path: Path):

@@ -26,15 +26,11 @@ def drills_of(findings: Iterable[Finding], book: Book, files: LedgerFiles, now: 
         LedgerError: the ledger cannot be read.
     """
     by = {each.id: each for each in findings}
-    rows = [row for row in book.with_findings(by) if row.result is not None and _fits(row, by)]
-    if not rows:
+    fitting = {row.id: (row, ids) for row in book.with_findings(by) if (ids := _fits(row, by))}
+    if not fitting:
         return {}
-    return {
-        uid: each.row.id
-        for each in of_rows(rows, book, files, now)
-        if each.row.result and not each.wrong
-        for uid in {each.row.result.finding, *each.row.result.found} & by.keys()
-    }
+    sound = of_rows([row for row, _ in fitting.values()], book, files, now)
+    return {uid: each.row.id for each in sound if each.row.result and not each.wrong for uid in fitting[each.row.id][1]}
 
 
 def calls_of(book: Book, files: LedgerFiles, now: float) -> set[str]:
@@ -47,22 +43,19 @@ def calls_of(book: Book, files: LedgerFiles, now: float) -> set[str]:
     return {digest for each in of_rows(rows, book, files, now) if each.row.result and not each.wrong for digest in each.row.result.calls}
 
 
-def _fits(row: Row, by: dict[str, Finding]) -> bool:
-    """Whether it is of what that drill let in, and of nothing else."""
+def _fits(row: Row, by: dict[str, Finding]) -> set[str]:
+    """Which of these findings are of what that drill let in, and of nothing else."""
     result, announced = row.result, row.announced
     # A shadow is judged elsewhere, and acts as somebody who is real here; what is played apart is about nobody.
     if result is None or announced is None or result.shadow or result.scenario in _APART:
-        return False
+        return set()
     # The guard's say whose they are by their task, which was opened for the drill.
-    if not by.keys().isdisjoint(result.found):
-        return True
-    if result.finding not in by:
-        return False
-    why = by[result.finding].explanation
-    if why is None or why.identity not in {announced.identity, *announced.identities}:
-        return False
-    cited = set(_digests(by[result.finding]))
-    return bool(cited) and cited <= {*row.events, *result.calls}
+    found = {each for each in result.found if each in by and by[each].explanation is None}
+    why = by[result.finding].explanation if result.finding in by else None
+    if why is not None and why.identity in {announced.identity, *announced.identities}:
+        cited = set(_digests(by[result.finding]))
+        found |= {result.finding} if cited and cited <= {*row.events, *result.calls} else set()
+    return found
 
 
 def _digests(finding: Finding) -> Iterator[str]:
