@@ -45,7 +45,7 @@ FETCHES = 4
 """How many requests may wait for clients' keys from elsewhere: nobody has proved anything yet when they are looked up."""
 HEALTH_SECONDS = 1.0
 """How long one answer about health serves all who ask."""
-MONITORING_SECONDS = 15.0
+MONITORING_SECONDS = 30.0
 """How long one verdict on the monitoring serves all who ask."""
 NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache", "X-Content-Type-Options": "nosniff"}  # RFC 6749 section 5.1
 
