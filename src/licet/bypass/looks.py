@@ -123,7 +123,10 @@ def looks_of_ledger(records: Iterable[bytes], since: float, until: float) -> Ite
     for raw in records:
         if not any(f'"{kind}"'.encode() in raw for kind in _RECORDS):
             continue
-        record = json.loads(raw)
+        try:
+            record = json.loads(raw)
+        except (ValueError, RecursionError):  # what is no record says of no call: then it counts as not seen
+            continue
         at = _seconds(record)
         if isinstance(record, dict) and record.get("kind") in _RECORDS and since <= at <= until:
             yield Look(
