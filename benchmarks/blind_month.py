@@ -29,7 +29,7 @@ from licet.drill.book import Result, Row
 from licet.drill.commitment import Announced
 from licet.drill.keys import DrillKey
 from licet.drill.looked import seen_of
-from licet.drill.schedule import cells_of, slots_of
+from licet.drill.schedule import cells_in, cells_of, slots_of
 from licet.drill.score import scorecard
 from licet.drill.slots import CADENCE, DAY, Slot
 from licet.drill.watch import Memory, told
@@ -121,11 +121,13 @@ def _played(slot: Slot, begin: float, end: float, fails: str) -> list[Audited]:
     bad = begin <= slot.time < end
     if bad and fails == "runner":
         return []
-    return [_drill(slot, _PARTS[fails] if bad else (), bad=bad, shadow=shadow) for shadow in (False, True)]
+    parts = _PARTS[fails] if bad else ()
+    of = [slot._replace(scenario=scenario, source=source) for scenario, source in cells_in(slot)]
+    return [_drill(each, parts, bad=bad, shadow=shadow) for each in of for shadow in (False, True)]
 
 
 def _drill(slot: Slot, parts: tuple[str, ...], *, bad: bool, shadow: bool) -> Audited:
-    uid = hashlib.sha256(f"{slot.salt} {shadow}".encode()).hexdigest()[:16]
+    uid = hashlib.sha256(f"{slot.leaf!r} {shadow}".encode()).hexdigest()[:16]
     bad = bad and not (shadow and parts and parts[-1].startswith("sink"))  # it has a sink of its own
     result = Result(
         drill=uid, scenario=slot.scenario, source=slot.source, twin=False, shadow=shadow, passed=not bad,

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from licet.cli import output
 from licet.cli.acts import seconds
 from licet.cli.drill_live import add_live, live_of
-from licet.cli.follow import ended_by_interrupt
 from licet.clock import SystemClock, iso
 from licet.drill.schedule import Done, scheduled
 from licet.escape import counted
+
+_LOOK = 0.5  # seconds between two looks whether it is to end
 
 EXAMPLE = """\
 A drill is played in each slot of ten minutes, with its twin and its shadow, at a time and of a kind that nobody knows who does not hold the
 drills' key. What a day's slots are is committed to in the ledger before the day, and told when it is over; a slot without its drill is a
 failed one. It waits for `licet monitor` and `licet findings deliver` where they are at work, and lets them work between two drills.
 
-It runs until SIGINT or SIGTERM. Started again it goes on with the slots that are left, and says which were missed.
+It runs until SIGINT or SIGTERM, and plays to its end what has begun. Started again it goes on with the slots that are left, and says which
+were missed.
 
 Exit codes: 0 all drills passed, 1 one failed or was missed, 2 wrong usage, or something cannot be read or written.
 
@@ -49,12 +56,43 @@ def run(options: argparse.Namespace) -> int:
         told.append(done.passed)
         _say(done, as_json=options.json)
 
-    with ended_by_interrupt():
+    with _ended_between() as wait:
         try:
-            scheduled(lambda patience: live_of(options, patience), clock, time.sleep, until, say, once=options.once)
+            scheduled(lambda patience: live_of(options, patience), clock, wait, until, say, once=options.once)
         except KeyboardInterrupt:
             output.error(f"licet: ended; {counted(len(told), 'slot')}, {told.count(True)} passed")
     return 0 if all(told) else 1
+
+
+@contextmanager
+def _ended_between() -> Iterator[Callable[[float], None]]:
+    """What waits for so many seconds, and is ended by SIGINT and SIGTERM: a drill that has begun is played to its end, as it would count as
+    one that failed. A second signal ends that too.
+    """
+    asked: list[int] = []
+
+    def asks(number: int, _frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    def wait(seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while True:
+            if asked:
+                raise KeyboardInterrupt
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(left, _LOOK))
+
+    main = threading.current_thread() is threading.main_thread()
+    before = {each: signal.signal(each, asks) for each in (signal.SIGTERM, signal.SIGINT)} if main else {}
+    try:
+        yield wait
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _say(done: Done, *, as_json: bool) -> None:

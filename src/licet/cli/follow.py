@@ -40,7 +40,7 @@ def follow(once: Callable[[bool], int], every: float, wait: Callable[[float], ob
         wait: for so many seconds.
     """
     code: int | None = None
-    with ended_by_interrupt():
+    with _ended_by_interrupt():
         try:
             while True:
                 code = _run(once, first=code is None)
@@ -63,7 +63,7 @@ def _run(once: Callable[[bool], int], *, first: bool) -> int:
 
 
 @contextlib.contextmanager
-def ended_by_interrupt() -> Iterator[None]:
+def _ended_by_interrupt() -> Iterator[None]:
     """What a service manager sends ends it as Ctrl-C does; so does Ctrl-C where a shell in the background had it ignored."""
     if threading.current_thread() is not threading.main_thread():
         yield

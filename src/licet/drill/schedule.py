@@ -16,9 +16,11 @@ from typing import Final, NamedTuple
 from licet.canonical import Plain
 from licet.clock import Clock, iso
 from licet.drill.book import Day, Result
+from licet.drill.committing import enrolled, signed
 from licet.drill.days import LATE
 from licet.drill.keys import DrillKey
-from licet.drill.run import Choice, Live, enrolled, run, signed
+from licet.drill.live import Choice, Live
+from licet.drill.run import run
 from licet.drill.said import DAY as DAY_KIND
 from licet.drill.said import SLOTS as SLOTS_KIND
 from licet.drill.scenarios import SCENARIOS
@@ -190,7 +192,7 @@ def _played(opened: Callable[[float], AbstractContextManager[Live]], clock: Cloc
         return Done(slot, why=f"{slot.scenario} on {slot.source} can no longer be played; the next days are drawn without it")
     try:
         with opened(max(0.0, slot.time + LATE - clock.now() - LEAD)) as live:
-            results = run([choice], live)
+            results = run([_BY_CELL[each] for each in cells_in(slot)], live)
             whole = next(each for each in results if _is_of(each, slot))
             live.book.slot_played(slot.time, whole.drill)
     except LicetError as error:
@@ -198,8 +200,19 @@ def _played(opened: Callable[[float], AbstractContextManager[Live]], clock: Cloc
     return Done(slot, tuple(results))
 
 
+def cells_in(slot: Slot) -> list[tuple[str, str]]:
+    """What is played in a slot: what was drawn. Where that is played in an inventory of its own, one more with it that is not: each slot
+    proves the live pipeline.
+    """
+    cell = (slot.scenario, slot.source)
+    if cell not in _BY_CELL or not _BY_CELL[cell].scenario.apart:
+        return [cell]
+    return [cell, _LIVE[int(slot.salt, 16) % len(_LIVE)]]
+
+
 def _is_of(result: Result, slot: Slot) -> bool:
     return (result.scenario, result.source, result.twin, result.shadow) == (slot.scenario, slot.source, False, False)
 
 
 _BY_CELL = {(each.id, source): Choice(each, source) for each in SCENARIOS for source in each.sources}
+_LIVE = [cell for cell, each in _BY_CELL.items() if not each.scenario.apart and not each.scenario.after]
