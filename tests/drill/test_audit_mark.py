@@ -16,9 +16,10 @@ from licet.drill.audit import Audit, audited, marked
 from licet.drill.book import FILE as BOOK
 from licet.drill.book import Book
 from licet.drill.keys import DrillKey
+from licet.drill.live import Choice, Live
 from licet.drill.pipeline import Pipeline
 from licet.drill.receiver import receiving
-from licet.drill.run import Choice, Live, run
+from licet.drill.run import run
 from licet.drill.said import chained
 from licet.drill.scenarios import SCENARIOS
 from licet.guard.state import StateFolder, open_ledger, open_state, secret

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from licet.drill.live import Choice
 from licet.drill.pipeline import Pipeline
-from licet.drill.run import Choice, run
+from licet.drill.run import run
 from licet.drill.scenarios import SCENARIOS
 from licet.drill.slots import CADENCE, SLOT
 

@@ -21,9 +21,10 @@ from licet.drill.book import Book, Result
 from licet.drill.forgery import forgeries
 from licet.drill.keys import FILE as KEY
 from licet.drill.keys import DrillKey
+from licet.drill.live import Choice, Live
 from licet.drill.pipeline import Parts, Pipeline
 from licet.drill.receiver import receiving
-from licet.drill.run import Choice, Live, run
+from licet.drill.run import run
 from licet.drill.scenario import OWNER, Record
 from licet.drill.scenarios import SCENARIOS
 from licet.events import UseEvent
@@ -206,7 +207,7 @@ def test_a_drill_that_is_never_revealed_is_a_failed_one(house, monkeypatch):
     def crash(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("licet.drill.run._reveal", crash)
+    monkeypatch.setattr("licet.drill.run.reveal", crash)
     with pytest.raises(KeyboardInterrupt):
         house.play()
     assert {each.open for each in house.audit().drills} == {True}

@@ -19,10 +19,11 @@ from licet.drill.book import FILE as BOOK
 from licet.drill.book import Book
 from licet.drill.guarded import GUARD, OWN, Acted, Guards, act, declared, without
 from licet.drill.keys import DrillKey
+from licet.drill.live import Choice, Live
 from licet.drill.pipeline import Parts, Pipeline
 from licet.drill.receiver import Receiver, receiving
 from licet.drill.revealed import calls_of, drills_of
-from licet.drill.run import Choice, Live, run
+from licet.drill.run import run
 from licet.drill.scenario import OWNER, Play
 from licet.drill.scenarios.off_intent import CHECKS, SCENARIOS
 from licet.drill.shown import looks

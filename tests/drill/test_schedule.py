@@ -15,9 +15,9 @@ from licet.drill.book import FILE as BOOK
 from licet.drill.book import Book
 from licet.drill.days import LATE
 from licet.drill.keys import DrillKey
+from licet.drill.live import Live
 from licet.drill.pipeline import Pipeline
 from licet.drill.receiver import Receiver, receiving
-from licet.drill.run import Live
 from licet.drill.schedule import Done, Due, prepare, scheduled, slots_of
 from licet.drill.slots import CADENCE, DAY, SLOT, root
 from licet.errors import UsageError

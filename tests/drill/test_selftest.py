@@ -14,10 +14,10 @@ from licet.clock import SystemClock
 from licet.drill import mutants as made
 from licet.drill.forgery import FORGERY
 from licet.drill.hops import HOPS
+from licet.drill.live import Choice
 from licet.drill.mutants import Shadow, mutants
 from licet.drill.pipeline import Parts
 from licet.drill.receiver import Receiver, Watched
-from licet.drill.run import Choice
 from licet.drill.scenarios import SCENARIOS
 from licet.drill.scenarios.off_intent import CHECKS
 from licet.drill.selftest import ALL, Score, selftest

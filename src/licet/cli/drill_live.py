@@ -21,9 +21,9 @@ from licet.drill.forgery import forgeries
 from licet.drill.guarded import GUARD, Guards
 from licet.drill.keys import FILE as KEY
 from licet.drill.keys import DrillKey
+from licet.drill.live import Live
 from licet.drill.pipeline import Parts, Pipeline
 from licet.drill.receiver import receiving
-from licet.drill.run import Live
 from licet.drill.stage import Actor
 from licet.errors import UsageError
 from licet.guard.state import default_state, open_ledger, open_state, secret

@@ -10,7 +10,7 @@ from licet.cli import output
 from licet.cli.drill_live import add_live, live_of
 from licet.clock import lasting
 from licet.drill.book import Result
-from licet.drill.run import Choice
+from licet.drill.live import Choice
 from licet.drill.run import run as played
 from licet.drill.scenario import Scenario
 from licet.drill.scenarios import SCENARIOS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from licet.drill.audit import audited
 from licet.drill.keys import name_of
-from licet.drill.run import Live
+from licet.drill.live import Live
 from licet.drill.score import WEEK, scorecard
 from licet.errors import StateError
 from licet.guard.monitored import FILE, Proof

@@ -19,13 +19,16 @@ from typing import Final, NamedTuple
 from licet.clock import Clock
 from licet.drill.book import FILE as BOOK
 from licet.drill.book import Book, Result
+from licet.drill.drawing import curtain_of, drawn
 from licet.drill.forgery import forgeries
+from licet.drill.judging import delivered, told, verdict_of
 from licet.drill.keys import FILE as KEY
 from licet.drill.keys import DrillKey
+from licet.drill.live import SOMEBODY, Choice, Drill, Live
 from licet.drill.mutants import Mutant, Shadow, Way, mutants
 from licet.drill.pipeline import Parts, Pipeline
 from licet.drill.receiver import Receiver, Watched, receiving
-from licet.drill.run import SOMEBODY, Choice, Drill, Live, curtain_of, delivered, drawn, entered, run, told, verdict_of
+from licet.drill.run import entered, run
 from licet.drill.scenarios import SCENARIOS
 from licet.guard.state import open_ledger, open_state, secret
 from licet.inventory.fingerprints import Fingerprints
