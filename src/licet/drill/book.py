@@ -31,6 +31,7 @@ CREATE TABLE slots (time REAL PRIMARY KEY, drill TEXT) WITHOUT ROWID;
 CREATE TABLE days (day TEXT PRIMARY KEY, root TEXT, seq INTEGER, begins REAL, cells TEXT, revealed INTEGER) WITHOUT ROWID;
 CREATE TABLE keys (name TEXT PRIMARY KEY, public BLOB, seq INTEGER) WITHOUT ROWID;
 CREATE TABLE mark (id INTEGER PRIMARY KEY CHECK (id=1), body TEXT);
+CREATE TABLE pending (id INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
 CREATE TABLE beats (channel TEXT PRIMARY KEY, state TEXT, time REAL, detail TEXT) WITHOUT ROWID;
 """
 
@@ -267,6 +268,20 @@ class Book(SqliteFile):
     def played_slots(self, since: float) -> dict[float, str]:
         """By the time of a slot, the drill that was played in it."""
         return dict(self._read("SELECT time, drill FROM slots WHERE time>=?", (since,)))
+
+    def pend(self, sealed: bytes) -> int:
+        """Keep what a run is about to let in; the number of the row."""
+        with self.step() as db:
+            return int(db.execute("INSERT INTO pending (sealed) VALUES (?)", (sealed,)).lastrowid or 0)
+
+    def settled(self, number: int) -> None:
+        """All of it was taken back."""
+        with self.step() as db:
+            db.execute("DELETE FROM pending WHERE id=?", (number,))
+
+    def pending(self) -> list[tuple[int, bytes]]:
+        """What runs let in that did not come to their end."""
+        return [(number, sealed) for number, sealed in self._read("SELECT id, sealed FROM pending ORDER BY id")]
 
     def enrolled(self) -> dict[str, list[str]]:
         """By identity or credential that drills drew, the ids of those drills. They are over: their names are retired."""

@@ -23,11 +23,12 @@ from licet.drill.committing import commit, enrolled, reveal
 from licet.drill.drawing import before, curtain_of, drawn
 from licet.drill.judging import delivered, told, verdict_of
 from licet.drill.live import SOMEBODY, Choice, Drill, Live
+from licet.drill.pending import recovered, remember
 from licet.drill.pipeline import Pipeline
 from licet.drill.receiver import receiving
 from licet.drill.scenarios import SCENARIOS
 from licet.drill.stage import Actor
-from licet.drill.taking_back import counted_before, taken_back
+from licet.drill.taking_back import concerned_by, counted_before, taken_back
 from licet.drill.ticking import since as ticking
 from licet.drill.ticking import stopped
 from licet.inventory.store import FILE, Inventory
@@ -45,6 +46,7 @@ def run(choices: Sequence[Choice], live: Live, progress: Callable[[str], None] =
         LicetError: a commitment, the inventory or the book cannot be written: nothing was let in of which there is none.
     """
     enrolled(live)
+    recovered(live, progress)
     first = [each for each in choices if not each.scenario.after]
     later = [each for each in choices if each.scenario.after]
     results = _round(first, live, progress) if first else []
@@ -64,11 +66,12 @@ def _round(choices: Sequence[Choice], live: Live, progress: Callable[[str], None
     curtain = curtain_of(live.clock, 2 * len(together))
     drills = [drawn(choice, live, curtain, twin=twin) for choice in together for twin in (False, True)]
     secrets.SystemRandom().shuffle(drills)
+    counts = counted_before(live, drills)
+    row = remember(live, concerned_by(live, drills, counts))
     for each in drills:
         live.pipeline.declare(each.play.declared or SOMEBODY)
     commit(live, drills)
     progress(f"{len(drills)} drills are committed to")
-    counts = counted_before(live, drills)
     drills = [entered(each, live.pipeline) for each in drills]
     since = time.monotonic()
     live.pipeline.judge()
@@ -83,6 +86,7 @@ def _round(choices: Sequence[Choice], live: Live, progress: Callable[[str], None
     progress("judged and delivered")
     reveal(live, [(each, result) for each, (result, _) in zip(drills, results, strict=True)])
     taken_back(live, drills, counts)
+    live.book.settled(row)
     progress("revealed and taken back")
     apart = [_beside(choice, live, twin=twin) for choice in choices if choice.scenario.apart for twin in (False, True)]
     shadows = [_shadow(choice, live) for choice in choices if live.shadows and not choice.scenario.after]
