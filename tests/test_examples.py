@@ -138,7 +138,7 @@ def test_what_the_demo_says_to_paste_works_where_it_ran(tmp_path: Path) -> None:
     commands = [
         line.partition("#")[0].replace("less ", "cat ", 1).replace("make ", "make -n ", 1) for line in shown.splitlines() if "   # " in line
     ]
-    assert len(commands) == 7
+    assert len(commands) == 8
     for command in commands:
         done = subprocess.run(shlex.split(command), check=False, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=60)
         assert done.returncode == 0, done.stderr

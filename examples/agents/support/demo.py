@@ -167,7 +167,7 @@ def drill(promises: Promises) -> None:
     lines = said.getvalue().splitlines()
     for line in lines[:-1]:
         say("    ", line)
-    verdict = lines[-1] if lines else progress.getvalue()
+    verdict = lines[-1].partition(" in ")[0] if lines else progress.getvalue()
     promises.check(verdict, verdict, held=code == 0)
 
 
@@ -179,7 +179,7 @@ def next_steps(task: GuardedTask) -> None:
     steps = (
         (f"{licet} graph {task.id[:8]} -o {STATE / 'task.html'} {where}", "the task as a drawing"),
         (f"{licet} findings {where}", "what an owner must look at"),
-        (f"{licet} drill run {where}", "every drill there is, in half a minute"),
+        (f"{licet} drill run D9 D11 {where}", "two more; without names all drills there are"),
         (f"{licet} ledger verify {STATE / 'evidence.json'} {where}", "what the evidence shows, and what not"),
         (f"make {there}jaeger", "such a run as a trace in Jaeger"),
         (f"less {shlex.quote(os.path.relpath(HERE / 'licet.yaml'))}", "what the agent may do, and why"),
