@@ -119,9 +119,8 @@ def test_what_came_of_a_request(status: dict[str, Any], decision: str, outcome: 
     assert bool(use.error) is (outcome != "success")
 
 
-def test_only_the_last_stage_of_a_request_is_a_use() -> None:
-    for stage in ("RequestReceived", "ResponseStarted"):
-        assert kubernetes.read(event(stage=stage), place()).passed
+def test_a_request_is_a_use_from_its_answer_on() -> None:
+    assert kubernetes.read(event(stage="RequestReceived"), place()).passed
     assert used(event(stage="Panic")).outcome == "failed"
     assert used(event(stage="")).native_id == event()["auditID"]
 
@@ -343,19 +342,64 @@ def test_the_address_is_the_one_that_the_server_saw_and_not_what_the_client_wrot
         assert used(event(sourceIPs=[forged, "203.0.113.66"])).network == "203.0.113.0/24"
 
 
-@pytest.mark.parametrize("verb", ["create", "delete"])
+BINDING = {"roleRef": {"name": "cluster-admin"}, "subjects": [{"kind": "User", "name": "eve"}]}
+
+
+@pytest.mark.parametrize("verb", ["create", "update", "patch"])
 def test_a_dry_run_is_a_use_and_changes_nothing(verb: str) -> None:
-    uri = "/api/v1/namespaces/shop/pods/web-0?a=b&dry%52un=All"
-    found = kubernetes.read(about("pods", name="web-0", verb=verb, requestURI=uri), place())
+    record = about("clusterrolebindings", name="b", verb=verb, requestObject=BINDING, requestURI="/apis/b?a=b%20c&dry%52un=A%6cl")
+    found = kubernetes.read(record, place())
     assert (len(found.uses), found.lifecycle) == (1, ())
-    assert changed(about("pods", name="dryRun", verb=verb, requestURI="/api/v1/namespaces/shop/pods/dryRun?x=dryRun"))
 
 
-def test_a_deletion_is_dry_by_its_body_where_it_has_one_as_the_server_reads_nothing_else_then() -> None:
-    uri = "/api/v1/namespaces/shop/pods/web-0"
-    record = about("pods", name="web-0", verb="delete", requestURI=f"{uri}?dryRun=All", requestObject={"kind": "DeleteOptions"})
+@pytest.mark.parametrize(
+    "query",
+    ["%zz", "dryRun=%zz", "dryRun=All;x", "dryRun=All&x;y", "dryRun=All&x=%", "dryRun=None", "dryRun=", "dryRun", "dryRun=all", "dryrun=All",
+     "dryRun=All&dryRun=None", "dryRun=None&dryRun=All", "dryRun=All+", "dryRun=All#x", "x=dryRun=All", "x=dryRun"],
+)  # fmt: skip
+def test_what_the_server_may_not_take_for_a_dry_run_is_a_change(query: str) -> None:
+    """Go leaves out a pair with a bad escape or a `;`, and the server does what it was asked for."""
+    record = about("clusterrolebindings", name="b", verb="create", requestObject=BINDING, requestURI=f"/apis/b?{query}")
+    assert [each.kind for each in changed(record)] == ["granted"]
+    assert changed(about("pods", name="dryRun=All", verb="create", requestURI="/api/v1/namespaces/shop/pods/dryRun=All"))
+
+
+def test_a_deletion_is_dry_by_its_body_alone_as_the_server_reads_nothing_else_where_there_is_one() -> None:
+    """At level Metadata the log does not tell whether there was one."""
+    uri = "/api/v1/namespaces/shop/serviceaccounts/web"
+    record = about("serviceaccounts", name="web", verb="delete", requestURI=f"{uri}?dryRun=All")
     assert changed(record)
+    assert changed({**record, "requestObject": {"kind": "DeleteOptions"}})
+    for words in ([], ["None"], ["All", "None"], "All", None):
+        assert changed({**record, "requestObject": {"dryRun": words}})
     assert not changed({**record, "requestURI": uri, "requestObject": {"dryRun": ["All"]}})
+
+
+def test_what_is_deleted_as_a_collection_ends_each_by_its_name_in_the_answer() -> None:
+    listed = [{"metadata": {"name": name, "namespace": "shop"}} for name in ("web-0", "web-1")]
+    record = about(
+        "pods", verb="deletecollection", requestURI="/api/v1/namespaces/shop/pods", responseObject={"kind": "PodList", "items": listed}
+    )
+    found = changed(record)
+    assert [(each.kind, each.workload) for each in found] == [("job_ended", f"pod:eks-prod/shop/web-{number}") for number in (0, 1)]
+    assert len({each.uid for each in found}) == 2
+    assert used(record).operation == "core:deletecollection/pods"
+    accounts = {
+        **record,
+        "objectRef": {"resource": "serviceaccounts", "namespace": "shop"},
+        "responseObject": {"items": [{"metadata": {"name": "web"}}]},
+    }
+    assert [(each.kind, each.identity) for each in changed(accounts)] == [("deleted", WEB)]
+    assert not changed({**record, "requestObject": {"dryRun": ["All"]}})
+    assert not changed({**record, "responseObject": None})
+    assert kubernetes.read({**record, "responseObject": {"items": [7]}}, place()).refused
+
+
+def test_what_is_watched_or_followed_is_used_when_it_begins_and_the_same_use_when_it_ends() -> None:
+    """Who asks for a watch says how long it lasts, and the log has its end in a year, or never."""
+    for record in (about("secrets", verb="watch"), about("pods", name="web-0", sub="log", verb="get")):
+        begun, ended = (used({**record, "stage": stage}) for stage in ("ResponseStarted", "ResponseComplete"))
+        assert begun == ended
 
 
 @pytest.mark.parametrize("sub", ["exec", "attach", "portforward"])

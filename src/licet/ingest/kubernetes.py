@@ -34,7 +34,6 @@ _ADMIN_RESOURCES: Final = frozenset({
     "serviceaccounts/token",
 })  # fmt: skip
 """Whatever the verb: with a WebSocket, `exec` is a `get`; who may watch secrets reads them."""
-_OPEN: Final = frozenset({"exec", "attach", "portforward", "proxy"})
 BODIES: Final = ("requestObject", "responseObject")
 _PLATFORM: Final = frozenset({
     "system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "system:kube-proxy", "system:cloud-controller-manager",
@@ -54,8 +53,8 @@ def read(record: Record, place: Place) -> Recognised:
     if "auditID" not in record and "properties" in record:
         return read(_enveloped(record), place)
     stage = text(record, "stage")
-    if stage == "RequestReceived" or (stage == "ResponseStarted" and not _is_open(record)):
-        return Recognised(passed="before the response is complete")
+    if stage == "RequestReceived":
+        return Recognised(passed="before the response")
     if stage not in ("", "ResponseStarted", "ResponseComplete", "Panic"):
         raise Unreadable("is no stage", "stage")
     verb = name_in(record, "verb")
@@ -70,16 +69,12 @@ def read(record: Record, place: Place) -> Recognised:
         raise Unreadable("is missing", "user.username")
     time = _time(record)
     native = id_of(text(record, "auditID"), record, place)
-    stage = "ResponseComplete" if stage == "ResponseStarted" else stage  # both tell of one use
+    # What has begun to be answered is in use: a watch or a session is complete in days, or never. Both stages tell of one use.
+    stage = "ResponseComplete" if stage == "ResponseStarted" else stage
     use = _use(record, place, (f"{native}/{stage}" if stage else native, time, identity, verb))
     changed, refused = changes(record, use, place)
     found = Recognised((use,), _stale(record, use) + changed, refused=refused)
     return without_body(found) if refused or is_unread(record) else found
-
-
-def _is_open(record: Record) -> bool:
-    """Whether a request holds a door open for as long as it likes: it is a use when that opens, as its end may come in days or never."""
-    return text(part(record, "objectRef"), "subresource") in _OPEN
 
 
 def _use(record: Record, place: Place, found: tuple[str, float, str, str]) -> UseEvent:

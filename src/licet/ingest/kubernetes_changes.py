@@ -1,11 +1,12 @@
 """What an audit event of Kubernetes says of credentials, identities, grants and pods that it changes.
 
 Who was granted something stands in the request's body, which the log has from level Request on; issued tokens and ended pods are in it at
-level Metadata too.
+level Metadata too. What is deleted as a collection is named by the answer only (level RequestResponse).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -18,6 +19,10 @@ from licet.ingest.recognised import Place, Record, Unreadable, part, text
 _ISSUED_ID: Final = "authentication.kubernetes.io/issued-credential-id"
 _ACCOUNT_OF_SECRET: Final = "kubernetes.io/service-account.name"  # noqa: S105 - the annotation's name
 _TOKEN_SECRET: Final = "kubernetes.io/service-account-token"  # noqa: S105 - the type's name
+_DELETES: Final = ("delete", "deletecollection")
+_VERBS: Final = ("create", "update", "patch", *_DELETES)
+_DRY: Final = "All"
+_BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 _LEVELS: Final[dict[str, AccessLevel]] = {"cluster-admin": "admin", "admin": "admin", "edit": "write", "view": "read"}
 """The roles that each cluster has (https://kubernetes.io/docs/reference/access-authn-authz/rbac/#user-facing-roles)."""
 
@@ -28,13 +33,14 @@ def changes(record: Record, use: UseEvent, place: Place) -> tuple[tuple[Lifecycl
     With it, cause and key of what is not as its kind has it. A client writes bodies as it likes: the use is one whatever they hold.
     """
     find = _OF.get(use.resource_kind)
-    if find is None or use.operation.partition("/")[0].rpartition(":")[2] not in ("create", "update", "patch", "delete"):
+    if find is None or _verb(use) not in _VERBS:
         return (), ()
     found: list[LifecycleEvent] = []
     refused: tuple[tuple[str, str], ...] = ()
     try:
         if not _is_dry(record, use):
-            found.extend(find(record, use, place))  # what was found before something is wrong stays
+            for one, of in _each(record, use):
+                found.extend(find(one, of, place))  # what was found before something is wrong stays
     except Unreadable as error:
         refused = ((error.cause, error.key),)
     return tuple(
@@ -42,17 +48,36 @@ def changes(record: Record, use: UseEvent, place: Place) -> tuple[tuple[Lifecycl
     ), refused
 
 
+def _each(record: Record, use: UseEvent) -> Iterator[tuple[Record, UseEvent]]:
+    """Each thing that a request is about, as a request of its own. Which ones `deletecollection` deleted, the answer alone tells."""
+    if _verb(use) != "deletecollection":
+        yield record, use
+        return
+    answer = record.get("responseObject")
+    of = use._replace(operation=use.operation.replace(":deletecollection/", ":delete/", 1))
+    for item in parts(answer, "items") if isinstance(answer, dict) else ():
+        about = part(item, "metadata")
+        target = {**part(record, "objectRef"), "name": about.get("name")}
+        if about.get("namespace") is not None:
+            target["namespace"] = about["namespace"]
+        yield {**record, "objectRef": target, "responseObject": item, "requestObject": None}, of
+
+
 def _is_dry(record: Record, use: UseEvent) -> bool:
-    """Whether the server was told to change nothing. A deletion that has a body has its options there, and those of the address do not
-    count; where the log has no bodies, the address is all that can be judged by. A token is issued by a dry run too.
+    """Whether the server was told to change nothing; what leaves a doubt is a change. A token is issued by a dry run too.
+
+    Who deletes has the options in a body, if there is one, and then those of the address do not count; a log that holds no body does not
+    tell that there was none. Of an address Go leaves out what has a bad escape or a `;`, and so another server may see it otherwise.
     """
     if use.resource_kind == "serviceaccounts/token":
         return False
-    body = record.get("requestObject")
-    if _verb(use) == "delete" and isinstance(body, dict):
-        return bool(body.get("dryRun"))
-    address = text(record, "requestURI")
-    return "?" in address and any(key == "dryRun" for key, _ in parse_qsl(address.partition("?")[2], keep_blank_values=True))
+    if _verb(use) in _DELETES:
+        body = record.get("requestObject")
+        return isinstance(body, dict) and body.get("dryRun") == [_DRY]
+    query = text(record, "requestURI").partition("?")[2]
+    if ";" in query or _BAD_ESCAPE.search(query) is not None:
+        return False
+    return [value for key, value in parse_qsl(query, keep_blank_values=True) if key == "dryRun"] == [_DRY]
 
 
 def _event(use: UseEvent, kind: LifecycleKind, **fields: Any) -> LifecycleEvent:
