@@ -178,6 +178,28 @@ def test_a_change_of_the_directory_happens_to_whom_it_concerns_by_whom_did_it(re
     assert {event.by for event in changes(record)} <= {"entra:ada@acme.example"}
 
 
+VICTIM = "aaaaaaaa-1111-4222-8333-444444444444"
+LIST = f'["[KeyIdentifier={KEY},KeyType=Password,KeyUsage=Verify,DisplayName=%s]"]'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LIST % "SimuLandCreds",  # as the directory's own audit has it
+        json.dumps([json.loads(LIST % "x")[0]], indent=2).replace("\n", "\r\n"),  # as Microsoft 365's has it
+        json.dumps(LIST % "x"), json.loads(LIST % "x")[0], LIST % "]", LIST % "a, b", LIST % '\\"quoted\\" \\u2013',
+        LIST % f"[KeyIdentifier={VICTIM},KeyType=Password,KeyUsage=Verify,DisplayName=",
+        LIST % f',\\"[KeyIdentifier={VICTIM},KeyType=Password]\\"', LIST[:-3] % f"][KeyIdentifier={VICTIM},KeyType=Password" + '","[KeyIden',
+    ],
+)  # fmt: skip
+def test_a_key_is_its_identifier_and_what_it_is_called_is_nothing(text: str) -> None:
+    """Who makes a secret chooses its name, and another's key id stands in sign-in logs."""
+    record = audit("Update application – Certificates and secrets management ", target("Application", OBJECT, KeyDescription=("[]", text)))
+    assert [(event.kind, event.credential) for event in changes(record)] == [("issued", AT.fingerprint(KEY))]
+    gone = audit("Update application", target("Application", OBJECT, KeyDescription=(text, "[]")))
+    assert [(event.kind, event.credential) for event in changes(gone)] == [("revoked", AT.fingerprint(KEY))]
+
+
 def test_what_was_tried_and_failed_says_so() -> None:
     record = audit("Remove service principal", target("ServicePrincipal", PRINCIPAL), result="failure")
     assert {event.outcome for event in changes(record)} == {"failed"}

@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from licet.events import LifecycleEvent, UseEvent
+from licet.ingest.forms import platforms_of, told_of
+from licet.ingest.kubernetes import read
+from licet.inventory.fingerprints import Fingerprints
 from licet.inventory.heard import unheard
 from licet.inventory.model import Credential, Identity
 from licet.inventory.store import Inventory
 from licet.inventory.trace import trace
+from licet.monitor.kept import kept
 from licet.monitor.run import monitor
 from licet.monitor.stored import signals_of
 from licet.monitor.world import DAY, Settings
@@ -26,6 +30,11 @@ def told(source: str, kind: Any, time: float = T, **more: Any) -> LifecycleEvent
     return LifecycleEvent(source, f"{source}-{kind}", time, kind, credential=KEY, digest="1" * 64, place="f:1")._replace(**more)
 
 
+class Place:
+    account = "dev"
+    fingerprint = staticmethod(Fingerprints(b"k" * 32).of)
+
+
 def used(source: str, identity: str, time: float) -> UseEvent:
     return UseEvent(source, f"u{time}", time, identity, "s3:GetObject", credential=KEY, digest="2" * 64, place="f:2", identity_kind="role")
 
@@ -37,19 +46,22 @@ def names(events: list[LifecycleEvent]) -> list[str]:
 @pytest.mark.parametrize(
     "events, left_out",
     [
-        ([told("cloudtrail", "issued"), told("kubernetes", "revoked")], ["kubernetes-revoked"]),
+        ([told("cloudtrail", "issued"), told("kubernetes", "renewed")], ["kubernetes-renewed"]),
+        ([told("cloudtrail", "issued"), told("kubernetes", "bound", workload="pod:a")], ["kubernetes-bound"]),
+        ([told("cloudtrail", "revoked", T), told("kubernetes", "issued", T - 9)], []),
+        ([told("cloudtrail", "issued", T, expires=T + 9), told("kubernetes", "issued", T - 9)], []),
+        ([told("cloudtrail", "activated", T), told("kubernetes", "issued", T - 9)], []),
         ([told("cloudtrail", "issued"), told("lifecycle", "revoked"), told("declared", "issued")], []),
         ([told("cloudtrail", "revoked"), told("kubernetes", "revoked")], []),
-        ([told("cloudtrail", "issued", T), told("kubernetes", "issued", T - 1)], ["cloudtrail-issued"]),
-        ([told("cloudtrail", "issued", outcome="denied"), told("kubernetes", "revoked")], []),
-        ([told("entra", "issued"), told("m365", "revoked")], []),
+        ([told("cloudtrail", "issued", outcome="denied"), told("kubernetes", "renewed")], []),
+        ([told("entra", "issued"), told("m365", "renewed")], []),
         ([told("licet", "issued"), told("licet", "revoked"), told("lifecycle", "revoked")], []),
         ([told("licet", "issued", T - 9), told("lifecycle", "issued")], ["licet-issued"]),
         ([told("licet", "issued", T - 9), told("licet", "revoked"), told("kubernetes", "revoked")], ["licet-issued", "licet-revoked"]),
     ],
     ids=lambda value: " ".join(names(value)) if value and isinstance(value[0], LifecycleEvent) else "",
 )  # fmt: skip
-def test_a_platform_speaks_of_what_it_issued_an_operator_of_all_and_a_span_of_what_nobody_else_tells_of(
+def test_a_platform_prolongs_what_it_issued_an_operator_all_and_a_span_what_nobody_else_tells_of_and_an_end_counts(
     events: list[LifecycleEvent], left_out: list[str]
 ) -> None:
     for order in itertools.permutations(events):
@@ -85,13 +97,74 @@ def test_a_span_neither_prolongs_nor_takes_over_whatever_came_first(order: tuple
 def test_what_had_no_effect_has_one_again_when_it_turns_out_who_issued_it() -> None:
     """And is kept once, however often it comes."""
     inventory = Inventory(":memory:")
-    keep(inventory, told("cloudtrail", "issued", T), told("kubernetes", "revoked", T + 1), used("cloudtrail", "arn:user", T + DAY))
+    bound = told("kubernetes", "bound", T + 1, workload="pod:a")
+    ended = LifecycleEvent("kubernetes", "end", T + 2, "job_ended", workload="pod:a", digest="3" * 64)
+    keep(inventory, told("cloudtrail", "issued", T), bound, ended, used("kubernetes", "arn:user", T + DAY))
     monitor(inventory, Settings(), T + 2 * DAY)
     assert signals_of(inventory, "arn:user") == []
-    keep(inventory, told("kubernetes", "revoked", T + 1))
-    assert inventory.rows("SELECT count(*) FROM lifecycle, unheard") == [(1,)]
+    keep(inventory, bound)
+    assert inventory.rows("SELECT uid FROM unheard") == [(bound.uid,)]
     keep(inventory, told("kubernetes", "issued", T - 1))
     monitor(inventory, Settings(), T + 2 * DAY)
+    assert inventory.rows("SELECT uid FROM unheard") == []
+    assert [each.code for each in signals_of(inventory, "arn:user")] == ["POST_JOB_USE"]
+    inventory.close()
+
+
+def test_a_finding_that_goes_since_its_event_has_no_effect_says_which_event_that_is_and_why() -> None:
+    inventory = Inventory(":memory:")
+    keep(inventory, told("licet", "revoked", T), used("cloudtrail", "arn:user", T + DAY))
+    monitor(inventory, Settings(), T + 2 * DAY)
+    assert not any(each.withdrawn for each in kept(inventory))
+    keep(inventory, told("cloudtrail", "issued", T - 5))
+    monitor(inventory, Settings(), T + 2 * DAY)
+    [gone] = [each for each in kept(inventory) if each.withdrawn]
+    assert gone.finding.explanation is not None
+    assert gone.finding.explanation.counter == (
+        "licet/licet-revoked!revoked has no effect, as another source tells of the credential: cloudtrail/cloudtrail-issued!issued",
+    )
+    inventory.close()
+
+
+CLAIMED = ["AKIACIEXAMPLE0000001", "JTI=AKIACIEXAMPLE0000001", "00Tabcdefghijklmnopq", "q83v" * 10 + "q80=", "github:token_id:7"]
+
+
+@pytest.mark.parametrize("shown", CLAIMED)
+def test_a_cluster_does_not_speak_of_a_credential_of_which_the_id_shows_that_it_is_anothers(shown: str) -> None:
+    def of(text: str) -> str:
+        return Fingerprints(b"k" * 32).of(text)
+
+    assert told_of("kubernetes", shown, of) not in ("", of(shown))
+    [own] = {"cloudtrail", "okta", "github"} & {*platforms_of(shown)}
+    assert told_of(own, shown, of) == of(shown)
+
+
+@pytest.mark.parametrize("source", ["kubernetes", "entra", "m365"])
+def test_a_uuid_can_be_of_each_platform_that_makes_them(source: str) -> None:
+    shown = "aaaaaaaa-1111-4222-8333-444444444444"
+    assert told_of(source, shown, Fingerprints(b"k" * 32).of) == Fingerprints(b"k" * 32).of(f"JTI={shown}")
+    assert told_of("okta", shown, Fingerprints(b"k" * 32).of) != Fingerprints(b"k" * 32).of(shown)
+
+
+def test_a_record_of_a_cluster_takes_no_revocation_of_aws_back() -> None:
+    """The log of the one who rules it says that it issued the key, long before: the same with and without that record."""
+    inventory, place = Inventory(":memory:"), Place()
+    key = "AKIACIEXAMPLE0000001"
+    record = {
+        "kind": "Event", "level": "Metadata", "auditID": "a-1", "stage": "ResponseComplete", "verb": "create", "user": {"username": "eve"},
+        "requestReceivedTimestamp": "2018-01-01T00:00:00Z", "stageTimestamp": "2018-01-01T00:00:00Z", "responseStatus": {"code": 201},
+        "objectRef": {"resource": "serviceaccounts", "subresource": "token", "namespace": "x", "name": "y", "apiVersion": "v1"},
+        "annotations": {"authentication.kubernetes.io/issued-credential-id": key},
+    }  # fmt: skip
+    ends = told("cloudtrail", "deleted", T, credential=place.fingerprint(key), identity="arn:user")
+    use = used("cloudtrail", "arn:user", T + DAY)._replace(credential=place.fingerprint(key))
+    found = read(record, place)
+    assert [each.kind for each in found.lifecycle] == ["issued"]
+    keep(inventory, ends, use)
+    before = inventory.credential(place.fingerprint(key))
+    keep(inventory, *found.lifecycle)
+    monitor(inventory, Settings(), T + 2 * DAY)
+    assert inventory.credential(place.fingerprint(key)) == before
     assert [each.code for each in signals_of(inventory, "arn:user")] == ["POST_REVOCATION_USE"]
     inventory.close()
 

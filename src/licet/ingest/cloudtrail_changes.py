@@ -14,6 +14,7 @@ from licet.events import AccessLevel, LifecycleEvent, LifecycleKind, UseEvent
 from licet.ingest.aws_names import LONGEST, clean_name, without_path
 from licet.ingest.aws_policies import denies_by_name, only_denies, reach_of, reach_of_managed, trust_of
 from licet.ingest.fields import apart
+from licet.ingest.forms import told_of
 from licet.inventory.faces import face
 
 _MONTHS: Final = {
@@ -55,6 +56,10 @@ class Change(NamedTuple):
         partition = actor.split(":", 2)[1] if actor.startswith("arn:") else "aws"
         return self.uid(f"arn:{partition}:iam::{account}:{kind}/{name}")
 
+    def credential(self, shown: str) -> str:
+        """The fingerprint of a key that it names; empty for an empty one."""
+        return told_of(self.use.source, shown, self.fingerprint)
+
     def uid(self, raw: str) -> str:
         """The name of an identity, as the reader gives it to who acts by it; empty for an empty one."""
         return apart(raw, clean_name(raw), self.fingerprint)
@@ -89,7 +94,7 @@ def one_with_path(raw: str, use: UseEvent, fingerprint: Callable[[str], str]) ->
 
 def _key_created(change: Change) -> _Found:
     name = change.answered("accessKey", "userName")
-    credential = change.fingerprint(change.answered("accessKey", "accessKeyId"))
+    credential = change.credential(change.answered("accessKey", "accessKeyId"))
     identity = change.named("user", name) if name else change.person()
     yield change.event("issued", identity, credential=credential, credential_kind="access_key" if credential else "")
 
@@ -105,13 +110,13 @@ def _key_deleted(change: Change) -> _Found:
 
 def _key(change: Change, kind: LifecycleKind) -> _Found:
     # Without a key it would say that the user is deleted.
-    if credential := change.fingerprint(change.asked("accessKeyId")):
+    if credential := change.credential(change.asked("accessKeyId")):
         yield change.event(kind, change.person(), credential=credential, credential_kind="access_key")
 
 
 def _session_issued(change: Change) -> _Found:
     # Of a call that named no role, or was denied, there is nothing to know a credential by.
-    credential = change.fingerprint(change.answered("credentials", "accessKeyId"))
+    credential = change.credential(change.answered("credentials", "accessKeyId"))
     if credential:
         expires = expiry(_at(change.response, "credentials", "expiration"))
         role = change.asked("roleArn")

@@ -15,12 +15,14 @@ from typing import Any, Final, NamedTuple
 
 from licet.events import AccessLevel, LifecycleEvent, LifecycleKind, UseOutcome
 from licet.ingest.fields import clean
+from licet.ingest.forms import told_of
 from licet.ingest.microsoft import GRAPH, NOBODY, permission, scope_access, uid, unfolded
 from licet.ingest.recognised import Place, Unreadable
 from licet.inventory.faces import face
 
 _MOST: Final = 200  # lifecycle events of one record; who adds more permissions at once shows by these
-_KEY = re.compile(r"\[KeyIdentifier=([^,\]]{1,200}),KeyType=([^,\]]{1,80})")
+_KEY: Final = re.compile(r"\[KeyIdentifier=([^,\]]{1,200}),KeyType=([^,\]]{1,80})")
+_LISTED: Final = re.compile(r'[\s,\[]*("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
 _KEY_KINDS: Final = {"Password": "client_secret", "AsymmetricX509Cert": "certificate"}
 _APPLICATIONS: Final = ("application", "serviceprincipal")
 _PEOPLE: Final = ("user", *_APPLICATIONS)
@@ -114,7 +116,7 @@ def _said(change: Change, place: Place) -> Iterator[_Said]:
             elif operation.startswith(("add owner to ", "remove owner from ")):
                 yield from _owner(target, change, place)
         if target.kind in _APPLICATIONS:
-            yield from _keys(target, place, operation)
+            yield from _keys(target, change.source, place, operation)
             yield from _required(target, begun=operation in _BEGUN)
             yield from _enabled(target)
         yield from _scopes(target)
@@ -122,22 +124,34 @@ def _said(change: Change, place: Place) -> Iterator[_Said]:
         yield from _app_role(target, operation)
 
 
-def _keys(target: Target, place: Place, operation: str) -> Iterator[_Said]:
+def _keys(target: Target, source: str, place: Place, operation: str) -> Iterator[_Said]:
     """Secrets and certificates, by their ids: nothing of them themselves is in the log."""
     before, after = target.properties.get("KeyDescription", (None, None))
-    old, new = dict(_KEY.findall(_text(before))), dict(_KEY.findall(_text(after)))
+    old, new = _described(before), _described(after)
     identity = target.id
     for key, kind in new.items():
         if key not in old:
-            yield _Said("issued", identity, place.fingerprint(key), _KEY_KINDS.get(kind, "client_credential"))
+            yield _Said("issued", identity, told_of(source, key, place.fingerprint), _KEY_KINDS.get(kind, "client_credential"))
     for key, kind in old.items():
         if key not in new:
-            yield _Said("revoked", identity, place.fingerprint(key), _KEY_KINDS.get(kind, "client_credential"))
+            yield _Said("revoked", identity, told_of(source, key, place.fingerprint), _KEY_KINDS.get(kind, "client_credential"))
     if not old and not new and operation in ("add service principal credentials", "add application credentials"):
         yield _Said("issued", identity, credential_kind=_KEY_KINDS.get(target.new("KeyType"), "client_credential"))
     federated = target.properties.get("FederatedIdentityCredentials")
     if federated is not None and len(_text(federated[1])) > len(_text(federated[0])):
         yield _Said("issued", identity, credential_kind="federated")
+
+
+def _described(value: Any) -> dict[str, str]:
+    """Keys and their types, out of a list of texts as `[KeyIdentifier=..,KeyType=..,KeyUsage=..,DisplayName=..]`. What a key is called is
+    for whoever makes it to choose: it stands behind, and nothing of it is a key. Of a list that is cut off, the texts that are whole.
+    """
+    text = _unquoted(value).strip()
+    each, at = [text], 0
+    while listed := _LISTED.match(text, at):
+        each.append(_unquoted(listed[1]))
+        at = listed.end()
+    return {found[1]: found[2] for one in each if (found := _KEY.match(one))}
 
 
 def _required(target: Target, *, begun: bool) -> Iterator[_Said]:
@@ -256,8 +270,8 @@ def _of(target: Target) -> str:
     )
 
 
-def _text(value: Any) -> str:
-    """A property's value, which is JSON in a text, as text: `"\\"Mail.Read\\""` is `Mail.Read`."""
+def _unquoted(value: Any) -> str:
+    """A value as text; one that is a text of JSON, without its quotes."""
     if not isinstance(value, str):
         return "" if value is None else json.dumps(value)
     if len(value) >= 2 and value[0] == value[-1] == '"':
@@ -266,13 +280,18 @@ def _text(value: Any) -> str:
         except (ValueError, RecursionError):
             return value
         return found if isinstance(found, str) else value
-    if value.startswith('["'):
-        try:
-            found = json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-        return " ".join(each for each in found if isinstance(each, str)) if isinstance(found, list) else value
     return value
+
+
+def _text(value: Any) -> str:
+    """A property's value, which is JSON in a text, as text: `"\\"Mail.Read\\""` is `Mail.Read`."""
+    if not isinstance(value, str) or not value.startswith('["'):
+        return _unquoted(value)
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    return " ".join(each for each in found if isinstance(each, str)) if isinstance(found, list) else value
 
 
 def targets_of(found: list[dict[str, Any]], *, key: str) -> tuple[Target, ...]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from licet.events import LifecycleEvent, LifecycleKind, UseEvent
 from licet.ingest.fields import clean, id_in, raw_in, uid_of
+from licet.ingest.forms import told_of
 from licet.ingest.recognised import Place, Record
 
 _TOKENS: Final[dict[str, LifecycleKind]] = {
@@ -177,4 +178,4 @@ def _shown(record: Record, place: Place, *keys: str) -> str:
 
 def numbered(key: str, shown: str, place: Place) -> str:
     """The fingerprint of an id that GitHub counts up for what stands under `key`, or of a digest, which needs no key."""
-    return place.fingerprint(f"github:{key}:{shown}" if shown.isdecimal() else shown)
+    return told_of("github", f"github:{key}:{shown}" if shown.isdecimal() else shown, place.fingerprint)

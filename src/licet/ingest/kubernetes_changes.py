@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from licet.events import AccessLevel, LifecycleEvent, LifecycleKind, UseEvent
 from licet.ingest.fields import clean, name_in, parts, raw_in, time_of, uid_of
+from licet.ingest.forms import told_of
 from licet.ingest.kubernetes_names import account_uid, in_cluster, pod, user_uid
 from licet.ingest.recognised import Place, Record, Unreadable, part, text
 
@@ -111,7 +112,7 @@ def _token(record: Record, use: UseEvent, place: Place) -> Iterator[LifecycleEve
     namespace = raw_in(target, "namespace")
     account = account_uid(namespace, raw_in(target, "name"), place)
     shown = text(part(record, "annotations"), _ISSUED_ID)
-    credential = place.fingerprint(shown) if shown else ""
+    credential = told_of(use.source, shown, place.fingerprint)
     spec = part(_body(record, "spec"), "spec")
     bound = part(spec, "boundObjectRef")
     workload = pod(namespace, raw_in(bound, "name"), place) if bound.get("kind") == "Pod" and bound.get("name") else ""

@@ -11,6 +11,7 @@ from typing import Final
 
 from licet.events import AccessLevel, LifecycleEvent, LifecycleKind, UseEvent
 from licet.ingest.fields import name_in, uid_of
+from licet.ingest.forms import told_of
 from licet.ingest.recognised import Place, Record, Unreadable, part, text
 
 _ENDS: Final[dict[str, LifecycleKind]] = {
@@ -77,7 +78,9 @@ def _api_token(event: str, base: LifecycleEvent, targets: Sequence[Record], _rec
     if kind is not None and token:
         owner = _id(_typed(targets, "user"))
         identity = uid_of(uid(owner), place) if owner else base.by if kind == "issued" else ""
-        yield base._replace(kind=kind, identity=identity, credential=place.fingerprint(token), credential_kind="okta_api_token")
+        yield base._replace(
+            kind=kind, identity=identity, credential=told_of(base.source, token, place.fingerprint), credential_kind="okta_api_token"
+        )
 
 
 def _client_credential(event: str, base: LifecycleEvent, targets: Sequence[Record], _record: Record, place: Place) -> _Found:
@@ -85,7 +88,7 @@ def _client_credential(event: str, base: LifecycleEvent, targets: Sequence[Recor
     kind, client = _ENDS.get(event.rpartition(".")[2]), _client(targets, place)
     secret = _id(_typed(targets, "secret", "credential", "key", "jwk"))
     if kind is not None and (secret or (client and kind == "issued")):
-        credential = place.fingerprint(secret) if secret else ""
+        credential = told_of(base.source, secret, place.fingerprint)
         yield base._replace(kind=kind, identity=client, credential=credential, credential_kind="client_secret")
 
 

@@ -1,7 +1,9 @@
 """Whose word counts for a credential. What happens to it is told by several sources, and not each may say everything.
 
 - An operator's word counts everywhere: the lifecycle format, `licet credential`, what a manifest or an import declares.
-- A platform's word counts, unless another platform is known to have issued the credential: then it is that one's, and nobody else's.
+- A platform's word counts for what it issued. Where another is known to have issued a credential, it neither renews nor binds it; but its
+  word that something ended always counts, as who says to have issued a credential takes from nobody the word that it is over. (Ids whose
+  form shows of which platform they are cannot be spoken of by others at all: readers see to that.)
 - What Licet's own calls tell counts for what nobody else tells of. Spans are anybody's to send, and so they neither prolong, nor own, nor
   take over, nor end what a platform tells of, or of which an operator told how it began.
 
@@ -10,7 +12,7 @@ The events alone decide it, all that there are of the credential, and not the or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from licet.events import LifecycleEvent
@@ -22,7 +24,8 @@ OWN: Final = "licet"
 """The source of Licet's own calls, out of a store or out of spans."""
 
 _ISSUES: Final = ("issued", "created", "rotated")
-_BEGINS: Final = (*_ISSUES, "renewed", "bound")
+_PROLONGS: Final = ("renewed", "bound")
+_BEGINS: Final = (*_ISSUES, *_PROLONGS)
 _SAME: Final = {"m365": "entra"}  # two logs of one directory
 
 
@@ -37,15 +40,17 @@ def unheard(credential: str, events: Sequence[LifecycleEvent]) -> list[Lifecycle
     if len(sources) == 1:
         return []
     issued = [each for each in events if each.credential == credential and each.outcome == "success" and each.kind in _ISSUES]
-    first = min((each for each in issued if _is_platform(each.source)), key=lambda each: (each.time, each.uid), default=None)
+    issuers = {_platform(each.source) for each in issued if _is_platform(each.source)}
     own = not any(map(_is_platform, sources)) and not any(each.source in OPERATORS and each.kind in _BEGINS for each in events)
-    return [each for each in events if not _counts(each.source, _platform(first.source) if first is not None else "", own=own)]
+    return [each for each in events if not _counts(each, issuers, own=own)]
 
 
-def _counts(source: str, issuer: str, *, own: bool) -> bool:
-    if source in OPERATORS:
+def _counts(event: LifecycleEvent, issuers: Collection[str], *, own: bool) -> bool:
+    if event.source in OPERATORS:
         return True
-    return own if source == OWN else issuer in ("", _platform(source))
+    if event.source == OWN:
+        return own
+    return event.kind not in _PROLONGS or not issuers or _platform(event.source) in issuers
 
 
 def _is_platform(source: str) -> bool:

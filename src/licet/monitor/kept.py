@@ -169,6 +169,12 @@ _REFUTES: Final = (
     " AND kind IN ('activated', 'created', 'bound', 'job_started', 'renewed', 'owner_changed') ORDER BY time DESC, uid LIMIT 1"
 )
 
+_SET_ASIDE: Final = (  # and whose word counts in its place
+    "SELECT (SELECT body FROM lifecycle WHERE credential<>'' AND credential IN (unheard.credential, unheard.supersedes)"
+    " AND substr(lifecycle.uid, 1, instr(lifecycle.uid, '/'))<>substr(unheard.uid, 1, instr(unheard.uid, '/'))"
+    " ORDER BY kind NOT IN ('issued', 'created', 'rotated'), time, uid LIMIT 1) FROM unheard WHERE uid=?"
+)
+
 
 def _withdrawn(db: sqlite3.Connection, finding: Finding, told: Iterable[Finding]) -> Finding:
     """With what speaks against it now: the finding that it is told in, or else the last thing that can have put it in order."""
@@ -185,6 +191,11 @@ def _withdrawn(db: sqlite3.Connection, finding: Finding, told: Iterable[Finding]
             event = lifecycle_of(found[0])
             by = f" by {event.by}" if event.by else ""
             against.append(f"{event.kind} at {iso(event.time)}{by}: {event.uid}")
+    for cited in why.evidence:
+        found = db.execute(_SET_ASIDE, (cited.uid,)).fetchone()
+        if found is not None:
+            other = f": {lifecycle_of(found[0]).uid}" if found[0] else ""
+            against.append(f"{cited.uid} has no effect, as another source tells of the credential{other}")
     return replace(finding, explanation=replace(why, counter=tuple(dict.fromkeys((*why.counter, *against)))))
 
 
