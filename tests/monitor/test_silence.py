@@ -106,12 +106,41 @@ def test_what_stands_costs_no_walk_through_the_uses_and_what_is_new_a_few_howeve
     assert len(silent(inventory, 30 * DAY)) == 31
 
 
-def test_an_event_that_comes_late_makes_the_longest_pause_what_it_is() -> None:
-    """The same is said as if it had been there from the first."""
-    late = [use(-30 * DAY)]
+@pytest.mark.parametrize("old", [-30, -400, -3_650])
+def test_a_record_of_long_ago_makes_no_pause_whenever_it_comes(old: int) -> None:
+    """Else one line out of an archive, or one span that names an old time, would turn the alarm off."""
+    before, at_once, after = Inventory(":memory:"), Inventory(":memory:"), Inventory(":memory:")
+    before.keep([use(old * DAY)], now=START - DAY)
+    before.keep(TWO_DAYS, now=START + 2 * DAY)
+    at_once.keep([*TWO_DAYS, use(old * DAY)], now=START + 2 * DAY)
+    after.keep(TWO_DAYS, now=START + 2 * DAY)
+    assert len(silent(after, 20 * DAY)) == findings(after) == 1
+    after.keep([use(old * DAY)], now=START + 20 * DAY)
+    for inventory in (before, at_once, after):
+        (found,) = silent(inventory, 20 * DAY)
+        assert (found.alert, found.expected, findings(inventory)) == (True, "an event within 9 h", 1)
+
+
+def test_a_backfill_makes_no_pause_of_what_was_silent() -> None:
+    inventory = Inventory(":memory:")
+    inventory.keep([use(-day * DAY) for day in (30, 25, 20, 15)], now=START + 2 * DAY)
+    inventory.keep(TWO_DAYS, now=START + 2 * DAY)
+    assert [each.alert for each in silent(inventory, 3 * DAY)] == [True]
+
+
+def test_a_pause_between_records_that_came_live_is_one_in_whatever_order_they_came() -> None:
     one, other = Inventory(":memory:"), Inventory(":memory:")
-    one.keep(TWO_DAYS, now=START + 2 * DAY)
-    assert len(silent(one, 40 * DAY)) == 1
-    one.keep(late, now=START + 40 * DAY)
-    other.keep([*TWO_DAYS, *late], now=START + 2 * DAY)
-    assert silent(one, 40 * DAY) == silent(other, 40 * DAY) == []
+    one.keep([use(0)], now=START + HOUR)
+    one.keep([use(5 * DAY)], now=START + 5 * DAY)
+    other.keep([use(5 * DAY)], now=START + 5 * DAY)
+    other.keep([use(0)], now=START + 5 * DAY)
+    assert silent(one, 19 * DAY) == silent(other, 19 * DAY) == []
+    assert len(silent(one, 21 * DAY)) == len(silent(other, 21 * DAY)) == 1
+
+
+def test_an_old_record_in_accounts_of_few_events_makes_none_of_them_silent_for_longer() -> None:
+    inventory = Inventory(":memory:")
+    inventory.keep([use(HOUR, account=f"account-{number}") for number in range(9)], now=START + DAY)
+    inventory.keep([use(-DAY + HOUR / 2, account=f"account-{number}") for number in range(9)], now=START + 30 * DAY)
+    (found,) = silent(inventory, 30 * DAY)
+    assert found.expected == "an event within 45 min"

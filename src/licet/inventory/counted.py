@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from typing import Final
 
 from licet.events import LifecycleEvent, UseEvent
+
+OLD: Final = 7 * 86_400.0
+"""Seconds: what is older when it is taken in came from an archive, and not live."""
+
+_HOUR: Final = 3_600
+_KEPT_FOR: Final = 400 * 24  # hours
 
 
 class Counts:
@@ -16,6 +23,8 @@ class Counts:
         self._sources: dict[tuple[str, str], list[float]] = {}
         self._at: tuple[str, str] | None = None
         self._last: list[float] = []
+        self._hours: dict[tuple[str, str], set[float]] = {}
+        self._hour: set[float] = set()
 
     def used(self, event: UseEvent) -> None:
         """One more use."""
@@ -23,6 +32,8 @@ class Counts:
         if (source, account) != self._at:
             self._at = (source, account)
             self._last = self._of(source, account)
+            self._hour = self._hours.setdefault((source, account), set())
+        self._hour.add(time // _HOUR)
         counts = self._last
         if time < counts[0]:  # noqa: PLR1730 - it runs for every use
             counts[0] = time
@@ -52,7 +63,9 @@ class Counts:
         return found
 
     def write(self, passed: Mapping[str, int], now: float) -> None:
-        """Write them down. `passed`: by source, how many records were none of our affair."""
+        """Write them down. `passed`: by source, how many records were none of our affair. `now`: 0: it is not known when they came."""
+        if now:
+            self._live(now)
         for source in passed:
             self._of(source, "")
         for (name, account), (first, last, events, again, credential, workload, services) in self._sources.items():
@@ -64,3 +77,11 @@ class Counts:
                 " credential=credential+?9, workload=workload+?10, services=services+?11",
                 (name, account, first, last, events, again, of_passed, now, credential, workload, services, now - last),
             )
+
+    def _live(self, now: float) -> None:
+        """In which hours something was used of which it is known that it came live: only what lies between those is a pause."""
+        first = (now - OLD) / _HOUR
+        for pair, hours in self._hours.items():
+            if new := [(*pair, int(hour)) for hour in sorted(hours) if hour >= first]:
+                self._db.executemany("INSERT OR IGNORE INTO live VALUES (?,?,?)", new)
+                self._db.execute("DELETE FROM live WHERE source=? AND account=? AND hour<?", (*pair, int(first) - _KEPT_FOR))

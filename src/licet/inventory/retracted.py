@@ -147,6 +147,7 @@ def _source(db: sqlite3.Connection, was: Counted) -> None:
     if now[0] - was.ours != before:
         db.execute("UPDATE sources SET events=events-? WHERE source=? AND account=?", (was.ours, was.source, was.account))
     elif was.row is None:
-        db.execute("DELETE FROM sources WHERE source=? AND account=?", (was.source, was.account))
+        for table in ("sources", "live"):
+            db.execute(f"DELETE FROM {table} WHERE source=? AND account=?", (was.source, was.account))  # noqa: S608 - names of our own
     else:
         db.execute(f"INSERT OR REPLACE INTO sources VALUES ({','.join('?' * len(was.row))})", was.row)  # noqa: S608 - question marks

@@ -19,8 +19,12 @@ _NEW: Final = (
     "CREATE INDEX IF NOT EXISTS unheard_by_credential ON unheard (credential)",
     "CREATE INDEX IF NOT EXISTS unheard_by_superseded ON unheard (supersedes)",
     "CREATE INDEX IF NOT EXISTS lifecycle_by_whom ON lifecycle (json_extract(body, '$[7]'))",
+    """CREATE TABLE IF NOT EXISTS live (
+    source TEXT, account TEXT, hour INTEGER, PRIMARY KEY (source, account, hour)) WITHOUT ROWID""",
 )
-"""What came with version 3: the record that says first what an identity or a credential is, and events that have no effect."""
+"""What came with version 3: the record that says first what an identity or a credential is, events that have no effect, and in which hours
+of which sources something was used that was not old when it came in.
+"""
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS words (id INTEGER PRIMARY KEY, word TEXT UNIQUE NOT NULL);
@@ -100,11 +104,17 @@ _FIELDS: Final = {
     "account": "json_extract(shapes.shape, '$[5]')",
 }  # fmt: skip
 
+_LIVE: Final = (  # how old records were when they came in was not noted; so those of the last 90 days of what spoke live at all
+    "INSERT OR IGNORE INTO live SELECT DISTINCT source, account, CAST(time/3600 AS INTEGER) FROM uses JOIN shapes ON shapes.id=uses.shape"
+    " JOIN sources ON source=json_extract(shapes.shape, '$[0]') AND account=json_extract(shapes.shape, '$[5]')"
+    " WHERE gap<=604800 AND time>last-7776000"
+)
+
 MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {
     2: (
         *_NEW, *(_FIRST.format(what=what, value=value) for what, value in _FIELDS.items()), _OF_CREDENTIALS,
         *(_DECLARED.format(what=what, column=what, table="identities") for what in _FIELDS),
-        _DECLARED.format(what="credential", column="kind", table="credentials"),
+        _DECLARED.format(what="credential", column="kind", table="credentials"), _LIVE,
     ),
 }  # fmt: skip
 """By the schema that is there: what makes the next one of it."""

@@ -1,7 +1,8 @@
 """Sources of logs that fell silent: what is not heard is not known, and is no green light.
 
 Silent is a source whose last event is further back than three times what its records may be late, and three times its longest pause so far.
-Pauses are counted in whole hours, and only for a source that is late.
+Pauses are counted in whole hours, and lie between records that came live: what is taken in later from an archive, or names an old time,
+makes none. Else one record of long ago would turn the alarm off for years.
 
 A source of which every record was old when it was taken in is history: it never spoke live here, so that its silence says nothing. That
 is noted, without points; once one of its records comes in time, it is a source like the others. Accounts of few events, which whoever
@@ -12,20 +13,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from licet.clock import iso, lasting
 from licet.escape import counted
+from licet.inventory.counted import OLD
 from licet.inventory.store import Inventory
 from licet.monitor.codes import CODES
 from licet.monitor.signal import Cited, Signal
 from licet.monitor.stored import put, signal_of, withdraw
 from licet.monitor.world import DAY
-
-OLD: Final = 7 * DAY
-"""Seconds: a source of which no record was ever younger than this when it was taken in is history."""
 
 NOBODY: Final = 0
 """The subject of signals that are about no identity."""
@@ -44,11 +43,11 @@ _LATE: Final = (
     "SELECT source, account, first, last, events, gap FROM sources WHERE events>0 AND source NOT IN ('lifecycle', 'declared')"
     " ORDER BY source, account"
 )
+_LIVE: Final = "SELECT account, hour FROM live WHERE source=? ORDER BY account, hour"
 _SHAPES: Final = "SELECT id, json_extract(shape, '$[0]'), json_extract(shape, '$[5]') FROM shapes"
-# Each goes through all uses once, of however many accounts, of which `temp.heard` has the numbers by shape.
+# It goes through all uses once, of however many accounts, of which `temp.heard` has the numbers by shape.
 _HEARD: Final = "CREATE TEMP TABLE IF NOT EXISTS heard (shape INTEGER PRIMARY KEY, n INTEGER)"
 _OF: Final = "FROM uses CROSS JOIN temp.heard ON heard.shape=uses.shape"
-_HOURS: Final = f"SELECT DISTINCT n, CAST(time/{_HOUR} AS INTEGER) {_OF} ORDER BY 1, 2"
 _LASTS: Final = (
     f"WITH last (n, time) AS MATERIALIZED (SELECT n, max(time) {_OF} GROUP BY n)"
     f" SELECT heard.n, uses.uid, identities.uid, uses.time {_OF} JOIN last ON last.n=heard.n AND last.time=uses.time"
@@ -97,14 +96,17 @@ def silence(db: sqlite3.Connection, now: float, lags: Mapping[str, float]) -> in
         small = [each for each in every if each.is_small and not _is_history(each, lags)]
         together = small if len(small) > _MANY else []
         alone += [each for each in every if each not in together]
-        if silent := [each for each in together if now - each.last > _TIMES * max(lags.get(source, _LAG), each.last - each.first)]:
-            found.append(_together(db, source, silent, lags, before))
+        pauses = _pauses(db, source) if together else {}
+        limits = {each.account: _TIMES * max(lags.get(source, _LAG), pauses.get(each.account, 0.0)) for each in together}
+        if silent := [each for each in together if now - each.last > limits[each.account]]:
+            found.append(_together(db, source, silent, limits, before, late=_TIMES * lags.get(source, _LAG)))
     changed = [each for each in alone if not _stands(each, before.get(each.name), lags)]
     found += [before[each.name] for each in alone if each not in changed]
     if changed:
-        pauses, lasts = _pauses(db, changed), _lasts(db, changed)
+        longest = {source: _pauses(db, source) for source in {each.source for each in changed}}
+        lasts = _lasts(db, changed)
         for number, each in enumerate(changed):
-            limit = _TIMES * max(lags.get(each.source, _LAG), pauses.get(number, 0.0))
+            limit = _TIMES * max(lags.get(each.source, _LAG), longest[each.source].get(each.account, 0.0))
             if number in lasts and now - lasts[number].time > limit:
                 begun = lasts[number].time + _TIMES * lags.get(each.source, _LAG)
                 found.append(_alone(each, lasts[number], limit, begun, history=_is_history(each, lags)))
@@ -140,14 +142,20 @@ def _alone(source: _Source, use: _Last, limit: float, begun: float, *, history: 
 
 
 def _together(
-    db: sqlite3.Connection, source: str, silent: Sequence[_Source], lags: Mapping[str, float], before: Mapping[str, Signal]
+    db: sqlite3.Connection, source: str, silent: Sequence[_Source], limits: Mapping[str, float], before: Mapping[str, Signal], *,
+    late: float,
 ) -> Signal:  # fmt: skip
-    """One for all of them. How many they are counts by doubling, so that a few more are nothing new."""
+    """One for all of them. How many they are counts by doubling, so that a few more are nothing new.
+
+    Args:
+        limits: by account, after how many seconds it is silent.
+        late: seconds after which a source is late.
+    """
     about = CODES[_CODE]
     name, events = f"{source} in accounts of few events", sum(each.events for each in silent)
     told = before.get(name)
     newest = sorted(silent, key=lambda each: (-each.last, each.account))[:_NAMED]
-    limit = _TIMES * max(lags.get(source, _LAG), *(each.last - each.first for each in newest))
+    limit = max(limits[each.account] for each in newest)
     more = f" and {len(silent) - len(newest):,} more" if len(silent) > len(newest) else ""
     observed = (
         f"{source}: no event since {iso(newest[0].last)} in {counted(len(silent), 'account')} that had few or for less than a day:"
@@ -155,7 +163,7 @@ def _together(
     )
     if told is not None and told.sample == events and told.observed == observed:
         return told
-    lasts, begun = _lasts(db, newest), newest[0].last + _TIMES * lags.get(source, _LAG)
+    lasts, begun = _lasts(db, newest), newest[0].last + late
     return Signal(
         about.name, alert=True, points=about.points, severity=about.severity, time=begun, identity="", credential="",
         value=f"{name} {len(silent).bit_length()}", observed=observed, expected=f"an event within {lasting(limit)}", basis="lifecycle",
@@ -173,15 +181,11 @@ def _hear(db: sqlite3.Connection, sources: Sequence[_Source]) -> None:
     db.executemany("INSERT INTO temp.heard VALUES (?,?)", [each for each in shapes if each[1] is not None])
 
 
-def _pauses(db: sqlite3.Connection, sources: Sequence[_Source]) -> dict[int, float]:
-    """By their numbers, their longest pauses in seconds, to the hour."""
-    longest: dict[int, float] = {}
-    _hear(db, sources)
-    for number, hours in groupby(_rows(db, _HOURS), lambda row: int(row[0])):
-        before = None
-        for _, hour in hours:
-            longest[number] = max(longest.get(number, 0.0), 0.0 if before is None else float(hour - before) * _HOUR)
-            before = hour
+def _pauses(db: sqlite3.Connection, source: str) -> dict[str, float]:
+    """By account, the longest pauses of a source between records that came live, in seconds, to the hour."""
+    longest: dict[str, float] = {}
+    for account, rows in groupby(_rows(db, _LIVE, (source,)), lambda row: str(row[0])):
+        longest[account] = max((float(later - earlier) * _HOUR for (_, earlier), (_, later) in pairwise(rows)), default=0.0)
     return longest
 
 
@@ -191,8 +195,8 @@ def _lasts(db: sqlite3.Connection, sources: Sequence[_Source]) -> dict[int, _Las
     return {number: _Last(*row) for number, *row in _rows(db, _LASTS)}
 
 
-def _rows(db: sqlite3.Connection, query: str) -> Iterator[tuple[Any, ...]]:
-    cursor = db.execute(query)
+def _rows(db: sqlite3.Connection, query: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+    cursor = db.execute(query, values)
     while page := cursor.fetchmany(_PAGE):
         yield from page
 
