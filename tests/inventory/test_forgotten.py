@@ -11,6 +11,7 @@ from licet.cli.main import main
 from licet.events import LifecycleEvent, UseEvent
 from licet.inventory.forgotten import forget
 from licet.inventory.model import Identity, Owner, Ownership
+from licet.inventory.permissions import Shown
 from licet.inventory.store import Inventory
 from licet.monitor.run import monitor
 from licet.monitor.stored import signals_of
@@ -34,6 +35,7 @@ def told(number: int, kind: Any, credential: str, time: float, identity: str = "
     return LifecycleEvent("github", f"l{number}", time, kind, identity, credential, digest=f"{number:064x}", place="g:1")
 
 
+SOURCES = "SELECT account, events, credential, workload, services FROM sources WHERE source='github' ORDER BY account"
 OF_GRACE = [used(1, GRACE, OWN, T), used(2, GRACE, SHARED, T + 60), used(3, GRACE, OWN, T + DAY)]
 OF_OTHER = [used(4, OTHER, SHARED, T + 90), used(5, OTHER, SHARED, T + 2 * DAY)]
 LIFE = [told(6, "issued", OWN, T - 9, GRACE), told(7, "revoked", OWN, T + 60, GRACE), told(8, "revoked", SHARED, T + 600, GRACE)]
@@ -85,6 +87,29 @@ def test_a_process_that_remembers_what_is_forgotten_writes_no_wrong_names(tmp_pa
     assert list(inventory.uses(GRACE)) == list(other.uses(GRACE)) == [again]
     inventory.close()
     other.close()
+
+
+def test_what_the_logs_have_shown_can_be_asked_for_afterwards_though_an_operation_was_forgotten(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    inventory = opened(tmp_path / "inventory.db")
+    inventory.keep([used(10, GRACE, OWN, T, operation="github:repo.destroy")])
+    forget(inventory, GRACE)
+    shown = Shown.of(inventory, str)
+    inventory.close()
+    assert shown.why_not("github:repo.create") == ""
+
+
+def test_sources_count_what_is_left_and_what_is_read_again_is_counted_once(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    inventory = opened(tmp_path / "inventory.db")
+    service = used(11, OTHER, "", T, identity_kind="service", account="", workload="w")
+    inventory.keep([service, used(12, OTHER, "", T, workload="w"), used(13, GRACE, OWN, T, account="grace", workload="w")])
+    before = inventory.rows(SOURCES)
+    forget(inventory, GRACE)
+    assert inventory.rows(SOURCES) == [("", 1, 0, 0, 1), ("acme", 3, 2, 1, 0), ("grace", 0, 0, 0, 0)]
+    inventory.keep([*OF_GRACE, used(13, GRACE, OWN, T, account="grace", workload="w"), used(9, "github:gracie", "", T + 5)])
+    assert inventory.rows(SOURCES) == before
+    inventory.close()
 
 
 @pytest.fixture

@@ -34,6 +34,17 @@ _UNUSED: Final = (  # their numbers stay taken, as other processes may remember 
     ),
     "UPDATE shapes SET shape='[\"forgotten\", '||id||']' WHERE shape NOT GLOB '[[]\"forgotten*' AND id NOT IN (SELECT shape FROM uses)",
 )
+_COUNTED: Final = (
+    "UPDATE sources SET (events, credential, workload, services)=(0, 0, 0, 0)",
+    "INSERT INTO sources (source, account, events, credential, workload, services)"
+    " SELECT json_extract(shapes.shape, '$[0]'), json_extract(shapes.shape, '$[5]'), sum(many), sum(many*(credential<>0 AND NOT own)),"
+    " sum(many*(at AND NOT own)), sum(many*own) FROM"
+    " (SELECT shape AS number, credential, workload<>'' AS at, count(*) AS many FROM uses GROUP BY 1, 2, 3) JOIN"
+    " (SELECT id, shape, json_extract(shape, '$[14]')='service' AS own FROM shapes) AS shapes ON shapes.id=number GROUP BY 1, 2"
+    " ON CONFLICT DO UPDATE SET events=excluded.events, credential=excluded.credential, workload=excluded.workload,"
+    " services=excluded.services",
+)
+"""Of each source, how many uses there are and how many say by what and where: as many as are left. When it was heard last stays."""
 
 
 class _Counted(Exception):
@@ -71,7 +82,7 @@ def forget(inventory: Inventory, uid: str, *, counting: bool = False) -> Forgott
             found = Forgotten(names, *map(sum, zip(found[1:], more[1:], strict=True)))
         if counting:
             raise _Counted
-        for statement in _UNUSED:
+        for statement in (*_UNUSED, *_COUNTED):
             db.execute(statement)
     inventory.forget()
     return found

@@ -25,6 +25,7 @@ _DATA: Final = re.compile(
     r"|sqs:(send|receive|delete|changemessage)\w*|kinesis:(put|get|subscribe)\w*|[\w.-]+:(get|list|watch)/.*",
     re.ASCII,
 )
+_OPERATIONS: Final = "SELECT DISTINCT json_extract(shape, '$[1]') FROM shapes WHERE json_type(shape, '$[1]')='text'"  # none is forgotten
 
 
 def covers(permission: str, operation: str, action: str) -> bool:
@@ -56,7 +57,7 @@ class Shown:
         Raises:
             StoreError: it cannot be read.
         """
-        return cls((row[0] for row in inventory.rows("SELECT DISTINCT json_extract(shape, '$[1]') FROM shapes")), action_of)
+        return cls((row[0] for row in inventory.rows(_OPERATIONS)), action_of)
 
     def why_not(self, permission: str) -> str:
         """Why nobody can tell by these logs that a permission is not used; empty if they would show it."""
