@@ -21,14 +21,16 @@ def test_an_inventory_of_version_2_is_read_on_and_knows_which_record_said_first_
     inventory = Inventory(path)
     inventory.declare(identities=[Identity("github:ci", kind="pipeline")])
     ci = base._replace(native_id="u3", identity="github:ci", identity_kind="human")
-    inventory.keep([base, base._replace(native_id="u2", time=T + 1, digest="2" * 64), ci], [issued])
+    inventory.keep([base, base._replace(native_id="u2", time=T + 1, digest="2" * 64), ci], [issued], now=T + 60)
     said = inventory.rows("SELECT * FROM said ORDER BY 1, 2")
+    assert inventory.rows("SELECT * FROM live") == [("github", "", int(T // 3600))]
     inventory.close()
     with sqlite3.connect(path) as db:
-        db.executescript("DROP TABLE said; DROP TABLE unheard; DROP INDEX lifecycle_by_whom; PRAGMA user_version=2;")
+        db.executescript("DROP TABLE said; DROP TABLE unheard; DROP TABLE live; DROP INDEX lifecycle_by_whom; PRAGMA user_version=2;")
     db.close()
     inventory = Inventory(path)
     assert inventory.rows("SELECT * FROM said ORDER BY 1, 2") == said
+    assert inventory.rows("SELECT * FROM live") == [("github", "", int(T // 3600))]
     assert inventory.rows("PRAGMA user_version") == [(3,)]
     earlier = base._replace(native_id="u0", time=T - 1, identity_kind="human", digest="4" * 64)
     inventory.keep([earlier, earlier._replace(native_id="u4", identity="github:ci")])

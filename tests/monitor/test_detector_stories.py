@@ -106,10 +106,10 @@ def unowned(*, owner: bool = False, kind: str = "service_account", now: float = 
     return Story([*items, happened(6 * HOUR, "owner_changed", identity=ME)] if owner else items, owned=False, kind=kind, now=now)
 
 
-def keyed(*, interactive: bool = False, credential_kind: str = "access_key") -> Story:
-    """A user of whom nobody says what it is, and whom nobody owns."""
-    about = {"identity_kind": "unknown", "credential_kind": credential_kind}
-    return Story([use(0, **about), use(2 * DAY, interactive=interactive, **about)], owned=False, kind="unknown")
+def keyed(*, kind: str = "unknown", credential_kind: str = "access_key", interactive: tuple[bool, ...] = (False, False)) -> Story:
+    """A user of whom its source says what it is, or nobody does, and whom nobody owns."""
+    about = {"identity_kind": kind, "credential_kind": credential_kind}
+    return Story([use(number * 2 * DAY, interactive=each, **about) for number, each in enumerate(interactive)], owned=False, kind="unknown")
 
 
 def person(kind: str, workload: str = "") -> Story:
@@ -207,7 +207,13 @@ CASES = {
     "nobody's": Case("UNOWNED_ACTIVE", unowned, lambda: unowned(owner=True), ("no owner",)),
     "nobody's, and a person": Case("UNOWNED_ACTIVE", lambda: unowned(kind="bot"), lambda: unowned(kind="human"), ("bot",)),
     "nobody's, for hours": Case("UNOWNED_ACTIVE", unowned, lambda: unowned(now=use(20 * HOUR).time), ("within a day",)),
-    "nobody's, with a key that stays": Case("UNOWNED_ACTIVE", keyed, lambda: keyed(interactive=True), ("key programs use",)),
+    "nobody's, with a key that stays": Case("UNOWNED_ACTIVE", keyed, lambda: keyed(kind="human"), ("key programs use",)),
+    "nobody's, with a key that was at a browser once": Case(
+        "UNOWNED_ACTIVE", lambda: keyed(interactive=(False, True)), lambda: keyed(interactive=(True, True)), ("key programs use",)
+    ),
+    "nobody's, with a key after a while": Case(
+        "UNOWNED_ACTIVE", lambda: keyed(interactive=(True,) * 9 + (False,)), lambda: keyed(interactive=(True,) * 10), ("key programs use",)
+    ),
     "nobody's, with a session": Case("UNOWNED_ACTIVE", keyed, lambda: keyed(credential_kind="temporary_key"), ("no owner",)),
     "a person with an instance's session": Case("HUMAN_USE", lambda: person("role", "i-0d07f5d9f941e3a65"), lambda: person("role"), ("person", "role")),
     "a person": Case("HUMAN_USE", lambda: person("service_account"), lambda: person("human"), ("person", "service account")),
