@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from licet.events import UseEvent
+from licet.events import LifecycleEvent, UseEvent
 from licet.inventory.store import Inventory
 from licet.inventory.trace import trace
 from licet.monitor.explain import holds
@@ -116,3 +116,76 @@ def test_an_account_is_not_deleted_because_its_name_is_elsewhere(first: bool) ->
     assert (known.status, known.created) == ("active", made.time)
     inventory.keep([], [deleted._replace(native_id="there", account=PROD)])
     assert inventory.identity(WEB).status == "deleted"
+
+
+TOKEN = f"cred:{PROD}"
+
+
+def says(cluster: str, time: float, kind: str, **said: Any) -> LifecycleEvent:
+    """What a cluster tells of the token that is used in `PROD`."""
+    return happened(time, kind, credential=TOKEN, identity=WEB, **said)._replace(source="kubernetes", account=cluster)
+
+
+def ends(story: Sequence[LifecycleEvent], *, inventory: Inventory, turned: bool) -> tuple[list[str], list[str]]:
+    """The codes of what is told of uses after an end, and what the trace says of the last use."""
+    steps: list[Any] = [([does(0, PROD), does(5 * HOUR, PROD)], []), *(([], [each]) for each in story)]
+    for uses, lifecycle in reversed(steps) if turned else steps:
+        inventory.keep(uses, lifecycle)
+        monitor(inventory, Settings(), NOW)
+    late = [line.late for line in trace(inventory, [TOKEN], NOW).lines if line.kind == "used"]
+    return [each.code for each in told(inventory)], late[-1:]
+
+
+ISSUED = says(PROD, 0, "issued", expires=HOUR, credential_kind="service_account_token")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    "foreign",
+    [says(DEV, 60, "issued", expires=900 * DAY), says(DEV, 60, "renewed", expires=900 * DAY), says(DEV, 2 * HOUR, "activated")],
+    ids=["issued", "renewed", "activated"],
+)  # fmt: skip
+def test_a_cluster_does_not_prolong_the_token_of_another(foreign: LifecycleEvent, turned: bool) -> None:
+    """Its id is no secret, and whoever rules a cluster can let it say what he likes."""
+    inventory = Inventory(":memory:")
+    assert ends([ISSUED, foreign], inventory=inventory, turned=turned) == (["EXPIRED_ACCEPTED"], ["after"])
+    known = inventory.credential(TOKEN)
+    assert known is not None
+    assert known.expires == ISSUED.expires
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_nor_takes_back_its_revocation_or_unbinds_it(turned: bool) -> None:
+    inventory = Inventory(":memory:")
+    bound = says(DEV, 2 * HOUR, "bound", workload="pod:eks-dev/shop/other")
+    assert ends([says(PROD, HOUR, "job_ended"), bound], inventory=inventory, turned=turned) == (["POST_JOB_USE"], ["after"])
+    inventory = Inventory(":memory:")
+    story = [says(PROD, HOUR, "revoked"), says(DEV, 2 * HOUR, "activated")]
+    assert ends(story, inventory=inventory, turned=turned) == (["POST_REVOCATION_USE"], ["after"])
+    known = inventory.credential(TOKEN)
+    assert known is not None
+    assert known.status == "revoked"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("kind", ["revoked", "suspended", "expired", "job_ended"])
+def test_nor_ends_it(kind: str, turned: bool) -> None:
+    inventory = Inventory(":memory:")
+    issued = ISSUED._replace(expires=ISSUED.time + 9 * DAY)
+    assert ends([issued, says(DEV, HOUR, kind)], inventory=inventory, turned=turned) == ([], [""])
+    known = inventory.credential(TOKEN)
+    assert known is not None
+    assert (known.expires, known.status, known.ended, known.revoked) == (issued.expires, "unknown", 0.0, 0.0)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_an_operator_calls_expired_no_cluster_prolongs_and_he_does(turned: bool) -> None:
+    over = happened(HOUR, "expired", credential=TOKEN)
+    longer = [says(PROD, 2 * HOUR, "issued", expires=900 * DAY), says(DEV, 2 * HOUR, "issued", expires=900 * DAY)]
+    inventory = Inventory(":memory:")
+    assert ends([over, *longer], inventory=inventory, turned=turned) == (["EXPIRED_ACCEPTED"], ["after"])
+    known = inventory.credential(TOKEN)
+    assert known is not None
+    assert known.expires == over.time
+    renewed = happened(2 * HOUR, "renewed", credential=TOKEN, expires=900 * DAY)
+    assert ends([ISSUED, over, renewed], inventory=Inventory(":memory:"), turned=turned) == ([], [""])

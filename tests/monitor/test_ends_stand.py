@@ -45,6 +45,21 @@ def test_what_a_platform_suspended_is_active_when_the_same_platform_says_so(of: 
     assert late(Story(items), Inventory(":memory:")) == []
 
 
+@pytest.mark.parametrize("of", [ONE, {"identity": ME}])
+def test_another_account_of_the_same_platform_takes_nothing_back(of: dict[str, str]) -> None:
+    """Each of them has a log of its own, and who writes one of them writes no other."""
+    inventory = Inventory(":memory:")
+    other = told("activated", 2 * HOUR, "cloudtrail", account="999999999999", **of)
+    items = [use(0), told("suspended", HOUR, "cloudtrail", account="111122223333", **of), other, use(3 * HOUR)]
+    signals = Story(items).signals(inventory)
+    assert {each.code for each in signals if each.alert} == {"POST_REVOCATION_USE", "REACTIVATED"}
+    (again,) = [each for each in signals if each.code == "REACTIVATED"]
+    assert "at cloudtrail in 999999999999" in again.observed
+    inventory = Inventory(":memory:")
+    story = Story([items[0], items[1], other._replace(account="111122223333"), items[3]])
+    assert late(story, inventory) == []
+
+
 def test_of_two_who_ended_it_the_one_that_was_not_taken_back_is_said() -> None:
     inventory = Inventory(":memory:")
     items = [

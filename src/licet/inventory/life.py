@@ -8,10 +8,14 @@ from dataclasses import replace
 from typing import Any, Final
 
 from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.heard import OPERATORS
 from licet.inventory.model import Credential, CredentialStatus, IdentityStatus
 
 _OF_PLACES: Final = ("kubernetes",)
 """Sources whose names are of one cluster: what ends there is not what is called the same in another."""
+
+OPERATOR: Final = "operator"
+"""Who tells of an expiry, where it is an operator, whichever way."""
 
 TEMPORARY: Final = "temporary_key"
 """The kind of AWS's temporary credentials, of which a log often shows no more than the use."""
@@ -44,17 +48,30 @@ def life_of(
     )  # fmt: skip
     bound = 0.0
     stops: dict[str, tuple[float, CredentialStatus]] = {}
-    for event in sorted((each for each in events if each.outcome == "success"), key=lambda each: (each.time, each.uid)):
+    days: dict[str, tuple[float, float]] = {}
+    for event in _of_one_place(sorted((each for each in events if each.outcome == "success"), key=lambda each: (each.time, each.uid))):
         if event.supersedes == known.uid:
             # It ends once, by the first version that takes its place.
             found = found if found.rotated else replace(found, rotated=event.time)
         elif event.credential == known.uid:
             found = _begun(found, event) if event.kind in _BEGINS else _ended(found, event, stops)
+            if (until := until_by(event)) is not None:
+                days[teller(event)] = (event.time, until)
             if event.kind in _BEGINS and event.workload:
                 found, bound = replace(found, ended=0.0), event.time
     if found.workload and not found.ended:
         found = replace(found, ended=workload_ended(found.workload, bound))
-    return found
+    first = first_to_end(days)
+    return found if first is None else replace(found, expires=days[first][1])
+
+
+def _of_one_place(events: list[LifecycleEvent]) -> list[LifecycleEvent]:
+    """Those of one cluster, and those that are of none: a credential is of the cluster that issued it first, else that told of it first."""
+    placed = [each for each in events if place_of(each)]
+    if len({place_of(each) for each in placed}) < 2:
+        return events
+    home = place_of(next((each for each in placed if each.kind in _BEGINS[:3]), placed[0]))
+    return [each for each in events if place_of(each) in ("", home)]
 
 
 _BEGINS = ("issued", "created", "rotated", "renewed", "bound")
@@ -64,8 +81,8 @@ def _begun(found: Credential, event: LifecycleEvent) -> Credential:
     if event.kind in ("issued", "created", "rotated"):
         found = replace(found, issued=found.issued or event.time, issued_by=found.issued_by or event.by)
     return replace(
-        found, supersedes=event.supersedes or found.supersedes, expires=event.expires or found.expires,
-        generation=max(found.generation, event.generation), workload=event.workload or found.workload,
+        found, supersedes=event.supersedes or found.supersedes, generation=max(found.generation, event.generation),
+        workload=event.workload or found.workload,
     )  # fmt: skip
 
 
@@ -91,30 +108,54 @@ def let_in(use: UseEvent) -> bool:
     return signs is not None and signs.fullmatch(use.error) is not None
 
 
-def undone_by(source: str, stops: MutableMapping[str, Any]) -> None:
-    """Take away what is undone where a source says that something is active: what ended it by that same source's word, and no more.
+def teller(event: LifecycleEvent) -> str:
+    """Who tells of an end: a source, of one account, as what another account says is another's word; or an operator."""
+    return OPERATOR if event.source in OPERATORS else f"{event.source} {event.account}"
 
-    What a platform calls active was never ended there; who revoked it in another place, or told of it here, did not take that back.
+
+def undone_by(event: LifecycleEvent, stops: MutableMapping[str, Any]) -> None:
+    """Take away what is undone where an event says that something is active: what ended it by the word of that same source and account,
+    and no more. What a platform calls active was never ended there; who revoked it elsewhere, or told of it here, did not take that back.
 
     Args:
-        source: of the event that says so.
-        stops: revocations, suspensions and deletions, by the source that told of them.
+        event: the one that says so.
+        stops: revocations, suspensions and deletions, by who told of them (`stopper`).
     """
-    stops.pop(source, None)
+    stops.pop(stopper(event), None)
+
+
+def stopper(event: LifecycleEvent) -> str:
+    """As `teller`; of operators each source is one, as a manifest says nothing of what a vault revoked."""
+    return event.source if event.source in OPERATORS else teller(event)
+
+
+def until_by(event: LifecycleEvent) -> float | None:
+    """Until when it holds, as the event says; None: it says nothing of that."""
+    return event.time if event.kind == "expired" else event.expires or None
+
+
+def first_to_end(days: Mapping[str, tuple[float, float]]) -> str | None:
+    """Whose word of when it ends by itself holds: the earliest end, whoever says a later one. What an operator says takes the place of what
+    others said before, and nothing takes the place of it.
+
+    Args:
+        days: by `teller`, when he said it, and until when it holds. The last that each said.
+    """
+    last = days[OPERATOR][0] if OPERATOR in days else None
+    count = {who: until for who, (said, until) in days.items() if last is None or who == OPERATOR or said > last}
+    return min(count, key=lambda who: (count[who], who), default=None)
 
 
 def _ended(found: Credential, event: LifecycleEvent, stops: dict[str, tuple[float, CredentialStatus]]) -> Credential:
     if event.kind == "activated":
-        undone_by(event.source, stops)
+        undone_by(event, stops)
         return _stopped(found, stops)
     if event.kind in ("suspended", "revoked", "deleted"):
-        first = stops.pop(event.source, (event.time,))[0]
-        stops[event.source] = (first, event.kind)  # the last that was told says what it is
+        first = stops.pop(stopper(event), (event.time,))[0]
+        stops[stopper(event)] = (first, event.kind)  # the last that was told says what it is
         return _stopped(found, stops)
     if event.kind == "job_ended":
         return replace(found, ended=found.ended or event.time)
-    if event.kind == "expired":
-        return replace(found, expires=min(found.expires or event.time, event.time))
     return found
 
 

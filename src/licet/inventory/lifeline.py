@@ -8,12 +8,12 @@ bound to it before, and where no binding is told, what was used in it before; on
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from licet.events import LifecycleEvent, UseEvent
-from licet.inventory.life import let_in, place_of, undone_by
+from licet.inventory.life import first_to_end, let_in, place_of, stopper, teller, undone_by, until_by
 
 BEGINS: Final = ("issued", "created", "rotated")
 """What a life begins with."""
@@ -99,12 +99,14 @@ class Lifeline:
         self.first_use = self.last_use = 0.0
         self.begun = 0.0
         self._grace, self._summed = grace, summed
-        self._ends: dict[str, End] = {}
+        self._rotated: dict[str, End] = {}  # by cluster, else empty, as all that it tells of is for what is used there
+        self._over: dict[str, dict[str, End]] = {}  # and by who told of it
+        self._days: dict[str, dict[str, tuple[float, End]]] = {}
         self._jobs: dict[str, list[End]] = {}
         self._held: dict[tuple[str, str], float] = {}
-        self._stops: dict[str, End] = {}  # by the source that told of it
+        self._stops: dict[str, dict[str, End]] = {}
         self._whole: dict[tuple[str, str], dict[str, End]] = {}  # and by identity, and where its name is its own
-        self._bound: tuple[str, float] | None = None
+        self._bound: dict[str, tuple[str, float]] = {}
         self._issued: tuple[str, str, str, float] | None = None
         self._sums: dict[_Key, _Sum] = {}
         self._day = 0
@@ -161,48 +163,56 @@ class Lifeline:
 
     def end_at(self, time: float, use: UseEvent) -> End | None:
         """The end that a use at this time is late by; None: it had not ended, as far as the events until now say."""
-        known = {**self._ends}
-        if "ended" not in known and (end := self._job_over(use)) is not None:
-            known["ended"] = end
-        for word, stops in (("revoked", self._stops), ("whole", self._whole_of(use))):
-            if stops:
-                known[word] = min(stops.values(), key=lambda end: (end.time, end.uid))
+        place = place_of(use)
+        # Who uses it outside of all clusters ends with it in each.
+        places = ("", place) if place else {*self._stops, *self._days, *self._rotated, *self._over, *self._bound}
+        stops = [end for place in places for end in self._stops.get(place, {}).values()]
+        days = {who: day for place in places for who, day in self._days.get(place, {}).items()}
+        first = first_to_end({who: (said, end.time) for who, (said, end) in days.items()})
+        known = {
+            "revoked": _first(stops), "whole": _first(self._whole_of(use)), "ended": self._job_over(use, places),
+            "expires": None if first is None else days[first][1], "rotated": _first(self._rotated.get(place) for place in places),
+        }  # fmt: skip
         before = [end for word in _MOST_FIRST if (end := known.get(word)) is not None and end.time < time]
         late = (end for end in before if time - end.time > self._grace)
         return next(late, None) or min(before, default=None)
 
-    def _whole_of(self, use: UseEvent) -> Mapping[str, End]:
-        """The ends of its identity there, by source; those that hold everywhere last."""
-        there = self._whole.get((use.identity, place_of(use)), {}) if place_of(use) else {}
-        return {**there, **self._whole.get((use.identity, ""), {})}
+    def _whole_of(self, use: UseEvent) -> list[End]:
+        """The ends of its identity there, and those that hold everywhere."""
+        return [end for place in dict.fromkeys(("", place_of(use))) for end in self._whole.get((use.identity, place), {}).values()]
 
-    def _job_over(self, use: UseEvent) -> End | None:
+    def _job_over(self, use: UseEvent, places: Iterable[str]) -> End | None:
         """The end of the job that it is bound to, else of the one that it is used in, from its first use there on."""
-        if self._bound is not None:
-            workload, since = self._bound
-        elif use.workload:
-            workload, key = use.workload, (use.workload, use.session or self.uid)
-            if key not in self._held:
-                if use.outcome == "success" and len(self._held) < _MOST_JOBS:
-                    self._held[key] = use.time
-                return None
-            since = self._held[key]
-        else:
+        over = _first(end for place in places for end in self._over.get(place, {}).values())
+        if over is not None:
+            return over
+        bound = [each for place in places if (each := self._bound.get(place)) is not None]
+        if bound:
+            return _first(self._over_since(*each) for each in bound)
+        if not use.workload:
             return None
+        key = (use.workload, use.session or self.uid)
+        if key not in self._held:
+            if use.outcome == "success" and len(self._held) < _MOST_JOBS:
+                self._held[key] = use.time
+            return None
+        return self._over_since(use.workload, self._held[key])
+
+    def _over_since(self, workload: str, since: float) -> End | None:
         return next((end for end in self._jobs.get(workload, ()) if end.time >= since), None)
 
     def _is_told(self, event: LifecycleEvent) -> bool:
         """Whether it gets a line. Of jobs that only used it there can be very many, where uses are summed."""
         if event.credential or event.supersedes or not event.workload:
             return True
-        if self._bound is not None:
-            return event.workload == self._bound[0]
+        if self._bound:
+            return any(event.workload == workload for workload, _ in self._bound.values())
         return not self._summed and event.kind == "job_ended" and any(workload == event.workload for workload, _ in self._held)
 
     def _note(self, event: LifecycleEvent) -> None:
         kind, time = event.kind, event.time
         if event.supersedes == self.uid:
-            self._ends.setdefault("rotated", End(time, "superseded", event.uid))
+            self._rotated.setdefault(place_of(event), End(time, "superseded", event.uid))
             return
         if kind == "job_ended" and event.workload:
             self._jobs.setdefault(event.workload, []).append(End(time, "at the end of its job", event.uid))
@@ -213,28 +223,26 @@ class Lifeline:
         elif not event.credential and event.identity:
             if kind in ("revoked", "suspended", "deleted"):
                 stops = self._whole.setdefault((event.identity, place_of(event)), {})
-                stops.setdefault(event.source, End(time, f"{kind} with its identity", event.uid))
+                stops.setdefault(stopper(event), End(time, f"{kind} with its identity", event.uid))
             elif kind in ("activated", "created"):
-                undone_by(event.source, self._whole.get((event.identity, place_of(event)), {}))
+                undone_by(event, self._whole.get((event.identity, place_of(event)), {}))
 
     def _note_own(self, event: LifecycleEvent) -> None:
-        kind, end = event.kind, End(event.time, event.kind, event.uid)
+        kind, place, end = event.kind, place_of(event), End(event.time, event.kind, event.uid)
         if kind in BEGINS:
             self.begun = self.begun or event.time
         if kind in ("revoked", "suspended", "deleted"):
-            self._stops.setdefault(event.source, end)
+            self._stops.setdefault(place, {}).setdefault(stopper(event), end)
         elif kind == "activated":
-            undone_by(event.source, self._stops)
+            undone_by(event, self._stops.get(place, {}))
         elif kind == "job_ended":
-            self._ends.setdefault("ended", end._replace(what="at the end of its job"))
-        elif kind == "expired":
-            self._ends["expires"] = end
+            self._over.setdefault(place, {}).setdefault(teller(event), end._replace(what="at the end of its job"))
         else:
-            if event.expires:
-                self._ends["expires"] = End(event.expires, "expired", event.uid)
+            if (until := until_by(event)) is not None:
+                self._days.setdefault(place, {})[teller(event)] = event.time, End(until, "expired", event.uid)
             if event.workload:
-                self._ends.pop("ended", None)
-                self._bound = event.workload, event.time
+                self._over.get(place, {}).pop(teller(event), None)
+                self._bound[place] = event.workload, event.time
 
     def _line(self, found: _Sum, late: object) -> Line:
         use, end = found.first, found.end
@@ -243,6 +251,10 @@ class Lifeline:
             use.identity, use.account, use.region, use.network, use.ip if len(found.ips) == 1 else "", _most(found.agents, 1),
             late=_LATE[str(late)], after=use.time - end.time if end else 0.0, ended=end.what if end else "", uid=use.uid,
         )  # fmt: skip
+
+
+def _first(ends: Iterable[End | None]) -> End | None:
+    return min((end for end in ends if end is not None), key=lambda end: (end.time, end.uid), default=None)
 
 
 def _most(names: Counter[str], number: int) -> str:

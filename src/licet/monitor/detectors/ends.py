@@ -2,8 +2,9 @@
 
 Each is a fact of what happened to the credential, at the time of the event itself and not of its arrival. Only a use that succeeded shows
 that the credential still authenticates, or one that failed as only what was let in can fail; what was denied is a signal of its own, and a
-small one, as is what failed for another reason. A suspended credential is fine again once the source that told of it says so: nothing else
-undoes what ended it, and to call it active all the same alerts. A workload ends only what was bound to it before, and one that starts
+small one, as is what failed for another reason. A suspended credential is fine again once the source that told of it says so, of the same
+account: nothing else undoes what ended it, and to call it active all the same alerts. Of several who say when it ends by itself the first
+holds, and what a cluster says is for what is used in that cluster. A workload ends only what was bound to it before, and one that starts
 again runs anew: a pod of a set has the name of the one before it. Where no binding is told, a use's own workload is its binding, from its
 first use there on.
 """
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from licet.clock import lasting
 from licet.events import LifecycleEvent, UseEvent
-from licet.inventory.life import let_in, place_of, undone_by
+from licet.inventory.life import first_to_end, let_in, place_of, stopper, teller, undone_by, until_by
 from licet.monitor.detector import Called, Detector, State
 from licet.monitor.saying import keep, row, say
 from licet.monitor.signal import Signal
@@ -27,7 +28,8 @@ _MOST = 4_096
 _AGAIN = 8  # ends of one workload
 _NONE: Final[dict[str, Any]] = {}
 _FIRST: Final = "use before"
-_WHOLE: Final = ""  # the identity itself, where a credential's fingerprint stands else; or there where its name is its own
+_WHOLE: Final = ""  # the identity itself, where a credential's fingerprint stands else
+_EVERYWHERE: Final = ""  # where a cluster stands else
 
 _SAYS: Final = {
     "revoked": ("POST_REVOCATION_USE", "no use after it was {}"),
@@ -41,7 +43,7 @@ class Ends(Detector):
     """POST_REVOCATION_USE, POST_ROTATION_USE, POST_JOB_USE, EXPIRED_ACCEPTED, REACTIVATED; DENIED_AFTER_END, ROTATION_OVERLAP."""
 
     name = "ends"
-    version = 6
+    version = 7
     codes = (
         "POST_REVOCATION_USE", "POST_ROTATION_USE", "POST_JOB_USE", "EXPIRED_ACCEPTED", "REACTIVATED", "DENIED_AFTER_END",
         "ROTATION_OVERLAP",
@@ -50,9 +52,9 @@ class Ends(Detector):
     lives = True
 
     def start(self) -> State:
-        """`of`: by credential, or by the place of the identity itself, its ends, of which `revoked` is by the source that told of it;
-        `days`: by credential, when it ends by itself, and where it is bound; `jobs`: by workload, its ends; `held`: by workload and
-        session (else credential), the first use.
+        """`of`: by credential, or empty for the identity itself, and by cluster, its ends, of which `revoked` and `ended` are by who told
+        of it; `days`: by credential and cluster, when it ends by itself, by who said it, and where it is bound; `jobs`: by workload, its
+        ends; `held`: by workload and session (else credential), the first use.
         """
         return {"of": {}, "days": {}, "jobs": {}, "held": {}}
 
@@ -61,16 +63,18 @@ class Ends(Detector):
         if event.outcome != "success":
             return ()
         kind, credential = event.kind, event.credential
+        place = place_of(event)
         if event.supersedes:
             # It ends once, by the first version that takes its place.
-            _of(state["of"], event.supersedes).setdefault("rotated", row(event, "rotation"))
+            _of(state["of"], event.supersedes, place).setdefault("rotated", row(event, "rotation"))
         if kind in ("revoked", "suspended", "deleted"):
             if credential or event.identity:
-                told = _of(state["of"], credential or place_of(event)).setdefault("revoked", {})
-                told.setdefault(event.source, [*row(event, "revocation"), kind])
+                told = _of(state["of"], credential, place).setdefault("revoked", {})
+                told.setdefault(stopper(event), [*row(event, "revocation"), kind])
         elif kind == "activated" or (kind == "created" and not credential):
-            ends = [state["of"].get(each, _NONE) for each in ((credential,) if credential else (place_of(event), _WHOLE))]
-            undone_by(event.source, ends[0].get("revoked", {}))
+            known = state["of"].get(credential, _NONE)
+            undone_by(event, known.get(place, _NONE).get("revoked", {}))
+            ends = [known[each] for each in {place, _EVERYWHERE} if each in known]
             stands = [end for each in ends if (end := _first(each)) is not None]
             if stands:
                 return _reactivated(state, min(stands, key=lambda end: (end[2], end[0])), event)
@@ -79,13 +83,13 @@ class Ends(Detector):
                 before = state["jobs"].get(event.workload, ())
                 keep(state["jobs"], event.workload, [*before[-_AGAIN + 1 :], row(event, "end of the job")], _MOST)
             if credential:
-                _of(state["of"], credential).setdefault("ended", row(event, "end of the job"))
+                _of(state["of"], credential, place).setdefault("ended", {}).setdefault(teller(event), row(event, "end of the job"))
         else:
             if kind == "job_started" and event.workload in state["jobs"]:
                 # It runs anew; one that began and ended at one time has ended.
                 state["jobs"][event.workload] = [each for each in state["jobs"][event.workload] if each[2] >= event.time]
             if credential:
-                _noted(state, credential, event)
+                _noted(state, event, place)
         return ()
 
     def use(self, state: State, event: UseEvent, world: World) -> Iterable[Signal]:
@@ -94,24 +98,27 @@ class Ends(Detector):
         left = _left(state, event) if event.workload else None
         if not of and not days and left is None:
             return ()
-        ends, day = of.get(event.credential, _NONE), days.get(event.credential, _NONE)
-        whole = (_first(of.get(_WHOLE, _NONE)), _first(of.get(place_of(event), _NONE)))
-        if not ends and not day and not any(whole) and left is None:
+        place = place_of(event)
+        ends, known = _there(of, event.credential, place), _there(days, event.credential, place)
+        whole = [end for each in {_EVERYWHERE, place} if (end := _first(of.get(_WHOLE, _NONE).get(each, _NONE))) is not None]
+        if not ends and not known and not whole and left is None:
             return ()
         found: list[Signal] = []
-        bound: list[Any] | None = None
-        if event.credential and (ends or day):
-            for what, end in (("revoked", _first(ends)), ("rotated", ends.get("rotated")), ("expires", day.get("expires"))):
-                if end is not None:
-                    found += _late(state, what, end, [end], event, world)
-            if (end := ends.get("ended")) is not None:
-                found += _late(state, "ended", end, [end], event, world)
-            elif (bound := day.get("bound")) is not None and (end := _end_since(state, bound[3], bound)) is not None:
-                found += _late(state, "ended", end, [bound, end], event, world)
-        if left is not None and bound is None and "ended" not in ends:
+        rotated = _earliest(each.get("rotated") for each in ends)
+        for what, end in (("revoked", _earliest(map(_first, ends))), ("rotated", rotated), ("expires", _expiry(known))):
+            if end is not None:
+                found += _late(state, what, end, [end], event, world)
+        bound = [each["bound"] for each in known if "bound" in each]
+        if (end := _earliest([_first(each, "ended") for each in ends])) is not None:
+            found += _late(state, "ended", end, [end], event, world)
+        elif bound:
+            over = [(each, end) for each in bound if (end := _end_since(state, each[3], each)) is not None]
+            if over:
+                why = min(over, key=lambda each: (each[1][2], each[1][0]))
+                found += _late(state, "ended", why[1], list(why), event, world)
+        elif left is not None:
             found += _late(state, "ended", left[1], left, event, world)
-        end = min((each for each in whole if each is not None), key=lambda each: (each[2], each[0]), default=None)
-        if end is not None:
+        if (end := _earliest(whole)) is not None:
             found += _late(state, "revoked", end, [end], event, world)
         return found
 
@@ -120,26 +127,51 @@ def _reactivated(state: State, end: list[Any], event: LifecycleEvent) -> tuple[S
     """Who told of the end did not take it back."""
     source = end[0].partition("/")[0]
     what = "activated" if event.kind == "activated" else "made anew"
+    where = f" in {event.account}" if source == event.source and event.account else ""
     return say(
         state, "REACTIVATED", value=end[0], time=event.time, credential=event.credential, since=end[2], basis="lifecycle",
-        observed=f"was {what}{f' by {event.by}' if event.by else ''} at {event.source}, {lasting(int(event.time - end[2]))} after it was"
-        f" {end[-1]}, as {source} says", expected=f"it stays {end[-1]} until {source} says otherwise",
-        cited=[end[:3], row(event, "activation")],
+        observed=f"was {what}{f' by {event.by}' if event.by else ''} at {event.source}{where}, {lasting(int(event.time - end[2]))} after it"
+        f" was {end[-1]}, as {source} says", cited=[end[:3], row(event, "activation")],
+        expected=f"it stays {end[-1]} until {source} says otherwise{', of the account where it ended' if where else ''}",
     )  # fmt: skip
 
 
-def _of(known: dict[str, dict[str, Any]], credential: str) -> dict[str, Any]:
+def _of(known: dict[str, dict[str, Any]], credential: str, place: str) -> dict[str, Any]:
     found = known.get(credential)
     if found is None:
         found = {}
         keep(known, credential, found, _MOST)
-    return found
+    there: dict[str, Any] = found.setdefault(place, {})
+    return there
 
 
-def _first(ends: Mapping[str, Any]) -> list[Any] | None:
-    """The first revocation that is not undone."""
-    told: Mapping[str, list[Any]] = ends.get("revoked", _NONE)
-    return min(told.values(), key=lambda end: (end[2], end[0]), default=None)
+def _there(known: Mapping[str, Mapping[str, Any]], credential: str, place: str) -> list[Any]:
+    """What is known of a credential that is used in a place: what holds everywhere, and what was told there. Who uses it outside of all
+    clusters ends with it in each.
+    """
+    found = known.get(credential) if credential else None
+    if found is None:
+        return []
+    return [each for at, each in found.items() if not place or at in (_EVERYWHERE, place)]
+
+
+def _first(ends: Mapping[str, Any], what: str = "revoked") -> list[Any] | None:
+    """The first revocation that is not undone, or the first end of a job."""
+    told: Mapping[str, list[Any]] = ends.get(what, _NONE)
+    return _earliest(told.values())
+
+
+def _earliest(ends: Iterable[list[Any] | None]) -> list[Any] | None:
+    return min((each for each in ends if each is not None), key=lambda end: (end[2], end[0]), default=None)
+
+
+def _expiry(known: Iterable[Mapping[str, Any]]) -> list[Any] | None:
+    """What says when it ends by itself."""
+    said: dict[str, list[Any]] = {}
+    for each in known:
+        said |= each.get("expires", _NONE)
+    first = first_to_end({who: (each[2], each[3]) for who, each in said.items()})
+    return None if first is None else said[first]
 
 
 def _end_since(state: State, workload: str, since: list[Any]) -> list[Any] | None:
@@ -163,14 +195,13 @@ def _left(state: State, event: UseEvent) -> list[list[Any]] | None:
     return None if end is None else [first, end]
 
 
-def _noted(state: State, credential: str, event: LifecycleEvent) -> None:
-    if event.kind == "expired":
-        _of(state["days"], credential)["expires"] = [*row(event, "expiry"), event.time]
-    elif event.expires:
-        _of(state["days"], credential)["expires"] = [*row(event, "its end was said"), event.expires]
+def _noted(state: State, event: LifecycleEvent, place: str) -> None:
+    if (until := until_by(event)) is not None:
+        role = "expiry" if event.kind == "expired" else "its end was said"
+        _of(state["days"], event.credential, place).setdefault("expires", {})[teller(event)] = [*row(event, role), until]
     if event.workload:
-        state["of"].get(credential, {}).pop("ended", None)
-        _of(state["days"], credential)["bound"] = [*row(event, "binding"), event.workload]
+        state["of"].get(event.credential, {}).get(place, {}).get("ended", {}).pop(teller(event), None)
+        _of(state["days"], event.credential, place)["bound"] = [*row(event, "binding"), event.workload]
 
 
 def _late(  # noqa: PLR0917
