@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from licet.ingest.aws_actions import action_of, level_of, operation_of
-from licet.ingest.aws_policies import reach_of, reach_of_managed, trust_of
+from licet.ingest.aws_policies import gives_everything, reach_of, reach_of_managed, trust_of
 from licet.ingest.aws_sensitive import access_of, rule_of
 
 pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
@@ -205,3 +205,23 @@ def test_a_managed_policy_is_known_by_its_name(arn: str, reach: str) -> None:
 )
 def test_a_trust_policy_names_who_is_let_in_from_outside(principal: object, outside: str) -> None:
     assert trust_of(document(Effect="Allow", Principal=principal), "111122223333") == (("admin" if outside else ""), outside)
+
+
+@pytest.mark.parametrize(
+    "said, everything",
+    [
+        ({"Action": "*", "Resource": "*"}, True),
+        ({"Action": ["s3:GetObject", "*:*"], "Resource": ["arn:aws:s3:::b", "*"]}, True),
+        ({"Action": "**", "Resource": "arn:aws:*:*:*:*"}, True),
+        ({"NotAction": "none:Such", "Resource": "*"}, True),
+        ({"NotAction": "iam:GetUser", "Resource": "*"}, True),
+        ({"NotAction": ["iam:*", "organizations:*"], "Resource": "*"}, False),
+        ({"Action": "*", "Resource": "arn:aws:s3:::b/*"}, False),
+        ({"Action": "s3:*", "Resource": "*"}, False),
+        ({"Action": "*", "Resource": "*", "Effect": "Deny"}, False),
+        ({"Action": "*"}, False),
+    ],
+    ids=range(10),
+)
+def test_a_policy_gives_everything_where_it_leaves_out_nothing(said: dict[str, Any], *, everything: bool) -> None:
+    assert gives_everything(document(**({"Effect": "Allow"} | said))) is everything

@@ -9,6 +9,7 @@ import pytest
 from licet.events import LifecycleEvent
 from licet.inventory.model import Environment, Identity, Ownership
 from licet.inventory.store import Inventory
+from licet.monitor.stored import signals_of
 from stories import DAY, HOUR, ME, Story, happened, use
 
 pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
@@ -29,6 +30,7 @@ def alerts(story: Story, code: str) -> list[bool]:
         ({"privilege": EVERYTHING, "access": "admin", "by": "platform"}, False),
         ({"privilege": EVERYTHING, "access": "admin", "by": "pipeline"}, False),
         ({"privilege": "s3-writer", "access": "admin", "by": "admin"}, False),
+        ({"privilege": "p", "access": "admin", "by": "admin", "reason": "allows *:*"}, True),
         ({"privilege": "sts:AssumeRole", "access": "admin", "by": "admin", "reason": "trusts arn:aws:iam::999999999999:root"}, True),
         ({"privilege": "sts:AssumeRole", "access": "admin", "by": "admin", "reason": "trusts *"}, True),
         ({"privilege": "sts:AssumeRole", "access": "admin", "by": "admin", "reason": "trusts arn:aws:iam::444455556666:root"}, False),
@@ -41,6 +43,7 @@ def alerts(story: Story, code: str) -> list[bool]:
         "the platform",
         "the owner's pipeline",
         "a right",
+        "a policy of any name",
         "a stranger",
         "anybody",
         "declared",
@@ -55,6 +58,27 @@ def test_a_right_to_everything_or_trust_in_a_stranger_alerts_alone(said: dict[st
     if said["by"] == "pipeline":
         story.owners = [Ownership("pipeline", "team", "manifest", 1.0, 0.0)]
     assert alerts(story, "GRANT_ADDED") == [alone]
+
+
+BROAD, NARROW = {"access": "admin", "reason": "allows *:*"}, {"access": "read"}
+
+
+@pytest.mark.parametrize("by", [ME, "admin"], ids=["by itself", "by another"])
+@pytest.mark.parametrize("order", [[BROAD, NARROW], [NARROW, BROAD], [BROAD, NARROW, BROAD]], ids=["then less", "then more", "again"])
+@pytest.mark.parametrize("pieces", [False, True], ids=["at once", "one by one"])
+def test_what_a_grant_alerted_of_stays_whatever_is_granted_under_its_name(order: list[dict[str, str]], by: str, *, pieces: bool) -> None:
+    """Who was caught does not get the finding withdrawn by writing something harmless over it."""
+    items = [happened(number * HOUR, "granted", identity=ME, by=by, privilege="p", **said) for number, said in enumerate(order, 1)]
+    inventory = Inventory(":memory:")
+    story = Story([use(0), *items])
+    story.declare(inventory)
+    for some in [[each] for each in story.items] if pieces else [story.items]:
+        story.keep(inventory, some)
+        assert story.run(inventory).findings.withdrawn == 0
+    found = [each for each in signals_of(inventory, ME) if each.code in ("SELF_GRANT", "GRANT_ADDED")]
+    broad, narrow = ([item.uid for item in items if item.access == access] for access in ("admin", "read"))
+    assert [(each.severity, [cited.uid for cited in each.evidence]) for each in found if each.alert] == [("high", broad)]
+    assert [[cited.uid for cited in each.evidence] for each in found if not each.alert] == [narrow]
 
 
 def at(source: str, event: LifecycleEvent) -> LifecycleEvent:

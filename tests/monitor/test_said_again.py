@@ -97,3 +97,28 @@ def test_what_is_counted_beyond_the_citations_is_the_same_in_pieces_and_the_stat
         second = fold(DETECTORS, items[cut:], world, ME, json.loads(json.dumps(first.state)))
         assert {each.id: each for each in (*first.signals, *second.signals)} == {each.id: each for each in whole.signals}
         assert json.loads(json.dumps(second.state)) == json.loads(json.dumps(whole.state))
+
+
+def test_what_was_said_does_not_come_to_say_less() -> None:
+    """The highest severity stays, with the words of the event that had it, and so do the most points."""
+    inventory = Inventory(":memory:")
+    uses = [use(0), use(HOUR, access="read"), use(2 * HOUR, operation="s3:PutObject", access="write"), use(3 * HOUR, access="read")]
+    Story(uses, Declared(regions=("us-east-1",))).signals(inventory)
+    (found,) = of(inventory, "OUT_OF_REGION_USE")
+    assert (found.severity, found.observed, found.time) == ("high", "did s3:PutObject in eu-west-1", START)
+    tried = use(4 * HOUR, operation="iam:PutUserPolicy", access="admin", outcome="denied")
+    done = [
+        use(hour * HOUR, operation="iam:CreateUser", access="admin", outcome=outcome) for hour, outcome in ((1, "success"), (2, "denied"))
+    ]
+    other = Inventory(":memory:")
+    Story([use(0), *done, tried]).signals(other)
+    assert sorted(each.points for each in of(other, "SENSITIVE_ACTION")) == [20, 30]
+
+
+def test_the_worst_is_cited_however_much_came_before() -> None:
+    uses = [use(number, access="read") for number in range(100)]
+    worst = use(200, operation="s3:PutObject", access="write")
+    inventory = Inventory(":memory:")
+    Story([*uses, worst, use(300, access="read")], Declared(regions=("us-east-1",))).signals(inventory)
+    (found,) = of(inventory, "OUT_OF_REGION_USE")
+    assert (found.severity, found.evidence[-1].uid, len(found.evidence)) == ("high", worst.uid, saying.MOST_CITED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -19,6 +20,9 @@ _MANAGED: Final[dict[str, AccessLevel]] = {
     "AdministratorAccess": "admin", "IAMFullAccess": "admin", "PowerUserAccess": "admin", "SecurityAudit": "read", "ViewOnlyAccess": "read",
     "AWSOrganizationsFullAccess": "admin", "AWSSSOMasterAccountAdministrator": "admin",
 }  # fmt: skip
+_ANYTHING: Final = re.compile(r"(?:arn:(?:[a-z-]*:)?)?\*[*:]*")
+"""A pattern of actions or of resources that leaves none out."""
+_WHOLE_IAM: Final = re.compile(r"(?:i|ia|iam|iam:)?\*+", re.IGNORECASE)
 _ORDER: Final[tuple[AccessLevel, ...]] = ("", "read", "write", "admin")
 
 
@@ -35,6 +39,23 @@ def reach_of(document: object) -> AccessLevel:
         for action in _texts(statement.get("Action")):
             reach = max(reach, _level(action), key=_ORDER.index)
     return reach
+
+
+def gives_everything(document: object) -> bool:
+    """Whether a policy allows every action on every resource, as `AdministratorAccess` does. What is allowed by leaving out is everything
+    where IAM is not left out as a whole: who may give rights has all others. Conditions are not looked at.
+    """
+    return any(each.get("Effect") == "Allow" and _all_actions(each) and _any_is_all(each.get("Resource")) for each in _statements(document))
+
+
+def _all_actions(statement: dict[str, Any]) -> bool:
+    if "NotAction" in statement:
+        return not any(_WHOLE_IAM.fullmatch(each) for each in _texts(statement["NotAction"]))
+    return _any_is_all(statement.get("Action"))
+
+
+def _any_is_all(patterns: object) -> bool:
+    return any(_ANYTHING.fullmatch(each) for each in _texts(patterns))
 
 
 def only_denies(document: object) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from licet.events import AccessLevel, LifecycleEvent, LifecycleKind, UseEvent
 from licet.ingest.aws_names import LONGEST, clean_name, without_path
-from licet.ingest.aws_policies import denies_by_name, only_denies, reach_of, reach_of_managed, trust_of
+from licet.ingest.aws_policies import denies_by_name, gives_everything, only_denies, reach_of, reach_of_managed, trust_of
 from licet.ingest.fields import apart
 from licet.ingest.forms import told_of
 from licet.inventory.faces import face
@@ -21,6 +21,8 @@ _MONTHS: Final = {
     name: number
     for number, name in enumerate(("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1)
 }
+EVERYTHING: Final = "allows *:*"
+"""The reason of a grant by a policy that leaves out nothing, which is named as somebody likes."""
 _VERBS: Final[Mapping[str, LifecycleKind]] = {"Put": "granted", "Attach": "granted", "Delete": "ungranted", "Detach": "ungranted"}
 _HALF: Final = {"AM": 0, "PM": 12}
 _ACTIVE: Final[Mapping[str, LifecycleKind]] = {"Active": "activated", "Inactive": "suspended"}
@@ -162,7 +164,9 @@ def _policy(kind: LifecycleKind, holder: str) -> Callable[[Change], _Found]:
             return  # rights are taken by it, and to take it back would give them again
         access: AccessLevel = reach_of_managed(arn) if arn else reach_of(document)
         if identity and (privilege := clean_name(arn or change.asked("policyName"))):
-            yield change.event(kind, identity, privilege=privilege, access=access)
+            # A policy can have any name: what alerts is what stands in it.
+            reason = EVERYTHING if kind == "granted" and not arn and gives_everything(document) else ""
+            yield change.event(kind, identity, privilege=privilege, access=access, reason=reason)
 
     return read
 
@@ -175,7 +179,9 @@ def _trust_changed(change: Change) -> _Found:
 
 def _trusted(change: Change, identity: str, access: AccessLevel, outside: str) -> LifecycleEvent:
     reason = f"trusts {outside}" if outside else ""
-    return change.event("granted", identity, privilege="sts:AssumeRole", access=access, reason=clean_name(reason[:LONGEST]))
+    # A policy takes the place of the one before: one that lets in nobody from outside gives nothing, and takes that back.
+    kind: LifecycleKind = "granted" if outside else "ungranted"
+    return change.event(kind, identity, privilege="sts:AssumeRole", access=access, reason=clean_name(reason[:LONGEST]))
 
 
 def _membership(kind: LifecycleKind) -> Callable[[Change], _Found]:

@@ -27,7 +27,7 @@ _MOST_FORMS = 50_000
 _CLUSTERS: Final = "kubernetes"  # the source whose names are of one cluster, and how those begin that are no person's
 _OF_CLUSTER: Final = "system:serviceaccount:"
 _ELSEWHERE: Final = "elsewhere"  # in a state: by cluster, the states of those who learn by it
-_SAYING = 2  # of what `saying` keeps in a state
+_SAYING = 3  # of what `saying` keeps in a state
 FORM = (
     "identity", "operation", "outcome", "access", "credential", "account", "region", "ip", "interactive", "resource_account",
     "identity_kind", "error",

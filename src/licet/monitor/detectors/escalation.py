@@ -33,6 +33,11 @@ _EVERYTHING: Final = frozenset({
     "owner",  # GitHub
 })  # fmt: skip
 """Names of rights that hold all others."""
+_ALLOWS_ALL: Final = "allows *:*"  # as the reader of CloudTrail says it of an inline policy, which has any name
+_TAKE_BACK: Final = (
+    "Take the right back unless somebody answers for it; see what was done with it since, and what else its giver did and with which"
+    " credential."
+)
 _ASSUME: Final = "sts:AssumeRole"
 _TRUSTS: Final = "trusts "
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
@@ -43,7 +48,7 @@ class Escalation(Detector):
     """SELF_GRANT, SELF_ISSUE, GRANT_ADDED."""
 
     name = "escalation"
-    version = 3
+    version = 4
     codes = ("SELF_GRANT", "SELF_ISSUE", "GRANT_ADDED")
     uses: Called = "always"
     lives = True
@@ -119,10 +124,13 @@ def _granted(state: State, event: LifecycleEvent, world: World) -> tuple[Signal,
         state, "GRANT_ADDED", value=privilege, time=event.time, alert=alone, points=40 if broad else 10,
         severity="high" if alone else None, basis="lifecycle", expected="the permissions that it had",
         observed=f"was given {privilege}{about}{f' by {event.by}' if event.by else ''}", cited=[row(event, "grant")],
+        action=_TAKE_BACK if alone else "",
     )  # fmt: skip
 
 
 def _is_everything(event: LifecycleEvent) -> bool:
+    if event.reason == _ALLOWS_ALL:
+        return True
     return event.privilege.rpartition("/")[2].lower() in _EVERYTHING or event.privilege.lower() in _EVERYTHING
 
 
