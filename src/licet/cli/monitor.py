@@ -35,6 +35,7 @@ from licet.monitor.world import Settings
 
 LOCK = "monitor.lock"
 _TTY_SECONDS, _LOG_SECONDS = 0.2, 10.0  # between two lines of progress
+_SEVERITIES = ("critical", "high", "medium", "low", "info")
 _STYLES: dict[str, Style] = {"critical": "red", "high": "red", "medium": "yellow"}
 
 EXAMPLE = """\
@@ -93,7 +94,11 @@ def _once(options: argparse.Namespace, *, first: bool) -> int:
             _say(report, outside, time.monotonic() - begun)
             tell_history(inventory)
     if options.json:
-        signals = {code: {"number": number, "title": CODES[code].title} for code, number in report.signals.items()}
+        signals = {
+            code: {"number": number, "title": CODES[code].title,
+                   "severities": {each: report.severities[each, code] for each in _SEVERITIES if (each, code) in report.severities}}
+            for code, number in report.signals.items()
+        }  # fmt: skip
         data = {"identities": report.identities, "events": report.events, "changed": report.changed, "signals": signals,
                 "findings": report.findings._asdict(), "in_no_finding": outside}  # fmt: skip
         if options.follow:
@@ -106,12 +111,9 @@ def _once(options: argparse.Namespace, *, first: bool) -> int:
 
 
 def _say(report: Report, outside: int, seconds: float) -> None:
-    order = ("critical", "high", "medium", "low", "info")
-    for code in sorted(report.signals, key=lambda each: (order.index(CODES[each].severity), each)):
-        about = CODES[code]
-        severity = f"{about.severity:8}"
-        shown = output.paint(severity, _STYLES[about.severity]) if about.severity in _STYLES else severity
-        output.say(shown, f" {report.signals[code]:6,}  {code}: {about.title}")
+    for severity, code in sorted(report.severities, key=lambda each: (_SEVERITIES.index(each[0]), each[1])):
+        shown = output.paint(f"{severity:8}", _STYLES[severity]) if severity in _STYLES else f"{severity:8}"
+        output.say(shown, f" {report.severities[severity, code]:6,}  {code}: {CODES[code].title}")
     speed = f", {report.events / seconds:,.0f} events/s" if report.events and seconds > 0.5 else ""
     output.say(f"{_judged(report)}{speed}; {counted(report.changed, 'signal')} changed")
     output.say(_made(report))

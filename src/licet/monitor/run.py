@@ -46,6 +46,7 @@ class Report(NamedTuple):
         changed: how many signals are new, say something else, or were withdrawn.
         signals: by code, how many there are now.
         findings: what became of findings.
+        severities: the signals by severity and code, as they were found and not as the code mostly has it.
     """
 
     identities: int = 0
@@ -53,6 +54,7 @@ class Report(NamedTuple):
     changed: int = 0
     signals: Mapping[str, int] = {}
     findings: Made = Made()
+    severities: Mapping[tuple[str, str], int] = {}
 
 
 class _Taken(NamedTuple):
@@ -123,8 +125,9 @@ def monitor(
         changed += sum(each.judge(db, beside) for each in passes)
     _mark_peers(inventory, world, done)
     made_of_them = keep(inventory, world)
-    found = inventory.rows("SELECT code, count(*) FROM signals GROUP BY code ORDER BY code")
-    return Report(len(done), events, changed, dict(found), made_of_them)
+    found = dict(inventory.rows("SELECT code, count(*) FROM signals GROUP BY code ORDER BY code"))
+    rows = inventory.rows("SELECT json_extract(body, '$[3]'), code, count(*) FROM signals GROUP BY 1, 2 ORDER BY 1, 2")
+    return Report(len(done), events, changed, found, made_of_them, {(severity, code): number for severity, code, number in rows})
 
 
 _LEARNED: Final = ", ".join(repr(each) for each in LEARNED)
