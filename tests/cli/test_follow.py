@@ -78,6 +78,27 @@ def test_what_is_added_to_a_log_is_taken_in_and_judged_until_somebody_interrupts
         assert (process.returncode, out, err) == (0, "", "")
 
 
+def test_a_path_that_vanishes_is_said_once_when_it_begins(tmp_path: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And once more where it vanishes again."""
+    logs, away = tmp_path / "logs", tmp_path / "away"
+    logs.mkdir()
+    written(logs / "a.jsonl", *REVOKED)
+    moves: list[tuple[Path, Path] | None] = [None, (logs, away), None, (away, logs), (logs, away), None]
+
+    def next_move(once: Callable[[bool], int], _every: float) -> int:
+        codes = []
+        for number, move in enumerate(moves):
+            if move is not None:
+                move[0].rename(move[1])
+            codes.append(once(number == 0))
+        assert codes == [0, 2, 2, 0, 2, 2]
+        return codes[-1]
+
+    monkeypatch.setattr("licet.cli.ingest.follow", next_move)
+    assert main(["ingest", "cloudtrail", str(logs), "--follow", "--state", str(tmp_path / "state")]) == 2
+    assert capsys.readouterr().err.splitlines() == [f"{logs}: cannot be read: No such file or directory; check path and rights"] * 2
+
+
 def test_each_run_is_a_line_of_json(tmp_path: Path, start: Start) -> None:
     written(tmp_path / "a.jsonl", *REVOKED)
     assert main(["ingest", "cloudtrail", str(tmp_path / "a.jsonl"), "--state", str(tmp_path / "state")]) == 0

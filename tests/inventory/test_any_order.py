@@ -126,6 +126,17 @@ def test_other_records_with_one_id_are_all_kept_the_same_way_in_any_order(order:
     inventory.close()
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_events_of_one_id_that_differ_in_nothing_but_what_happened_are_both_kept(order: int) -> None:
+    inventory = opened()
+    both = [told(1, "suspended", digest="aa" * 32), told(1, "activated", digest="bb" * 32)]
+    for each in both[::order]:
+        keep(inventory, each)
+    lives = {each.kind: each.native_id for each in inventory.lifecycle_of("a")}
+    assert lives == {"suspended": "id1", "activated": "id1"}, "what happened is part of what an event is cited by"
+    inventory.close()
+
+
 def test_the_same_in_another_layout_is_kept_once() -> None:
     inventory = opened()
     keep(inventory, A, LIFE[0])

@@ -35,8 +35,10 @@ BINDING = {
 
 
 class _Clock:
+    at = NOW
+
     def now(self) -> float:
-        return NOW
+        return self.at
 
 
 def taken(tmp_path: Path, text: str) -> Inventory:
@@ -104,6 +106,37 @@ def test_what_was_said_of_refusals_holds_for_a_few_more_of_the_same_and_for_no_o
     assert reasons[0] == reasons[1]
     assert len(set(reasons)) == 3
     assert len(ids) == 1
+
+
+@pytest.mark.parametrize("before", [10, 63, 1_025, 1_448, 40_000])
+def test_what_has_grown_by_half_is_another_thing_wherever_it_began(before: int) -> None:
+    inventory = Inventory(":memory:")
+    reasons: list[Any] = []
+    for number in (before, (before + 1) // 2):
+        inventory.keep((), refused=[("okta", Refused("no object", "o", 1, number))], now=NOW)
+        (finding,) = told(inventory, "RECORDS_REFUSED")
+        reasons.append(reasons_of(finding))
+    assert reasons[0] != reasons[1]
+
+
+def test_what_comes_on_standard_input_is_another_file_in_each_run(tmp_path: Path) -> None:
+    """What somebody said of one run holds for no record of the next, however few they are."""
+    inventory = Inventory(":memory:")
+    reasons: list[Any] = []
+    file = tmp_path / "piped"
+    for number, now in ((1_025, NOW), (1, NOW + DAY)):
+        file.write_text("7\n" * number, encoding="utf-8")
+        clock = _Clock()
+        clock.at = now
+        intake = Intake(inventory, SOURCES["okta"], Fingerprints(bytes(32)).of, clock=clock)
+        with file.open("rb") as opened:
+            intake.take("-", opened)
+        assert {place for _, place in intake.finish().refused.values()} == {"-:1"}
+        (finding,) = told(inventory, "RECORDS_REFUSED", now)
+        reasons.append(reasons_of(finding))
+    assert reasons[0] != reasons[1]
+    assert finding.explanation is not None
+    assert {each.place for each in finding.explanation.evidence} == {"- at 2026-09-21T14:13:20.000Z:1", "- at 2026-09-22T14:13:20.000Z:1"}
 
 
 def test_a_change_of_permissions_whose_body_nobody_could_read_alerts(tmp_path: Path) -> None:

@@ -78,18 +78,28 @@ def run(options: argparse.Namespace) -> int:
     if options.every is not None and not options.follow:
         raise UsageError("`--every` goes with `--follow`")
     if not options.follow:
-        return _once(options, first=True)
+        return _once(options, {}, first=True)
     if STDIN in options.paths:
         raise UsageError("`--follow` is of files and folders; what comes on standard input is read until it ends")
-    return follow(lambda first: _once(options, first=first), options.every or EVERY)
+    said: dict[str, str] = {}
+    return follow(lambda first: _once(options, said, first=first), options.every or EVERY)
 
 
-def _once(options: argparse.Namespace, *, first: bool) -> int:
-    """Read what is new; of a run that is not the first, nothing is printed where nothing is."""
+def _once(options: argparse.Namespace, said: dict[str, str], *, first: bool) -> int:
+    """Read what is new; of a run that is not the first, nothing is printed where nothing is.
+
+    Args:
+        said: what could not be used at the last run, by name; what cannot be used now takes its place. It is said when it begins.
+    """
     files, unreadable = files_in(options.paths)
-    for name, why in unreadable.items() if first else ():
-        output.error(f"{name}: {why}")
+    for name, why in unreadable.items():
+        if said.get(name) != why:
+            output.error(f"{name}: {why}")
+    said.clear()
+    said.update(unreadable)
     if options.paths and not files:
+        if first and not unreadable:
+            output.error(f"{', '.join(options.paths)}: no file is in it: nothing was read; check where the logs are written to")
         return 2
     folder = open_state(options.state)
     begun = time.monotonic()

@@ -54,15 +54,16 @@ class Report:
         """A step was kept."""
         self.kept = Kept(*(one + other for one, other in zip(self.kept, kept, strict=True)))
 
-    def refuse(self, batch: Batch, cause: str, file: str, line: int) -> None:
-        """A record was refused."""
+    def refuse(self, batch: Batch, cause: str, file: str, line: int, known: str = "") -> None:
+        """A record was refused. `known`: what the inventory calls the file, if not so."""
         cause = cause[:_LONGEST_CAUSE]
         if cause not in self.refused and len(self.refused) >= _MOST_CAUSES:
             cause = _OTHERS
         number, first = self.refused.get(cause, (0, f"{file}:{line}"))
         self.refused[cause] = (number + 1, first)
-        found = batch.refused.get((cause, file))
-        batch.refused[cause, file] = Refused(cause, file, line) if found is None else found._replace(number=found.number + 1)
+        kept = known or file
+        found = batch.refused.get((cause, kept))
+        batch.refused[cause, kept] = Refused(cause, kept, line) if found is None else found._replace(number=found.number + 1)
 
     @property
     def well(self) -> bool:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from io import BufferedReader
 from typing import Any, Final
 
-from licet.clock import Clock
+from licet.clock import Clock, iso
 from licet.ingest import redact
 from licet.ingest.batch import Batch, Report
 from licet.ingest.cursors import cursor_of
@@ -94,6 +94,7 @@ class Intake:
         self._place = _Place(fingerprint, account)
         self._batch = Batch()
         self._latest = clock.now() + _AHEAD
+        self._stdin = f"{STDIN} at {iso(clock.now())}"  # of each run it is another file: what was said of one holds for no other
         self._joins = False
 
     def take(
@@ -118,7 +119,11 @@ class Intake:
     ) -> None:  # fmt: skip
         report = self.report
         known = None if from_start or name == STDIN else cursor_of(self._inventory.cursor(self._source.name, name))
-        reading = Reading(file, self._source.records, known, self._source.bodies)
+        try:
+            reading = Reading(file, self._source.records, known, self._source.bodies)
+        except OSError as error:
+            report.unreadable[name] = f"cannot be read: {error.strerror}; check the disk that it lies on, and run this again"
+            return
         if reading.unchanged:
             report.unchanged += 1
             return
@@ -207,7 +212,7 @@ class Intake:
         return ""
 
     def _refuse(self, cause: str, name: str, line: int) -> None:
-        self.report.refuse(self._batch, cause, name, line)
+        self.report.refuse(self._batch, cause, name, line, self._stdin if name == STDIN else "")
 
     def _take(self, found: Recognised, digest: str, name: str, line: int, *, cut: bool) -> None:
         batch, latest = self._batch, self._latest
@@ -233,7 +238,11 @@ class Intake:
 
     def _stand(self, name: str, reading: Reading) -> None:
         """Note where reading stands, to be kept with what was read."""
-        cursor = reading.cursor() if name != STDIN else None
+        try:
+            cursor = reading.cursor() if name != STDIN else None
+        except OSError as error:  # the next run begins where the last one knew that it stood, and passes over what is there
+            self.report.stuck[name] = f"the file cannot be read on: {error.strerror}"
+            return
         if cursor is not None:
             self._batch.cursors[name] = cursor.plain()
 

@@ -2,7 +2,8 @@
 
 The schema's activities of a finding (https://schema.ocsf.io/1.8.0/classes/detection_finding): 1 Create, 2 Update, 3 Close. What was told
 stands in the inventory beside what was delivered, under a sink of its own. As long as a finding stands as it was told, it is told again
-in the same words, under the same event id: an export that is lost can be made again.
+in the same words, under the same event id: an export that is lost can be made again. What was suppressed or withdrawn is told once by
+itself, and again with `--status all`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Records that intake could not use: what stood in them is not known, and whoever wrote them may have wanted just that.
 
 One finding for each source, which cites where they stand, and why. It stays: what was refused is in no other finding. Said of another
-cause, of another file, or of twice as many, it is another thing, of which nobody has said anything yet; a few more of the same are not.
+cause, of another file (and what comes on standard input is another in each run), or of many more, it is another thing, of which nobody has
+said anything yet; a few more of the same are not.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def _signal(source: str, rows: list[_Row], events: int, time: float) -> Signal:
     last = max(cited).role  # by what is cited in this role it is counted how often it was, see `kept.seen_of`
     return Signal(
         about.name, alert=True, points=about.points, severity=about.severity, time=time, identity="", credential="",
-        value=f"{source} {_digest([[row.cause, row.file, row.number.bit_length()] for row in rows])}",
+        value=f"{source} {_digest([[row.cause, row.file, _step(row.number)] for row in rows])}",
         observed=f"{source}: {counted(number, 'record')} could not be used, {beside}: {why}{more}",
         expected="records that can be read, so that nobody can hide in one", basis="catalogue",
         evidence=tuple(cited), sample=events, action=about.action, more=number - sum(each.role == last for each in cited),
@@ -90,6 +91,11 @@ def _first_of_each(rows: list[_Row]) -> list[_Row]:
         rank = seen[row.cause] = seen.get(row.cause, -1) + 1
         ranked.append((rank, at, row))
     return [row for _, _, row in sorted(ranked)[:_CITED]]
+
+
+def _step(number: int) -> int:
+    """Two for each doubling, so that what has grown by half is another thing wherever it began."""
+    return (number * number).bit_length()
 
 
 def _digest(said: Any) -> str:

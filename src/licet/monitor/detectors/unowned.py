@@ -18,8 +18,8 @@ from licet.monitor.signal import Signal
 from licet.monitor.world import DAY, World
 
 _STAYS: Final = ("access_key",)
-"""Kinds of credentials that live until somebody ends them. Whether a person or a machine has such a key logs do not say: somebody must. What
-looks like a browser says nothing of it, as whoever has the key writes what he likes there.
+"""Kinds of credentials that live until somebody ends them. Whether a person or a machine has such a key logs do not say: somebody must.
+What looks like a browser says nothing of it, as whoever has the key writes what he likes there.
 """
 
 _CITED: Final = 8  # first uses; that it acts is shown by one
