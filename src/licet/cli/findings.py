@@ -16,7 +16,7 @@ from licet.cli.verbs import add_verbs, run_verb
 from licet.clock import iso
 from licet.errors import UsageError
 from licet.escape import counted, visible
-from licet.inventory.named import identities
+from licet.inventory.named import called_so, identities, is_seen
 from licet.inventory.store import Inventory
 from licet.report import cited
 
@@ -156,7 +156,16 @@ def _names(options: argparse.Namespace, sources: Sources) -> frozenset[str] | No
         raise UsageError(f"--identity {several(options.identity, called)}")
     uid = called[0] if called else options.identity
     rows = [] if inventory is None else inventory.rows("SELECT same_as FROM identities WHERE uid=?", (uid,))
-    return frozenset({uid, *(same_as for (same_as,) in rows if same_as)})
+    names = frozenset({uid, *(same_as for (same_as,) in rows if same_as)})
+    others = [] if inventory is None or not called else [each for each in called_so(inventory, options.identity) if each not in names]
+    if inventory is None or not others:
+        return names
+    them = ", ".join(visible(each, 200) for each in others)
+    if is_seen(inventory, uid):
+        output.error(f"--identity {visible(uid, 200)}: {them} is called so too, and is not listed here")
+        return names
+    output.error(f"--identity {visible(uid, 200)}: no record names this uid, it is only declared; {them} is called so, and is listed too")
+    return names.union(others)
 
 
 def _is_agent(sources: Sources, uid: str) -> bool:

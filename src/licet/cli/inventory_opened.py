@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from licet.cli import output
 from licet.cli.credential_named import ids_of
 from licet.cli.state import existing
 from licet.errors import UsageError
@@ -14,7 +15,7 @@ from licet.escape import visible
 from licet.guard.state import KEYS, SECRET_FILE, StateFolder, secret
 from licet.inventory.declared import declarations
 from licet.inventory.fingerprints import Fingerprints
-from licet.inventory.named import alike, identities, known
+from licet.inventory.named import alike, called_so, identities, is_seen, known
 from licet.inventory.store import FILE, Inventory
 from licet.secretlike import scrub
 
@@ -60,7 +61,11 @@ def found_in(folder: StateFolder, inventory: Inventory, text: str, manifest: str
     Raises:
         UsageError: nothing here is called so, or several are.
     """
-    if inventory.identity(text) is not None:
+    if (there := inventory.identity(text)) is not None:
+        others = [] if is_seen(inventory, text) else [each for each in called_so(inventory, text) if each != there.same_as]
+        if others:
+            them = ", ".join(visible(each, 200) for each in others[:_SHOWN])
+            output.error(f"{visible(text, 200)}: no record names this uid, it is only declared; {them} is called so too")
         return text, False
     named = identities(inventory, text)
     credentials = known(inventory, _fingerprint(folder), text, ids_of(manifest))

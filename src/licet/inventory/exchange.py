@@ -13,7 +13,9 @@ from itertools import chain
 from typing import Any, Final, Literal, NamedTuple
 
 from licet.errors import Problem, UsageError
+from licet.escape import visible
 from licet.inventory.model import Owner, Ownership
+from licet.inventory.named import called_so, is_seen
 from licet.inventory.placed import Entry, NotJson, Places, entries
 from licet.inventory.rows import SELECT_CREDENTIAL, credential_of
 from licet.inventory.said import (
@@ -34,6 +36,8 @@ from licet.lines import MAX_LINE
 Format = Literal["json", "csv"]
 
 _BATCH: Final = 1_000  # rows that are declared in one step
+_SHOWN: Final = 200  # characters of a name
+_NAMED: Final = 3
 _SHORT: Final = 2 * 86_400  # seconds; a credential that lives no longer is none that somebody keeps
 # What nobody said anything of, and lives for a job or some hours, is not exported: there are thousands of them for each role.
 _KEPT: Final = (
@@ -101,7 +105,11 @@ def taken(
     batch = _Batch(inventory)
     # What is not UTF-8 is refused where it stands, by its row.
     text = file.raw.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
-    found = _of_json(text, fingerprint, now) if file.form == "json" else _of_csv(text, fingerprint, now)
+
+    def meant(said: Said) -> Said:
+        return _meant(inventory, said)
+
+    found = _of_json(text, fingerprint, now, meant) if file.form == "json" else _of_csv(text, fingerprint, now, meant)
     for said in found:
         if isinstance(said, Said):
             batch.add(said)
@@ -115,13 +123,30 @@ def taken(
 _Refused = tuple[int, int, str, str]
 
 
-def _of_csv(text: str, fingerprint: Callable[[str], str], now: float) -> Iterator[Said | _Refused]:
+def _meant(inventory: Inventory, said: Said) -> Said:
+    """What a row says, if no identity in it is written by its short name: whoever asks for that would find an empty one.
+
+    Raises:
+        Wrong: a record names one that is called so, and none has it as its uid.
+    """
+    for uid in (*(each.uid for each in said.identities if not each.same_as), *(each.identity for each in said.credentials)):
+        if uid and inventory.identity(uid) is None:
+            others = [each for each in called_so(inventory, uid) if is_seen(inventory, each)]
+            if others:
+                names = " or ".join(visible(each, _SHOWN) for each in others[:_NAMED])
+                raise Wrong(
+                    "identity", f"no record has `{visible(uid, _SHOWN)}`, and {names} is called so; write the uid as records have it"
+                )
+    return said
+
+
+def _of_csv(text: str, fingerprint: Callable[[str], str], now: float, meant: Callable[[Said], Said]) -> Iterator[Said | _Refused]:
     for line in lines(_split(text)):
         if line.wrong:
             yield line.number, line.column, "", line.wrong
             continue
         try:
-            yield said_by(row_of(line), fingerprint, now)
+            yield meant(said_by(row_of(line), fingerprint, now))
         except Wrong as wrong:
             yield line.number, line.columns.get(wrong.key, 1), wrong.key, wrong.message
 
@@ -136,12 +161,12 @@ def _split(text: str) -> Iterator[str]:
         yield text[begin:]
 
 
-def _of_json(text: str, fingerprint: Callable[[str], str], now: float) -> Iterator[Said | _Refused]:
+def _of_json(text: str, fingerprint: Callable[[str], str], now: float, meant: Callable[[Said], Said]) -> Iterator[Said | _Refused]:
     places = Places(text)
     try:
         for entry in entries(text):
             try:
-                yield _said(entry, fingerprint, now)
+                yield meant(_said(entry, fingerprint, now))
             except Wrong as wrong:
                 yield *places.of(entry.keys.get(wrong.key, entry.at)), wrong.key, wrong.message
     except NotJson as error:

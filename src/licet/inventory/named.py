@@ -10,7 +10,7 @@ from string import ascii_letters, digits
 from typing import Final
 
 from licet.errors import UsageError
-from licet.inventory.declared import credential_id
+from licet.inventory.declared import SOURCE, credential_id
 from licet.inventory.fingerprints import PREFIX, is_fingerprint
 from licet.inventory.store import Inventory
 from licet.manifest.watched import secret_itself
@@ -92,14 +92,25 @@ def identities(inventory: Inventory, text: str) -> tuple[str, ...]:
     """The uids of the identities that are called so; of more than six, six. A uid that is known is that identity alone; else all with this
     name, else all whose uid ends with it behind `/` or `:`.
     """
-    if inventory.identity(text) is not None or not text:
+    if not text or inventory.identity(text) is not None:
         return (text,) if text else ()
+    return called_so(inventory, text)
+
+
+def called_so(inventory: Inventory, text: str) -> tuple[str, ...]:
+    """The same of names and last parts alone: whose uid it is does not stand there."""
     for called in ("name=?1", "substr(uid, -length(?1)-1) IN ('/'||?1, ':'||?1)"):
         rows = inventory.rows(f"SELECT uid, same_as FROM identities WHERE {called} ORDER BY uid LIMIT 6", (text,))  # noqa: S608 - texts of our own
         if rows:
-            them = [uid for uid, _ in rows]
-            return tuple(uid for uid, same_as in rows if same_as not in them) or tuple(them)  # of faces and their whole, the whole
+            others = {uid: same_as for uid, same_as in rows if text not in (uid, same_as)}
+            return tuple(uid for uid, same_as in others.items() if same_as not in others) or tuple(others)  # of faces and whole, the whole
     return ()
+
+
+def is_seen(inventory: Inventory, uid: str) -> bool:
+    """Whether a record names an identity with this uid. One that is only declared may be another's short name."""
+    query = "SELECT 1 FROM identities WHERE uid=?1 AND (uses OR EXISTS (SELECT 1 FROM lifecycle WHERE identity=?1 AND uid NOT GLOB ?2))"
+    return bool(inventory.rows(query, (uid, f"{SOURCE}/*")))
 
 
 def alike(inventory: Inventory, text: str) -> tuple[str, ...]:
