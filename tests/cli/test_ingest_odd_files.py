@@ -86,3 +86,9 @@ def test_what_is_no_file_in_a_folder_is_named_and_stands_in_the_sums(home: Path,
         assert f"not read              logs/{name}: {why}" in out
     assert main(["ingest", "lifecycle", "logs", "--json"]) == 1
     assert sorted(Path(each).name for each in json.loads(capsys.readouterr().out)["unreadable"]) == ["dangling", "pipe", "zero"]
+
+
+def test_a_folder_without_a_file_is_2_with_a_sentence(home: Path, capsys: Out):
+    (home / "away" / "deeper").mkdir(parents=True)
+    assert main(["ingest", "cloudtrail", "away"]) == 2
+    assert "away: no file is in it: nothing was read" in capsys.readouterr().err

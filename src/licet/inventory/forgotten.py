@@ -36,13 +36,15 @@ _UNUSED: Final = (  # their numbers stay taken, as other processes may remember 
 )
 _COUNTED: Final = (
     "UPDATE sources SET (events, credential, workload, services)=(0, 0, 0, 0)",
-    "INSERT INTO sources (source, account, events, credential, workload, services)"
-    " SELECT json_extract(shapes.shape, '$[0]'), json_extract(shapes.shape, '$[5]'), sum(many), sum(many*(credential<>0 AND NOT own)),"
-    " sum(many*(at AND NOT own)), sum(many*own) FROM"
-    " (SELECT shape AS number, credential, workload<>'' AS at, count(*) AS many FROM uses GROUP BY 1, 2, 3) JOIN"
-    " (SELECT id, shape, json_extract(shape, '$[14]')='service' AS own FROM shapes) AS shapes ON shapes.id=number GROUP BY 1, 2"
-    " ON CONFLICT DO UPDATE SET events=excluded.events, credential=excluded.credential, workload=excluded.workload,"
-    " services=excluded.services",
+    (
+        "INSERT INTO sources (source, account, events, credential, workload, services)"
+        " SELECT json_extract(shapes.shape, '$[0]'), json_extract(shapes.shape, '$[5]'), sum(many), sum(many*(credential<>0 AND NOT own)),"
+        " sum(many*(at AND NOT own)), sum(many*own) FROM"
+        " (SELECT shape AS number, credential, workload<>'' AS at, count(*) AS many FROM uses GROUP BY 1, 2, 3) JOIN"
+        " (SELECT id, shape, json_extract(shape, '$[14]')='service' AS own FROM shapes) AS shapes ON shapes.id=number GROUP BY 1, 2"
+        " ON CONFLICT DO UPDATE SET events=excluded.events, credential=excluded.credential, workload=excluded.workload,"
+        " services=excluded.services"
+    ),
 )
 """Of each source, how many uses there are and how many say by what and where: as many as are left. When it was heard last stays."""
 
