@@ -72,6 +72,18 @@ def test_neither_is_what_a_machine_needs_to_join_nor_what_was_denied_nor_what_wa
     assert told(config("shop", "prices"), declared=Declared(uses=("core:get/configmaps",)))[1] == []
 
 
+@pytest.mark.parametrize("code", [404, 409, 410, 422])
+def test_what_only_fails_for_whom_it_let_in_shows_the_same(code: int) -> None:
+    """A cluster looks for an object, and at what is sent, after it has let somebody in."""
+    failed, done = config("shop", "prices", code=code), config("shop", "prices")
+    inventory, (found,) = told(failed)
+    assert (found.alert, f"was let in ({code}) for core:get/configmaps" in found.observed) == (True, True)
+    assert holds(found, inventory, Settings(), NOW) == (True, True)
+    assert ["did" in each.observed.split() for each in told(failed, done)[1]] == [False, True]
+    assert told(config("shop", "prices", code=429))[1] == []
+    assert told(config("kube-public", "cluster-info", code=code))[1] == []
+
+
 @pytest.mark.parametrize("uri, verb, severity", [
     ("/metrics", "get", "high"), ("/healthzz", "get", "high"), ("/healthz", "post", "critical"), ("/debug/pprof/heap", "get", "high"),
 ])  # fmt: skip

@@ -4,8 +4,8 @@ A new credential is suspicious where it is first used from a network that its id
 Temporary credentials (of assumed roles) are made all the time, and are left out, and so is what the platform itself makes (a node its pods'
 tokens); so are people, who move.
 
-What lets somebody do everything alerts, whoever gave it but the owner's pipeline or the platform itself; and so does trust that is given to
-an account which nobody declared.
+What lets somebody do everything alerts, whoever gave it but the owner's pipeline or the platform itself (of a cluster, the API server
+alone: a certificate can have the names of the other components); and so does trust that is given to an account which nobody declared.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ _TAKE_BACK: Final = (
     "Take the right back unless somebody answers for it; see what was done with it since, and what else its giver did and with which"
     " credential."
 )
+_SERVER: Final = "system:apiserver"
+"""It makes the roles and bindings that each cluster has. Readers know it by the group of those who may do everything anyway."""
 _ASSUME: Final = "sts:AssumeRole"
 _TRUSTS: Final = "trusts "
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
@@ -48,7 +50,7 @@ class Escalation(Detector):
     """SELF_GRANT, SELF_ISSUE, GRANT_ADDED."""
 
     name = "escalation"
-    version = 4
+    version = 5
     codes = ("SELF_GRANT", "SELF_ISSUE", "GRANT_ADDED")
     uses: Called = "always"
     lives = True
@@ -119,13 +121,17 @@ def _granted(state: State, event: LifecycleEvent, world: World) -> tuple[Signal,
         )  # fmt: skip
     known = _owners_pipeline(event, world)
     broad = event.access == "admin" and not known
-    alone = broad and (_is_everything(event) or _trusts_a_stranger(event, world)) and world.identity(event.by).kind != "service"
+    alone = broad and (_is_everything(event) or _trusts_a_stranger(event, world)) and not _is_platform(event, world)
     return say(
         state, "GRANT_ADDED", value=privilege, time=event.time, alert=alone, points=40 if broad else 10,
         severity="high" if alone else None, basis="lifecycle", expected="the permissions that it had",
         observed=f"was given {privilege}{about}{f' by {event.by}' if event.by else ''}", cited=[row(event, "grant")],
         action=_TAKE_BACK if alone else "",
     )  # fmt: skip
+
+
+def _is_platform(event: LifecycleEvent, world: World) -> bool:
+    return world.identity(event.by).kind == "service" and (event.source != "kubernetes" or event.by == _SERVER)
 
 
 def _is_everything(event: LifecycleEvent) -> bool:

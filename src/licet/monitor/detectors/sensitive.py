@@ -4,6 +4,9 @@ Alone each is only points: somebody's work is this. What an identity did on thre
 what was declared as its work none. The same operation by the same program with the same credential is one thing a day, of which the first
 ones are cited.
 
+A platform's own services do it all day. Of a cluster's, whose names can stand in anybody's certificate, only nodes have some work that is
+left out: they read the secrets that they name, and ask for tokens and certificates.
+
 Of a change whose body could not be read nobody knows what it gave to whom: that is told alone, whoever did it and however often.
 """
 
@@ -30,6 +33,14 @@ _SHORT: Final = ("temporary_key", "call_token", "service_account_token", "federa
 """Kinds of credentials of which an identity has another one each hour: they do not tell two things apart."""
 
 
+_NODE: Final = "system:node:"
+_WORK_OF_NODES: Final = frozenset({
+    "core:get/secrets", "core:list/secrets", "core:watch/secrets", "core:create/serviceaccounts/token",
+    "certificates.k8s.io:create/certificatesigningrequests",
+})  # fmt: skip
+"""https://kubernetes.io/docs/reference/access-authn-authz/node/; kubelet lists and watches single secrets, by their names."""
+_ALL: Final = "/secrets"  # how a resource ends that is no single one
+
 _READS: Final = ("get", "list", "watch", "head", "describe", "batchget", "search", "query", "select")
 
 
@@ -37,7 +48,7 @@ class Sensitive(Detector):
     """SENSITIVE_ACTION: points only, but for a change that could not be read."""
 
     name = "sensitive"
-    version = 2
+    version = 3
     codes = ("SENSITIVE_ACTION",)
     uses: Called = "always"
     by_cluster = True
@@ -103,10 +114,14 @@ def _noted(habits: dict[str, Any], event: UseEvent, day: int) -> int:
 
 
 def _expected(event: UseEvent, world: World) -> bool:
-    """A platform's own service, or what it was declared to be for."""
+    """The work of a platform's own service, or what it was declared to be for."""
     known = world.identity(event.identity)
-    if event.identity_kind == "service" or known.kind == "service":
+    if (event.identity_kind == "service" or known.kind == "service") and (event.source != "kubernetes" or _is_work_of_node(event)):
         return True
     own = world.credential(event.credential).declared.uses if event.credential else ()
     uses = own or known.declared.uses
     return bool(uses) and is_for(event.operation, uses)
+
+
+def _is_work_of_node(event: UseEvent) -> bool:
+    return event.identity.startswith(_NODE) and event.operation in _WORK_OF_NODES and not f"/{event.resource}".endswith(_ALL)
