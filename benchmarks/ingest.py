@@ -6,6 +6,7 @@ CloudTrail, fingerprints, redaction, and keeping in `inventory.db` are all in it
 records, where it goes on from what it kept, as a deployment does it, and once more at the end. Each record must have been judged once.
 
     python -m benchmarks.ingest [--records N] [--every N] [--json] [--no-memory] [--full]
+    python -m benchmarks.ingest --like LOG [--times N]       real records, repeated
 
 Each figure is that of a child process with one thread: `time.process_time` around both, and its peak resident set. A monitor's run costs
 most by identity, of which each has been active in 250,000 records: 12 seconds of them at the rate aimed at (20,000 a second). The records
@@ -15,6 +16,7 @@ of the runs for memory are made meanwhile, by another process, and come through 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import os
 import random
@@ -24,10 +26,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import UUID
 
 from licet.clock import SystemClock
 from licet.ingest.intake import Intake
@@ -111,6 +114,18 @@ def _record(rng: random.Random, index: int, moment: float, who: int, doing: list
     }, separators=(",", ":")).encode() + b"\n"  # fmt: skip
 
 
+def repeated(path: Path, times: int, seed: int = 1) -> Iterator[bytes]:
+    """The records of a real log (lines of JSON, also in gzip), so often, each time a day later and under other ids."""
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        read = [json.loads(line) for line in file if line.strip()]
+    rng = random.Random(seed)
+    for day in range(times):
+        for record in read:
+            moment = datetime.fromisoformat(record["eventTime"]) + timedelta(days=day)
+            again = record | {"eventTime": moment.strftime("%Y-%m-%dT%H:%M:%SZ"), "eventID": str(UUID(int=rng.getrandbits(128)))}
+            yield json.dumps(again, separators=(",", ":")).encode() + b"\n"
+
+
 def peak_mib() -> float:
     """The largest resident set of this process so far."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
@@ -137,8 +152,8 @@ class _Judging:
         self.runs, self.events = self.runs + 1, self.events + done.events
 
 
-def _work(number: int, identities: int, every: int, *, streamed: bool) -> dict[str, Any]:
-    """One figure, in a process of its own."""
+def _work(number: int, identities: int, every: int, *, streamed: bool, like: Path | None = None, times: int = 0) -> dict[str, Any]:
+    """One figure, in a process of its own. `like`: a real log, repeated `times` times, in place of records that are made."""
     with TemporaryDirectory(prefix="licet-bench-") as folder:
         os.chmod(folder, 0o700)  # noqa: PTH101 - a name
         log = Path(folder) / "log.json"
@@ -148,7 +163,9 @@ def _work(number: int, identities: int, every: int, *, streamed: bool) -> dict[s
             maker = subprocess.Popen(command, stdout=subprocess.PIPE)
         else:
             with log.open("wb") as out:
-                out.writelines(records(number, identities))
+                out.writelines(records(number, identities) if like is None else repeated(like, times))
+            with log.open("rb") as written:
+                number = sum(1 for _ in written)
         peaks: dict[str, float] = {}
         with closing(Inventory(Path(folder) / FILE)) as inventory:
             intake = Intake(inventory, source_of("cloudtrail"), Fingerprints(b"k" * 32).of, clock=SystemClock())
@@ -170,7 +187,8 @@ def _work(number: int, identities: int, every: int, *, streamed: bool) -> dict[s
             judging.judge()
             seconds = time.process_time() - begun
         size = (Path(folder) / FILE).stat().st_size
-    if report.kept.uses != number or not report.well or judging.events != number:
+    once = judging.events == number if like is None else judging.events >= number  # of real ones, what they change is judged too
+    if report.kept.uses != number or not report.well or not once:
         raise RuntimeError(f"not all was kept, and judged once: {judging.events} of {report}")
     return {
         "records": number, "identities": identities, "seconds": round(seconds, 2), "records_per_second": round(number / seconds),
@@ -206,6 +224,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-memory", action="store_true", help="leave out the run of 10^6 records")
     parser.add_argument("--full", action="store_true", help="5 * 10^6 records in place of 10^6")
+    parser.add_argument(
+        "--like", type=Path, metavar="LOG", help="a real log of CloudTrail (lines of JSON), repeated, each time a day later"
+    )
+    parser.add_argument("--times", type=int, default=60, help="how often (default: 60)")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--make", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--identities", type=int, default=2_000, help=argparse.SUPPRESS)
@@ -216,6 +238,10 @@ def main() -> None:
         return
     if options.child is not None:
         print(json.dumps(_work(options.child, options.identities, options.every, streamed=options.streamed)))
+        return
+    if options.like is not None:
+        row = _work(0, 0, options.every, streamed=False, like=options.like, times=options.times)
+        print(json.dumps(row) if options.json else f"{row['records']:,} real records: {row['records_per_second']:,} records/s")
         return
     rows = {f"{identities:,} identities": measured(options.records, identities, options.every) for identities in (200, 2_000)}
     if not options.no_memory:
