@@ -15,6 +15,7 @@ import pytest
 
 from licet.ingest.intake import FUTURE, Intake
 from licet.ingest.paths import files_in
+from licet.ingest.quality import flows
 from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable
 from licet.ingest.sources import source_of
 from licet.inventory.fingerprints import Fingerprints
@@ -263,6 +264,32 @@ def test_a_pipe_is_read_to_its_end_and_kept(home: Path):
         intake.take("-", file)
     assert intake.finish().kept.uses == 20
     assert inventory.cursor("cloudtrail", "-") is None
+    inventory.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="what cannot be read though it can be opened is made by Linux alone")
+def test_a_file_that_can_be_opened_and_not_read_is_told_and_the_others_are_read(tmp_path: Path, home: Path):
+    (tmp_path / "good.jsonl").write_bytes(lines(record(number) for number in range(3)))
+    report = run(home, Path("/proc/self/mem"), tmp_path / "good.jsonl")
+    assert "cannot be read: Input/output error" in report.unreadable["/proc/self/mem"]
+    assert (report.kept.uses, report.files, report.well) == (3, 1, False)
+
+
+def test_a_name_of_a_face_stands_in_no_count(tmp_path: Path, home: Path):
+    """Each sign-in says that its application and its service principal are one."""
+    signed = [
+        {"id": f"s{number}", "createdDateTime": f"2026-03-01T12:0{number}:00Z", "appId": "app-1", "servicePrincipalId": "principal-1",
+         "servicePrincipalName": "r", "status": {"errorCode": 0}, "ipAddress": "203.0.113.7", "resourceDisplayName": "Graph", "tenantId": "t"}
+        for number in range(3)
+    ]  # fmt: skip
+    (tmp_path / "e.jsonl").write_bytes(lines(signed))
+    first = run(home, tmp_path / "e.jsonl", source="entra")
+    assert first.kept == (3, 0, 0, 0)
+    second = run(home, tmp_path / "e.jsonl", source="entra", from_start=True)
+    assert second.kept == (0, 0, 3, 0)
+    inventory = Inventory(home / "inventory.db")
+    assert [each.again for each in flows(inventory)] == [3]
+    assert inventory.rows("SELECT count(*) FROM identities WHERE same_as<>''") == [(1,)]
     inventory.close()
 
 

@@ -46,12 +46,14 @@ class Lives:
         self.same_id = 0
 
     def keep(self, events: Iterable[LifecycleEvent], *, anew: bool) -> tuple[int, int]:
-        """How many of them are new, and how many are the names of faces that stood there. `anew`: one that stands there is replaced."""
+        """How many of them are new, and how many are names of faces, which are in no count: each record has both. `anew`: one that stands
+        there is replaced.
+        """
         new = names = 0
         for event in events:
-            kept = self._keep(event, anew=anew)
-            new += kept
-            names += not kept and bool(same_as(event))  # each record has both names: it did not come twice by that
+            kept, is_name = self._keep(event, anew=anew), bool(same_as(event))
+            new += kept and not is_name
+            names += is_name
         self._renew()
         return new, names
 
@@ -65,7 +67,8 @@ class Lives:
             kept = self._db.execute("SELECT body FROM lifecycle WHERE uid=?", (event.uid,)).fetchone()[0]
             others = () if anew else another_event(event, kept)
             if not others:
-                self._counts.again(event)
+                if not same_as(event):
+                    self._counts.again(event)
                 return False
             if len(others) > 1:  # it was the earlier one
                 self._db.execute("DELETE FROM lifecycle WHERE uid=?", (event.uid,))
