@@ -71,6 +71,26 @@ def test_a_key_that_was_deleted_and_is_used_is_said_and_a_second_run_changes_not
     found = json.loads(capsys.readouterr().out)
     assert (found["identities"], found["events"], found["changed"]) == (0, 0, 0)
     assert found["signals"]["POST_REVOCATION_USE"]["number"] == 1
+    assert found["signals"]["POST_REVOCATION_USE"]["severities"] == {"critical": 1}
+
+
+def test_signals_are_counted_by_the_severity_that_was_found_and_not_by_that_of_the_code(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A new permission is low; the right to everything is high, and stands in its own line."""
+    policies = ("arn:aws:iam::aws:policy/AdministratorAccess", "arn:aws:iam::aws:policy/ReadOnlyAccess")
+    asked = [{"userName": "ci", "policyArn": each} for each in policies]
+    iam = {"eventSource": "iam.amazonaws.com"}
+    ingested(
+        state, [record(at, f"2026-03-01T0{at}:00:00Z", "AttachUserPolicy", requestParameters=each, **iam) for at, each in enumerate(asked)]
+    )
+    capsys.readouterr()
+    assert main(["monitor", "--state", str(state)]) == 0
+    told = [line.split()[:3] for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in told if "GRANT_ADDED:" in line] == [["high", "1", "GRANT_ADDED:"], ["low", "1", "GRANT_ADDED:"]]
+    assert main(["monitor", "--state", str(state), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["signals"]["GRANT_ADDED"]
+    assert (found["number"], found["severities"]) == (2, {"high": 1, "low": 1})
 
 
 def test_rebuild_judges_everybody_anew(state: Path, capsys: pytest.CaptureFixture[str]) -> None:

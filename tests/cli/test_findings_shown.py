@@ -206,3 +206,34 @@ def test_what_shows_the_last_reason_is_not_cut_off_by_what_shows_the_first() -> 
         f"[{each.uid}]" for each in ends
     ]
     assert len([line for line in lines if "it stays on" in line]) == 1
+
+
+def test_who_gave_a_right_is_told_with_credential_address_and_program_and_what_is_over_since(state: Path, capsys: Out) -> None:
+    bert, mallory, everything = "arn:aws:iam::1:user/bert", "arn:aws:iam::1:user/mallory", "arn:aws:iam::aws:policy/AdministratorAccess"
+    given = UseEvent("cloudtrail", "g-1", NOW - 900, bert, "iam:AttachUserPolicy", access="admin", credential="cred:0123456789abcdef",
+                     ip="192.0.2.9", agent="Terraform/1", digest="00", place="a:9")  # fmt: skip
+    granted = LifecycleEvent("cloudtrail", "g-1#2", NOW - 900, "granted", mallory, by=bert, privilege=everything, access="admin")
+    inventory = Inventory(state / FILE)
+    inventory.keep([given], [granted])
+    monitor(inventory, Settings(), NOW)
+    (uid,) = (str(each["id"]) for each in json.loads(shown(capsys, "--json", "--code", "GRANT_ADDED"))["findings"])
+    text = shown(capsys, "show", uid)
+    assert f"granted, by {bert} from 192.0.2.9 with Terraform/1 by cred:01234567\n" in text
+    assert "Take the right back unless somebody answers for it" in text
+    assert "since then" not in text
+    (cited,) = json.loads(shown(capsys, "show", uid, "--json"))["evidence"]
+    assert [cited[key] for key in ("by", "ip", "agent", "credential")] == [bert, "192.0.2.9", "Terraform/1", "cred:0123456789abcdef"]
+    over = [
+        granted._replace(native_id="g-2", time=NOW - 600, kind="ungranted"), LifecycleEvent("cloudtrail", "g-3", NOW - 500, "deleted", mallory, by=bert),
+    ]  # fmt: skip
+    inventory.keep([], over)
+    text = shown(capsys, "show", uid)
+    assert (
+        f"since then:  {everything} was taken back at {iso(NOW - 600)} by {bert}\nsince then:  the identity was deleted at {iso(NOW - 500)} by {bert}\n"
+        in text
+    )
+    inventory.keep(
+        [], [granted._replace(native_id="g-4", time=NOW - 400), over[1]._replace(native_id="g-5", time=NOW - 400, kind="created")]
+    )
+    inventory.close()
+    assert "since then" not in shown(capsys, "show", uid)

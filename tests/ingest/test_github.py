@@ -243,3 +243,12 @@ def test_any_object_is_recognised_or_refused(record: dict[str, Any], action: str
     read_or_refused(github.read, record, place())
     read_or_refused(github.read, {**web(action), **record}, place())
     read_or_refused(github.read, {**event(), **record, "action": action}, place())
+
+
+@pytest.mark.parametrize(
+    "said, access", [({}, "read"), ({"permission": "read"}, "read"), ({"permission": "admin"}, "admin")], ids=["joins", "read", "owner"]
+)
+def test_who_joins_an_organisation_gives_himself_no_right_but_as_its_owner(said: dict[str, str], access: str) -> None:
+    """GitHub logs joining as `org.add_member` by and of the same user."""
+    found = changed(web("org.add_member", actor="cat", user="cat", **said))
+    assert (found.kind, found.identity, found.by, found.access) == ("granted", "github:cat", "github:cat", access)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from licet.clock import iso
 from licet.escape import counted, visible
-from licet.events import LifecycleEvent
+from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.rows import lifecycle_of
 from licet.inventory.store import Inventory
 from licet.monitor.codes import CODES
 from licet.monitor.ocsf_events import cited_events
@@ -18,21 +19,61 @@ _ON_STANDARD_INPUT = "-:"
 
 
 class Said(NamedTuple):
-    """Who did what happened to an identity or credential, and why, as it was said."""
+    """Who did what happened to an identity or credential, and why, as it was said; and with which credential, from where and with which
+    program, where the same record is a use of his.
+    """
 
     by: str
     reason: str
+    credential: str = ""
+    ip: str = ""
+    agent: str = ""
 
 
 def said_of(why: Explanation | None, inventory: Inventory | None) -> dict[str, Said]:
     """By the uid of what is cited, who did it and why, where somebody said so."""
     found: dict[str, Said] = {}
-    for cited in why.evidence if why is not None and inventory is not None else ():
+    if why is None or inventory is None:
+        return found
+    for cited in why.evidence:
         if "!" in cited.uid:  # of a lifecycle event; uses have none of both
-            event = cited_events(inventory, cited) if inventory is not None else None
+            event = cited_events(inventory, cited)
             if isinstance(event, LifecycleEvent) and (event.by or event.reason):
-                found[cited.uid] = Said(event.by, event.reason)
+                use = _use_of(event, inventory)
+                how = (use.credential, use.ip, use.agent) if use is not None else ()
+                found[cited.uid] = Said(event.by, event.reason, *how)
     return found
+
+
+def _use_of(event: LifecycleEvent, inventory: Inventory) -> UseEvent | None:
+    """The same record, as a use of who did it."""
+    uses = inventory.uses(event.by, event.time, event.time) if event.by else ()
+    native = event.native_id.partition("#")[0]
+    return next((each for each in uses if (each.source, each.native_id) == (event.source, native)), None)
+
+
+def since_then(why: Explanation, inventory: Inventory) -> Iterator[str]:
+    """What of it is over by now: the identity was deleted, or what it was given was taken back, and by whom."""
+    rows = inventory.rows(_CHANGES, (why.identity, min((each.time for each in why.because), default=0.0)))
+    events = [event for (body,) in rows if (event := lifecycle_of(body)).outcome == "success"]
+    cited = {each.uid for each in why.evidence}
+    for privilege in dict.fromkeys(each.privilege for each in events if each.uid in cited and each.kind == "granted"):
+        last = [each for each in events if each.privilege == privilege and each.kind in ("granted", "ungranted")][-1]
+        if last.kind == "ungranted":
+            yield f"{privilege} was taken back at {_by(last)}"
+    lived = [each for each in events if each.kind in ("created", "deleted")]
+    if lived and lived[-1].kind == "deleted":
+        yield f"the identity was deleted at {_by(lived[-1])}"
+
+
+_CHANGES: Final = (
+    "SELECT body FROM lifecycle WHERE identity=? AND credential='' AND time>=?"
+    " AND kind IN ('granted', 'ungranted', 'created', 'deleted') ORDER BY time, uid"
+)
+
+
+def _by(event: LifecycleEvent) -> str:
+    return f"{iso(event.time)}{f' by {event.by}' if event.by else ''}"
 
 
 def explained(why: Explanation, words: Mapping[str, Said], most: int | None) -> Iterator[str]:
@@ -98,7 +139,13 @@ def _expected(each: Because, words: Mapping[float, Said]) -> str:
 def _told(said: Said | None) -> str:
     if said is None:
         return ""
-    return visible(f"{f', by {said.by}' if said.by else ''}{f': {said.reason}' if said.reason else ''}", 600)
+    how = (
+        f"from {said.ip}" if said.ip else "",
+        f"with {said.agent}" if said.agent else "",
+        said.credential and f"by {said.credential[:13]}",
+    )
+    by = " ".join(each for each in (f", by {said.by}" if said.by else "", *how) if each)
+    return visible(f"{by}{f': {said.reason}' if said.reason else ''}", 600)
 
 
 def _chosen(evidence: Sequence[Evidence], most: int | None) -> list[Evidence]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from licet.cli import output
-from licet.cli.findings_explained import Said, explained, said_of
+from licet.cli.findings_explained import Said, explained, said_of, since_then
 from licet.cli.findings_found import Found, all_found, name_beside, one_like, owners_of, sources_of, with_drills
 from licet.cli.findings_signals import STYLES
 from licet.cli.state import add_state, said_source
@@ -93,6 +93,8 @@ def _whose(found: Found, inventory: Inventory | None, owner: Owner | None) -> It
     if why is not None:
         last = max((each.last for each in why.because), default=0.0)
         yield f"since:       {iso(finding.time)}{f', last seen {iso(last)}' if last > finding.time else ''}"
+        for line in since_then(why, inventory) if inventory is not None else ():
+            yield f"since then:  {visible(line, 1_000)}"
         points = f", {why.points:.0f} points" if why.points else ""
         yield f"confidence:  {why.confidence:.0%}{points}"
 

@@ -152,7 +152,9 @@ def _scoped(event: LifecycleEvent, record: Record, action: str = "") -> Lifecycl
     privilege = next((words for key in _SCOPES if (words := _words(record.get(key)))), action)
     lowered = privilege.lower()
     is_admin = any(word in lowered for word in ("admin", "owner", "moderators", "write/secrets"))
-    return event._replace(privilege=privilege, access="admin" if is_admin else "")
+    # To join an organisation is logged so too, by whoever joins: nobody gives himself a right by it, unless that is an owner's.
+    joins = action == "org.add_member"
+    return event._replace(privilege=privilege, access="admin" if is_admin else "read" if joins else "")
 
 
 def _words(found: Any) -> str:
