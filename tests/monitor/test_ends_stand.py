@@ -10,7 +10,9 @@ from licet.events import LifecycleEvent
 from licet.inventory.store import Inventory
 from licet.inventory.trace import trace
 from licet.monitor.detectors import ends as module
+from licet.monitor.explain import holds
 from licet.monitor.signal import Signal
+from licet.monitor.world import Settings
 from stories import DAY, HOUR, ME, NOW, START, Story, happened, use
 
 pytestmark = pytest.mark.dev  # what it tests depends on no version of a library
@@ -86,6 +88,66 @@ def test_however_many_are_issued_an_end_is_not_forgotten(of: dict[str, str], mon
     monkeypatch.setattr(module, "_MOST", 16)
     issued = [happened(2 * HOUR + number, "issued", credential=f"cred:{number}", identity=ME, expires=DAY) for number in range(40)]
     assert late(Story([use(0), happened(HOUR, "revoked", **of), *issued, use(5 * HOUR)]), Inventory(":memory:"))
+
+
+@pytest.mark.parametrize("kind", ["revoked", "expired"])
+@pytest.mark.parametrize("of", [ONE, {"identity": ME}])
+def test_however_many_ends_somebody_makes_at_a_platform_the_operators_word_is_not_forgotten(
+    of: dict[str, str], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """Who may delete secrets of his namespace can make thousands of them end in minutes."""
+    if kind == "expired" and of is not ONE:
+        return
+    monkeypatch.setattr(module, "_MOST", 16)
+    made_up = [
+        happened(2 * HOUR + number, end, credential=f"cred:{number}", identity=ME)._replace(source="cloudtrail")
+        for number in range(40) for end in ("revoked", "expired")
+    ]  # fmt: skip
+    found = Story([use(0), happened(HOUR, kind, **of), *made_up, use(5 * HOUR)]).signals(Inventory(":memory:"))
+    assert {"revoked": "POST_REVOCATION_USE", "expired": "EXPIRED_ACCEPTED"}[kind] in {each.code for each in found}
+
+
+def test_a_platforms_end_of_the_identity_itself_is_not_forgotten_for_ends_of_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST", 16)
+    made_up = [happened(2 * HOUR + number, "revoked", credential=f"cred:{number}", identity=ME) for number in range(40)]
+    items = [use(0), told("suspended", HOUR, "cloudtrail", identity=ME), *made_up, use(5 * HOUR)]
+    assert late(Story(items), Inventory(":memory:"))
+
+
+def test_what_a_platform_told_first_is_still_known_when_an_operator_tells_of_it_too() -> None:
+    items = [use(0), told("suspended", HOUR, "cloudtrail", **ONE), happened(2 * HOUR, "revoked", **ONE), use(5 * HOUR)]
+    assert [each.since for each in late(Story(items), Inventory(":memory:"))] == [START + HOUR]
+
+
+@pytest.mark.parametrize("of", [{**ONE, "identity": ME}, {"identity": ME}])
+@pytest.mark.parametrize(
+    "ended_by, taken_up_by, found",
+    [("security", ME, True), ("security", "security", False), ("security", "another", False), (ME, ME, False), ("", ME, False)],
+)
+def test_who_was_suspended_by_another_and_takes_it_up_himself_alerts(
+    of: dict[str, str], ended_by: str, taken_up_by: str, *, found: bool
+) -> None:  # fmt: skip
+    """With another key of his, which nobody suspended: the commonest way back in."""
+    inventory = Inventory(":memory:")
+    again = told("activated", 2 * HOUR, "cloudtrail", by=taken_up_by, **of)
+    story = Story([use(0), told("suspended", HOUR, "cloudtrail", by=ended_by, **of), again, use(3 * HOUR)])
+    signals = [each for each in story.signals(inventory) if each.code == "REACTIVATED"]
+    assert [each.alert for each in signals] == [True] * found
+    for each in signals:
+        assert (f"by {ME} itself" in each.observed, "after security had it suspended" in each.observed) == (True, True)
+        assert [cited.uid for cited in each.evidence] == [story.items[1].uid, again.uid]
+        assert holds(each, inventory, Settings(), story.now) == (True, True)
+
+
+def test_who_suspended_himself_before_another_did_is_not_free_to_take_it_up_again() -> None:
+    by = {**ONE, "identity": ME}
+    items = [
+        use(0), told("suspended", HOUR, "cloudtrail", by=ME, **by), told("suspended", 2 * HOUR, "cloudtrail", by="security", **by),
+        told("activated", 3 * HOUR, "cloudtrail", by=ME, **by), told("suspended", 4 * HOUR, "cloudtrail", by=ME, **by),
+        told("activated", 5 * HOUR, "cloudtrail", by=ME, **by),
+    ]  # fmt: skip
+    (found,) = [each for each in Story(items).signals(Inventory(":memory:")) if each.code == "REACTIVATED"]
+    assert found.time == START + 3 * HOUR
 
 
 @pytest.mark.parametrize("outcome, words", [("failed", "and it failed"), ("denied", "and was denied")])

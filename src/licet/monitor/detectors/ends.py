@@ -6,7 +6,7 @@ small one, as is what failed for another reason. A suspended credential is fine 
 account: nothing else undoes what ended it, and to call it active all the same alerts. Of several who say when it ends by itself the first
 holds, and what a cluster says is for what is used in that cluster. A workload ends only what was bound to it before, and one that starts
 again runs anew: a pod of a set has the name of the one before it. Where no binding is told, a use's own workload is its binding, from its
-first use there on.
+first use there on. Who was ended by another and takes it back himself, as he may at that source, alerts too.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any, Final
 
 from licet.clock import lasting
 from licet.events import LifecycleEvent, UseEvent
+from licet.inventory.faces import is_sure
+from licet.inventory.heard import OPERATORS
 from licet.inventory.life import first_to_end, let_in, place_of, stopper, teller, undone_by, until_by
 from licet.monitor.detector import Called, Detector, State
 from licet.monitor.saying import keep, row, say
@@ -23,12 +25,13 @@ from licet.monitor.signal import Signal
 from licet.monitor.world import World
 
 # Credentials and jobs of one identity whose ends are known; the oldest go first. Those that will only end by themselves have a place of
-# their own: however many are issued, none makes an end forgotten.
+# their own: however many are issued, none makes an end forgotten. So have those of which an operator told, and the identity itself is never
+# among them: however many ends somebody makes at a platform, none of those is forgotten.
 _MOST = 4_096
 _AGAIN = 8  # ends of one workload
 _NONE: Final[dict[str, Any]] = {}
 _FIRST: Final = "use before"
-_WHOLE: Final = ""  # the identity itself, where a credential's fingerprint stands else
+_ENDS: Final = ("of", "of told", "days", "days told", "whole")  # of a state
 _EVERYWHERE: Final = ""  # where a cluster stands else
 
 _SAYS: Final = {
@@ -43,7 +46,7 @@ class Ends(Detector):
     """POST_REVOCATION_USE, POST_ROTATION_USE, POST_JOB_USE, EXPIRED_ACCEPTED, REACTIVATED; DENIED_AFTER_END, ROTATION_OVERLAP."""
 
     name = "ends"
-    version = 7
+    version = 8
     codes = (
         "POST_REVOCATION_USE", "POST_ROTATION_USE", "POST_JOB_USE", "EXPIRED_ACCEPTED", "REACTIVATED", "DENIED_AFTER_END",
         "ROTATION_OVERLAP",
@@ -52,11 +55,12 @@ class Ends(Detector):
     lives = True
 
     def start(self) -> State:
-        """`of`: by credential, or empty for the identity itself, and by cluster, its ends, of which `revoked` and `ended` are by who told
-        of it; `days`: by credential and cluster, when it ends by itself, by who said it, and where it is bound; `jobs`: by workload, its
-        ends; `held`: by workload and session (else credential), the first use.
+        """`of`: by credential and cluster, its ends, of which `revoked` and `ended` are by who told of it, and `others` are those of
+        `revoked` that another did than whom it is about; `days`: by credential and cluster, when it ends by itself, by who said it, and
+        where it is bound; `of told`, `days told`: the same of credentials of whose end an operator told; `whole`: by cluster, the ends of
+        the identity itself; `jobs`: by workload, its ends; `held`: by workload and session (else credential), the first use.
         """
-        return {"of": {}, "days": {}, "jobs": {}, "held": {}}
+        return {"of": {}, "of told": {}, "days": {}, "days told": {}, "whole": {}, "jobs": {}, "held": {}}
 
     def lifecycle(self, state: State, event: LifecycleEvent, world: World) -> Iterable[Signal]:
         """Note what ends by it."""
@@ -66,41 +70,42 @@ class Ends(Detector):
         place = place_of(event)
         if event.supersedes:
             # It ends once, by the first version that takes its place.
-            _of(state["of"], event.supersedes, place).setdefault("rotated", row(event, "rotation"))
+            _of(state, "of", event, event.supersedes).setdefault("rotated", row(event, "rotation"))
         if kind in ("revoked", "suspended", "deleted"):
             if credential or event.identity:
-                told = _of(state["of"], credential, place).setdefault("revoked", {})
-                told.setdefault(stopper(event), [*row(event, "revocation"), kind])
+                _revoked(_of(state, "of", event, credential), event, world)
         elif kind == "activated" or (kind == "created" and not credential):
-            known = state["of"].get(credential, _NONE)
-            undone_by(event, known.get(place, _NONE).get("revoked", {}))
-            ends = [known[each] for each in {place, _EVERYWHERE} if each in known]
-            stands = [end for each in ends if (end := _first(each)) is not None]
-            if stands:
-                return _reactivated(state, min(stands, key=lambda end: (end[2], end[0])), event)
+            known = _known(state, "of", credential)
+            there = known.get(place, _NONE)
+            undone_by(event, there.get("revoked", {}))
+            found = _by_itself(state, there.get("others", {}).pop(stopper(event), None), event, world)
+            ended = [known[each] for each in {place, _EVERYWHERE} if each in known]
+            if (end := _earliest(map(_first, ended))) is not None:
+                found += _reactivated(state, end, event)
+            return found
         elif kind == "job_ended":
             if event.workload:
                 before = state["jobs"].get(event.workload, ())
                 keep(state["jobs"], event.workload, [*before[-_AGAIN + 1 :], row(event, "end of the job")], _MOST)
             if credential:
-                _of(state["of"], credential, place).setdefault("ended", {}).setdefault(teller(event), row(event, "end of the job"))
+                ended_at = _of(state, "of", event, credential).setdefault("ended", {})
+                ended_at.setdefault(teller(event), row(event, "end of the job"))
         else:
             if kind == "job_started" and event.workload in state["jobs"]:
                 # It runs anew; one that began and ended at one time has ended.
                 state["jobs"][event.workload] = [each for each in state["jobs"][event.workload] if each[2] >= event.time]
             if credential:
-                _noted(state, event, place)
+                _noted(state, event)
         return ()
 
     def use(self, state: State, event: UseEvent, world: World) -> Iterable[Signal]:
         """Whether what it was done with had ended."""
-        of, days = state["of"], state["days"]
         left = _left(state, event) if event.workload else None
-        if not of and not days and left is None:
+        if left is None and not any(state[each] for each in _ENDS):
             return ()
         place = place_of(event)
-        ends, known = _there(of, event.credential, place), _there(days, event.credential, place)
-        whole = [end for each in {_EVERYWHERE, place} if (end := _first(of.get(_WHOLE, _NONE).get(each, _NONE))) is not None]
+        ends, known = _there(state, "of", event.credential, place), _there(state, "days", event.credential, place)
+        whole = [end for each in {_EVERYWHERE, place} if (end := _first(state["whole"].get(each, _NONE))) is not None]
         if not ends and not known and not whole and left is None:
             return ()
         found: list[Signal] = []
@@ -136,22 +141,66 @@ def _reactivated(state: State, end: list[Any], event: LifecycleEvent) -> tuple[S
     )  # fmt: skip
 
 
-def _of(known: dict[str, dict[str, Any]], credential: str, place: str) -> dict[str, Any]:
-    found = known.get(credential)
-    if found is None:
-        found = {}
-        keep(known, credential, found, _MOST)
-    there: dict[str, Any] = found.setdefault(place, {})
+def _revoked(ends: dict[str, Any], event: LifecycleEvent, world: World) -> None:
+    ends.setdefault("revoked", {}).setdefault(stopper(event), [*row(event, "revocation"), event.kind])
+    if event.by and not _is_itself(event, world):
+        ends.setdefault("others", {}).setdefault(stopper(event), [*row(event, "revocation"), event.by, event.kind])
+
+
+def _by_itself(state: State, end: list[Any] | None, event: LifecycleEvent, world: World) -> tuple[Signal, ...]:
+    """What another ended is taken up again by whom it was taken from. The source takes it so, and it is not ended any more.
+
+    Args:
+        end: what another did; None: nobody else did.
+    """
+    if end is None or not _is_itself(event, world):
+        return ()
+    what = "activated" if event.kind == "activated" else "made anew"
+    return say(
+        state, "REACTIVATED", value=end[0], time=event.time, credential=event.credential, since=end[2], basis="lifecycle",
+        observed=f"was {what} by {event.by} itself at {event.source}, {lasting(int(event.time - end[2]))} after {end[3]} had it {end[-1]}",
+        expected="another than itself takes it up again", cited=[end[:3], row(event, "activation")],
+    )  # fmt: skip
+
+
+def _is_itself(event: LifecycleEvent, world: World) -> bool:
+    """Whether who did it is whom it is about, by name or as another name of the same one."""
+    if not event.by or not event.identity or event.by == event.identity:
+        return bool(event.by and event.identity)
+    one, other = (known.same_as if is_sure(known := world.identity(uid)) else uid for uid in (event.by, event.identity))
+    return one == other
+
+
+def _of(state: State, what: str, event: LifecycleEvent, credential: str, *, is_told: bool = True) -> dict[str, Any]:
+    """Where the event's word on a credential, or on the identity itself, is kept. `is_told`: it is an end, if an operator says so."""
+    if credential:
+        known, told = state[what], state[f"{what} told"]
+        found = told.get(credential)
+        if found is None and is_told and event.source in OPERATORS:
+            found = known.pop(credential, {})
+            keep(told, credential, found, _MOST)
+        elif found is None and (found := known.get(credential)) is None:
+            found = {}
+            keep(known, credential, found, _MOST)
+    else:
+        found = state["whole"]
+    there: dict[str, Any] = found.setdefault(place_of(event), {})
     return there
 
 
-def _there(known: Mapping[str, Mapping[str, Any]], credential: str, place: str) -> list[Any]:
+def _known(state: State, what: str, credential: str) -> Mapping[str, Any]:
+    """By cluster, what is known of a credential, or of the identity itself."""
+    if not credential:
+        return state["whole"] if what == "of" else _NONE
+    found: Mapping[str, Any] | None = state[f"{what} told"].get(credential)
+    return state[what].get(credential, _NONE) if found is None else found
+
+
+def _there(state: State, what: str, credential: str, place: str) -> list[Any]:
     """What is known of a credential that is used in a place: what holds everywhere, and what was told there. Who uses it outside of all
     clusters ends with it in each.
     """
-    found = known.get(credential) if credential else None
-    if found is None:
-        return []
+    found = _known(state, what, credential) if credential else _NONE
     return [each for at, each in found.items() if not place or at in (_EVERYWHERE, place)]
 
 
@@ -195,13 +244,14 @@ def _left(state: State, event: UseEvent) -> list[list[Any]] | None:
     return None if end is None else [first, end]
 
 
-def _noted(state: State, event: LifecycleEvent, place: str) -> None:
+def _noted(state: State, event: LifecycleEvent) -> None:
     if (until := until_by(event)) is not None:
-        role = "expiry" if event.kind == "expired" else "its end was said"
-        _of(state["days"], event.credential, place).setdefault("expires", {})[teller(event)] = [*row(event, role), until]
+        is_over = event.kind == "expired"
+        said = _of(state, "days", event, event.credential, is_told=is_over).setdefault("expires", {})
+        said[teller(event)] = [*row(event, "expiry" if is_over else "its end was said"), until]
     if event.workload:
-        state["of"].get(event.credential, {}).get(place, {}).get("ended", {}).pop(teller(event), None)
-        _of(state["days"], event.credential, place)["bound"] = [*row(event, "binding"), event.workload]
+        _known(state, "of", event.credential).get(place_of(event), _NONE).get("ended", {}).pop(teller(event), None)
+        _of(state, "days", event, event.credential, is_told=False)["bound"] = [*row(event, "binding"), event.workload]
 
 
 def _late(  # noqa: PLR0917
