@@ -92,3 +92,17 @@ def test_a_folder_without_a_file_is_2_with_a_sentence(home: Path, capsys: Out):
     (home / "away" / "deeper").mkdir(parents=True)
     assert main(["ingest", "cloudtrail", "away"]) == 2
     assert "away: no file is in it: nothing was read" in capsys.readouterr().err
+
+
+def test_records_from_the_future_and_one_bad_line_behind_good_ones_are_not_taken_for_another_sources(home: Path, capsys: Out):
+    told = {"id": "1", "time": "2999-03-01T12:00:00Z", "kind": "suspended", "identity": "github:grace"}
+    (home / "future.jsonl").write_text(json.dumps(told) + "\n")
+    assert main(["ingest", "lifecycle", "future.jsonl"]) == 1
+    (home / "grown.jsonl").write_text(json.dumps(told | {"time": "2026-03-01T12:00:00Z"}) + "\n")
+    assert main(["ingest", "lifecycle", "grown.jsonl"]) == 0
+    with (home / "grown.jsonl").open("a") as file:
+        file.write("[[[[\n")
+    assert main(["ingest", "lifecycle", "grown.jsonl"]) == 1
+    out = capsys.readouterr().out
+    assert out.count("refused") == 2
+    assert "another source" not in out

@@ -15,7 +15,7 @@ import pytest
 
 from licet.ingest.intake import FUTURE, Intake
 from licet.ingest.paths import files_in
-from licet.ingest.quality import flows
+from licet.ingest.quality import flows, refusals
 from licet.ingest.recognised import Place, Recognised, Record, Source, Unreadable
 from licet.ingest.sources import source_of
 from licet.inventory.fingerprints import Fingerprints
@@ -273,6 +273,32 @@ def test_a_file_that_can_be_opened_and_not_read_is_told_and_the_others_are_read(
     report = run(home, Path("/proc/self/mem"), tmp_path / "good.jsonl")
     assert "cannot be read: Input/output error" in report.unreadable["/proc/self/mem"]
     assert (report.kept.uses, report.files, report.well) == (3, 1, False)
+
+
+@pytest.mark.parametrize("form", ["lines", "document", "gzip"])
+def test_what_is_refused_is_counted_once_however_often_its_file_is_read_from_its_start(form: str, tmp_path: Path, home: Path):
+    good = [record(number) for number in range(4)]
+    bad = [{"eventID": "x"}] * 3
+    path = tmp_path / "f"
+
+    def written(records: list[dict[str, Any]]) -> None:
+        raw = json.dumps({"Records": records}).encode() if form == "document" else lines(records)
+        path.write_bytes(gzip.compress(raw) if form == "gzip" else raw)
+
+    written([*good, *bad])
+    told = [run(home, path, from_start=number > 0, batch=2) for number in range(3)]
+    assert [sum(number for number, _ in each.refused.values()) for each in told] == [3, 3, 3]
+    inventory = Inventory(home / "inventory.db")
+    assert [(each.number, each.first) for each in refusals(inventory)] == [(3, f"{path}:{1 if form == 'document' else 5}")]
+    written([*bad, *good, *bad])  # another file of this name
+    run(home, path, from_start=True)
+    assert [each.number for each in refusals(inventory)] == [9]
+    if form == "lines":
+        with path.open("ab") as file:
+            file.write(lines(bad[:1]))
+        run(home, path, from_start=True)
+        assert [each.number for each in refusals(inventory)] == [10]
+    inventory.close()
 
 
 def test_a_name_of_a_face_stands_in_no_count(tmp_path: Path, home: Path):

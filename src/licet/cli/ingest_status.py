@@ -47,7 +47,7 @@ def run(folder: StateFolder, *, as_json: bool) -> int:
         if one.again or one.passed:
             output.say(f"{one.source}: in all runs {counted(one.again, 'event')} came again, {counted(one.passed, 'record')} passed over")
     for wrong in refused:
-        output.say(f"{wrong.source}: refused {wrong.number:,}  {visible(wrong.cause, 200)}; first at {visible(shown(wrong.first), 300)}")
+        output.say(f"{wrong.source}: refused {wrong.number:,}  {visible(wrong.cause, 200)}; such as {visible(shown(wrong.first), 300)}")
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from licet.cli import output
 from licet.escape import counted, visible
 from licet.ingest.batch import Report
+from licet.ingest.intake import FUTURE, PAST
 
 _SHOWN = 20  # causes and files of each kind
 
@@ -49,7 +50,8 @@ def tell(source: str, report: Report, seconds: float) -> None:
         output.say(output.paint("  not read", "red"), f"              {visible(shown(name), 300)}: {visible(why, 200)}")
     if len(report.unreadable) > _SHOWN:
         output.say(f"  and {counted(len(report.unreadable) - _SHOWN, 'more file')} not read")
-    if report.records and sum(number for number, _ in report.refused.values()) == report.records:
+    unknown = sum(number for cause, (number, _) in report.refused.items() if cause not in (FUTURE, PAST))
+    if report.records and unknown == report.records and not report.continued:  # what was read of a file before says what it is
         output.say(f"  nothing of it can be read as {source}: are these another source's logs?")
     if len(report.stuck) > _SHOWN:
         output.say(f"  and {counted(len(report.stuck) - _SHOWN, 'more file')}")

@@ -38,7 +38,8 @@ class Report:
         refused: by cause: how many, and `file:line` of the first.
         stuck: by file: why the rest of it could not be read. It is tried again at the next run.
         passed: records that are none of our affair, by cause.
-        files: that were read; `unchanged`: that were as the last run had left them; `unreadable`: by name, why not.
+        files: that were read; `continued`: of them, those that an earlier run began; `unchanged`: that were as the last run had left them;
+            `unreadable`: by name, why not.
     """
 
     records: int = 0
@@ -47,6 +48,7 @@ class Report:
     stuck: dict[str, str] = field(default_factory=dict)
     passed: Counter[str] = field(default_factory=Counter)
     files: int = 0
+    continued: int = 0
     unchanged: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 from licet.clock import Clock, iso
 from licet.ingest import redact
 from licet.ingest.batch import Batch, Report
-from licet.ingest.cursors import cursor_of
+from licet.ingest.cursors import cursor_of, is_same
 from licet.ingest.documents import NO_OBJECT, Unfit, is_unread
 from licet.ingest.fields import EARLIEST
 from licet.ingest.reading import Reading
@@ -96,6 +96,7 @@ class Intake:
         self._latest = clock.now() + _AHEAD
         self._stdin = f"{STDIN} at {iso(clock.now())}"  # of each run it is another file: what was said of one holds for no other
         self._joins = False
+        self._counted = True  # what is refused now was not refused by an earlier run, at this place of this file
 
     def take(
         self, name: str, file: BufferedReader, *, from_start: bool = False, progress: Callable[[int], object] | None = None
@@ -118,22 +119,26 @@ class Intake:
         self, name: str, file: BufferedReader, *, from_start: bool, progress: Callable[[int], object] | None
     ) -> None:  # fmt: skip
         report = self.report
-        known = None if from_start or name == STDIN else cursor_of(self._inventory.cursor(self._source.name, name))
+        known = None if name == STDIN else cursor_of(self._inventory.cursor(self._source.name, name))
         try:
-            reading = Reading(file, self._source.records, known, self._source.bodies)
+            reading = Reading(file, self._source.records, None if from_start else known, self._source.bodies)
+            read_before = known if known is not None and from_start and is_same(file.fileno(), known) else None
         except OSError as error:
             report.unreadable[name] = f"cannot be read: {error.strerror}; check the disk that it lies on, and run this again"
             return
         if reading.unchanged:
             report.unchanged += 1
             return
+        report.continued += known is not None and not from_start
         for count, (line, value, raw) in enumerate(reading, 1):
+            self._counted = read_before is None or not reading.is_behind(read_before)
             self._record(value, raw, name, line)
             if self._is_full():
                 self._stand(name, reading)
                 self._step()
             if progress is not None and not count % _TOLD_EVERY:
                 progress(reading.position)
+        self._counted = True
         self._stand(name, reading)
         report.files += 1
         if reading.stuck:
@@ -212,7 +217,7 @@ class Intake:
         return ""
 
     def _refuse(self, cause: str, name: str, line: int) -> None:
-        self.report.refuse(self._batch, cause, name, line, self._stdin if name == STDIN else "")
+        self.report.refuse(self._batch if self._counted else Batch(), cause, name, line, self._stdin if name == STDIN else "")
 
     def _take(self, found: Recognised, digest: str, name: str, line: int, *, cut: bool) -> None:
         batch, latest = self._batch, self._latest

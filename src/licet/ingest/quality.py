@@ -39,7 +39,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Records of one source that were refused for one cause, and where the first of them stands."""
+    """Records of one source that were refused for one cause, and where the first stands in the file that has most of them."""
 
     source: str
     cause: str
@@ -77,6 +77,6 @@ def flows(inventory: Inventory) -> list[Flow]:
 def refusals(inventory: Inventory) -> list[Refusal]:
     """What was refused since the inventory began, the most frequent cause of each source first."""
     rows = inventory.rows(
-        "SELECT source, cause, sum(number), min(file || ':' || line) FROM refusals GROUP BY source, cause ORDER BY source, 3 DESC, cause"
+        "SELECT source, cause, sum(number), file, line, max(number) FROM refusals GROUP BY source, cause ORDER BY source, 3 DESC, cause"
     )
-    return [Refusal(*row) for row in rows]
+    return [Refusal(source, cause, number, f"{file}:{line}") for source, cause, number, file, line, _ in rows]

@@ -68,6 +68,10 @@ class Reading:
             self._file.fileno(), mark, lines=self._lines, line=self._line, item=self._item, half=self._half, done=self._done
         )  # fmt: skip
 
+    def is_behind(self, known: Cursor) -> bool:
+        """Whether the record that was given last was read before this cursor, in the same file."""
+        return (self._line, self._item) <= (known.line, known.item)
+
     @property
     def position(self) -> int:
         """How many bytes of the file were read."""
