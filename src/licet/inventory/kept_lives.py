@@ -16,7 +16,7 @@ from licet.inventory.heard import unheard
 from licet.inventory.life import life_of, place_of
 from licet.inventory.marked import Marks
 from licet.inventory.remembered import Numbers
-from licet.inventory.rows import SELECT_CREDENTIAL, credential_of, events_of, lifecycle_of, workload_ended
+from licet.inventory.rows import SELECT_CREDENTIAL, WorkloadEnds, credential_of, events_of, lifecycle_of
 from licet.inventory.same_id import another_event
 
 _INSERT: Final = "INSERT OR IGNORE INTO {} VALUES (?,?,?,?,?,?,?,?)"
@@ -40,6 +40,7 @@ class Lives:
         self._db, self._numbers, self._marks, self._counts = db, numbers, marks, counts
         self._first = FirstSaid(db, numbers, marks)
         self._since: dict[str, float] = {}  # by credential, the earliest of what is new of it
+        self._runs: dict[str, float] = {}  # by workload that began or ended, the earliest of what is new of it
         self._beings: set[str] = set()
         self._aside: dict[str, LifecycleEvent] = {}  # by uid, what had no effect before
         self._contested: set[str] = set()
@@ -78,6 +79,7 @@ class Lives:
             self.same_id += is_kept
             return is_kept
         self._counts.happened(event)
+        self._marks.happened(event)
         self._concerns(event)
         return True
 
@@ -97,6 +99,7 @@ class Lives:
             self._aside[each.uid] = each
             self._db.execute("DELETE FROM unheard WHERE uid=?", (each.uid,))
             self._db.execute(_INSERT.format("lifecycle"), _row(each))
+            self._marks.happened(each)
             for credential in {each.credential, each.supersedes} - {""}:
                 self._since.setdefault(credential, _NEVER)
 
@@ -115,13 +118,15 @@ class Lives:
                 self._marks.life(credential, self._numbers.subject(event.identity))
         self._first.lifecycle(event)
         if event.workload and event.kind in ("job_started", "job_ended"):  # what else happens in it is of whom it happens to
-            for (subject,) in self._db.execute("SELECT subject FROM ran WHERE workload=?", (event.workload,)).fetchall():
-                self._marks.mark(subject, event.time)
-            for (uid,) in self._db.execute(_BOUND, (event.workload,)).fetchall():
-                self._since[uid] = min(self._since.get(uid, event.time), event.time)
+            self._runs[event.workload] = min(self._runs.get(event.workload, event.time), event.time)
 
     def _renew(self) -> None:
         """Once for each credential that something happened to, however much that was: each time, all of its life is read."""
+        for workload, since in self._runs.items():
+            for (subject,) in self._db.execute("SELECT subject FROM ran WHERE workload=?", (workload,)).fetchall():
+                self._marks.mark(subject, since)
+            for (uid,) in self._db.execute(_BOUND, (workload,)).fetchall():
+                self._since[uid] = min(self._since.get(uid, since), since)
         events = {uid: events_of(self._db, uid) for uid in sorted(self._since)}
         aside = {each.uid: each for uid, told in events.items() for each in unheard(uid, told)}
         for uid, since in self._since.items():
@@ -132,13 +137,15 @@ class Lives:
             self._db.execute(_INSERT.format("unheard"), _row(each))
         for uid in self._aside.keys() ^ aside.keys():
             self._other_effect(self._aside.get(uid) or aside[uid])
+        ends = WorkloadEnds(self._db)
         for uid, told in events.items():
-            self._renew_life(uid, [each for each in told if each.uid not in aside])
+            self._renew_life(uid, [each for each in told if each.uid not in aside], ends)
         for uid in sorted(self._contested):
             settle(self._db, self._numbers, self._marks, uid)
         for uid in sorted(self._beings | self._marks.moved):
             self._renew_being(uid)
         self._since.clear()
+        self._runs.clear()
         self._beings.clear()
         self._marks.moved.clear()
         self._contested.clear()
@@ -153,10 +160,10 @@ class Lives:
                 self._marks.mark(self._numbers.subject(event.identity), event.time)
                 self._marks.life(credential, self._numbers.subject(event.identity))
 
-    def _renew_life(self, uid: str, told: list[LifecycleEvent]) -> None:
+    def _renew_life(self, uid: str, told: list[LifecycleEvent], ends: WorkloadEnds) -> None:
         """What became of it, into its row."""
         row = self._db.execute(f"{SELECT_CREDENTIAL} WHERE uid=?", (uid,)).fetchone()
-        found = life_of(credential_of(row), told, lambda workload, since: workload_ended(self._db, workload, since))
+        found = life_of(credential_of(row), told, ends)
         self._db.execute(
             "UPDATE credentials SET generation=?, supersedes=?, issued_by=?, issued=?, expires=?, rotated=?, revoked=?, ended=?,"
             " workload=?, status=? WHERE uid=?",

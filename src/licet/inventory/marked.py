@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from licet.events import LifecycleEvent
+
 _DIRTY: Final = "INSERT INTO dirty VALUES (?1,?2) ON CONFLICT DO UPDATE SET since=min(since, ?2)"
-_BEGAN: Final = (
-    "SELECT min(time) FROM lifecycle WHERE credential=?1 OR supersedes=?1"
-    " OR workload IN (SELECT workload FROM lifecycle WHERE credential=?1 AND workload<>'')"
-)
+_BEGAN: Final = "SELECT min(time) FROM lifecycle WHERE credential=?1 OR supersedes=?1"
+_BOUND: Final = "SELECT DISTINCT workload FROM lifecycle WHERE credential=? AND workload<>''"
+_RAN: Final = "SELECT min(time) FROM lifecycle WHERE workload=?"
 _CONCERNED: Final = (
     "SELECT subject FROM holders JOIN credentials ON id=credential WHERE credentials.uid=?1"
     " UNION SELECT identities.id FROM lifecycle JOIN identities ON identities.uid=lifecycle.identity WHERE credential=?1 OR supersedes=?1"
@@ -29,6 +30,7 @@ class Marks:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._since: dict[int, float] = {}
+        self._ran: dict[str, float] = {}
         self.moved: set[str] = set()
 
     def mark(self, subject: int, since: float) -> None:
@@ -45,7 +47,20 @@ class Marks:
         """All that happened to a credential concerns this identity from now on."""
         found = self._db.execute(_BEGAN, (credential,)).fetchone()[0]
         if found is not None:
-            self.mark(subject, found)
+            workloads = [workload for (workload,) in self._db.execute(_BOUND, (credential,)).fetchall()]
+            self.mark(subject, min([found, *map(self._began, workloads)]))
+
+    def happened(self, event: LifecycleEvent) -> None:
+        """Something that was written down."""
+        if event.workload in self._ran:
+            self._ran[event.workload] = min(self._ran[event.workload], event.time)
+
+    def _began(self, workload: str) -> float:
+        """The earliest of what is told of it. Each is read once, as thousands of credentials can be bound to one."""
+        found = self._ran.get(workload)
+        if found is None:
+            found = self._ran[workload] = float(self._db.execute(_RAN, (workload,)).fetchone()[0])
+        return found
 
     def concerned(self, credential: str, since: float) -> None:
         """What happens to a credential concerns whoever ever used it, and whoever is named with it: who came first does not matter."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
@@ -19,6 +20,10 @@ CREDENTIAL_COLUMNS = (
     " workload, canary, first_seen, last_used, uses, status"
 )
 SELECT_IDENTITY = f"SELECT {IDENTITY_COLUMNS} FROM identities"  # noqa: S608 - names of our own
+_RUNS = (
+    "SELECT time, kind FROM lifecycle WHERE workload=? AND kind IN ('job_ended', 'job_started') AND json_extract(body, '$[16]')='success'"
+    " ORDER BY time, kind DESC"
+)
 SELECT_CREDENTIAL = f"SELECT {CREDENTIAL_COLUMNS} FROM credentials"  # noqa: S608 - names of our own
 
 
@@ -58,18 +63,33 @@ def events_of(db: sqlite3.Connection, credential: str) -> list[LifecycleEvent]:
     return [lifecycle_of(row[0]) for row in rows]
 
 
-def workload_ended(db: sqlite3.Connection, workload: str, since: float) -> float:
-    """When a workload ended to which something was bound at `since`: an end before that is another run's, and who began anew since has not
-    ended. 0: not that is known.
+class WorkloadEnds:
+    """When workloads ended, each read once: thousands of credentials can have been bound to one, one after the other. What comes after that
+    is not seen.
     """
-    if not workload:
-        return 0.0
-    query = (
-        "SELECT time, kind, body FROM lifecycle WHERE workload=? AND kind IN ('job_ended', 'job_started') AND time>=?"
-        " ORDER BY time, kind DESC"
-    )
-    ended = 0.0
-    for time, kind, body in db.execute(query, (workload, since)).fetchall():
-        if lifecycle_of(body).outcome == "success":
-            ended = (ended or time) if kind == "job_ended" else 0.0
-    return ended
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._known: dict[str, list[float]] = {}
+
+    def __call__(self, workload: str, since: float) -> float:
+        """When a workload ended to which something was bound at `since`: an end before that is another run's, and who began anew since has
+        not ended. 0: not that is known.
+        """
+        if not workload:
+            return 0.0
+        ends = self._known.get(workload)
+        if ends is None:
+            ends = self._known[workload] = self._after_its_last_start(workload)
+        at = bisect_left(ends, since)
+        return ends[at] if at < len(ends) else 0.0
+
+    def _after_its_last_start(self, workload: str) -> list[float]:
+        """Who began and ended at one time has ended."""
+        ends: list[float] = []
+        for time, kind in self._db.execute(_RUNS, (workload,)):
+            if kind == "job_started":
+                ends.clear()
+            else:
+                ends.append(time)
+        return ends

@@ -17,7 +17,7 @@ from licet.inventory.faces import sure_face
 from licet.inventory.life import life_of
 from licet.inventory.model import Credential, Environment, Identity, Owner, Ownership
 from licet.inventory.remembered import Known
-from licet.inventory.rows import SELECT_CREDENTIAL, SELECT_IDENTITY, credential_of, events_of, identity_of, lifecycle_of, workload_ended
+from licet.inventory.rows import SELECT_CREDENTIAL, SELECT_IDENTITY, WorkloadEnds, credential_of, events_of, identity_of, lifecycle_of
 from licet.inventory.schema import MIGRATIONS, SCHEMA, VERSION
 from licet.inventory.shapes import SELECT, Shapes
 from licet.inventory.step import Kept, Refused, Step
@@ -225,7 +225,7 @@ class Inventory(SqliteFile):
         if known is None:
             return None
         events = events_of(self._db(), uid)
-        return life_of(known, events, lambda workload, since: workload_ended(self._db(), workload, since)), events
+        return life_of(known, events, WorkloadEnds(self._db())), events
 
     def dirty(self) -> list[tuple[str, float]]:
         """The identities of which something came that the monitor has not judged, with the time of the earliest of it."""

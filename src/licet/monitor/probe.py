@@ -12,7 +12,7 @@ from licet.clock import iso, lasting
 from licet.escape import counted
 from licet.events import LifecycleEvent
 from licet.inventory.model import Credential
-from licet.inventory.rows import SELECT_CREDENTIAL, credential_of, events_of, workload_ended
+from licet.inventory.rows import SELECT_CREDENTIAL, WorkloadEnds, credential_of, events_of
 from licet.inventory.spoken import name_of
 from licet.monitor.codes import CODES
 from licet.monitor.signal import Cited, Signal
@@ -83,7 +83,7 @@ def _end(db: sqlite3.Connection, known: Credential) -> _End | None:
         for event in events if event.outcome == "success" and (what := _ends(event, known))
     ]  # fmt: skip
     bound = max((each.time for each in events if each.workload == known.workload and each.kind != "job_ended"), default=0.0)
-    if known.workload and known.ended and known.ended == workload_ended(db, known.workload, bound):
+    if known.workload and known.ended and known.ended == WorkloadEnds(db)(known.workload, bound):
         query = "SELECT uid FROM lifecycle WHERE workload=? AND kind='job_ended' AND time=? ORDER BY uid"
         row = db.execute(query, (known.workload, known.ended)).fetchone()
         ends.append(_End(known.ended, "left over by its job", row[0]))
