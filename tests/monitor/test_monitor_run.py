@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from licet.errors import StoreError
+from licet.events import UseEvent
 from licet.inventory.model import Credential, Declared, Environment, Identity, Ownership
 from licet.inventory.store import Inventory
 from licet.monitor.detectors import DETECTORS
@@ -371,7 +372,7 @@ def test_a_source_is_silent_after_three_times_its_longest_pause_and_speaks_again
     story = Story([use(0), use(5 * HOUR), use(10 * HOUR)], now=use(20 * HOUR).time)
     inventory = Inventory(tmp_path / "inventory.db")
     story.declare(inventory)
-    story.keep(inventory)
+    inventory.keep([each for each in story.items if isinstance(each, UseEvent)], now=use(11 * HOUR).time)
     assert "SOURCE_SILENT" not in story.run(inventory, lags={"cloudtrail": HOUR}).signals
     story.now = use(30 * HOUR).time
     assert story.run(inventory, lags={"cloudtrail": HOUR}).signals["SOURCE_SILENT"] == 1
