@@ -274,3 +274,11 @@ def test_two_names_of_one_record_are_one_identity_as_soon_as_the_log_is_taken_in
     assert found is not None
     assert (found.same_as, found.same_confidence) == (f"entra:{PRINCIPAL}", 0.95)
     inventory.close()
+
+
+@pytest.mark.parametrize("kind, name", [("Application", "MeetNotes"), ("ServicePrincipal", "MeetNotes"), ("User", "")], ids=str)
+def test_what_may_do_more_is_called_as_the_record_calls_it(kind: str, name: str) -> None:
+    consent = "[] => [[Id: 1, ResourceId: g, ConsentType: Principal, Scope: Mail.Read]]"
+    changed = target(kind, PRINCIPAL, ConsentAction_Permissions=(None, json.dumps(consent))) | {"displayName": "MeetNotes"}
+    (found,) = (each for each in entra.read(audit("Consent to application", changed), place()).lifecycle if each.kind == "scope_widened")
+    assert found.reason == name

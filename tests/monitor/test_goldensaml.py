@@ -44,3 +44,8 @@ def test_it_cites_each_step_by_the_platforms_own_ids(found: list[dict[str, Any]]
     cited = {each["native_id"] for each in found[0]["evidence"]}
     assert len(published & cited) >= 3
     assert {each["source"] for each in found[0]["evidence"]} == {"entra", "m365"}
+
+
+def test_the_application_is_called_by_its_name(found: list[dict[str, Any]]) -> None:
+    """No sign-in tells it: only what was changed is named in the record of the change."""
+    assert "may do more (SimuLandApp): graph:Mail.ReadWrite" in found[0]["sentence"]

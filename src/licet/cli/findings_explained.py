@@ -136,15 +136,18 @@ def _expected(each: Because, words: Mapping[float, Said]) -> str:
     return f"{visible(each.expected, 1_000)} ({each.basis}{since}{sample}{_told(told)})"
 
 
-def _told(said: Said | None) -> str:
+def _told(said: Said | None, *, how: bool = False) -> str:
+    """`how`: with where, with which program and with which credential, too."""
     if said is None:
         return ""
-    how = (
-        f"from {said.ip}" if said.ip else "",
-        f"with {said.agent}" if said.agent else "",
-        said.credential and f"by {said.credential[:13]}",
-    )
-    by = " ".join(each for each in (f", by {said.by}" if said.by else "", *how) if each)
+    parts = [f", by {said.by}" if said.by else ""]
+    if how:
+        parts += [
+            f"from {said.ip}" if said.ip else "",
+            f"with {said.agent}" if said.agent else "",
+            said.credential and f"by {said.credential[:13]}",
+        ]
+    by = " ".join(each for each in parts if each)
     return visible(f"{by}{f': {said.reason}' if said.reason else ''}", 600)
 
 
@@ -162,4 +165,4 @@ def _evidence(cited: Evidence, said: Said | None) -> str:
     when = f"{iso(cited.time)}  " if not cited.body else ""
     digest = f"  sha256:{cited.digest[:16]}…" if cited.digest else ""
     place = "standard input, or the command line" if cited.place.startswith(_ON_STANDARD_INPUT) else cited.place
-    return visible(f"{when}{cited.role}: {cited.uid}{_told(said)}{digest}{f'  {place}' if place else ''}", 1_000)
+    return visible(f"{when}{cited.role}: {cited.uid}{_told(said, how=True)}{digest}{f'  {place}' if place else ''}", 1_000)

@@ -84,7 +84,7 @@ def lifecycle_of(change: Change, place: Place) -> tuple[LifecycleEvent, ...]:
     """What it did, in the order in which the record says it, and which names it shows to be of one identity."""
     numbers: dict[str, int] = {}
     found: dict[LifecycleEvent, None] = {}
-    for said in _said(change, place):
+    for said in (_named(each, change) for each in _said(change, place)):
         numbers[said.kind] = number = numbers.get(said.kind, 0) + 1
         if len(found) >= _MOST:
             break
@@ -122,6 +122,14 @@ def _said(change: Change, place: Place) -> Iterator[_Said]:
         yield from _scopes(target)
         yield from _consent(target)
         yield from _app_role(target, operation)
+
+
+def _named(said: _Said, change: Change) -> _Said:
+    """Of what may do more, what it is called: no sign-in may ever have told it."""
+    if said.kind != "scope_widened" or said.reason:
+        return said
+    called = next((each.name for each in change.targets if each.id == said.identity and each.kind in _APPLICATIONS), "")
+    return said._replace(reason=clean(called)[:200])
 
 
 def _keys(target: Target, source: str, place: Place, operation: str) -> Iterator[_Said]:

@@ -18,20 +18,22 @@ from licet.monitor.world import DAY, World
 _SEEN: Final = 1_024  # operations and resources of one application
 _CHANGES: Final = 8
 _AFTER: Final = 7 * DAY
-_TIME, _CODE, _ALERT, _CREDENTIAL, _WHAT = 2, 3, 4, 5, 6
+_TIME, _CODE, _ALERT, _CREDENTIAL, _WHAT, _CALLED = 2, 3, 4, 5, 6, 7
 
 
 class Apps(Detector):
     """APP_SCOPE_WIDENED, APP_CREDENTIAL_ADDED, APP_FIRST_RESOURCE."""
 
     name = "apps"
-    version = 2
+    version = 3
     codes = ("APP_SCOPE_WIDENED", "APP_CREDENTIAL_ADDED", "APP_FIRST_RESOURCE")
     uses: Called = "always"
     lives = True
 
     def start(self) -> State:
-        """`seen`: what it used; `changes`: the newest ones, each as uid, role, time, code, whether it alerts, credential, what."""
+        """`seen`: what it used; `changes`: the newest ones, each as uid, role, time, code, whether it alerts, credential, what, and how
+        the record calls the application.
+        """
         return {"seen": {}, "changes": []}
 
     def lifecycle(self, state: State, event: LifecycleEvent, world: World) -> Iterable[Signal]:
@@ -50,7 +52,7 @@ class Apps(Detector):
         if code == "APP_CREDENTIAL_ADDED" and not event.by:
             foreign = False  # nobody is named where it is the keeper of secrets who tells it: that one was seen
         near = [each for each in changes if each[_CODE] != code and event.time - each[_TIME] <= DAY]
-        change = [*row(event, role), code, foreign or bool(near), event.credential, what]
+        change = [*row(event, role), code, foreign or bool(near), event.credential, what, event.reason]
         changes.append(change)
         del changes[:-_CHANGES]
         found = _changed(state, change, near, event.by, foreign=foreign)
@@ -98,7 +100,8 @@ def _is_app(identity: str, changes: list[list[Any]], world: World) -> bool:
 def _changed(state: State, change: list[Any], near: list[list[Any]], by: str, *, foreign: bool) -> tuple[Signal, ...]:
     code, alert, what = change[_CODE], change[_ALERT], change[_WHAT]
     who = f" by {by}" if by else ""
-    grew = f"may do more: {what}" if code == "APP_SCOPE_WIDENED" else f"got one more {what.replace('_', ' ')}"
+    called = f" ({change[_CALLED]})" if change[_CALLED] else ""
+    grew = f"may do more{called}: {what}" if code == "APP_SCOPE_WIDENED" else f"got one more {what.replace('_', ' ')}"
     also = "; the other change came within a day" if near else ""
     if not alert:
         expected = "nothing new, or a change that its owner knows of"
