@@ -78,6 +78,37 @@ def test_nothing_of_it_is_left_in_the_file_and_who_shared_a_credential_with_it_i
         assert word not in texts(path), word
 
 
+def test_a_name_that_is_only_likely_is_told_and_stays(tmp_path: Path) -> None:
+    """Who makes a likely name of somebody must not have it forgotten with him."""
+    tmp_path.chmod(0o700)
+    inventory = opened(tmp_path / "inventory.db")
+    with inventory.step() as db:
+        db.execute("UPDATE identities SET same_as=?, same_confidence=0.7 WHERE uid=?", (GRACE, OTHER))
+    before = list(inventory.uses(OTHER))
+    found = forget(inventory, GRACE)
+    assert (found.names, found.likely) == ((GRACE, "github:gracie"), (OTHER,))
+    assert list(inventory.uses(OTHER)) == before != []
+    assert inventory.rows("SELECT uid, same_as FROM identities") == [(OTHER, "")]
+    inventory.close()
+
+
+def test_that_a_source_fell_silent_stays_without_the_name_of_who_was_heard_last(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    path = tmp_path / "inventory.db"
+    inventory = Inventory(path)
+    who = "github:time"  # no word of ours is taken for it
+    inventory.keep([used(number, who, OWN, T + 3_600 * number) for number in range(60)], [], now=T + 60 * 3_600)
+    inventory.keep([used(99, "github:other", "", T)], [])
+
+    monitor(inventory, Settings(), T + 40 * DAY)
+    assert who.encode() in texts(path)
+    forget(inventory, who)
+    monitor(inventory, Settings(), T + 40 * DAY)
+    assert len(inventory.rows("SELECT 1 FROM findings WHERE identity='' AND status='open'")) == 1
+    inventory.close()
+    assert who.encode() not in texts(path)
+
+
 def test_a_process_that_remembers_what_is_forgotten_writes_no_wrong_names(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     inventory, other = opened(tmp_path / "inventory.db"), Inventory(tmp_path / "inventory.db")

@@ -17,9 +17,9 @@ from licet.store.purge import shrink
 
 EXAMPLE = """\
 Under all its names: uses, lifecycle events, credentials that nobody else used, risk signals, findings and what was said of them, owners.
-What others did to it or for it stands in their records, and stays, as does what happened to a credential that others used too. Write
-findings that must be kept as proof somewhere else first: `licet findings --json`. Nothing goes of the ledger or of `licet.db`
-(`licet purge`).
+A name that is only likely to be its own is named, and stays. What others did to it or for it stands in their records, and stays, as does
+what happened to a credential that others used too. Write findings that must be kept as proof somewhere else first: `licet findings
+--json`. Nothing goes of the ledger or of `licet.db` (`licet purge`).
 
 A log that is read from its start brings it back.
 
@@ -80,8 +80,10 @@ def _shown(name: str) -> str:
 
 def _say(options: argparse.Namespace, found: Forgotten) -> None:
     if options.json:
-        output.data({"dry_run": options.dry_run, **found._asdict(), "names": list(found.names)})
+        output.data({"dry_run": options.dry_run, **found._asdict(), "names": list(found.names), "likely": list(found.likely)})
         return
     output.say(f"{'would forget' if options.dry_run else 'forgotten'} {_in_words(found)}")
+    if found.likely:
+        output.say(f"what stays: {', '.join(map(_shown, found.likely))}, which is likely another name of it; forget it by itself")
     if found.stays:
         output.say(f"what stays: {counted(found.stays, 'lifecycle event')} of credentials that others used too, without its name")

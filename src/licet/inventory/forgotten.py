@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from licet.inventory.belongings import settle
+from licet.inventory.faces import sure_face
 from licet.inventory.marked import Marks
 from licet.inventory.remembered import Known, Numbers
 from licet.inventory.store import Inventory
@@ -48,13 +49,20 @@ _COUNTED: Final = (
 )
 """Of each source, how many uses there are and how many say by what and where: as many as are left. When it was heard last stays."""
 
+_OF_NOBODY: Final = (("signals", "subject=0"), ("findings", "identity=''"))
+"""What is found of sources, and cites who was heard of them last."""
+
+_CITED: Final = 4  # fields of what is cited, at the least
+
 
 class _Counted(Exception):
     """Undoes the step that only counted."""
 
 
 class Forgotten(NamedTuple):
-    """How much of it there was, and is not any more. `stays`: lifecycle events of credentials that others used too."""
+    """How much of it there was, and is not any more. `stays`: lifecycle events of credentials that others used too; `likely`: names that
+    are likely to be of it, each of which stays as an identity of its own.
+    """
 
     names: tuple[str, ...] = ()
     uses: int = 0
@@ -63,11 +71,17 @@ class Forgotten(NamedTuple):
     signals: int = 0
     findings: int = 0
     stays: int = 0
+    likely: tuple[str, ...] = ()
 
 
 def names_of(inventory: Inventory, uid: str) -> tuple[str, ...]:
-    """The identity and the names that stand under it."""
-    return uid, *(face for (face,) in inventory.rows("SELECT uid FROM identities WHERE same_as=? AND uid<>?1 ORDER BY uid", (uid,)))
+    """The identity and the names that stand under it, as a record shows or somebody declared. What is only likely can be somebody else."""
+    return uid, *_faces(inventory, uid, sure_face("identities"))
+
+
+def _faces(inventory: Inventory, uid: str, which: str) -> tuple[str, ...]:
+    query = f"SELECT uid FROM identities WHERE same_as=? AND uid<>?1 AND {which} ORDER BY uid"  # noqa: S608 - texts of our own
+    return tuple(face for (face,) in inventory.rows(query, (uid,)))
 
 
 def forget(inventory: Inventory, uid: str, *, counting: bool = False) -> Forgotten:
@@ -76,16 +90,17 @@ def forget(inventory: Inventory, uid: str, *, counting: bool = False) -> Forgott
     Raises:
         StoreError: the inventory cannot be written; nothing was forgotten.
     """
-    names = names_of(inventory, uid)
+    names, likely = names_of(inventory, uid), _faces(inventory, uid, f"NOT {sure_face('identities')}")
     found = Forgotten(names)
     with suppress(_Counted), inventory.step() as db:
         for name in names:
             more = _name(db, name)
-            found = Forgotten(names, *map(sum, zip(found[1:], more[1:], strict=True)))
+            found = Forgotten._make((names, *map(sum, zip(found[1:-1], more[1:-1], strict=True)), likely))
         if counting:
             raise _Counted
         for statement in (*_UNUSED, *_COUNTED):
             db.execute(statement)
+        db.executemany("UPDATE identities SET same_as='', same_confidence=0 WHERE uid=?", [(each,) for each in likely])
     inventory.forget()
     return found
 
@@ -109,6 +124,11 @@ def _name(db: sqlite3.Connection, uid: str) -> Forgotten:
         _gone(db, table, _OF_FINDINGS, uid)
     findings = _gone(db, "findings", "identity=?", uid)
     signals = _gone(db, "signals", "subject=?", subject)
+    for table, which in _OF_NOBODY:
+        for key, body in db.execute(f"SELECT id, body FROM {table} WHERE {which}").fetchall():  # noqa: S608 - texts of our own
+            if (left := _without(json.loads(body), uid)) != json.loads(body):
+                text = json.dumps(left, ensure_ascii=True, separators=(",", ":"))
+                db.execute(f"UPDATE {table} SET body=? WHERE id=?", (text, key))  # noqa: S608 - names of our own
     for table in ("holders", "ran", "folds", "dirty", "due"):
         _gone(db, table, "subject=?", subject)
     for number, of in alone:
@@ -128,6 +148,16 @@ def _name(db: sqlite3.Connection, uid: str) -> Forgotten:
     marks.write()
     db.execute("DELETE FROM dirty WHERE subject NOT IN (SELECT id FROM identities)")
     return Forgotten((), uses, lifecycle, len(alone), signals, findings, stays)
+
+
+def _without(body: Any, uid: str) -> Any:
+    """A signal or a finding without the name in what it cites: an event's uid, its role, whose it is, its time."""
+    if isinstance(body, dict):
+        return {key: "" if key == "identity" and each == uid else _without(each, uid) for key, each in body.items()}
+    if not isinstance(body, list):
+        return body
+    is_cited = len(body) >= _CITED and body[2] == uid and isinstance(body[0], str) and isinstance(body[3], (int, float))
+    return [*body[:2], "", *body[3:]] if is_cited else [_without(each, uid) for each in body]
 
 
 def _gone(db: sqlite3.Connection, table: str, where: str, value: Any) -> int:
