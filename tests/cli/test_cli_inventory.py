@@ -16,7 +16,9 @@ from licet.cli.inventory_list import share
 from licet.events import LifecycleEvent, UseEvent
 from licet.guard.state import open_state, secret
 from licet.inventory.fingerprints import Fingerprints
+from licet.inventory.model import Declared, Identity
 from licet.inventory.store import FILE, Inventory
+from licet.inventory.views import missing
 from licet.learn.runs import Run, Step
 from licet.learn.uses import DAY, Usage
 from licet.manifest import loads
@@ -98,6 +100,21 @@ def test_the_list_has_a_line_for_each_identity_and_its_other_names_under_it(caps
 )  # fmt: skip
 def test_options_narrow_the_list(capsys: Captured, option: list[str], found: list[str]) -> None:
     assert listed(capsys, *option) == found
+
+
+@pytest.mark.usefixtures("state")
+@pytest.mark.parametrize("option, name", [("--owner", "biling"), ("--environment", "prd")])
+def test_who_asks_for_an_owner_or_environment_that_nobody_has_is_told(capsys: Captured, option: str, name: str) -> None:
+    assert main(["inventory", "list", option, name, "--unowned"]) == 0
+    assert f"{option} {name}: no identity here has this {option[2:]}" in capsys.readouterr().err
+    assert main(["inventory", "list", "--owner", "billing", "--kind", "bot"]) == 0
+    assert not capsys.readouterr().err
+
+
+def test_the_environment_of_its_account_is_not_missing() -> None:
+    at = Identity("system:serviceaccount:shop:orders", "service_account")
+    assert "an environment" in missing(at, Declared(), owned=True)
+    assert "an environment" not in missing(at, Declared(), owned=True, environment="prod")
 
 
 @pytest.mark.usefixtures("state")

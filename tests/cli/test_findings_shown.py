@@ -165,6 +165,9 @@ def test_what_was_said_of_one_is_printed_as_data_too(capsys: Out) -> None:
     told = json.loads(shown(capsys, "acknowledge", uid, "--by", "ann", "--reason", "INC-2", "--json"))
     assert (told["finding"], told["verdict"], told["by"], told["reason"], told["until"]) == (uid, "acknowledged", "ann", "INC-2", None)
     day = iso(NOW + 86_400)[:10]
+    late, last = (iso(NOW + days * 86_400)[:10] for days in (366, 365))
+    assert main(["findings", "suppress", uid, "--by", "ann", "--reason", "known", "--until", late]) == 2
+    assert f"`--until` is {late}: it must lie in the future, and be {last} at the latest" in capsys.readouterr().err
     told = json.loads(shown(capsys, "suppress", uid, "--by", "ann", "--reason", "known", "--until", day, "--json"))
     assert told["until"] == iso((NOW + 2 * 86_400) // 86_400 * 86_400)
     assert f"by ann until the end of {day}: known" in shown(capsys, "show", uid)

@@ -209,6 +209,9 @@ def test_a_file_between_semicolons_is_read_too(tmp_path: Path) -> None:
 def test_who_lives_for_a_job_and_was_never_spoken_of_is_exported_only_when_asked_for(tmp_path: Path) -> None:
     inventory = Inventory(tmp_path / "inventory.db")
     inventory.keep([], [LifecycleEvent("t", "1", NOW, "issued", "bot", OF("temporary"), expires=NOW + 3_600.0)])
-    assert OF("temporary") not in text_of(inventory, "json")
-    assert OF("temporary") in "".join(exported(inventory, "json", every=True))
+    key = LifecycleEvent("t", "2", NOW, "activated", "bot", OF("session"), "temporary_key")  # of which no record says how long it lives
+    inventory.keep([], [key])
+    for name in ("temporary", "session"):
+        assert OF(name) not in text_of(inventory, "json")
+        assert OF(name) in "".join(exported(inventory, "json", every=True))
     inventory.close()

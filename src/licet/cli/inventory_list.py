@@ -67,11 +67,24 @@ def run(options: argparse.Namespace) -> int:
             show(line, number)
             number += 1
         how = attributions(inventory, total.by_source)
+        if not number:
+            _say_unknown(options, inventory, now)
     if options.json:
         output.write(f'\n],\n"shown": {number},\n"sums": {json.dumps(_sums(total, how))}\n}}\n')
     else:
         _say_sums(total, how, number)
     return 0
+
+
+def _say_unknown(options: argparse.Namespace, inventory: Inventory, now: float) -> None:
+    """That no owner or environment is called so: a slip of the pen is no answer."""
+    for option, given in (("owner", options.owner), ("environment", options.environment)):
+        if given is None:
+            continue
+        every = {"unowned": False, "stale": False, "shared": False, "over_scoped": False, "kind": None, "owner": None, "environment": None}
+        alone = argparse.Namespace(**(every | {option: given}))
+        if next(_wanted(alone, inventory, now, Sums()), None) is None:
+            output.error(f"--{option} {visible(given, 200)}: no identity here has this {option}")
 
 
 def _wanted(options: argparse.Namespace, inventory: Inventory, now: float, total: Sums) -> Iterator[Line]:

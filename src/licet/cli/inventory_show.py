@@ -73,7 +73,7 @@ def _identity(inventory: Inventory, uid: str, now: float, most: int | None) -> d
     credentials.sort(key=lambda each: (status_at(each, now) != "active", each.kind.startswith("temporary"), -each.uses))
     return as_data(line) | {
         "created": stamp(at.created), "status": at.status, "owners": [owner_data(each) for each in owners_of(inventory, uid)],
-        "declared": _declared(declared), "missing": missing(at, declared, owned=line.owner is not None),
+        "declared": _declared(declared), "missing": missing(at, declared, owned=line.owner is not None, environment=line.environment),
         "credentials_known": [_known(each, now, at.status) for each in credentials],
         "life": _life([event for name in names for event in _happened(inventory, name)]),
         "permissions": _permissions(drift(inventory, uid, Shown.of(inventory, action_of), action_of, now=now)),
@@ -105,7 +105,7 @@ def _credential(inventory: Inventory, uid: str, now: float) -> dict[str, Any]:
 def _happened(inventory: Inventory, uid: str) -> list[LifecycleEvent]:
     """What was done to an identity itself, and what it was given."""
     marks = ",".join("?" * len(_TO_IDENTITIES))
-    query = f"SELECT body FROM lifecycle WHERE identity=? AND credential='' AND kind IN ({marks}) ORDER BY time, uid LIMIT 10000"  # noqa: S608 - marks only
+    query = f"SELECT body FROM lifecycle WHERE identity=? AND credential='' AND time>0 AND kind IN ({marks}) ORDER BY time, uid LIMIT 10000"  # noqa: S608 - marks only
     return [lifecycle_of(body) for (body,) in inventory.rows(query, (uid, *_TO_IDENTITIES))]
 
 

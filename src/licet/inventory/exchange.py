@@ -41,7 +41,8 @@ _NAMED: Final = 3
 _SHORT: Final = 2 * 86_400  # seconds; a credential that lives no longer is none that somebody keeps
 # What nobody said anything of, and lives for a job or some hours, is not exported: there are thousands of them for each role.
 _KEPT: Final = (
-    f"declared<>'{{}}' OR name<>'' OR canary OR rotate_every OR NOT (workload<>'' OR (issued>0 AND expires>0 AND expires-issued<={_SHORT}))"
+    "declared<>'{}' OR name<>'' OR canary OR rotate_every OR NOT (workload<>'' OR kind LIKE 'temporary%'"
+    f" OR (issued>0 AND expires>0 AND expires-issued<={_SHORT}))"
 )
 
 

@@ -184,15 +184,15 @@ def doings(inventory: Inventory, names: Sequence[str]) -> Doings:
     return found
 
 
-def missing(identity: Identity, declared: Declared, *, owned: bool) -> list[str]:
-    """What nobody has said of an identity that somebody should."""
+def missing(identity: Identity, declared: Declared, *, owned: bool, environment: str = "") -> list[str]:
+    """What nobody has said of an identity that somebody should. `environment`: the one that its account is in."""
     if not needs_owner(identity.uid, identity.kind):
         return []
     asked = (
         ("an owner", owned),
         ("a purpose", declared.purpose),
         ("what it is for (`uses`)", declared.uses),
-        ("an environment", declared.environment),
+        ("an environment", declared.environment or environment),
     )
     return [what for what, there in asked if not there]
 

@@ -60,8 +60,8 @@ def say(inventory: Inventory, verdict: Verdict) -> None:
         if not verdict.reason.strip():
             raise UsageError("why? `--reason TEXT`: whoever meets the silence later must know")
         if not verdict.time < verdict.until <= verdict.time + LONGEST:
-            last = iso(verdict.time + LONGEST)[:10]
-            raise UsageError(f"`--until` is {iso(verdict.until)[:10]}: it must lie in the future, and before {last}")
+            last = iso(verdict.time + LONGEST - DAY)[:10]
+            raise UsageError(f"`--until` is {iso(verdict.until - 1)[:10]}: it must lie in the future, and be {last} at the latest")
     row = (*verdict[:6], json.dumps(verdict.reasons))
     with inventory.step() as db:
         db.execute("INSERT INTO verdicts VALUES (?,?,?,?,?,?,?)", row)
