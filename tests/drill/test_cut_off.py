@@ -12,16 +12,19 @@ from licet.clock import SystemClock
 from licet.drill.audit import audited
 from licet.drill.book import FILE as BOOK
 from licet.drill.book import Book
+from licet.drill.forgery import forgeries
 from licet.drill.keys import DrillKey
 from licet.drill.live import Choice, Live
-from licet.drill.pipeline import Pipeline
+from licet.drill.pipeline import Parts, Pipeline
 from licet.drill.receiver import receiving
 from licet.drill.run import run
 from licet.drill.scenarios import SCENARIOS
+from licet.events import UseEvent
 from licet.guard.state import open_ledger, open_state, secret
 from licet.inventory.fingerprints import Fingerprints
 from licet.inventory.store import FILE, Inventory
 from licet.ledger import LedgerFiles
+from licet.monitor.passes import PASSES
 from licet.monitor.webhook import Webhook
 
 pytestmark = pytest.mark.dev  # pure logic of ours
@@ -92,3 +95,22 @@ def test_what_another_key_sealed_is_left_and_said(live, tmp_path, monkeypatch):
     run(SOME[:1], live._replace(key=DrillKey.of(tmp_path / "other.key")), told.append)
     assert any("under another key" in each for each in told)
     assert len(live.book.pending()) == 1
+
+
+def test_what_somebody_did_under_the_names_of_a_run_that_was_cut_off_is_found(live, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr("licet.drill.run.delivered", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            run(SOME[:1], live)
+    inventory = live.pipeline.inventory
+    name = next(uid for (uid,) in inventory.rows("SELECT uid FROM identities WHERE uid LIKE '%:user/%' ORDER BY uid"))
+    inventory.keep(
+        [UseEvent("cloudtrail", "real", live.clock.now(), name, "iam:CreateUser", account="1", digest="00")], now=live.clock.now()
+    )
+    of = live.pipeline
+    parts = Parts(passes=(*PASSES, forgeries(live.book.enrolled)))
+    watching = live._replace(pipeline=Pipeline(inventory, of.fingerprint, live.clock, parts, guards=of.guards))
+    run(SOME[:1], watching)
+    assert [each.native_id for each in inventory.uses(name)] == ["real"]
+    found = [each.finding.explanation for each in watching.pipeline.found() if each.finding.explanation is not None]
+    assert [each.codes for each in found if each.identity == name] == [("DRILL_FORGERY",)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -186,10 +187,10 @@ def _take_own(
     intake.report.files += 1
 
 
-def _drilled(folder: StateFolder, now: float) -> set[str]:
-    """The digests of calls that were drills: the ledger says so, under the drills' key."""
+def _drilled(folder: StateFolder, now: float) -> Mapping[str, Collection[str]]:
+    """The digests of calls that were drills, and whose they are: the ledger says so, under the drills' key."""
     if not (folder.path / BOOK).exists():
-        return set()
+        return {}
     from licet.drill.book import Book
     from licet.drill.revealed import calls_of
 

@@ -279,6 +279,11 @@ class Book(SqliteFile):
         with self.step() as db:
             db.execute("DELETE FROM pending WHERE id=?", (number,))
 
+    def retire(self, names: Iterable[str], drill: str) -> None:
+        """Names that were drawn, and may have become known: who acts under one is no drill."""
+        with self.step() as db:
+            db.executemany("INSERT OR IGNORE INTO enrolled VALUES (?,?)", [(each, drill) for each in names])
+
     def pending(self) -> list[tuple[int, bytes]]:
         """What runs let in that did not come to their end."""
         return [(number, sealed) for number, sealed in self._read("SELECT id, sealed FROM pending ORDER BY id")]

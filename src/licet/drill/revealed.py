@@ -1,15 +1,17 @@
 """Which findings were drills: by results that the drills' key signed and the ledger revealed, and by the digests of what they cite.
 
-No mark on a finding says so, since anybody could set it. A finding that cites one record that the drill did not let in is none.
+No mark on a finding says so, since anybody could set it. A finding that cites one record that the drill did not let in is none, and a drill
+whose records its seed does not draw is none either, whoever signed it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from licet.drill.audit import of_rows
 from licet.drill.book import Book, Row
+from licet.drill.redrawn import is_play
 from licet.drill.scenarios import SCENARIOS
 from licet.ledger import LedgerFiles
 from licet.monitor.told import native
@@ -26,21 +28,26 @@ def drills_of(findings: Iterable[Finding], book: Book, files: LedgerFiles, now: 
         LedgerError: the ledger cannot be read.
     """
     by = {each.id: each for each in findings}
-    fitting = {row.id: (row, ids) for row in book.with_findings(by) if (ids := _fits(row, by))}
+    fitting = {row.id: (row, ids) for row in book.with_findings(by) if (ids := _fits(row, by)) and row.announced and is_play(row.announced)}
     if not fitting:
         return {}
     sound = of_rows([row for row, _ in fitting.values()], book, files, now)
     return {uid: each.row.id for each in sound if each.row.result and not each.wrong for uid in fitting[each.row.id][1]}
 
 
-def calls_of(book: Book, files: LedgerFiles, now: float) -> set[str]:
-    """The digests of the events of guarded calls that were drills: they stay in the guard's store, and are nobody's acts.
+def calls_of(book: Book, files: LedgerFiles, now: float) -> Mapping[str, frozenset[str]]:
+    """The digests of the events of guarded calls that were drills, and under which identities: they stay in the guard's store, and are
+    nobody's acts.
 
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    rows = list(book.with_calls())
-    return {digest for each in of_rows(rows, book, files, now) if each.row.result and not each.wrong for digest in each.row.result.calls}
+    rows = [row for row in book.with_calls() if row.announced is not None and is_play(row.announced)]
+    found: dict[str, frozenset[str]] = {}
+    for row in (each.row for each in of_rows(rows, book, files, now) if not each.wrong):
+        whose = frozenset(row.announced.identities) if row.announced is not None else frozenset()
+        found |= {digest: whose | found.get(digest, frozenset()) for digest in (row.result.calls if row.result is not None else ())}
+    return found
 
 
 def _fits(row: Row, by: dict[str, Finding]) -> set[str]:

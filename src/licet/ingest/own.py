@@ -6,7 +6,7 @@ so that what was told is told once. Principals stay in the store: the inventory 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -23,6 +23,7 @@ from licet.store.revoked import ENDED
 _PAGE: Final = 200  # tasks
 _GIVEN_UP: Final = 30 * 86_400.0  # seconds after which a task that nobody ended is waited for no longer
 _FILE: Final = "licet.db"
+NO_CALLS: Final[Mapping[str, Collection[str]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,12 @@ def setting_of(manifest: Manifest, fingerprint: Callable[[str], str], environmen
 
 
 def pages(
-    store: Store, fingerprint: Callable[[str], str], setting: Setting, *, since: float = 0.0, now: float, passed: Collection[str] = (),
+    store: Store, fingerprint: Callable[[str], str], setting: Setting, *, since: float = 0.0, now: float,
+    passed: Mapping[str, Collection[str]] = NO_CALLS,
 ) -> Iterator[Page]:  # fmt: skip
     """Everything from `since` on, and what was not over before it. The last page has the revocations.
 
-    `passed`: digests of calls that are nobody's acts (drills); a task that has no others is passed over, too.
+    `passed`: digests of calls that are nobody's acts (drills), and whose those would be; a task that has no others is passed over, too.
 
     Raises:
         StoreError: the store cannot be read.
@@ -97,7 +99,8 @@ def _one(found: list[Recognised]) -> Recognised:
 
 
 def _task(
-    store: Store, task: TaskRecord, fingerprint: Callable[[str], str], setting: Setting, now: float, *, passed: Collection[str]
+    store: Store, task: TaskRecord, fingerprint: Callable[[str], str], setting: Setting, now: float, *,
+    passed: Mapping[str, Collection[str]],
 ) -> tuple[Recognised, bool]:  # fmt: skip
     """The events of a task and its calls, and whether all of it is over."""
     state, identity = task.state(now), agent_named(task.agent, fingerprint)
@@ -111,7 +114,7 @@ def _task(
         lifecycle.append(started._replace(time=task.started + task.ttl + task.paused, kind="job_ended", reason="its time was over"))
     found = [Recognised(lifecycle=tuple(lifecycle))]
     calls = store.calls(task.id)
-    left = [call for call in calls if not is_over(call) or digest_of(call) not in passed] if passed else calls
+    left = [call for call in calls if not is_over(call) or identity not in passed.get(digest_of(call), ())] if passed else calls
     if calls and not left:
         return Recognised(), over
     for call in left:
