@@ -184,7 +184,7 @@ def test_a_name_of_what_was_declared_to_be_a_face_stands_under_the_same_whole(tm
 
 def test_a_name_that_each_record_shows_again_did_not_come_twice(tmp_path: Path) -> None:
     inventory = Inventory(tmp_path / "inventory.db")
-    assert inventory.keep([], [face("entra", "client", "principal")]).lifecycle == 1
+    assert inventory.keep([], [face("entra", "client", "principal")]).lifecycle == 0  # it is a name, and no event
     kept = inventory.keep([], [face("entra", "client", "principal"), widened("principal", 60.0)])
     assert (kept.lifecycle, kept.again) == (1, 0)
     assert inventory.keep([], [widened("principal", 60.0)]).again == 1
