@@ -7,6 +7,7 @@ key that the ledger enrols proves nothing, and the guard fails closed.
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -22,7 +23,9 @@ from licet.machine import open_own
 from licet.manifest import Manifest
 
 FILE: Final = "monitoring.json"
-_MAX: Final = 4_096  # bytes
+LONGEST: Final = 4_096
+"""Bytes that it has at most."""
+
 _EVERY: Final = 1.0  # seconds between two looks at the file
 _SCAN: Final = 60.0  # seconds between two looks for new keys in the ledger
 _AHEAD: Final = 60.0  # seconds by which two clocks may differ
@@ -90,7 +93,7 @@ class Monitored:
     def _look(self) -> tuple[Proof | None, str]:
         try:
             with os.fdopen(open_own(self._file, os.O_RDONLY, StateError), "rb") as file:
-                found = _proof(file.read(_MAX))
+                found = proof_of(file.read(LONGEST))
         except (StateError, OSError):
             return None, f"{FILE} {'cannot be read' if os.path.lexists(self._file) else 'is missing'}"
         if found is None:
@@ -110,9 +113,11 @@ class Monitored:
         return self._publics.get(name)
 
 
-def _proof(text: bytes) -> Proof | None:
+def proof_of(text: bytes) -> Proof | None:
+    """What a file says, whoever wrote it: its signature is to be looked at. None: it is not what drills write."""
     try:
         read = json.loads(text)
-        return Proof(float(read["time"]), float(read["well"]), str(read["key"]), str(read["signature"]))
+        found = Proof(float(read["time"]), float(read["well"]), str(read["key"]), str(read["signature"]))
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None
+    return found if math.isfinite(found.time) and math.isfinite(found.well) else None
