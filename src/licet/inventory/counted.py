@@ -63,9 +63,8 @@ class Counts:
         return found
 
     def write(self, passed: Mapping[str, int], now: float) -> None:
-        """Write them down. `passed`: by source, how many records were none of our affair. `now`: 0: it is not known when they came."""
-        if now:
-            self._live(now)
+        """Write them down. `passed`: by source, how many records were none of our affair. `now` 0: not known, as live."""
+        self._live(now)
         for source in passed:
             self._of(source, "")
         for (name, account), (first, last, events, again, credential, workload, services) in self._sources.items():
