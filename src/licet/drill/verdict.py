@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +14,7 @@ from licet.records import Explanation, Finding
 
 FIRED: Final = "the benign twin "
 """With which the failure of a twin begins that was not silent."""
+_STDIN: Final = re.compile(r"/- at [^/ ]+Z:")  # the place of a refused record: of standard input each run is a file
 _NO_RECORD: Final = ("declared", "probe", "refused")  # what is cited of those was said or tried, or is only known to have been there
 
 
@@ -142,7 +144,7 @@ def _explained(play: Play, finding: Finding, why: Explanation, came: Came) -> It
     if any(not each.observed or not each.expected for each in why.because):
         yield Failure("a reason says not what was observed, or not what was expected", ("explanation",))
     events = [each for each in why.evidence if not each.body]
-    cited = {native(each.uid)[1] for each in events}
+    cited = {_STDIN.sub("/-:", native(each.uid)[1]) for each in events}
     for uid in play.cites:
         if uid not in cited:
             yield Failure(f"does not cite {uid}", ("evidence",))
