@@ -126,6 +126,16 @@ def test_a_finding_that_goes_since_its_event_has_no_effect_says_which_event_that
     inventory.close()
 
 
+def test_what_a_rotation_ended_has_not_ended_once_the_rotation_has_no_effect() -> None:
+    """The old version is looked at again too, though nothing new is told of it."""
+    inventory, old = Inventory(":memory:"), "cred:" + "1" * 32
+    keep(inventory, told("licet", "rotated", T, supersedes=old))
+    assert inventory.rows("SELECT rotated FROM credentials WHERE uid=?", (old,)) == [(T,)]
+    keep(inventory, told("entra", "suspended", T + 5))
+    assert inventory.rows("SELECT rotated FROM credentials WHERE uid=?", (old,)) == [(0.0,)]
+    inventory.close()
+
+
 CLAIMED = ["AKIACIEXAMPLE0000001", "JTI=AKIACIEXAMPLE0000001", "00Tabcdefghijklmnopq", "q83v" * 10 + "q80=", "github:token_id:7"]
 
 

@@ -136,7 +136,10 @@ class Lives:
             self._db.execute("DELETE FROM lifecycle WHERE uid=?", (each.uid,))
             self._db.execute(_INSERT.format("unheard"), _row(each))
         for uid in self._aside.keys() ^ aside.keys():
-            self._other_effect(self._aside.get(uid) or aside[uid])
+            changed = self._aside.get(uid) or aside[uid]
+            self._other_effect(changed)
+            for credential in {changed.credential, changed.supersedes} - {"", *events}:  # of which nothing is new but that
+                events[credential] = events_of(self._db, credential)
         ends = WorkloadEnds(self._db)
         for uid, told in events.items():
             self._renew_life(uid, [each for each in told if each.uid not in aside], ends)
