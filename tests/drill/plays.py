@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -100,7 +101,7 @@ def _misuse(play: Play, played: Played) -> Iterator[str]:
         yield "does not name the credential"
     said = " ".join(f"{each.observed} {each.expected}" for each in why.because)
     yield from (f"says nothing of {text!r}: {said}" for text in play.shows if text not in said)
-    cited = {native(each.uid)[1] for each in why.evidence}
+    cited = {re.sub(r"/- at [^/ ]+Z:", "/-:", native(each.uid)[1]) for each in why.evidence}
     yield from (f"does not cite {uid}" for uid in play.cites if uid not in cited)
     digests = {each.digest for each in why.evidence if not each.body and native(each.uid)[0] not in ("probe", "refused")}
     if lost := digests - {_digest(each) for each in play.records}:
