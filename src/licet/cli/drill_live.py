@@ -35,6 +35,11 @@ from licet.monitor.deliveries import Sink
 from licet.monitor.exits import SINKS
 from licet.monitor.passes import PASSES
 
+OWN_RECEIVER = "own receiver"
+"""The sink where nobody named one: the drill's own, on this machine. It proves the way to a sink, and no sink of anybody's."""
+
+_PATIENCE = 300.0  # seconds that a run of the monitor may take
+
 
 def add_live(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say where."""
@@ -63,8 +68,14 @@ def live_of(options: argparse.Namespace, patience: float = 0.0) -> Iterator[Live
     clock = SystemClock()
     key = DrillKey.of(options.key or os.environ.get("LICET_DRILL_KEY") or folder.keys / KEY)
     with ExitStack() as stack:
-        stack.enter_context(alone(folder.path / MONITOR_LOCK, "licet monitor", patience))
-        stack.enter_context(alone(folder.path / DELIVER_LOCK, "licet findings deliver", patience))
+        waits = getattr(options, "wait", None) or 0.0
+        if not waits:
+            stack.enter_context(alone(folder.path / MONITOR_LOCK, "licet monitor", patience))
+            stack.enter_context(alone(folder.path / DELIVER_LOCK, "licet findings deliver", patience))
+        elif options.to is None:
+            raise UsageError(
+                "`--wait` is for the sink that `licet findings deliver` hands findings to: name it with `--to` and `--secret-file`"
+            )
         name, sink = _sink(options, stack)
         ledger = stack.enter_context(closing(open_ledger(folder)))
         inventory = stack.enter_context(closing(Inventory(folder.path / FILE)))
@@ -72,7 +83,9 @@ def live_of(options: argparse.Namespace, patience: float = 0.0) -> Iterator[Live
         parts = Parts(passes=(*PASSES, forgeries(book.enrolled)))
         guards = Guards(folder.path, load(options.manifest) if options.manifest is not None else None)
         pipeline = Pipeline(inventory, Fingerprints(secret(folder)).of, clock, parts, guards=guards)
-        live = Live(pipeline, {name: sink}, ledger, key, book, clock, {**actors_of(inventory), GUARD: _agents(guards)})
+        live = Live(pipeline, {name: sink}, ledger, key, book, clock, {**actors_of(inventory), GUARD: _agents(guards)}, waits=waits)
+        if waits:
+            live = live._replace(at_work=lambda: alone(folder.path / MONITOR_LOCK, "licet monitor", _PATIENCE))
         yield live
         if book.first_record():
             attest(folder.path, live)
@@ -97,4 +110,4 @@ def _sink(options: argparse.Namespace, stack: ExitStack) -> tuple[str, Sink]:
     if options.otlp:
         return "otlp", stack.enter_context(SINKS["otlp"]("", b""))
     receiver = stack.enter_context(receiving())
-    return "webhook", stack.enter_context(SINKS["webhook"](receiver.url, receiver.secret))
+    return OWN_RECEIVER, stack.enter_context(SINKS["webhook"](receiver.url, receiver.secret))

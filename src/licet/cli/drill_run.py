@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from licet.cli import output
+from licet.cli.acts import seconds
 from licet.cli.drill_live import add_live, live_of
 from licet.clock import lasting
 from licet.drill.book import Result
@@ -21,10 +22,12 @@ EXAMPLE = """\
 Each scenario is played on each of its sources: as misuse, as its benign twin, and once more beside the live pipeline as somebody who is
 known for no drill. What was let in is taken back when the verdict is known; the findings stay, as withdrawn, and say that it was a drill.
 Without `--to` or `--otlp` findings are delivered to a receiver that this command runs on this machine.
+With `--wait` the drill judges and delivers nothing itself: a `licet monitor --follow` and a `licet findings deliver` that run must do it.
 
 Exit codes: 0 all passed, 1 one failed, 2 wrong usage, or something cannot be read or written.
 
 example: licet drill run
+         licet drill run D1 --wait 2m --to https://siem.acme.example/hook --secret-file hook.secret
          licet drill run D1 D9 --source cloudtrail --to https://siem.acme.example/hook --secret-file hook.secret --json
 """
 
@@ -34,6 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="`D1`, or its name `revoked-key`; all without it")
     parser.add_argument("--source", action="append", metavar="NAME", help="play on this source alone; can be said again")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+    parser.add_argument("--wait", type=seconds, metavar="TIME", help="judge and deliver nothing: those who do it all the time have so long")
     add_live(parser)
 
 
@@ -48,6 +52,9 @@ def run(options: argparse.Namespace) -> int:
         output.data({"drills": [each.plain() for each in results], "passed": len(results) - len(failed), "failed": len(failed)})
     else:
         _say(results, choices, time.monotonic() - begun)
+        if not options.wait:
+            where = "" if options.to or options.otlp else ", and delivered to a receiver of its own"
+            output.say(f"      judged by this run itself{where}; `--wait 2m --to URL` proves those that run all the time")
     return 1 if failed else 0
 
 
@@ -76,7 +83,7 @@ def _said(text: str) -> None:
     output.error(f"licet: {text}")
 
 
-def _say(results: Sequence[Result], choices: Sequence[Choice], seconds: float) -> None:
+def _say(results: Sequence[Result], choices: Sequence[Choice], took: float) -> None:
     by: Mapping[tuple[str, str], list[Result]] = {
         (choice.scenario.id, choice.source): [
             each for each in results if (each.scenario, each.source) == (choice.scenario.id, choice.source)
@@ -89,7 +96,7 @@ def _say(results: Sequence[Result], choices: Sequence[Choice], seconds: float) -
     told = sorted(each.seconds for each in results if each.passed and not each.twin and not each.shadow)
     median = f", half of them within {lasting(told[len(told) // 2])}" if told else ""
     what = output.paint("FAIL", "red") if failed else output.paint("PASS", "green")
-    output.say(what, f"  {len(results) - len(failed)} of {counted(len(results), 'drill')} passed in {seconds:.0f} s{median}")
+    output.say(what, f"  {len(results) - len(failed)} of {counted(len(results), 'drill')} passed in {took:.0f} s{median}")
     parts = sorted({part for each in failed for part in each.parts})
     if parts:
         output.say(f"      look at: {', '.join(parts)}")

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -26,14 +26,17 @@ from licet.guard.state import StateFolder, secret
 from licet.ingest.sources import SOURCES
 from licet.inventory.declared import declarations
 from licet.inventory.fingerprints import Fingerprints
+from licet.inventory.judged import judged
 from licet.inventory.store import FILE, Inventory
 from licet.machine import open_own
 from licet.manifest import load
 from licet.monitor.codes import CODES
+from licet.monitor.passes import PASSES, Pass
 from licet.monitor.run import Report, monitor
 from licet.monitor.world import Settings
 
 LOCK = "monitor.lock"
+BOOK = "drill.db"  # as `licet.drill.book` has it, which is loaded only where it is there
 _TTY_SECONDS, _LOG_SECONDS = 0.2, 10.0  # between two lines of progress
 _SEVERITIES = ("critical", "high", "medium", "low", "info")
 _STYLES: dict[str, Style] = {"critical": "red", "high": "red", "medium": "yellow"}
@@ -80,14 +83,15 @@ def _once(options: argparse.Namespace, *, first: bool) -> int:
         raise UsageError(f"{path}: is not there: nothing was taken in yet; `licet ingest` does that")
     now = SystemClock().now()
     begun = time.monotonic()
-    with _alone(folder.path / LOCK), closing(Inventory(path)) as inventory:
+    with _alone(folder.path / LOCK), closing(Inventory(path)) as inventory, _passes(folder) as passes:
         if options.manifest is not None:
             _declare(inventory, options.manifest, folder, now)
         told = _Told()
         try:
             lags = {name: source.lag for name, source in SOURCES.items()}
-            report = monitor(inventory, Settings(), now, told, lags=lags, rebuild=options.rebuild and first)
+            report = monitor(inventory, Settings(), now, told, passes=passes, lags=lags, rebuild=options.rebuild and first)
             outside = loose(inventory)
+            judged(inventory, now)
         finally:
             told.done()
         if first and not options.json:
@@ -108,6 +112,19 @@ def _once(options: argparse.Namespace, *, first: bool) -> int:
     elif not first and (report.identities or report.changed or any(report.findings)):
         output.say(f"{iso(now)}  {_judged(report)}; {_made(report)}")
     return 0
+
+
+@contextmanager
+def _passes(folder: StateFolder) -> Iterator[Sequence[Pass]]:
+    """What is judged beside identities; where drills were played, who acts under the name of one, too."""
+    if not (folder.path / BOOK).exists():
+        yield PASSES
+        return
+    from licet.drill.book import Book
+    from licet.drill.forgery import forgeries
+
+    with closing(Book(folder.path / BOOK, reading=True)) as book:
+        yield (*PASSES, forgeries(book.enrolled))
 
 
 def _say(report: Report, outside: int, seconds: float) -> None:

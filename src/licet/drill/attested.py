@@ -12,6 +12,7 @@ from licet.drill.audit import audited
 from licet.drill.keys import name_of, signed_by
 from licet.drill.live import Live
 from licet.drill.score import WEEK, scorecard
+from licet.drill.waiting import waiting
 from licet.errors import StateError
 from licet.guard.monitored import FILE, LONGEST, Proof, proof_of
 from licet.ledger import LedgerFiles
@@ -27,10 +28,12 @@ def attest(folder: Path, live: Live) -> Proof:
 
     Raises:
         LedgerError: the ledger cannot be read.
-        StateError: it cannot be written.
+        StateError: it cannot be written, or the inventory not be read.
     """
     now = live.clock.now()
-    card = scorecard(audited(live.book, LedgerFiles(live.ledger.path), now, now - WEEK), None, now, scenarios=(), within=WEEK)
+    audit = audited(live.book, LedgerFiles(live.ledger.path), now, now - WEEK)
+    still = waiting(live.pipeline.inventory, now, audit.drills)
+    card = scorecard(audit, None, now, scenarios=(), within=WEEK, waiting=still)
     # What went wrong since moves nothing forward; where it cannot be told since when it is wrong, what was proved before stands.
     before = _before(folder / FILE, live.key.public)
     well = now if card.passed else min((before, *(each.since for each in card.blind)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
 
 from licet.clock import Clock
 from licet.drill.book import Result
@@ -19,6 +20,8 @@ from licet.monitor.kept import Kept
 from licet.monitor.ocsf import About
 from licet.records import Finding
 
+_EVERY: Final = 0.5  # seconds between two looks
+
 
 def delivered(live: Live, drills: Iterable[Drill], since: float) -> dict[str, dict[str, float]]:
     """Hand the findings of drills over to every sink; by sink and finding, after how many seconds it said that it has it."""
@@ -33,11 +36,32 @@ def delivered(live: Live, drills: Iterable[Drill], since: float) -> dict[str, di
     stands += [Stands(each.finding, each.version, each.withdrawn, each.updated) for drill in drills for each in _of_guard(drill)]
     taken: dict[str, dict[str, float]] = {}
     for name, sink in live.sinks.items():
-        deliver(live.pipeline.inventory, sink, stands, live.clock.now())
+        if not live.waits:
+            deliver(live.pipeline.inventory, sink, stands, live.clock.now())
         after = time.monotonic() - since
         rows = live.pipeline.inventory.rows("SELECT finding FROM deliveries WHERE sink=? AND delivered>0", (sink.name,))
         taken[name] = dict.fromkeys((uid for (uid,) in rows), after)
     return taken
+
+
+def waited(live: Live, drills: Sequence[Drill], since: float) -> dict[str, dict[str, float]]:
+    """Wait for those who judge and deliver all the time; as `delivered`. Ends early once all that had to come back is with every sink."""
+    found: dict[str, dict[str, float]] = {}
+    while True:
+        for name, taken in delivered(live, drills, since).items():
+            found[name] = taken | found.get(name, {})  # when it was seen first
+        there = set.intersection(*(set(each) for each in found.values())) if found else set()
+        if time.monotonic() - since >= live.waits or all(_came(each, live, there) for each in drills):
+            return found
+        time.sleep(_EVERY)
+
+
+def _came(drill: Drill, live: Live, there: Collection[str]) -> bool:
+    if not drill.play.codes:
+        return not live.pipeline.inventory.dirty()
+    finding = expected_of(drill.play, [each.finding for each in live.pipeline.found()])
+    why = finding.explanation if finding is not None else None
+    return finding is not None and why is not None and drill.play.codes <= set(why.codes) and finding.id in there
 
 
 def _of_guard(drill: Drill) -> list[Kept]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, NamedTuple
 
 from licet.clock import Clock
@@ -39,6 +40,8 @@ class Live(NamedTuple):
         alone: the inventory has nothing but one drill, to which all that is found belongs.
         shadows: each misuse is judged as somebody else too.
         explains: explanations are held against what they cite.
+        waits: for how many seconds those have who judge and deliver all the time; 0: the drill does it itself, by the same parts.
+        at_work: while this is open nobody else judges.
     """
 
     pipeline: Pipeline
@@ -51,6 +54,8 @@ class Live(NamedTuple):
     alone: bool = False
     shadows: bool = True
     explains: bool = True
+    waits: float = 0.0
+    at_work: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 class Drill(NamedTuple):

@@ -16,8 +16,10 @@ from licet.clock import iso, lasting
 from licet.drill.audit import audited
 from licet.drill.book import Book
 from licet.drill.score import WEEK, Scorecard, scorecard
+from licet.drill.waiting import waiting_in
 from licet.drill.watch import Seen
 from licet.errors import LicetError, UsageError
+from licet.inventory.store import FILE as INVENTORY
 from licet.ledger import LedgerFiles
 from licet.manifest.identities import is_loopback
 from licet.version import VERSION
@@ -34,15 +36,16 @@ def of_folder(book: Path, ledger: Path, now: float, within: float = 0.0) -> Seen
     """What the drills of a state folder say. What cannot be read is blind.
 
     Args:
-        book: the state folder's `drill.db`; `ledger`: its ledger.
+        book: the state folder's `drill.db`, with its inventory beside it; `ledger`: its ledger.
         within: seconds within which there is to be a result, if it is less than the schedule's own.
     """
     try:
         with closing(Book(book, reading=True)) as opened:
             audit = audited(opened, LedgerFiles(ledger), now, now - WEEK)
+        still = waiting_in(book.parent / INVENTORY, now, audit.drills)
     except LicetError as error:
         return Seen(now, (str(error),))
-    return seen_of(scorecard(audit, None, now, scenarios=(), within=WEEK), now, within)
+    return seen_of(scorecard(audit, None, now, scenarios=(), within=WEEK, waiting=still), now, within)
 
 
 def seen_of(card: Scorecard, now: float, within: float = 0.0) -> Seen:

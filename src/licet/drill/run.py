@@ -21,7 +21,7 @@ from licet.drill.audit import marked
 from licet.drill.book import Result
 from licet.drill.committing import commit, enrolled, reveal
 from licet.drill.drawing import before, curtain_of, drawn
-from licet.drill.judging import delivered, told, verdict_of
+from licet.drill.judging import delivered, told, verdict_of, waited
 from licet.drill.live import SOMEBODY, Choice, Drill, Live
 from licet.drill.pending import recovered, remember
 from licet.drill.pipeline import Pipeline
@@ -46,7 +46,8 @@ def run(choices: Sequence[Choice], live: Live, progress: Callable[[str], None] =
         LicetError: a commitment, the inventory or the book cannot be written: nothing was let in of which there is none.
     """
     enrolled(live)
-    recovered(live, progress)
+    with live.at_work():
+        recovered(live, progress)
     first = [each for each in choices if not each.scenario.after]
     later = [each for each in choices if each.scenario.after]
     results = _round(first, live, progress) if first else []
@@ -74,8 +75,11 @@ def _round(choices: Sequence[Choice], live: Live, progress: Callable[[str], None
     progress(f"{len(drills)} drills are committed to")
     drills = [entered(each, live.pipeline) for each in drills]
     since = time.monotonic()
-    live.pipeline.judge()
-    seconds = delivered(live, drills, since)
+    if live.waits:
+        seconds = waited(live, drills, since)
+    else:
+        live.pipeline.judge()
+        seconds = delivered(live, drills, since)
     verdicts = [(each, *verdict_of(each, live, seconds)) for each in drills]
     stands = stopped(live.clock, begun)
     wrong = (stands,) if stands is not None else ()
@@ -85,7 +89,8 @@ def _round(choices: Sequence[Choice], live: Live, progress: Callable[[str], None
     ]
     progress("judged and delivered")
     reveal(live, [(each, result) for each, (result, _) in zip(drills, results, strict=True)])
-    taken_back(live, drills, counts)
+    with live.at_work():
+        taken_back(live, drills, counts)
     live.book.settled(row)
     progress("revealed and taken back")
     apart = [_beside(choice, live, twin=twin) for choice in choices if choice.scenario.apart for twin in (False, True)]
@@ -117,7 +122,7 @@ def _beside(choice: Choice, live: Live, *, twin: bool, shadow: Actor | str = "")
         os.chmod(folder, 0o700)  # noqa: PTH101 - a name
         with closing(Inventory(Path(folder) / FILE)) as inventory:
             sinks = {"webhook": Webhook(receiver.url, receiver.secret)}
-            beside = live._replace(pipeline=live.pipeline.over(inventory), sinks=sinks, alone=True)
+            beside = live._replace(pipeline=live.pipeline.over(inventory), sinks=sinks, alone=True, waits=0.0)
             beside.pipeline.declare(drill.play.declared or SOMEBODY)
             drill = entered(drill, beside.pipeline)
             since = time.monotonic()

@@ -20,7 +20,8 @@ from licet.drill.shown import Kind, kind_of, looks, lowest
 from licet.drill.slots import CADENCE
 from licet.drill.standing import Standing
 from licet.drill.verdict import FIRED
-from licet.escape import counted
+from licet.drill.waiting import LIMIT, Waiting
+from licet.escape import counted, visible
 
 DAY: Final = 86_400.0
 WEEK: Final = 7 * DAY
@@ -56,7 +57,9 @@ class Metric(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """Why the verdict is FAIL. `kind`: `failed`, `unrevealed`, `audit`, `missed`, `silent`, `unplayed`, `clock`."""
+    """Why the verdict is FAIL. `kind`: `failed`, `unrevealed`, `audit`, `missed`, `silent`, `unplayed`, `clock`, `unjudged`,
+    `undelivered`.
+    """
 
     kind: str
     said: str
@@ -127,7 +130,8 @@ def _stamped(metric: Metric) -> dict[str, Plain]:
 
 
 def scorecard(
-    audit: Audit, standing: Standing | None, now: float, *, scenarios: Sequence[Scenario], within: float = WEEK
+    audit: Audit, standing: Standing | None, now: float, *, scenarios: Sequence[Scenario], within: float = WEEK,
+    waiting: Waiting | None = None,
 ) -> Scorecard:  # fmt: skip
     """Make it. A result is due within a day; where a schedule was committed to, within its own cadence.
 
@@ -136,6 +140,7 @@ def scorecard(
         standing: of the inventory; None: it is left out.
         scenarios: that are to be played, each on all of its sources.
         within: seconds before now that rates, times and blind seconds are about.
+        waiting: what stands still of the real monitoring; None: there is none.
     """
     since = now - within
     known = [each for each in audit.drills if each.row.committed <= now + _AHEAD]
@@ -150,10 +155,12 @@ def scorecard(
     missed = sum(each.time >= since for each in audit.missed)  # a slot without its drill is one that failed
     of_drills, dark = _drilled(mine, drilled, cells, now, missed), _blind(found, begin, now)
     metrics = (*of_drills, dark, *(_standing(standing, now, within) if standing else ()))
+    metrics = (*metrics, *(_waiting(waiting, now) if waiting is not None else ()))
     late = [each for each in audit.drills if each.row.committed > now + _AHEAD]
     reasons = (
         *_reasons(audit, [each for each in known if each.row.committed >= now - max(within, WEEK)], newest, cells, results, now),
         *([Reason("clock", f"{counted(len(late), 'drill')} of the future: the clock went back")] if late else ()),
+        *(_still(waiting, now) if waiting is not None else ()),
     )  # fmt: skip
     by = {each.name: each for each in metrics}
     coverage, rate = by["detection_coverage"], by["drill_pass_rate"]
@@ -230,6 +237,20 @@ def _reasons(  # noqa: PLR0917 - all that a verdict rests on
         yield Reason("unplayed", f"not played in all its kinds for a week: {some}{more}")
 
 
+def _still(waiting: Waiting, now: float) -> Iterator[Reason]:
+    """Why the real monitoring does nothing, whatever drills say."""
+    if waiting.unjudged and now - waiting.unjudged > LIMIT:
+        since = iso(waiting.unjudged)
+        yield Reason(
+            "unjudged", f"records that came in since {since} were not judged: `licet monitor` does that, again and again with `--follow`"
+        )
+    for each in waiting.unsent:
+        are = f"{counted(each.number, 'finding')} {'waits' if each.number == 1 else 'wait'}"
+        yield Reason(
+            "undelivered", f"{are} since {iso(each.since)} for {visible(each.sink, 200)}: `licet findings deliver --once` says why"
+        )
+
+
 def _kinds(cells: Sequence[Cell], newest: dict[Kind, Result]) -> list[Kind]:
     places = {(cell.scenario, cell.source) for cell in cells}
     return [kind for kind in newest if (kind[0], kind[1]) in places]
@@ -283,3 +304,13 @@ def _standing(of: Standing, now: float, within: float) -> Iterator[Metric]:
     days = within / DAY
     rate = of.alarms / days / of.machines * 100 if of.machines else None
     yield Metric("alerts_per_day", "findings a day, of 100 machines", "", of.alarms, days * of.machines / 100, now, "alerts", rate)
+
+
+def _waiting(of: Waiting, now: float) -> Iterator[Metric]:
+    unsent = min((each.since for each in of.unsent), default=0.0)
+    for name, title, since in (
+        ("unjudged_seconds", "since records came that were not judged", of.unjudged),
+        ("undelivered_seconds", "since findings wait for a sink that does not take them", unsent),
+    ):
+        age = max(now - since, 0.0) if since else 0.0
+        yield Metric(name, title, "", age, LIMIT, now, "s", age)

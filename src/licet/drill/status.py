@@ -12,6 +12,7 @@ from licet.drill.revealed import drills_of
 from licet.drill.scenarios import SCENARIOS
 from licet.drill.score import WEEK, Scorecard, scorecard
 from licet.drill.standing import standing
+from licet.drill.waiting import waiting
 from licet.guard.state import StateFolder
 from licet.ingest.sources import SOURCES
 from licet.inventory.store import FILE, Inventory
@@ -42,13 +43,15 @@ def status(
     with ExitStack() as stack:
         book = stack.enter_context(closing(Book(folder / BOOK, reading=True)))
         audit = audited(book, files, now, now - max(within, WEEK), whole=whole, trusted=trusted)
-        real = None
-        if figures and (folder / FILE).exists():
+        real = still = None
+        if (folder / FILE).exists():
             inventory = stack.enter_context(closing(Inventory(folder / FILE, reading=True)))
+            still = waiting(inventory, now, audit.drills)
+        if still is not None and figures:
             found = [each.finding for each in kept(inventory) if each.finding.time >= now - within]
             drills = drills_of(found, book, files, now)
             real = standing(inventory, now, now - within, {name: each.lag for name, each in SOURCES.items()}, drills)
-        return scorecard(audit, real, now, scenarios=SCENARIOS, within=within)
+        return scorecard(audit, real, now, scenarios=SCENARIOS, within=within, waiting=still)
 
 
 def tests_of(folder: Path, findings: list[Finding], now: float) -> dict[str, str]:
