@@ -19,6 +19,7 @@ from licet.drill.revealed import drills_of
 from licet.drill.scenarios import SCENARIOS
 from licet.drill.score import Scorecard, scorecard
 from licet.drill.standing import standing
+from licet.drill.waiting import waiting
 from licet.errors import LedgerError, StoreError
 from licet.guard.state import StateFolder
 from licet.ingest.sources import SOURCES
@@ -73,14 +74,15 @@ def _drills(
     try:
         with closing(Book(path, reading=True)) as book:
             audit = audited(book, files, now, now - WINDOW, whole=True)
-            real = None
+            real = still = None
             if inventory is not None:
+                still = waiting(inventory, now, audit.drills)
                 since = [each.finding for each in kept(inventory) if each.finding.time >= now - WINDOW]
                 lags = {name: each.lag for name, each in SOURCES.items()}
                 real = standing(inventory, now, now - WINDOW, lags, drills_of(since, book, files, now))
     except (LedgerError, StoreError) as error:
         return None, None, f"the drills cannot be held against the ledger: {error}"
-    return audit, scorecard(audit, real, now, scenarios=SCENARIOS), ""
+    return audit, scorecard(audit, real, now, scenarios=SCENARIOS, waiting=still), ""
 
 
 def _drawn(folder: StateFolder) -> frozenset[str]:

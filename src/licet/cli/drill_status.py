@@ -21,7 +21,8 @@ from licet.guard.state import default_state
 _MOST = 20  # reasons that are shown
 EXAMPLE = """\
 FAIL where a drill failed and none of its kind passed since, was never revealed, or is not as the ledger says; where there is no result
-within a day, or within 15 minutes where `licet drill schedule` runs; where a scenario was not played on one of its sources for a week.
+within a day, or within 15 minutes where `licet drill schedule` runs; where a scenario was not played on one of its sources for a week;
+where real records were not judged for an hour, or a sink does not take real findings.
 Each figure stands with what it is made of.
 
 Exit codes: 0 PASS, 1 FAIL, 2 wrong usage, or something cannot be read.
@@ -107,7 +108,7 @@ def told(metric: Metric, beside: str = "") -> str:
         return f"{metric.value:>7.2f}"
     if metric.name == "blind_seconds":
         return f"{_seconds(metric.value):>7}  of {lasting(metric.denominator)}"
-    if metric.name == "source_freshness":
+    if metric.name in ("source_freshness", "unjudged_seconds", "undelivered_seconds"):
         return f"{_seconds(metric.value):>7}  may be {lasting(metric.denominator)}"
     return f"{_seconds(metric.value):>7}{beside}  {metric.numerator:,.0f} of {metric.denominator:,.0f} came"
 

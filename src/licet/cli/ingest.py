@@ -25,6 +25,7 @@ from licet.ingest.intake import STDIN, Intake
 from licet.ingest.paths import files_in
 from licet.ingest.sources import NAMES, source_of
 from licet.inventory.fingerprints import Fingerprints
+from licet.inventory.judged import came
 from licet.inventory.store import FILE, Inventory
 from licet.ledger import LedgerFiles
 
@@ -115,6 +116,7 @@ def _once(options: argparse.Namespace, said: dict[str, str], *, first: bool) -> 
         else:
             _take_own(intake, folder, fingerprints, options, clock.now(), from_start=options.from_start and first)
         intake.finish()
+        came(inventory, report.kept.uses + report.kept.lifecycle, clock.now())
         if first:
             _say_account(options, inventory, report)
     if options.json:

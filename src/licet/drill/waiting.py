@@ -17,7 +17,6 @@ from licet.monitor.deliveries import LONGEST_WAIT, wait_after
 from licet.monitor.kept import finding_of, version_of
 from licet.monitor.verdicts import reasons_of, status_of, verdicts
 
-
 LIMIT: Final = 3_600.0
 """Seconds for which records, and findings, may wait."""
 
