@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         _say(results, choices, time.monotonic() - begun)
         if not options.wait:
             where = "" if options.to or options.otlp else ", and delivered to a receiver of its own"
-            output.say(f"      judged by this run itself{where}; `--wait 2m --to URL` proves those that run all the time")
+            _said(f"judged by this run itself{where}; `--wait 2m --to URL` proves those that run all the time")
     return 1 if failed else 0
 
 
