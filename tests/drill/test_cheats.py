@@ -13,14 +13,15 @@ from typing import Any
 
 import pytest
 
-from licet.clock import SystemClock
+from licet.clock import SystemClock, iso
 from licet.drill.actors import actors_of
 from licet.drill.audit import Audit, audited
 from licet.drill.book import FILE as BOOK
 from licet.drill.book import Book, Result
+from licet.drill.committing import signed
 from licet.drill.forgery import forgeries
 from licet.drill.keys import FILE as KEY
-from licet.drill.keys import DrillKey
+from licet.drill.keys import DrillKey, name_of
 from licet.drill.live import Choice, Live
 from licet.drill.pipeline import Parts, Pipeline
 from licet.drill.receiver import receiving
@@ -274,6 +275,27 @@ def test_drills_under_another_key_are_none(house):
     assert any("no earlier one vouches" in each for each in audit.wrong)
     mine = {each.drill for each in results}
     assert {each.passed for each in audit.drills if each.row.id in mine} == {False}
+
+
+def test_the_same_key_enrolled_again_after_a_crash_or_with_a_lost_book_is_no_second_key(house):
+    house.play()
+    house.live.ledger.seal()
+    house.book("DELETE FROM keys")
+    house.play()
+    audit = house.audit()
+    assert audit.wrong == ()
+    assert {each.passed for each in audit.drills} == {True}
+
+
+def test_a_foreign_key_in_the_ledger_is_said_for_as_long_as_the_audit_looks_back(house, tmp_path):
+    house.play()
+    other = DrillKey.of(tmp_path / "other.key")
+    said = signed({"key": name_of(other.public), "public": other.public.hex()}, other)
+    house.live.ledger.append("drill.key", said, time=iso(house.live.clock.now()), durable=True)
+    now, files = house.live.clock.now(), LedgerFiles(house.live.ledger.path)
+    house.live.ledger.seal()
+    assert any("no earlier one vouches" in each for each in audited(house.live.book, files, now, now - 60, whole=True).wrong)
+    assert audited(house.live.book, files, now + 9 * 86_400, now + 2 * 86_400, whole=True).wrong == ()
 
 
 def test_a_deadline_that_was_moved_is_caught(house):

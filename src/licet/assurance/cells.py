@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from licet.drill.audit import UNREVEALED, Audit, Audited
+from licet.drill.audit import TOO_EARLY, TOO_LATE, UNREVEALED, Audit, Audited
 from licet.drill.scenario import Scenario
 from licet.drill.scenarios import SCENARIOS
 
@@ -17,7 +17,7 @@ WINDOW: Final = 7 * 86_400.0
 """Seconds for which a drill that passed stands."""
 
 _AHEAD: Final = 60.0  # seconds: a drill is committed to some seconds before it begins, and a clock may have gone back a little
-_IN_TIME: Final = frozenset({UNREVEALED, "it was revealed after its deadline", "it was committed to after it had begun"})
+_IN_TIME: Final = frozenset({UNREVEALED, TOO_LATE, TOO_EARLY})
 """What can be wrong with a drill that the ledger commits to as the book says: it failed, and a later one takes its place. All else is a
 book that somebody changed."""
 

@@ -36,6 +36,9 @@ __all__ = ["COMMIT", "ENROL", "REVEAL", "Audit", "Audited", "audited", "lost", "
 
 _EARLIER: Final = 2.0  # seconds by which a record of the ledger may be dated after what it was written before
 UNREVEALED: Final = "it was never revealed"
+TOO_LATE: Final = "it was revealed after its deadline"
+TOO_EARLY: Final = "it was committed to after it had begun"
+"""What can be wrong with a drill that the ledger commits to as the book says: nobody need have changed anything."""
 
 
 class Audited(NamedTuple):
@@ -90,7 +93,7 @@ def audited(book: Book, files: LedgerFiles, now: float, since: float = 0.0, *, w
     records, _ = read_from(files, start)
     numbers = {number for row in rows for number in (row.seq, row.revealed)} | set(mark.keys if mark is not None else ())
     found = read_at(files, (each for each in numbers if each <= start)) | records
-    publics, wrong, began = keys_of(found, trusted)
+    publics, wrong, began = keys_of(found, trusted, since)
     known = book.ids_after(start)
     missing = [uid for seq, uid, _ in commits_of(records, publics) if uid not in known and time_of(records[seq]) >= since]
     wrong += [f"drill {uid} was committed to in the ledger, and is not in the book: somebody took it away" for uid in missing]
@@ -98,19 +101,19 @@ def audited(book: Book, files: LedgerFiles, now: float, since: float = 0.0, *, w
     return Audit(_drills(rows, found, publics, now), (*wrong, *of_days), began, tuple(_spans(found, publics)), tuple(missed))
 
 
-def of_rows(rows: Sequence[Row], book: Book, files: LedgerFiles, now: float) -> tuple[Audited, ...]:
+def of_rows(rows: Sequence[Row], book: Book, files: LedgerFiles, now: float, trusted: str = "") -> tuple[Audited, ...]:
     """Some drills alone, held against their records in the ledger.
 
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    mark = _believed(book, files, "")
+    mark = _believed(book, files, trusted)
     numbers = {number for row in rows for number in (row.seq, row.revealed)}
     if mark is None:
         found, _ = read_from(files, 0)
     else:
         found = read_from(files, mark.upto)[0] | read_at(files, (each for each in {*numbers, *mark.keys} if each <= mark.upto))
-    return _drills(rows, found, keys_of(found)[0], now)
+    return _drills(rows, found, keys_of(found, trusted)[0], now)
 
 
 def marked(book: Book, files: LedgerFiles, key: DrillKey) -> None:
@@ -187,11 +190,11 @@ def _drill(
     if reveal.get("passed") != row.result.passed:
         return Audited(row, "the ledger reveals another result than the book says")
     if time_of(commit) > row.announced.begins + _EARLIER:
-        return Audited(row, "it was committed to after it had begun")
+        return Audited(row, TOO_EARLY)
     if not any(well_signed(row, public) for public in publics.values()):
         return Audited(row, "its result is not what the drills' key signed")
     if row.result.said > row.ends:
-        return Audited(row, "it was revealed after its deadline")
+        return Audited(row, TOO_LATE)
     return Audited(row)
 
 

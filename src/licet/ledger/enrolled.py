@@ -67,13 +67,14 @@ def enrolled(files: LedgerFiles) -> dict[str, bytes]:
     return keys_of(found)[0]
 
 
-def keys_of(records: Mapping[int, Record], trusted: str = "") -> tuple[dict[str, bytes], list[str], float]:
+def keys_of(records: Mapping[int, Record], trusted: str = "", after: float = 0.0) -> tuple[dict[str, bytes], list[str], float]:
     """The drills' keys by their names, what is wrong with those that are enrolled, and since when there is one (0: there is none).
 
     Args:
         records: those that enrol keys, and any others.
         trusted: the name of the key that is trusted, if somebody knows it from elsewhere; else the first that is enrolled is. Each other
             one is where an earlier one signs for it.
+        after: seconds since the epoch; of what was wrong before it nothing is said.
     """
     publics: dict[str, bytes] = {}
     wrong: list[str] = []
@@ -88,9 +89,12 @@ def keys_of(records: Mapping[int, Record], trusted: str = "") -> tuple[dict[str,
         name = name_of(public)
         by = publics.get(str(record.get("by")))
         said: dict[str, Plain] = {"key": name, "public": public.hex()}
+        if name in publics:  # a run that was cut off before its book knew of the key enrols it again
+            continue
         first = not publics and trusted in ("", name)
         if not first and (by is None or not signed_by(by, said, str(record.get("vouched")))):
-            wrong.append(f"record {seq} enrols a key for which no earlier one vouches: what it signs is no drill")
+            if time_of(record) >= after:
+                wrong.append(f"record {seq} enrols a key for which no earlier one vouches: what it signs is no drill")
         elif signed_by(public, said, str(record.get("signature"))):
             publics[name] = public
             since = since or time_of(record)
