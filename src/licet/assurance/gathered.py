@@ -15,6 +15,7 @@ from licet.catalogue import CHECKS
 from licet.drill.audit import Audit, audited
 from licet.drill.book import FILE as BOOK
 from licet.drill.book import Book
+from licet.drill.keys import pinned
 from licet.drill.revealed import drills_of
 from licet.drill.scenarios import SCENARIOS
 from licet.drill.score import Scorecard, scorecard
@@ -73,13 +74,13 @@ def _drills(
         return None, None, f"the ledger does not hold, and no drill can be held against it: {ledger.wrong[0]}"
     try:
         with closing(Book(path, reading=True)) as book:
-            audit = audited(book, files, now, now - WINDOW, whole=True)
+            audit = audited(book, files, now, now - WINDOW, whole=True, trusted=pinned())
             real = still = None
             if inventory is not None:
                 still = waiting(inventory, now, audit.drills)
                 since = [each.finding for each in kept(inventory) if each.finding.time >= now - WINDOW]
                 lags = {name: each.lag for name, each in SOURCES.items()}
-                real = standing(inventory, now, now - WINDOW, lags, drills_of(since, book, files, now))
+                real = standing(inventory, now, now - WINDOW, lags, drills_of(since, book, files, now, pinned()))
     except (LedgerError, StoreError) as error:
         return None, None, f"the drills cannot be held against the ledger: {error}"
     return audit, scorecard(audit, real, now, scenarios=SCENARIOS, waiting=still), ""

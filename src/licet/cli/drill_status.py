@@ -12,6 +12,7 @@ from licet.cli.acts import seconds
 from licet.cli.pages import page_place
 from licet.cli.state import add_state, existing
 from licet.clock import iso, lasting
+from licet.drill.keys import pinned
 from licet.drill.score import WEEK, Metric, Scorecard
 from licet.drill.status import status
 from licet.errors import UsageError
@@ -41,7 +42,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     how = "rates, times and blind seconds are of so long (default: 7d)"
     parser.add_argument("--within", metavar="TIME", type=seconds, default=WEEK, help=how)
     parser.add_argument("--whole", action="store_true", help="read the whole ledger, and not from the mark on that the drills' key signed")
-    parser.add_argument("--trust", metavar="NAME", default="", help="the name of the drills' key, where you know it from elsewhere")
+    parser.add_argument(
+        "--trust", metavar="NAME", default="", help="the name of the drills' key, where you know it from elsewhere; else LICET_DRILL_TRUST"
+    )
     parser.add_argument("--otlp", action="store_true", help="export the figures as metrics too, by the usual environment variables")
     add_state(parser)
 
@@ -56,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     folder = existing(options).path
     if options.html is not None:
         page_place(options.html, (), force=options.force)
-    card = status(folder, time.time(), within=options.within, whole=options.whole, trusted=options.trust)
+    card = status(folder, time.time(), within=options.within, whole=options.whole, trusted=pinned(options.trust))
     if options.html is not None:
         from licet.drill.page import page
 

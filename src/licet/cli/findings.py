@@ -58,6 +58,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ocsf", action="store_true", help="print OCSF 1.8 events, one JSON object a line: findings, and what they cite")
     parser.add_argument("--drift", action="store_true", help="with `--ocsf`: who may do more than he does, or does what he is not for, too")
     parser.add_argument("-o", dest="output", metavar="FILE", help="with `--ocsf`: write them to this file")
+    parser.add_argument(
+        "--trust", metavar="NAME", default="", help="the name of the drills' key, else LICET_DRILL_TRUST: no other makes a drill"
+    )
     add_source(parser)
     add_verbs(parser, "findings", VERBS, required=False)
 

@@ -60,13 +60,14 @@ class Found(NamedTuple):
 
 class Sources(NamedTuple):
     """Where findings are looked for; at least one of the first two is there. `read`: what there is to say of spans that were read;
-    `folder`: the state folder, if it is one.
+    `folder`: the state folder, if it is one; `trust`: the name of the drills' key, if somebody knows it from elsewhere.
     """
 
     store: Store | None
     inventory: Inventory | None
     read: Import | None
     folder: Path | None = None
+    trust: str = ""
 
 
 @contextmanager
@@ -87,7 +88,7 @@ def sources_of(options: argparse.Namespace) -> Iterator[Sources]:
         folder = existing(options)
         inventory = stack.enter_context(closing(Inventory(folder.path / FILE, reading=True)))
         guards = stack.enter_context(store_of(folder, reading=True)) if folder.store.exists() else None
-        yield Sources(guards, inventory, None, folder.path)
+        yield Sources(guards, inventory, None, folder.path, getattr(options, "trust", ""))
 
 
 def _has(options: argparse.Namespace, name: str) -> bool:
@@ -139,10 +140,11 @@ def with_drills(sources: Sources, found: Sequence[Found]) -> list[Found]:
     """The same, where those that were drills say so: by what the drills' key signed, and not by any mark on them."""
     if sources.folder is None or not found or not (sources.folder / BOOK).exists():
         return list(found)
-    from licet.drill.status import tests_of  # only who has drills needs it
+    from licet.drill.keys import pinned  # only who has drills needs them
+    from licet.drill.status import tests_of
 
     try:
-        drills = tests_of(sources.folder, [each.finding for each in found], time.time())
+        drills = tests_of(sources.folder, [each.finding for each in found], time.time(), pinned(sources.trust))
     except StateError as error:
         output.error(f"licet: {error}; which findings were drills is not known, and none is called one")
         return list(found)

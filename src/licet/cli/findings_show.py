@@ -33,6 +33,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="the finding; a unique beginning of its id is enough")
     parser.add_argument("--all", action="store_true", help=f"all of its evidence, and not the first {_SHOWN} pieces")
     parser.add_argument("--json", action="store_true", help="print it as one JSON object, as `licet findings --json` has it")
+    parser.add_argument("--trust", metavar="NAME", default=argparse.SUPPRESS, help="the name of the drills' key, else LICET_DRILL_TRUST")
     add_state(parser, again=True)
 
 

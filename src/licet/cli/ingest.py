@@ -194,7 +194,8 @@ def _drilled(folder: StateFolder, now: float) -> Mapping[str, Collection[str]]:
     if not (folder.path / BOOK).exists():
         return {}
     from licet.drill.book import Book
+    from licet.drill.keys import pinned
     from licet.drill.revealed import calls_of
 
     with closing(Book(folder.path / BOOK, reading=True)) as book:
-        return calls_of(book, LedgerFiles(folder.ledger), now)
+        return calls_of(book, LedgerFiles(folder.ledger), now, pinned())

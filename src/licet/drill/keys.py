@@ -19,10 +19,18 @@ from licet.errors import KeyFileError
 from licet.ledger.enrolled import CONTEXT, name_of, signed_by
 from licet.machine import open_own
 
-__all__ = ["FILE", "DrillKey", "name_of", "signed_by"]
+__all__ = ["FILE", "TRUST", "DrillKey", "name_of", "pinned", "signed_by"]
 
 FILE: Final = "drill.key"
+TRUST: Final = "LICET_DRILL_TRUST"
+"""The variable that names the drills' key, where it is known from elsewhere than the ledger."""
+
 _MAX_PEM = 10_000  # bytes
+
+
+def pinned(given: str | None = None) -> str:
+    """The name of the drills' key, as somebody knows it from elsewhere: what is given, else the variable; empty: the ledger's first."""
+    return given or os.environ.get(TRUST, "")
 
 
 class DrillKey:

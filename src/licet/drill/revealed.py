@@ -21,8 +21,8 @@ _APART: Final = frozenset(each.id for each in SCENARIOS if each.apart)
 _NO_RECORD: Final = ("declared", "probe", "refused")
 
 
-def drills_of(findings: Iterable[Finding], book: Book, files: LedgerFiles, now: float) -> dict[str, str]:
-    """By finding, the id of the drill that it was; those that are none are left out.
+def drills_of(findings: Iterable[Finding], book: Book, files: LedgerFiles, now: float, trusted: str = "") -> dict[str, str]:
+    """By finding, the id of the drill that it was; those that are none are left out. `trusted`: as `licet.drill.audit.audited` has it.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -31,20 +31,20 @@ def drills_of(findings: Iterable[Finding], book: Book, files: LedgerFiles, now: 
     fitting = {row.id: (row, ids) for row in book.with_findings(by) if (ids := _fits(row, by)) and row.announced and is_play(row.announced)}
     if not fitting:
         return {}
-    sound = of_rows([row for row, _ in fitting.values()], book, files, now)
+    sound = of_rows([row for row, _ in fitting.values()], book, files, now, trusted)
     return {uid: each.row.id for each in sound if each.row.result and not each.wrong for uid in fitting[each.row.id][1]}
 
 
-def calls_of(book: Book, files: LedgerFiles, now: float) -> Mapping[str, frozenset[str]]:
+def calls_of(book: Book, files: LedgerFiles, now: float, trusted: str = "") -> Mapping[str, frozenset[str]]:
     """The digests of the events of guarded calls that were drills, and under which identities: they stay in the guard's store, and are
-    nobody's acts.
+    nobody's acts. `trusted`: as `licet.drill.audit.audited` has it.
 
     Raises:
         LedgerError: the ledger cannot be read.
     """
     rows = [row for row in book.with_calls() if row.announced is not None and is_play(row.announced)]
     found: dict[str, frozenset[str]] = {}
-    for row in (each.row for each in of_rows(rows, book, files, now) if not each.wrong):
+    for row in (each.row for each in of_rows(rows, book, files, now, trusted) if not each.wrong):
         whose = frozenset(row.announced.identities) if row.announced is not None else frozenset()
         found |= {digest: whose | found.get(digest, frozenset()) for digest in (row.result.calls if row.result is not None else ())}
     return found

@@ -49,13 +49,13 @@ def status(
             still = waiting(inventory, now, audit.drills)
         if still is not None and figures:
             found = [each.finding for each in kept(inventory) if each.finding.time >= now - within]
-            drills = drills_of(found, book, files, now)
+            drills = drills_of(found, book, files, now, trusted)
             real = standing(inventory, now, now - within, {name: each.lag for name, each in SOURCES.items()}, drills)
         return scorecard(audit, real, now, scenarios=SCENARIOS, within=within, waiting=still)
 
 
-def tests_of(folder: Path, findings: list[Finding], now: float) -> dict[str, str]:
-    """Of these findings, which were drills of a state folder, and which drill each was.
+def tests_of(folder: Path, findings: list[Finding], now: float, trusted: str) -> dict[str, str]:
+    """Of these findings, which were drills of a state folder, and which drill each was. `trusted`: as `licet.drill.audit.audited` has it.
 
     Raises:
         LedgerError: the ledger cannot be read.
@@ -64,4 +64,4 @@ def tests_of(folder: Path, findings: list[Finding], now: float) -> dict[str, str
     if not findings or not (folder / BOOK).exists():
         return {}
     with closing(Book(folder / BOOK, reading=True)) as book:
-        return drills_of(findings, book, LedgerFiles(StateFolder(folder).ledger), now)
+        return drills_of(findings, book, LedgerFiles(StateFolder(folder).ledger), now, trusted)

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from licet.clock import Clock
+from licet.drill.keys import pinned
 from licet.drill.status import status
 from licet.errors import StateError, UsageError
 from licet.guard import Guard
@@ -222,7 +223,7 @@ class Service:
             asked, found = self._monitoring
             if self._clock.monotonic() - asked >= MONITORING_SECONDS:
                 try:
-                    card = status(self._guard.state, self._clock.now(), figures=False)
+                    card = status(self._guard.state, self._clock.now(), trusted=pinned(), figures=False)
                     found = tuple(dict.fromkeys(each.kind for each in card.reasons))
                 except StateError as error:
                     _log.error("licet: the drills' verdict cannot be told: %s", error)
