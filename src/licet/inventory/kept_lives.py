@@ -68,6 +68,9 @@ class Lives:
             kept = self._db.execute("SELECT body FROM lifecycle WHERE uid=?", (event.uid,)).fetchone()[0]
             others = () if anew else another_event(event, kept)
             if not others:
+                if not anew and event.digest and event.digest < lifecycle_of(kept).digest:  # in other bytes: no order decides which
+                    self._db.execute("UPDATE lifecycle SET body=? WHERE uid=?", (values[-1], event.uid))
+                    self._concerns(event)
                 if not same_as(event):
                     self._counts.again(event)
                 return False
