@@ -206,6 +206,7 @@ def test_the_commands_note_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     with closing(Inventory(tmp_path / "state" / "inventory.db", reading=True)) as opened:
         since = waiting_since(opened)
         assert 0 <= time.time() - since < 60
+        assert opened.cursor("monitor", "waits") is not None
     assert main(["monitor", "--state", state]) == 0
     with closing(Inventory(tmp_path / "state" / "inventory.db", reading=True)) as opened:
         assert waiting_since(opened) == 0
