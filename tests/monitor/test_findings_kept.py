@@ -363,7 +363,7 @@ def test_acknowledged_it_stays_in_the_list_and_suppressed_it_does_not(state: Pat
 @pytest.mark.parametrize(
     "words",
     [
-        ["show", "0"],
+        ["show", "no"],
         ["acknowledge", "no", "--by", "ann"],
         ["suppress", "no", "--by", "ann", "--reason", "x", "--until", "tomorrow"],
         ["--code", "NO_SUCH"],
