@@ -30,7 +30,7 @@ from licet.drill.commitment import Announced
 from licet.drill.keys import DrillKey
 from licet.drill.looked import seen_of
 from licet.drill.schedule import cells_in, cells_of, slots_of
-from licet.drill.score import scorecard
+from licet.drill.score import Reason, scorecard
 from licet.drill.slots import CADENCE, DAY, Slot
 from licet.drill.watch import Memory, told
 from licet.monitor.deliveries import Reply
@@ -75,7 +75,7 @@ class Month(NamedTuple):
 class Ear:
     """A channel that takes all, and remembers when."""
 
-    name = "ear"
+    name = key = "ear"
 
     def __init__(self) -> None:
         self.heard: list[tuple[float, Alarm]] = []
@@ -111,7 +111,10 @@ def _watched(drills: list[Audited], span: tuple[float, float], failed: tuple[flo
         while now < span[1] and not (ear.heard and ear.heard[-1][1].kind == "over"):
             past = tuple(each for each in drills if now - DAY < each.row.committed and each.row.committed + _TOOK <= now)
             card = scorecard(Audit(past, (), span[0], (span,)), None, now, scenarios=(), within=DAY)
-            told(seen_of(card, now), [ear], memory, "the month", lambda at=now: at)  # type: ignore[misc]
+            # FAIL lasts until each kind that failed has passed again; here it is measured when the parts work, whatever is drawn next.
+            parts = tuple(each for each in card.reasons if each.kind != "failed")
+            parts += tuple(Reason("blind", each.part) for each in card.blind)
+            told(seen_of(card._replace(reasons=parts), now), [ear], memory, "the month", lambda at=now: at)  # type: ignore[misc]
             now += looks
     return ear
 

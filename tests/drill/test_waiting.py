@@ -14,7 +14,6 @@ import pytest
 from licet.cli.main import main
 from licet.drill.attested import attest
 from licet.drill.audit import Audit
-from licet.drill.book import FILE as BOOK
 from licet.drill.exported import points
 from licet.drill.looked import of_folder
 from licet.drill.page import page
@@ -190,7 +189,7 @@ def test_green_drills_do_not_hide_it_from_the_guard_the_watcher_and_the_page(hou
     house.play()  # drills judge it, and nobody knows whether anybody else would
     house.live.ledger.seal()
     assert attest(folder.path, house.live).well == before
-    seen = of_folder(folder.path / BOOK, folder.ledger, house.live.clock.now())
+    seen = of_folder(folder.path, house.live.clock.now())
     assert any("were not judged" in each for each in seen.why)
     card = status(folder.path, house.live.clock.now(), figures=False)
     assert "unjudged" in {each.kind for each in card.reasons}

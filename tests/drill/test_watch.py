@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from licet.cli import main
-from licet.drill.alarm import Alarm
+from licet.drill.alarm import Alarm, Command
 from licet.drill.looked import checked, of_folder, of_url
-from licet.drill.watch import AGAIN, NOTHING, Memory, Owed, Seen, after, alarm_of, taken, told
+from licet.drill.watch import AGAIN, NOTHING, Memory, Owed, Seen, after, alarm_of, key_of, taken, told
 from licet.errors import StateError, UsageError
 from licet.monitor.deliveries import Reply
 
@@ -26,7 +26,7 @@ class Ear:
     """A channel that takes what it is told to."""
 
     def __init__(self, *, takes: bool = True, name: str = "ear") -> None:
-        self.takes, self.name = takes, name
+        self.takes, self.name, self.key = takes, name, name
         self.heard: list[Alarm] = []
 
     def send(self, alarm: Alarm, now: float) -> Reply:
@@ -69,7 +69,7 @@ def test_a_blindness_that_ended_before_anybody_took_it_is_still_said(tmp_path):
 def test_who_is_killed_between_the_answer_and_the_note_says_it_again_under_the_same_id(tmp_path):
     ear = Ear()
     looks(tmp_path / "m", ear, Seen(NOW, BLIND))
-    Memory(tmp_path / "m").keep({"ear": Owed(NOW, why=BLIND)})  # as it was before the answer
+    Memory(tmp_path / "m").keep({key_of(ear, "it"): Owed(NOW, why=BLIND)})  # as it was before the answer
     looks(tmp_path / "m", ear, Seen(NOW + 60, BLIND))
     assert ear.heard[0].id == ear.heard[1].id
 
@@ -82,6 +82,24 @@ def test_each_channel_is_owed_by_itself(tmp_path):
     deaf.takes = True
     told(Seen(NOW + 200, BLIND), [deaf, well], Memory(tmp_path / "m"), "it", lambda: NOW)
     assert (len(deaf.heard), len(well.heard)) == (1, 1)
+
+
+def test_a_look_at_one_thing_says_nothing_of_another_on_the_same_channel(tmp_path):
+    ear = Ear()
+    for watched, seen in (("A", Seen(NOW, BLIND)), ("B", Seen(NOW + 60)), ("B", Seen(NOW + 120, BLIND)), ("A", Seen(NOW + 180))):
+        told(seen, [ear], Memory(tmp_path / "m"), watched, lambda: NOW)
+    assert [(each.kind, each.watched, each.since) for each in ear.heard] == [
+        ("blind", "A", NOW), ("blind", "B", NOW + 120), ("over", "A", NOW),
+    ]  # fmt: skip
+
+
+def test_a_command_with_other_arguments_is_another_channel_and_none_of_them_is_written_down(tmp_path):
+    path = tmp_path / "m"
+    for name in ("one", "two"):
+        words = [sys.executable, "-c", "import sys; open(sys.argv[1], 'a').write(sys.stdin.read())", str(tmp_path / name)]
+        told(Seen(NOW, BLIND), [Command(words)], Memory(path), "it", lambda: NOW)
+    assert [len((tmp_path / name).read_text().splitlines()) for name in ("one", "two")] == [1, 1]
+    assert str(tmp_path) not in path.read_text()
 
 
 def test_what_is_blind_again_before_its_end_was_heard_is_the_same_blindness():
@@ -119,14 +137,14 @@ def test_a_memory_that_cannot_be_written_stops_the_sending(tmp_path):
 
 
 def test_a_folder_that_cannot_be_read_or_has_no_drill_is_blind(tmp_path):
-    assert of_folder(tmp_path / "drill.db", tmp_path / "ledger", NOW).why
+    assert of_folder(tmp_path, NOW).why
     from contextlib import closing
 
     from licet.drill.book import Book
 
     with closing(Book(tmp_path / "drill.db")):
         pass
-    assert "no drill has a result" in " ".join(of_folder(tmp_path / "drill.db", tmp_path / "ledger", NOW).why)
+    assert "no drill has a result" in " ".join(of_folder(tmp_path, NOW).why)
 
 
 class Health(http.server.BaseHTTPRequestHandler):
@@ -185,7 +203,12 @@ def test_the_command_says_it_once_and_that_it_is_over(tmp_path, health, capsys, 
     words.append(f"import sys; open({str(out)!r}, 'a').write(sys.stdin.read())")
     assert main(words) == 0
     kind.status = 503
-    assert [main(words), main(words)] == [1, 1]
+    assert main(words) == 1
+    capsys.readouterr()
+    for _ in range(2):
+        assert main(words) == 1
+        assert "told already, and again at" in (said := capsys.readouterr().out)
+        assert f"{url}: answered 503" in said
     kind.status = 200
     assert [main(words), main(words)] == [0, 0]
     assert [json.loads(line)["type"] for line in out.read_text().splitlines()] == ["monitoring.blind", "monitoring.over"]

@@ -14,9 +14,8 @@ from licet.cli.follow import follow
 from licet.cli.locked import alone
 from licet.cli.state import add_state, existing
 from licet.clock import iso
-from licet.drill.book import FILE as BOOK
 from licet.drill.looked import checked, of_folder, of_url
-from licet.drill.watch import Memory, Seen, told
+from licet.drill.watch import AGAIN, Memory, Seen, key_of, told
 from licet.errors import UsageError
 from licet.guard.state import default_state, open_state
 
@@ -24,9 +23,10 @@ MEMORY = "watch.json"
 EVERY = 60.0  # seconds between two looks
 
 EXAMPLE = """\
-It looks at the drills of a state folder, or at an address that answers 200 while all is well (`/healthz/monitoring` of `licet serve`). When
-nobody can rely on the monitoring it says so on each channel: once, again each hour while it lasts, and once when it is over. What a channel
-does not take is tried again with each look. Let it run where the monitoring does not: with that machine it would fall silent.
+It looks at the drills of a state folder, or at an address that answers 200 while all is well (`/healthz/monitoring` of `licet serve`). Both
+go by the verdict of `licet drill status`: where that is FAIL nobody can rely on the monitoring. It says so on each channel: once, again
+each hour while it lasts, and once when it is over. What a channel does not take is tried again with each look. Let it run where the
+monitoring does not: with that machine it would fall silent.
 
 It runs until SIGINT or SIGTERM; `--once` is for cron.
 
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     """Look, and say what is owed; once, or again and again."""
     if options.url is not None and (options.state is not None or options.within is not None):
         raise UsageError("`--url` is asked alone; `--state` and `--within` are about a state folder")
-    watched = checked(options.url) if options.url is not None else str(existing(options).path.absolute())
+    watched = checked(options.url) if options.url is not None else str(existing(options).path.resolve())
     channels = channels_of(options)
     path = Path(options.memory) if options.memory is not None else open_state(default_state()).path / MEMORY
     with alone(path.with_name(f"{path.name}.lock"), "licet drill watch"):
@@ -71,6 +71,12 @@ def run(options: argparse.Namespace) -> int:
                 output.say(f"{iso(now)}  {each.alarm.kind:6}{each.channel}: ", each.why or "taken")
             if first and not seen.why:
                 output.say(f"{iso(now)}  well  {watched}")
+            if first and seen.why and not said:
+                owed = memory.of(key_of(channels[0], watched))
+                more = f" (and {len(seen.why) - 1} more)" if len(seen.why) > 1 else ""
+                output.say(
+                    f"{iso(now)}  blind since {iso(owed.since)}, told already, and again at {iso(owed.told + AGAIN)}: {seen.why[0]}{more}"
+                )
             sys.stdout.flush()
             return 1 if seen.why or any(each.why for each in said) else 0
 
@@ -78,5 +84,4 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _folder(options: argparse.Namespace, now: float) -> Seen:
-    folder = existing(options)
-    return of_folder(folder.path / BOOK, folder.ledger, now, options.within or 0.0)
+    return of_folder(existing(options).path, now, options.within or 0.0)

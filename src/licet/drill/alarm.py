@@ -5,6 +5,7 @@ A channel says whether it took an alarm. What it did not take is tried again; so
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -90,11 +91,15 @@ class Alarm(NamedTuple):
 
 
 class Channel(Protocol):
-    """Where alarms go. `name`: what it is remembered under, which holds nothing secret."""
+    """Where alarms go."""
 
     @property
     def name(self) -> str:
-        """What it is remembered under."""
+        """What people are told of it, which holds nothing secret."""
+
+    @property
+    def key(self) -> str:
+        """What it is remembered under: all that makes it another channel, hashed where that may be secret."""
 
     def send(self, alarm: Alarm, now: float) -> Reply:
         """Hand it over, and hear whether it was taken. Does not raise for what the other side does."""
@@ -105,7 +110,7 @@ class Post:
 
     def __init__(self, hook: Webhook) -> None:
         self._hook = hook
-        self.name = f"webhook {hook.name}"
+        self.name = self.key = f"webhook {hook.name}"
 
     def send(self, alarm: Alarm, now: float) -> Reply:
         """Only an answer of 2xx says that it was taken."""
@@ -140,7 +145,7 @@ class Mail:
     ) -> None:  # fmt: skip
         self._server, self._to, self._sender, self._timeout = server, address(to), address(sender), timeout
         self._context = context or ssl.create_default_context()
-        self.name = f"mail {to} {server.host}:{server.port}"
+        self.name = self.key = f"mail {to} {server.host}:{server.port}"
 
     def send(self, alarm: Alarm, now: float) -> Reply:
         """Only a server that took it for the one address says that it was taken."""
@@ -198,6 +203,9 @@ class Command:
             raise UsageError("--command without a command")
         self._words, self._timeout = tuple(words), timeout
         self.name = f"command {words[0]}"
+        self.key = (
+            f"command {hashlib.sha256(json.dumps(self._words).encode()).hexdigest()}"  # an argument says who is told, and may be secret
+        )
 
     def send(self, alarm: Alarm, now: float) -> Reply:  # noqa: ARG002 - of all channels
         """Only an end with 0, in time, says that it was taken."""

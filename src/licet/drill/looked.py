@@ -7,21 +7,16 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from licet.clock import iso, lasting
-from licet.drill.audit import audited
-from licet.drill.book import Book
 from licet.drill.keys import pinned
-from licet.drill.score import WEEK, Scorecard, scorecard
-from licet.drill.waiting import waiting_in
+from licet.drill.score import Scorecard
+from licet.drill.status import status
 from licet.drill.watch import Seen
 from licet.errors import LicetError, UsageError
-from licet.inventory.store import FILE as INVENTORY
-from licet.ledger import LedgerFiles
 from licet.manifest.identities import is_loopback
 from licet.version import VERSION
 
@@ -30,32 +25,28 @@ TIMEOUT: Final = 10.0
 
 _AGAIN: Final = 3.0  # seconds after which what did not answer is asked once more
 _MOST: Final = 10  # reasons
-_ELSEWHERE: Final = ("failed", "unplayed")  # reasons that parts tell, or that are of no part that anybody saw fail
 
 
-def of_folder(book: Path, ledger: Path, now: float, within: float = 0.0) -> Seen:
-    """What the drills of a state folder say. What cannot be read is blind.
+def of_folder(folder: Path, now: float, within: float = 0.0) -> Seen:
+    """What the drills of a state folder say, by the verdict of `licet drill status`. What cannot be read is blind.
 
     Args:
-        book: the state folder's `drill.db`, with its inventory beside it; `ledger`: its ledger.
         within: seconds within which there is to be a result, if it is less than the schedule's own.
     """
     try:
-        with closing(Book(book, reading=True)) as opened:
-            audit = audited(opened, LedgerFiles(ledger), now, now - WEEK, trusted=pinned())
-        still = waiting_in(book.parent / INVENTORY, now, audit.drills)
+        card = status(folder, now, trusted=pinned(), figures=False)
     except LicetError as error:
         return Seen(now, (str(error),))
-    return seen_of(scorecard(audit, None, now, scenarios=(), within=WEEK, waiting=still), now, within)
+    return seen_of(card, now, within)
 
 
 def seen_of(card: Scorecard, now: float, within: float = 0.0) -> Seen:
-    """What a scorecard says of now: which parts are blind, and what is wrong with what is told.
+    """What a scorecard says of now: FAIL is blind, and nothing else is; which parts are is said first.
 
-    A drill that failed is here by the parts that it blames, until one proves them again; a twin that had a finding makes nobody blind.
+    One rule for `licet drill status`, `/healthz/monitoring` and this: who asks one of them hears what the others say.
     """
-    why = [f"{each.part}: blind since {iso(each.since)}" for each in card.blind]
-    why += [each.said for each in card.reasons if each.kind not in _ELSEWHERE]
+    why = [] if card.passed else [f"{each.part}: blind since {iso(each.since)}" for each in card.blind]
+    why += [each.said for each in card.reasons]
     since = [each.since for each in card.blind]
     last = max((each.began for each in card.drills), default=0.0)
     if within and last and now - last > within:

@@ -81,8 +81,13 @@ def taken(owed: Owed, alarm: Alarm, now: float) -> Owed:
     return NOTHING if alarm.kind == "over" else owed._replace(told=now, number=owed.number + 1)
 
 
+def key_of(channel: Channel, watched: str) -> str:
+    """What is remembered of a channel is of one thing that is watched: what is seen of another says nothing of it."""
+    return f"{channel.key} of {hashlib.sha256(watched.encode()).hexdigest()}"
+
+
 class Memory:
-    """What each channel is owed, in a small file of ours.
+    """What each channel is owed of each thing that is watched, in a small file of ours, by `key_of`.
 
     Raises:
         StateError: the file cannot be read, or is not ours alone.
@@ -92,9 +97,9 @@ class Memory:
         self._path = path
         self._rows = _read(path)
 
-    def of(self, channel: str) -> Owed:
+    def of(self, key: str) -> Owed:
         """What a channel is owed."""
-        return self._rows.get(channel, NOTHING)
+        return self._rows.get(key, NOTHING)
 
     def keep(self, rows: Mapping[str, Owed]) -> None:
         """Write down what some are owed.
@@ -121,22 +126,22 @@ class Told(NamedTuple):
 
 
 def told(seen: Seen, channels: Iterable[Channel], memory: Memory, watched: str, now: Callable[[], float]) -> list[Told]:
-    """Say what is owed, on each channel by itself.
+    """Say what is owed of `watched`, on each channel by itself.
 
     Raises:
         StateError: it cannot be written down; then nothing more is sent.
     """
     out = []
-    of = list(channels)
-    memory.keep({each.name: after(memory.of(each.name), seen) for each in of})
-    for channel in of:
-        owed = memory.of(channel.name)
+    keys = {key_of(each, watched): each for each in channels}
+    memory.keep({key: after(memory.of(key), seen) for key in keys})
+    for key, channel in keys.items():
+        owed = memory.of(key)
         alarm = alarm_of(owed, seen.time, watched)
         if alarm is None:
             continue
         reply = channel.send(alarm, now())
         if reply.taken:
-            memory.keep({channel.name: taken(owed, alarm, seen.time)})
+            memory.keep({key: taken(owed, alarm, seen.time)})
         out.append(Told(channel.name, alarm, "" if reply.taken else reply.why))
     return out
 
