@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -81,6 +82,16 @@ def test_what_a_drill_goes_through_is_waited_for_with_patience(tmp_path):
     with live_of(options, 30.0) as live:
         assert len(live.book.days()) == 2
     other.join()
+
+
+def test_where_no_drill_is_due_in_the_time_it_says_so_and_in_which_slot_the_next_one_is(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("LICET_DRILL_KEY", "")
+    code = main(["drill", "schedule", "--state", str(tmp_path / "state"), "--for", "1s"])  # a first day's slots begin after 5 s
+    said = capsys.readouterr()
+    assert (code, said.out) == (0, "")
+    found = re.search(r"none is played; the next is due between \S+T\d\d:(\d\d):00\S* and \S+T\d\d:(\d\d):00", said.err)
+    assert found, said.err
+    assert (int(found[1]) % 10, int(found[2]) - int(found[1])) in {(0, 10), (0, -50)}
 
 
 def test_once_and_for_are_not_said_together(capsys):

@@ -17,6 +17,7 @@ from licet.cli.acts import seconds
 from licet.cli.drill_live import add_live, live_of
 from licet.clock import SystemClock, iso
 from licet.drill.schedule import Done, scheduled
+from licet.drill.slots import SLOT
 from licet.escape import counted
 
 _LOOK = 0.5  # seconds between two looks whether it is to end
@@ -27,7 +28,7 @@ drills' key. What a day's slots are is committed to in the ledger before the day
 failed one. It waits for `licet monitor` and `licet findings deliver` where they are at work, and lets them work between two drills.
 
 It runs until SIGINT or SIGTERM, and plays to its end what has begun. Started again it goes on with the slots that are left, and says which
-were missed.
+were missed. Where no drill is due within `--for`, that is said, and when the next one is.
 
 Exit codes: 0 all drills passed, 1 one failed or was missed, 2 wrong usage, or something cannot be read or written.
 
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
 
     with _ended_between() as wait:
         try:
-            scheduled(lambda patience: live_of(options, patience), clock, wait, until, say, once=options.once)
+            scheduled(lambda patience: live_of(options, patience), clock, wait, until, say, once=options.once, none=_none)
         except KeyboardInterrupt:
             output.error(f"licet: ended; {counted(len(told), 'slot')}, {told.count(True)} passed")
     return 0 if all(told) else 1
@@ -93,6 +94,13 @@ def _ended_between() -> Iterator[Callable[[float], None]]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def _none(slot: float) -> None:
+    due = f"the next is due between {iso(slot)} and {iso(slot + SLOT)}"
+    output.error(
+        f"licet: no drill is due within `--for`, and none is played; {due}. From now on drills are due: one that nobody plays is missed"
+    )
 
 
 def _say(done: Done, *, as_json: bool) -> None:

@@ -24,7 +24,7 @@ from licet.drill.run import run
 from licet.drill.said import DAY as DAY_KIND
 from licet.drill.said import SLOTS as SLOTS_KIND
 from licet.drill.scenarios import SCENARIOS
-from licet.drill.slots import DAY, Slot, day_of, drawn, name_of, root
+from licet.drill.slots import DAY, SLOT, Slot, day_of, drawn, name_of, root
 from licet.errors import LicetError
 
 LEAD: Final = 5.0
@@ -134,6 +134,7 @@ def left(live: Live, days: Iterable[Day], now: float) -> tuple[list[Slot], list[
 def scheduled(
     opened: Callable[[float], AbstractContextManager[Live]], clock: Clock, wait: Callable[[float], object], until: float,
     say: Callable[[Done], None], *, cells: Sequence[tuple[str, str]] | None = None, once: bool = False,
+    none: Callable[[float], None] | None = None,
 ) -> list[Done]:  # fmt: skip
     """Play what is due, until a time; each slot is told as it is over.
 
@@ -145,6 +146,7 @@ def scheduled(
         until: no drill begins after it (seconds since the epoch).
         cells: scenario and source of what is drawn on new days; without it all there is.
         once: end after one.
+        none: told at the beginning if no drill is due until then: when the slot of the next one begins, which everybody may know.
 
     Raises:
         LicetError: the first days cannot be committed to.
@@ -155,6 +157,8 @@ def scheduled(
     with opened(LATE) as live:
         due, missed = left(live, prepare(live, of), clock.now())
     done += _said([Done(each, why="nothing ran when it was due") for each in missed], say, told)
+    if none is not None and due and due[0].time > until:
+        none(due[0].time - due[0].time % SLOT)
     while due and due[0].time <= until:
         slot = due[0]
         wait(max(0.0, slot.time - clock.now()))
