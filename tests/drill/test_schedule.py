@@ -20,6 +20,7 @@ from licet.drill.pipeline import Pipeline
 from licet.drill.receiver import Receiver, receiving
 from licet.drill.schedule import Done, Due, prepare, scheduled, slots_of
 from licet.drill.slots import CADENCE, DAY, SLOT, root
+from licet.drill.status import status
 from licet.errors import UsageError
 from licet.guard.state import open_ledger, open_state, secret
 from licet.inventory.fingerprints import Fingerprints
@@ -153,6 +154,18 @@ def test_a_slot_without_its_drill_is_a_failed_one_once_the_day_is_over(place):
         prepare(live, CELLS)
     assert place.wrong() == ()
     assert 1 <= len(place.audit().missed) <= 3  # of the last half hour
+
+
+def test_of_a_day_that_goes_on_it_is_said_that_no_drill_was_played_in_ten_minutes_in_which_one_was_due(place):
+    place.play(2 * SLOT)
+    assert place.audit().missed == ()
+    stopped = place.clock.now()
+    place.clock.wait(5 * SLOT)
+    missed = place.audit().missed
+    assert 1 <= len(missed) <= 3
+    assert all(stopped - SLOT < each.time < place.clock.now() and not each.scenario for each in missed)
+    card = status(place.folder.path, place.clock.now(), figures=False)
+    assert sum("and none was played" in each.said for each in card.reasons if each.kind == "missed") == len(missed)
 
 
 def test_a_day_that_is_over_and_never_told_is_wrong(place):

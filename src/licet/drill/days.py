@@ -29,7 +29,8 @@ class Played(NamedTuple):
 def wrong_days(
     commits: Sequence[Mapping[str, Any]], reveals: Sequence[Mapping[str, Any]], played: Iterable[Played], now: float, since: float = 0.0
 ) -> tuple[list[str], list[Slot]]:
-    """What is wrong with days that were committed to, a sentence each; and the slots of those that are over whose drill was not played.
+    """What is wrong with days that were committed to, a sentence each; and the slots whose drill was not played. Of a day
+    that goes on nobody knows the slots: one within whose time no drill was played at all stands there without scenario and source.
 
     Args:
         commits, reveals: records of the ledger, well signed; each with `at`, its time.
@@ -57,6 +58,7 @@ def wrong_days(
         if begins < _number(each.get("at")) - _EARLY:
             wrong.append(f"{name}: the day was committed to after it had begun")
         if now < day + DAY + _TO_REVEAL and name not in told:
+            missed += empty(day, begins, [time for times in by_cell.values() for time in times], now)
             continue
         why, slots = _revealed(day, each, told.get(name))
         wrong += [f"{name}: {why}"] if why else []
@@ -88,6 +90,16 @@ def missing(slots: Sequence[Slot], played: Mapping[tuple[str, str], Sequence[flo
         else:
             times.remove(found)
     return missed
+
+
+def empty(day: float, begins: float, played: Sequence[float], now: float) -> list[Slot]:
+    """Ten minutes of a day in which a drill was due, whichever it was, and none began. `played`: when drills began."""
+    found = []
+    for number in range(int(DAY // SLOT)):
+        first, last = day + number * SLOT + SLOT / 4, day + (number + 3 / 4) * SLOT + LATE  # drills are drawn into the middle half
+        if begins <= first and last + _TO_REVEAL <= now and not any(first - _EARLY <= each <= last for each in played):
+            found.append(Slot(first, "", "", ""))
+    return found
 
 
 def slots_of(plain: Any) -> list[Slot] | None:

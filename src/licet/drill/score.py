@@ -17,7 +17,7 @@ from licet.drill.blind import Look, Stretch, blind_now, seconds, stretches
 from licet.drill.book import Result
 from licet.drill.scenario import Scenario
 from licet.drill.shown import Kind, kind_of, looks, lowest
-from licet.drill.slots import CADENCE
+from licet.drill.slots import CADENCE, SLOT, Slot
 from licet.drill.standing import Standing
 from licet.drill.verdict import FIRED
 from licet.drill.waiting import LIMIT, Waiting
@@ -218,10 +218,8 @@ def _reasons(  # noqa: PLR0917 - all that a verdict rests on
         elif each.wrong and each.wrong != UNREVEALED:
             yield Reason("audit", f"drill {each.row.id} of {iso(each.row.committed)}: {each.wrong}")
     yield from (Reason("audit", each) for each in audit.wrong)
-    for slot in audit.missed:
-        played = newest.get((slot.scenario, slot.source, False, False))
-        if played is None or played.began <= slot.time:
-            yield Reason("missed", f"{slot.scenario} on {slot.source} was due at {iso(slot.time)}, and was not played")
+    whole = all(cell.state == "passed" for cell in cells)
+    yield from _missed(audit.missed, newest, healed if whole else 0.0)
     last = max((each.began for each in results), default=0.0)
     if not last:
         yield Reason("silent", "no drill has a result: `licet drill run` plays them")
@@ -235,6 +233,18 @@ def _reasons(  # noqa: PLR0917 - all that a verdict rests on
         some = ", ".join(f"{cell.scenario} on {cell.source}" for cell in unplayed[:5])
         more = f", and {counted(len(unplayed) - 5, 'more')}" if len(unplayed) > 5 else ""
         yield Reason("unplayed", f"not played in all its kinds for a week: {some}{more}")
+
+
+def _missed(slots: Iterable[Slot], newest: dict[Kind, Result], healed: float) -> Iterator[Reason]:
+    """Drills that were due. `healed`: since when each kind was played anew, and passed."""
+    for slot in slots:
+        played = newest.get((slot.scenario, slot.source, False, False))
+        if not slot.scenario:  # of a day whose slots are not told yet
+            if healed <= slot.time:
+                ten = iso(slot.time - slot.time % SLOT)
+                yield Reason("missed", f"a drill was due in the ten minutes from {ten} on, and none was played")
+        elif played is None or played.began <= slot.time:
+            yield Reason("missed", f"{slot.scenario} on {slot.source} was due at {iso(slot.time)}, and was not played")
 
 
 def _still(waiting: Waiting, now: float) -> Iterator[Reason]:
