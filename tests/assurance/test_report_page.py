@@ -181,6 +181,8 @@ def test_what_a_guard_does_is_seen_and_what_drills_did_through_one_is_not(tmp_pa
     assert report["evidence"]["kinds"]["call.denied"] > 0
     assert report["findings"]["statuses"]["open"] == 0
     assert {row_of(report, each)["standing"] for each in ("MANAGE 2.4", "PR.PS-04", "PR.AA-05")} == {"absent"}
+    # That what there was is on record is true of drills too.
+    assert row_of(report, "MEASURE 2.8")["standing"] == "observed"
     manifest.write_text(MANIFEST, encoding="utf-8")
     with Guard.from_file(manifest, state=state) as guard:
 

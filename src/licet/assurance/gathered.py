@@ -12,7 +12,7 @@ from licet.assurance.inventoried import Inventoried, inventoried
 from licet.assurance.manifested import manifested
 from licet.assurance.recorded import recorded, seen_in
 from licet.catalogue import CHECKS
-from licet.drill.audit import Audit, audited
+from licet.drill.audit import COMMIT, Audit, audited
 from licet.drill.book import FILE as BOOK
 from licet.drill.book import Book
 from licet.drill.keys import pinned
@@ -68,11 +68,14 @@ def _drills(
 ) -> tuple[Audit | None, Scorecard | None, str]:  # fmt: skip
     """The drills of the window, and their scorecard; none where the ledger does not hold: nothing can be held against it then."""
     path, files = folder.path / BOOK, LedgerFiles(folder.ledger)
-    if not path.exists():
+    if not path.exists() and COMMIT not in ledger.kinds:
         return None, None, ""
     if ledger.wrong:
         return None, None, f"the ledger does not hold, and no drill can be held against it: {ledger.wrong[0]}"
     try:
+        if not path.exists():  # the ledger has drills, and somebody took the book away
+            audit = audited(None, files, now, now - WINDOW, trusted=pinned())
+            return audit, scorecard(audit, None, now, scenarios=SCENARIOS), ""
         with closing(Book(path, reading=True)) as book:
             audit = audited(book, files, now, now - WINDOW, whole=True, trusted=pinned())
             real = still = None

@@ -56,6 +56,7 @@ def seen_in(ledger: Ledger, drilled: Collection[str]) -> dict[str, int]:
         kinds[kind] -= number if kind != "proved" and agent in drilled else 0
     return {
         "records": sum(number for kind, number in kinds.items() if kind != "proved" and not kind.startswith(("ledger.", "drill."))),
+        "ledger": ledger.records,
         "calls": sum(kinds.get(kind, 0) for kind in ("call.intent", "call.denied", "call.asked")),
         "denied": kinds.get("call.denied", 0),
         "asked": kinds.get("call.asked", 0),

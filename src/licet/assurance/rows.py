@@ -128,8 +128,9 @@ def _behaviour(standing: Standing, means: Means, evidence: Sequence[Evidence], f
     if fails:
         parts.append(f"{counted(len(fails), 'drill')} about it {'fails' if len(fails) == 1 else 'fail'}")
     if standing != "absent":
-        found = [f"{each.name} ({each.number:,})" for each in evidence if each.kind in ("code", "check")]
-        parts += [f"found: {', '.join(found)}"] if found else []
+        for what in ("finding", "signal"):  # of a code that has findings, these; a signal is none
+            found = [f"{each.name} ({each.number:,})" for each in evidence if each.kind in ("code", "check") and each.of == what]
+            parts += [f"{what}s: {', '.join(found)}"] if found else []
         parts += [f"{each.says}: {each.number:,}" for each in evidence if each.kind == "seen"]
         stated = [f"{each.says} ({each.number:,})" for each in evidence if each.kind == "declared"]
         parts += [f"declared: {', '.join(stated)}"] if stated else []

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from licet.cli import output
 from licet.cli.acts import seconds
 from licet.cli.drill_live import add_live, live_of
-from licet.clock import lasting
 from licet.drill.book import Result
 from licet.drill.live import Choice
 from licet.drill.run import run as played
@@ -39,6 +38,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     parser.add_argument("--wait", type=seconds, metavar="TIME", help="judge and deliver nothing: those who do it all the time have so long")
     add_live(parser)
+    parser.epilog = f"{parser.epilog or ''}\n\n{_listed()}".strip()
+
+
+def _listed() -> str:
+    """The scenarios, each with the sources that it is played on."""
+    lines = (f"  {each.id:5}{each.name:22}{', '.join(each.sources)}" for each in SCENARIOS)
+    return "\n".join(("scenarios, and the sources that each is played on:", *lines))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -94,7 +100,7 @@ def _say(results: Sequence[Result], choices: Sequence[Choice], took: float) -> N
         _line(choice.scenario, choice.source, by[choice.scenario.id, choice.source])
     failed = [each for each in results if not each.passed]
     told = sorted(each.seconds for each in results if each.passed and not each.twin and not each.shadow)
-    median = f", half of them within {lasting(told[len(told) // 2])}" if told else ""
+    median = f", half of the misuses known within {told[len(told) // 2]:.1f} s" if told else ""
     what = output.paint("FAIL", "red") if failed else output.paint("PASS", "green")
     output.say(what, f"  {len(results) - len(failed)} of {counted(len(results), 'drill')} passed in {took:.0f} s{median}")
     parts = sorted({part for each in failed for part in each.parts})

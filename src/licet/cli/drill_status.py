@@ -16,7 +16,7 @@ from licet.drill.keys import pinned
 from licet.drill.score import WEEK, Metric, Scorecard
 from licet.drill.status import status
 from licet.errors import UsageError
-from licet.escape import counted
+from licet.escape import counted, visible
 from licet.guard.state import default_state
 
 _MOST = 20  # reasons that are shown
@@ -83,6 +83,8 @@ def _say(card: Scorecard) -> None:
         output.say(f"      {reason.said}")
     if len(card.reasons) > _MOST:
         output.say(f"      and {counted(len(card.reasons) - _MOST, 'more reason')}: `--json` has them")
+    for warning in card.warnings:
+        output.say(f"warning: {visible(warning, 300)}")
     for each in card.blind:
         output.say(f"      blind now: {each.part}, since {iso(each.since)}")
     for line in _figures(card):
@@ -97,6 +99,10 @@ def _figures(card: Scorecard) -> Iterator[str]:
         if each.name == "detection_time_p50":
             name, last = "detection time, of half and of 95 %", card.metric("detection_time_p95", each.of).value
             beside = f"  {_seconds(last)}" if last is not None else ""
+        if each.name == "detection_coverage":
+            beside = f" cells, {card.proved_here:,} of them of sources with records here"
+        if each.name == "blind_seconds":
+            beside = f" since {iso(card.since)[:16].replace('T', ' ')}"
         yield f"{name + (f' ({each.of})' if each.of else ''):<68}{told(each, beside)}"
 
 
@@ -106,13 +112,13 @@ def told(metric: Metric, beside: str = "") -> str:
         return "      -"
     if metric.unit == "share":
         low = f", at least {_percent(metric.low)} at 95 %" if metric.low is not None else ""
-        return f"{_percent(metric.value):>7}  {metric.numerator:,.0f} of {metric.denominator:,.0f}{low}"
+        return f"{_percent(metric.value):>7}  {metric.numerator:,.0f} of {metric.denominator:,.0f}{beside}{low}"
     if metric.unit == "alerts":
         return f"{metric.value:>7.2f}"
     if metric.name == "blind_seconds":
-        return f"{_seconds(metric.value):>7}  of {lasting(metric.denominator)}"
+        return f"{_seconds(metric.value):>7}  of {lasting(metric.denominator)}{beside}"
     if metric.name in ("source_freshness", "unjudged_seconds", "undelivered_seconds"):
-        return f"{_seconds(metric.value):>7}  may be {lasting(metric.denominator)}"
+        return f"{_seconds(metric.value):>7}  of {lasting(metric.denominator)} that it may be"
     return f"{_seconds(metric.value):>7}{beside}  {metric.numerator:,.0f} of {metric.denominator:,.0f} came"
 
 

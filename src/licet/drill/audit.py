@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from licet.clock import iso
 from licet.drill.book import Book, Row, well_signed
 from licet.drill.commitment import announced_of
 from licet.drill.days import Played, wrong_days
@@ -29,13 +30,16 @@ from licet.drill.said import (
 )
 from licet.drill.slots import DAY as LONG
 from licet.drill.slots import Slot
+from licet.escape import counted
 from licet.ledger import LedgerFiles
 from licet.ledger.enrolled import ENROL, keys_of, time_of
 
-__all__ = ["COMMIT", "ENROL", "REVEAL", "Audit", "Audited", "audited", "lost", "marked", "of_rows"]
+__all__ = ["COMMIT", "ENROL", "REVEAL", "TAKEN", "Audit", "Audited", "audited", "lost", "marked", "of_rows"]
 
 _EARLIER: Final = 2.0  # seconds by which a record of the ledger may be dated after what it was written before
 UNREVEALED: Final = "it was never revealed"
+TAKEN: Final = "is not in the book: somebody took it away"
+"""How the sentence ends of a drill that the ledger commits to and the book does not know; behind it, how many such there are."""
 TOO_LATE: Final = "it was revealed after its deadline"
 TOO_EARLY: Final = "it was committed to after it had begun"
 """What can be wrong with a drill that the ledger commits to as the book says: nobody need have changed anything."""
@@ -75,10 +79,11 @@ class Audit(NamedTuple):
     missed: tuple[Slot, ...] = ()
 
 
-def audited(book: Book, files: LedgerFiles, now: float, since: float = 0.0, *, whole: bool = False, trusted: str = "") -> Audit:
+def audited(book: Book | None, files: LedgerFiles, now: float, since: float = 0.0, *, whole: bool = False, trusted: str = "") -> Audit:
     """Hold the book against the ledger.
 
     Args:
+        book: None where there is none: then it lacks whatever the ledger commits to.
         now: seconds since the epoch.
         since: of the first drill that is looked at.
         whole: read all of the ledger, and believe no mark.
@@ -87,18 +92,28 @@ def audited(book: Book, files: LedgerFiles, now: float, since: float = 0.0, *, w
     Raises:
         LedgerError: the ledger cannot be read.
     """
-    rows = list(book.drills(since))
-    mark = None if whole else _believed(book, files, trusted)
+    rows = list(book.drills(since)) if book is not None else []
+    mark = None if whole or book is None else _believed(book, files, trusted)
     start = mark.upto if mark is not None else 0
     records, _ = read_from(files, start)
     numbers = {number for row in rows for number in (row.seq, row.revealed)} | set(mark.keys if mark is not None else ())
     found = read_at(files, (each for each in numbers if each <= start)) | records
     publics, wrong, began = keys_of(found, trusted, since)
-    known = book.ids_after(start)
-    missing = [uid for seq, uid, _ in commits_of(records, publics) if uid not in known and time_of(records[seq]) >= since]
-    wrong += [f"drill {uid} was committed to in the ledger, and is not in the book: somebody took it away" for uid in missing]
+    known = book.ids_after(start) if book is not None else set()
+    missing = [
+        (uid, time_of(records[seq])) for seq, uid, _ in commits_of(records, publics) if uid not in known and time_of(records[seq]) >= since
+    ]
+    wrong += list(_taken(missing))
     of_days, missed = _days(found, publics, now, since)
     return Audit(_drills(rows, found, publics, now), (*wrong, *of_days), began, tuple(_spans(found, publics)), tuple(missed))
+
+
+def _taken(missing: Sequence[tuple[str, float]]) -> Iterator[str]:
+    """One sentence, however many drills (id, time) are missing: who lost the book lost hundreds."""
+    if missing:
+        uid, when = min(missing, key=lambda each: each[1])
+        more = f"; the ledger has {counted(len(missing), 'such commitment')}, and this is the first" if len(missing) > 1 else ""
+        yield f"drill {uid} of {iso(when)} was committed to in the ledger, and {TAKEN}{more}"
 
 
 def of_rows(rows: Sequence[Row], book: Book, files: LedgerFiles, now: float, trusted: str = "") -> tuple[Audited, ...]:

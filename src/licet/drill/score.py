@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from licet.canonical import Plain
 from licet.clock import iso, lasting
-from licet.drill.audit import UNREVEALED, Audit, Audited
+from licet.drill.audit import TAKEN, UNREVEALED, Audit, Audited
 from licet.drill.blind import Look, Stretch, blind_now, seconds, stretches
 from licet.drill.book import Result
 from licet.drill.scenario import Scenario
@@ -29,6 +29,7 @@ WEEK: Final = 7 * DAY
 DAILY: Final = DAY
 """Seconds within which there is a result where no schedule runs."""
 
+_PUT_BACK: Final = "Put `drill.db` back; else it is so until they are older than a week, or than `--within` if that is longer"
 _AHEAD: Final = 60.0  # seconds by which the clock may have gone back
 
 Unit = Literal["share", "s", "alerts"]
@@ -80,7 +81,8 @@ class Scorecard(NamedTuple):
     """All of it.
 
     Attributes:
-        since: of the first drill that counts in rates and times; `as_of`: now.
+        since: of the first drill, or of the time asked for if that is shorter or there was none; of what counts in rates
+            and times; `as_of`: now.
         reasons: none: PASS.
         score: 0 to 1: detection coverage, times the lower bound of the pass rate, times the share of the time in which nothing was blind.
         stretches: when which part was blind; `blind`: which still is.
@@ -102,6 +104,25 @@ class Scorecard(NamedTuple):
         """Nothing speaks against it."""
         return not self.reasons
 
+    @property
+    def real(self) -> frozenset[str]:
+        """Sources that have real records here."""
+        return frozenset(each.of for each in self.metrics if each.name == "source_freshness")
+
+    @property
+    def proved_here(self) -> int:
+        """Cells that passed, of sources that have real records here."""
+        return sum(each.state == "passed" and each.source in self.real for each in self.cells)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sources whose real records are old, a sentence each. The verdict does not rest on them: drills bring records of their own."""
+        old = [each for each in self.metrics if each.name == "source_freshness" and each.numerator > max(each.denominator, DAY)]
+        return tuple(
+            f"the last real record of {each.of} is {lasting(each.numerator)} old: drills do not show that its records arrive"
+            for each in old
+        )
+
     def metric(self, name: str, of: str = "") -> Metric:
         """One by its name.
 
@@ -118,6 +139,7 @@ class Scorecard(NamedTuple):
         told: dict[str, Plain] = {"verdict": "PASS" if self.passed else "FAIL", "score": round(self.score, 4), "as_of": iso(self.as_of)}
         told["since"] = iso(self.since)
         told["reasons"] = [each._asdict() for each in self.reasons]
+        told["warnings"], told["passed_with_records"] = list(self.warnings), self.proved_here
         told["metrics"] = [_stamped(each) for each in self.metrics]
         told["cells"] = [each._asdict() | {"last": iso(each.last) if each.last else ""} for each in self.cells]
         told["blind"] = [{"part": each.part, "since": iso(each.since)} for each in self.blind]
@@ -166,7 +188,7 @@ def scorecard(
     coverage, rate = by["detection_coverage"], by["drill_pass_rate"]
     share = min(1.0, dark.numerator / dark.denominator) if dark.denominator else 1.0
     score = (coverage.value or 0.0) * (rate.low or 0.0) * (1 - share)
-    return Scorecard(since, now, reasons, score, metrics, cells, found, tuple(blind_now(found, now)), tuple(drilled))
+    return Scorecard(begin, now, reasons, score, metrics, cells, found, tuple(blind_now(found, now)), tuple(drilled))
 
 
 def _dark(shown: Sequence[Look], days: Iterable[tuple[float, float]], begin: float, now: float) -> Iterator[Stretch]:
@@ -217,7 +239,7 @@ def _reasons(  # noqa: PLR0917 - all that a verdict rests on
             yield Reason("unrevealed", f"drill {each.row.id} of {iso(each.row.committed)} was never revealed")
         elif each.wrong and each.wrong != UNREVEALED:
             yield Reason("audit", f"drill {each.row.id} of {iso(each.row.committed)}: {each.wrong}")
-    yield from (Reason("audit", each) for each in audit.wrong)
+    yield from (Reason("audit", f"{each}. {_PUT_BACK}" if TAKEN in each else each) for each in audit.wrong)
     whole = all(cell.state == "passed" for cell in cells)
     yield from _missed(audit.missed, newest, healed if whole else 0.0)
     last = max((each.began for each in results), default=0.0)
@@ -231,7 +253,7 @@ def _reasons(  # noqa: PLR0917 - all that a verdict rests on
     unplayed = [cell for cell in cells if cell.state == "unplayed"]
     if unplayed:
         some = ", ".join(f"{cell.scenario} on {cell.source}" for cell in unplayed[:5])
-        more = f", and {counted(len(unplayed) - 5, 'more')}" if len(unplayed) > 5 else ""
+        more = f", and {len(unplayed) - 5:,} more" if len(unplayed) > 5 else ""
         yield Reason("unplayed", f"not played in all its kinds for a week: {some}{more}")
 
 
@@ -276,7 +298,7 @@ def _share(name: str, title: str, numerator: float, denominator: float, as_of: f
 
 def _drilled(drills: Sequence[Audited], results: Sequence[Result], cells: Sequence[Cell], now: float, missed: int) -> Iterator[Metric]:
     passed_cells = [cell for cell in cells if cell.state == "passed"]
-    yield _share("detection_coverage", "scenario and source passed within a week", len(passed_cells), len(cells), now)
+    yield _share("detection_coverage", "scenarios on sources that passed within a week", len(passed_cells), len(cells), now)
     over = [each for each in drills if not each.open]
     passed = sum(each.passed for each in over)
     due = len(over) + missed
@@ -309,7 +331,7 @@ def _standing(of: Standing, now: float, within: float) -> Iterator[Metric]:
     yield _share("trace_completeness", "credentials without a hole", of.whole, of.credentials, of.as_of)
     for heard in of.heard:
         age = max(now - heard.last, 0.0)
-        yield Metric("source_freshness", "since the last event, of what it may be late", heard.source, age, heard.lag, now, "s", age)
+        yield Metric("source_freshness", "age of the last event", heard.source, age, heard.lag, now, "s", age)
     yield _share("false_alarms_suppressed", "findings that people suppressed", of.suppressed, of.alarms, now)
     days = within / DAY
     rate = of.alarms / days / of.machines * 100 if of.machines else None

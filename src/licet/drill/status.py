@@ -36,10 +36,12 @@ def status(
         LedgerError: the ledger cannot be read.
         StoreError: the book or the inventory cannot be read.
     """
-    place = StateFolder(folder)
+    files = LedgerFiles(StateFolder(folder).ledger)
     if not (folder / BOOK).exists():
-        return scorecard(Audit((), ()), None, now, scenarios=SCENARIOS, within=within)
-    files = LedgerFiles(place.ledger)
+        # Whether there never was a book, or somebody took it away, the ledger knows.
+        since = now - max(within, WEEK)
+        audit = audited(None, files, now, since, trusted=trusted) if files.path.exists() else Audit((), ())
+        return scorecard(audit, None, now, scenarios=SCENARIOS, within=within)
     with ExitStack() as stack:
         book = stack.enter_context(closing(Book(folder / BOOK, reading=True)))
         audit = audited(book, files, now, now - max(within, WEEK), whole=whole, trusted=trusted)
