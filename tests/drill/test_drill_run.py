@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,14 +10,17 @@ from contextlib import closing
 import pytest
 
 from licet.clock import SystemClock
+from licet.drill.audit import audited
 from licet.drill.book import FILE as BOOK
 from licet.drill.book import Book, well_signed
 from licet.drill.keys import DrillKey
 from licet.drill.live import Choice, Live
 from licet.drill.pipeline import Pipeline
-from licet.drill.receiver import Receiver, receiving
+from licet.drill.receiver import OWN_RECEIVER, Receiver, receiving
 from licet.drill.run import run
 from licet.drill.scenarios import SCENARIOS
+from licet.drill.score import WEEK, Scorecard, scorecard
+from licet.drill.sinks import address_of
 from licet.guard.state import open_ledger, open_state, secret
 from licet.inventory.fingerprints import Fingerprints
 from licet.inventory.store import FILE, Inventory
@@ -53,7 +57,49 @@ def test_every_drill_comes_back_as_its_finding_and_every_twin_is_silent(played):
     assert len(results) == 3 * len(SOME)  # with its twin, and its shadow
     misuses = [each for each in results if not each.twin and not each.shadow]
     assert all(each.hop == "delivered" and each.owned and each.attributed and each.seconds >= 0 for each in misuses)
-    assert len(receiver.messages) == len(misuses)
+    opened = [each for each in receiver.messages.values() if each["type"] == "finding.opened"]
+    assert len(opened) == len(misuses)
+    assert all(each.began <= each.said for each in results)
+
+
+def test_who_was_told_of_a_drills_finding_is_told_its_end_by_the_same_run_and_which_drill_it_was(played):
+    live, receiver = played
+    live.pipeline.declare({"identities": [{"identity": "arn:aws:iam::111122223333:role/real", "owner": "payments"}]})
+    misuses = [each for each in run(SOME, live) if not each.twin and not each.shadow]
+    told = {
+        kind: [each["data"] for each in receiver.messages.values() if each["type"] == f"finding.{kind}"] for kind in ("opened", "withdrawn")
+    }
+    assert {each["id"]: each["drill"] for each in told["withdrawn"]} == {each.finding: each.drill for each in misuses}
+    assert not any("drill" in each for each in told["opened"])  # before the reveal nothing says so
+
+
+def test_a_sink_is_named_by_its_address_and_the_path_is_not_shown():
+    one, other = (Webhook(f"https://siem.acme.example/hook/{each}", b"s" * 32) for each in ("secretpath", "else"))
+    assert address_of("webhook", one) != address_of("webhook", other)
+    assert re.fullmatch(r"webhook https://siem\.acme\.example#[0-9a-f]{8}", address_of("webhook", one))
+    assert address_of("webhook", one) == address_of("webhook", Webhook("https://siem.acme.example/hook/secretpath", b"t" * 32))
+
+
+def test_a_dead_webhook_stays_dead_whatever_the_drills_own_receiver_takes(played):
+    """The scorecard fails until that very sink took a finding."""
+    live, receiver = played
+    dead = Webhook("http://127.0.0.1:9/hook", b"s" * 32, timeout=1.0)
+    name = address_of("webhook", dead)
+    failed = run(SOME[:1], live._replace(sinks={name: dead}, shadows=False))
+    assert f"the sink {name} did not say that it has the finding: http://127.0.0.1:9: cannot be reached" in str(failed)
+    run(SOME[:1], live._replace(sinks={OWN_RECEIVER: Webhook(receiver.url, receiver.secret)}, shadows=False))
+    card = carded(live)
+    assert [each.kind for each in card.reasons] == ["sink"]
+    assert name in card.reasons[0].said
+    assert list(card.sinks) == [OWN_RECEIVER]
+    run(SOME[:1], live._replace(sinks={name: Webhook(receiver.url, receiver.secret)}, shadows=False))
+    assert carded(live).passed
+    assert list(carded(live).sinks) == [OWN_RECEIVER, name]
+
+
+def carded(live: Live) -> Scorecard:
+    now = live.clock.now()
+    return scorecard(audited(live.book, LedgerFiles(live.ledger.path), now, now - WEEK), None, now, scenarios=())
 
 
 def test_nothing_of_a_drill_stays_in_the_inventory_but_the_findings_that_are_withdrawn(played):

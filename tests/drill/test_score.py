@@ -235,6 +235,10 @@ def test_a_sink_is_proved_by_what_it_took_and_not_by_what_another_took():
     other = drill(result(source="github", ago=20, sinks=("otlp",)))
     assert {each.part for each in card([*daily(), fails, other]).blind} == {"sink webhook"}
     assert not card([*daily(), fails, other, drill(result(source="github", ago=10))]).blind
+    again = drill(result(ago=10, sinks=("otlp",)))  # the same drill, elsewhere
+    assert kinds(card([*daily(), fails, again])) == ["sink"]
+    assert {each.part for each in card([*daily(), fails, again]).blind} == {"sink webhook"}
+    assert card([*daily(), fails, again, drill(result(source="github", ago=5))]).passed
 
 
 def test_a_pipeline_that_fails_for_six_hours_of_a_month_is_blind_for_six_hours_within_five_percent():

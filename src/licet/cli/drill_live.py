@@ -23,7 +23,8 @@ from licet.drill.keys import FILE as KEY
 from licet.drill.keys import DrillKey
 from licet.drill.live import Live
 from licet.drill.pipeline import Parts, Pipeline
-from licet.drill.receiver import receiving
+from licet.drill.receiver import OWN_RECEIVER, receiving
+from licet.drill.sinks import address_of
 from licet.drill.stage import Actor
 from licet.errors import UsageError
 from licet.guard.state import default_state, open_ledger, open_state, secret
@@ -34,9 +35,6 @@ from licet.manifest import load
 from licet.monitor.deliveries import Sink
 from licet.monitor.exits import SINKS
 from licet.monitor.passes import PASSES
-
-OWN_RECEIVER = "own receiver"
-"""The sink where nobody named one: the drill's own, on this machine. It proves the way to a sink, and no sink of anybody's."""
 
 _PATIENCE = 300.0  # seconds that a run of the monitor may take
 
@@ -104,10 +102,12 @@ def _sink(options: argparse.Namespace, stack: ExitStack) -> tuple[str, Sink]:
 
         if options.secret_file is None:
             raise UsageError("a webhook is signed: `--secret-file FILE`")
-        return "webhook", stack.enter_context(SINKS["webhook"](options.to, secret_of(Path(options.secret_file))))
+        hook = stack.enter_context(SINKS["webhook"](options.to, secret_of(Path(options.secret_file))))
+        return address_of("webhook", hook), hook
     if options.secret_file is not None:
         raise UsageError("`--secret-file` goes with `--to`")
     if options.otlp:
-        return "otlp", stack.enter_context(SINKS["otlp"]("", b""))
+        otlp = stack.enter_context(SINKS["otlp"]("", b""))
+        return address_of("otlp", otlp), otlp
     receiver = stack.enter_context(receiving())
     return OWN_RECEIVER, stack.enter_context(SINKS["webhook"](receiver.url, receiver.secret))

@@ -13,6 +13,7 @@ from licet.cli.pages import page_place
 from licet.cli.state import add_state, existing
 from licet.clock import iso, lasting
 from licet.drill.keys import pinned
+from licet.drill.receiver import OWN_RECEIVER
 from licet.drill.score import WEEK, Metric, Scorecard
 from licet.drill.status import status
 from licet.errors import UsageError
@@ -87,6 +88,8 @@ def _say(card: Scorecard) -> None:
         output.say(f"warning: {visible(warning, 300)}")
     for each in card.blind:
         output.say(f"      blind now: {each.part}, since {iso(each.since)}")
+    sinks = [f"{visible(name, 200)}, last {iso(last)}" for name, last in card.sinks.items()]
+    output.say(f"sinks proved: {'; '.join(sinks) or 'none'}{'' if set(card.sinks) - {OWN_RECEIVER} else '; no sink of yours'}")
     for line in _figures(card):
         output.say(line)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 from licet.cli import output
-from licet.cli.findings_found import Found, all_found, sources_of
+from licet.cli.findings_found import Found, all_found, sources_of, with_drills
 from licet.cli.locked import alone
 from licet.cli.state import add_state, existing
 from licet.clock import iso
@@ -68,10 +68,15 @@ def run(options: argparse.Namespace) -> int:
 def _deliver(options: argparse.Namespace, folder: StateFolder, sink: Sink, wanted: Callable[[Found], bool]) -> Delivered:
     with sources_of(options) as sources:
         found = [each for each in all_found(sources) if each.status != "suppressed" and wanted(each)]
+        over = with_drills(sources, [each for each in found if each.status == "withdrawn"])
+    drills = {each.finding.id: each.drill for each in over}
     stands = [
-        Stands(each.finding, version_of(each.finding, withdrawn=each.status == "withdrawn"), each.status == "withdrawn", each.updated)
+        Stands(
+            each.finding, version_of(each.finding, withdrawn=each.status == "withdrawn"), each.status == "withdrawn", each.updated,
+            drills.get(each.finding.id, ""),
+        )
         for each in found
-    ]
+    ]  # fmt: skip
     with closing(Inventory(folder.path / FILE)) as inventory:
         return deliver(inventory, sink, stands, time.time())
 

@@ -12,6 +12,7 @@ from licet.drill.explained import explained
 from licet.drill.hops import Reached, reached
 from licet.drill.live import SOMEBODY, Drill, Live
 from licet.drill.parts import part_names
+from licet.drill.sinks import whys
 from licet.drill.stopped import of_guard
 from licet.drill.verdict import Came, Failure, Verdict, expected_of, judged
 from licet.inventory.store import Inventory
@@ -92,7 +93,7 @@ def verdict_of(drill: Drill, live: Live, taken: Mapping[str, Mapping[str, float]
         findings, {code for name in drill.announced.identities for code in _signals(pipeline.inventory, name)}, way,
         {uid: max(each.get(uid, -1.0) for each in taken.values())} if taken and uid in everywhere else {}, held,
         {name: export(each, About()) for each in expected for name, export in pipeline.parts.exporters.items()} if expected else {},
-        {name: uid in each for name, each in taken.items()}, drill.digests, part_names,
+        {name: uid in each for name, each in taken.items()}, drill.digests, part_names, whys(live),
     )  # fmt: skip
     return _with_guard(judged(drill.choice.scenario, play, came), drill, live, taken, guards), way
 
@@ -109,7 +110,7 @@ def _with_guard(
         (name, each.finding.id, each.finding.check, export(each, About()))
         for each in guards for name, export in live.pipeline.parts.exporters.items()
     )  # fmt: skip
-    failures = (*found.failures, *of_guard(play.work, drill.acted, play.owner, arrived, taken, forms))
+    failures = (*found.failures, *of_guard(play.work, drill.acted, play.owner, arrived, taken, forms, whys(live)))
     if found.finding is not None or not guards:
         return found._replace(failures=failures)
     after = [max((each.get(one.finding.id, -1.0) for each in taken.values()), default=-1.0) for one in guards]
@@ -131,12 +132,13 @@ def _signals(inventory: Inventory, identity: str) -> list[str]:
 def told(drill: Drill, verdict: tuple[Verdict, Reached], clock: Clock, sinks: tuple[str, ...] = ()) -> tuple[Result, Verdict]:
     """As the book keeps it. `sinks`: to which findings were handed that others read."""
     found, way = verdict
-    of, finding = drill.announced, found.finding
+    now = clock.now()
+    of, finding = drill.announced, found.finding  # its curtain was drawn with room for the others': it may be over before that
     why = finding.explanation if finding is not None else None
     return Result(
         of.drill, of.scenario, of.source, of.twin, of.shadow, found.passed, way.hop, tuple(each.sentence for each in found.failures),
         tuple(dict.fromkeys(part for each in found.failures for part in each.parts)), round(found.seconds, 3),
-        finding.id if finding is not None else "", of.begins, clock.now(), finding is not None and finding.owner == drill.play.owner,
+        finding.id if finding is not None else "", min(of.begins, now), now, finding is not None and finding.owner == drill.play.owner,
         finding is not None and drill.play.credential in ("", *(why.credentials if why is not None else ())), sinks,
         *((acted.digests, tuple(each.id for each in acted.findings)) if (acted := drill.acted) is not None else ()),
     ), found  # fmt: skip

@@ -6,6 +6,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from licet.clock import iso, lasting
 from licet.drill.plots import days, grid, taken, timeline
+from licet.drill.receiver import OWN_RECEIVER
 from licet.drill.score import Metric, Scorecard
 from licet.escape import counted, visible
 from licet.report.page import document, table, written
@@ -30,6 +31,8 @@ def page(card: Scorecard) -> str:
             SubElement(row, "td").text = visible(reason.said, _LONGEST)
     for each in card.blind:
         _text(body, f"Blind now: {each.part}, since {_time(each.since)}.")
+    sinks = "; ".join(f"{name}, {_time(last)}" for name, last in card.sinks.items())
+    _text(body, f"Sinks proved: {sinks or 'none'}{'' if set(card.sinks) - {OWN_RECEIVER} else '; no sink of yours'}.")
     long = "From the last record let in to the sink's word that it has the finding; a line at half, and at 95 %."
     for heading, said, plot in (
         ("Which misuse is seen, and where", "Each scenario on each source on which it can be played, within the last week.", grid(card)),

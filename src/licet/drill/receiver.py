@@ -12,12 +12,15 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Final
 
 from licet.monitor.deliveries import Message, Reply, Sink
 from licet.monitor.webhook import signature
 
 _LONGEST = 8 * 1024 * 1024
+
+OWN_RECEIVER: Final = "own receiver"
+"""The sink where nobody named one: the drill's own, on this machine. It proves the way to a sink, and no sink of anybody's."""
 
 
 class Receiver:

@@ -25,12 +25,14 @@ from licet.drill.judging import delivered, told, verdict_of, waited
 from licet.drill.live import SOMEBODY, Choice, Drill, Live
 from licet.drill.pending import recovered, remember
 from licet.drill.pipeline import Pipeline
-from licet.drill.receiver import receiving
+from licet.drill.receiver import OWN_RECEIVER, receiving
 from licet.drill.scenarios import SCENARIOS
+from licet.drill.sinks import called_off
 from licet.drill.stage import Actor
 from licet.drill.taking_back import concerned_by, counted_before, taken_back
 from licet.drill.ticking import since as ticking
 from licet.drill.ticking import stopped
+from licet.escape import counted
 from licet.inventory.store import FILE, Inventory
 from licet.ledger import LedgerFiles
 from licet.monitor.webhook import Webhook
@@ -93,6 +95,8 @@ def _round(choices: Sequence[Choice], live: Live, progress: Callable[[str], None
         taken_back(live, drills, counts)
     live.book.settled(row)
     progress("revealed and taken back")
+    for sink, waiting in called_off(live, drills).items():
+        progress(f"{counted(waiting, 'finding')} of drills still open at {sink}: `licet findings deliver` says that they are withdrawn")
     apart = [_beside(choice, live, twin=twin) for choice in choices if choice.scenario.apart for twin in (False, True)]
     shadows = [_shadow(choice, live) for choice in choices if live.shadows and not choice.scenario.after]
     return [*(result for result, _ in results), *apart, *shadows]
@@ -121,7 +125,7 @@ def _beside(choice: Choice, live: Live, *, twin: bool, shadow: Actor | str = "")
     with TemporaryDirectory() as folder, receiving() as receiver:
         os.chmod(folder, 0o700)  # noqa: PTH101 - a name
         with closing(Inventory(Path(folder) / FILE)) as inventory:
-            sinks = {"webhook": Webhook(receiver.url, receiver.secret)}
+            sinks = {OWN_RECEIVER: Webhook(receiver.url, receiver.secret)}
             beside = live._replace(pipeline=live.pipeline.over(inventory), sinks=sinks, alone=True, waits=0.0)
             beside.pipeline.declare(drill.play.declared or SOMEBODY)
             drill = entered(drill, beside.pipeline)

@@ -16,7 +16,7 @@ from licet.drill.audit import TAKEN, UNREVEALED, Audit, Audited
 from licet.drill.blind import Look, Stretch, blind_now, seconds, stretches
 from licet.drill.book import Result
 from licet.drill.scenario import Scenario
-from licet.drill.shown import Kind, kind_of, looks, lowest
+from licet.drill.shown import BESIDE, SINK, Kind, kind_of, looks, lowest, taken_by
 from licet.drill.slots import CADENCE, SLOT, Slot
 from licet.drill.standing import Standing
 from licet.drill.verdict import FIRED
@@ -59,7 +59,7 @@ class Metric(NamedTuple):
 
 class Reason(NamedTuple):
     """Why the verdict is FAIL. `kind`: `failed`, `unrevealed`, `audit`, `missed`, `silent`, `unplayed`, `clock`, `unjudged`,
-    `undelivered`.
+    `undelivered`, `sink`.
     """
 
     kind: str
@@ -123,6 +123,11 @@ class Scorecard(NamedTuple):
             for each in old
         )
 
+    @property
+    def sinks(self) -> dict[str, float]:
+        """By sink, when a drill was let in last whose finding it took (seconds since the epoch); that of no drill is not there."""
+        return taken_by(self.drills)
+
     def metric(self, name: str, of: str = "") -> Metric:
         """One by its name.
 
@@ -142,6 +147,7 @@ class Scorecard(NamedTuple):
         told["warnings"], told["passed_with_records"] = list(self.warnings), self.proved_here
         told["metrics"] = [_stamped(each) for each in self.metrics]
         told["cells"] = [each._asdict() | {"last": iso(each.last) if each.last else ""} for each in self.cells]
+        told["sinks"] = [{"sink": name, "proved": iso(last)} for name, last in self.sinks.items()]
         told["blind"] = [{"part": each.part, "since": iso(each.since)} for each in self.blind]
         told["stretches"] = [{"part": each.part, "since": iso(each.since), "until": iso(each.until)} for each in self.stretches]
         return told
@@ -181,6 +187,7 @@ def scorecard(
     late = [each for each in audit.drills if each.row.committed > now + _AHEAD]
     reasons = (
         *_reasons(audit, [each for each in known if each.row.committed >= now - max(within, WEEK)], newest, cells, results, now),
+        *_deaf(blind_now(found, now)),
         *([Reason("clock", f"{counted(len(late), 'drill')} of the future: the clock went back")] if late else ()),
         *(_still(waiting, now) if waiting is not None else ()),
     )  # fmt: skip
@@ -267,6 +274,16 @@ def _missed(slots: Iterable[Slot], newest: dict[Kind, Result], healed: float) ->
                 yield Reason("missed", f"a drill was due in the ten minutes from {ten} on, and none was played")
         elif played is None or played.began <= slot.time:
             yield Reason("missed", f"{slot.scenario} on {slot.source} was due at {iso(slot.time)}, and was not played")
+
+
+def _deaf(blind: Iterable[Stretch]) -> Iterator[Reason]:
+    """Sinks that took nothing, and were not proved since: another one shows nothing of them."""
+    for each in blind:
+        if each.part.startswith(SINK) and not each.part.endswith(BESIDE):
+            since = iso(each.since)
+            yield Reason(
+                "sink", f"{visible(each.part, 200)} took nothing, since {since}: a drill that passes with that very sink shows that it does"
+            )
 
 
 def _still(waiting: Waiting, now: float) -> Iterator[Reason]:

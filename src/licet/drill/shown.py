@@ -21,6 +21,9 @@ Kind = tuple[str, str, bool, bool]
 BESIDE: Final = " (beside)"
 """Behind the name of a part, where it was tried beside the live pipeline: as somebody who is known for no drill."""
 
+SINK: Final = "sink "
+"""Before the name of a sink, as parts name it."""
+
 SURE: Final = 0.95
 _ALONE: Final = frozenset(each.id for each in SCENARIOS if each.apart)
 _ALWAYS: Final = ("owners", "attribution", "explanation", "evidence", "time", "sink")
@@ -47,8 +50,9 @@ def looks(drills: Iterable[Audited]) -> Iterator[Look]:
         track = BESIDE if result.shadow or result.scenario in _ALONE else ""
         if result.passed:
             proved = {f"{part}{track}" for part in _proved(result, announced.codes if announced is not None else ())}
-            # Whatever a drill blamed works again once one of its kind passes.
-            yield Look(result.began, frozenset(proved | blamed.get(kind, set())), frozenset())
+            # Whatever a drill blamed works again once one of its kind passes; but a sink once that sink took a finding.
+            healed = {part for part in blamed.get(kind, ()) if track or not part.startswith(SINK)}
+            yield Look(result.began, frozenset(proved | healed), frozenset())
         else:
             # A twin that has a finding is a false alarm: nothing is blind by it.
             parts = {f"{part}{track}" for part in result.parts if not result.twin or part.startswith("reader ")}
@@ -65,7 +69,16 @@ def _proved(result: Result, codes: Iterable[str]) -> Iterator[str]:
     yield from _ALWAYS
     yield from (f"exporter {name}" for name in EXPORTERS)
     yield from (f"hop {name}" for name in HOPS)
-    yield from (f"sink {name}" for name in result.sinks)
+    yield from (f"{SINK}{name}" for name in result.sinks)
+
+
+def taken_by(results: Iterable[Result]) -> dict[str, float]:
+    """By sink, when the last misuse was let in that passed with it (seconds since the epoch)."""
+    found: dict[str, float] = {}
+    for each in results:
+        if each.passed and not each.twin and not each.shadow:
+            found |= {name: max(each.began, found.get(name, 0.0)) for name in each.sinks}
+    return dict(sorted(found.items()))
 
 
 def lowest(hits: int, of: int, sure: float = SURE) -> float:

@@ -20,7 +20,7 @@ _ARRIVES: Final = {"allow": "success", "deny": "denied"}
 
 def of_guard(  # noqa: PLR0917 - what there is of one drill
     work: Work, acted: Acted | None, owner: str, arrived: Collection[tuple[str, str]], taken: Mapping[str, Collection[str]],
-    exported: Iterable[tuple[str, str, str, Any]],
+    exported: Iterable[tuple[str, str, str, Any]], whys: Mapping[str, str] | None = None,
 ) -> Iterator[Failure]:  # fmt: skip
     """What does not hold.
 
@@ -29,6 +29,7 @@ def of_guard(  # noqa: PLR0917 - what there is of one drill
         arrived: operation and outcome of the uses that the inventory has of it.
         taken: by sink, ids of the findings that it says it has.
         exported: exporter, id and check of a finding, and what it is written as.
+        whys: by sink, its address and why it took nothing.
     """
     if acted is None:
         yield Failure("nothing was done: there is no guard", (_GUARD,))
@@ -49,7 +50,8 @@ def of_guard(  # noqa: PLR0917 - what there is of one drill
     for each in acted.findings:
         for sink, ids in taken.items():
             if each.id not in ids:
-                yield Failure(f"the sink {sink} did not say that it has the guard's finding of {each.check}", (f"sink {sink}",))
+                why = f": {whys[sink]}" if whys and sink in whys else ""
+                yield Failure(f"the sink {sink} did not say that it has the guard's finding of {each.check}{why}", (f"sink {sink}",))
     for exporter, uid, check, form in exported:
         text = str(form)
         if uid not in text or check not in text:

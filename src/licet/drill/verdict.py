@@ -38,6 +38,7 @@ class Came(NamedTuple):
         taken: by sink, whether it said that it has the finding.
         digests: of the records that were let in.
         parts: by reason code, the parts that can give it.
+        whys: by sink, its address and why it took nothing.
     """
 
     findings: Sequence[Finding]
@@ -49,6 +50,7 @@ class Came(NamedTuple):
     taken: Mapping[str, bool]
     digests: Collection[str]
     parts: Callable[[str], tuple[str, ...]]
+    whys: Mapping[str, str] = {}
 
 
 class Verdict(NamedTuple):
@@ -160,7 +162,8 @@ def _explained(play: Play, finding: Finding, why: Explanation, came: Came) -> It
 def _handed_on(scenario: Scenario, finding: Finding, seconds: float, came: Came) -> Iterator[Failure]:
     for name, taken in came.taken.items():
         if not taken:
-            yield Failure(f"the sink {name} did not say that it has the finding", (f"sink {name}",))
+            why = f": {came.whys[name]}" if name in came.whys else ""
+            yield Failure(f"the sink {name} did not say that it has the finding{why}", (f"sink {name}",))
     if not came.taken:
         yield Failure("there is no sink: nobody is told", ("sink",))
     if seconds > scenario.limit:

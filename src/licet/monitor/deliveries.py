@@ -30,12 +30,14 @@ class Message(NamedTuple):
         id: of the finding and its version, the same in every try.
         kind: `opened`; `changed`, where the sink has an earlier form of it; `withdrawn`.
         updated: when the finding became so (seconds since the epoch).
+        drill: it was a drill, and which, where that is proved; empty: nothing shows that it was.
     """
 
     id: str
     kind: str
     finding: Finding
     updated: float
+    drill: str = ""
 
 
 class Reply(NamedTuple):
@@ -66,12 +68,13 @@ class Sink(Protocol):
 
 
 class Stands(NamedTuple):
-    """A finding as it stands: its version, whether it is withdrawn, and since when it is so."""
+    """A finding as it stands: its version, whether it is withdrawn, since when it is so, and which drill it was, where that is proved."""
 
     finding: Finding
     version: str
     withdrawn: bool
     updated: float
+    drill: str = ""
 
 
 class Delivered(NamedTuple):
@@ -142,7 +145,7 @@ def _message(stands: Stands, rows: dict[tuple[str, str], _Row], told: Collection
     if stands.withdrawn and uid not in told:
         return None
     kind = "withdrawn" if stands.withdrawn else "changed" if uid in told else "opened"
-    return Message(f"{uid}_{stands.version}", kind, stands.finding, stands.updated)
+    return Message(f"{uid}_{stands.version}", kind, stands.finding, stands.updated, stands.drill if stands.withdrawn else "")
 
 
 def _taken(inventory: Inventory, sink: str, key: tuple[str, str], now: float) -> None:

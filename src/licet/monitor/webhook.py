@@ -110,10 +110,8 @@ class Webhook:
 def body_of(message: Message) -> bytes:
     """What is posted: the kind of event, when it became so, and the finding. The same in every try."""
     status = "withdrawn" if message.kind == "withdrawn" else "open"
-    told = {
-        "type": f"finding.{message.kind}", "timestamp": iso(message.updated),
-        "data": finding_data(message.finding, status, codes=(message.finding.check,)),
-    }  # fmt: skip
+    data = finding_data(message.finding, status, codes=(message.finding.check,)) | ({"drill": message.drill} if message.drill else {})
+    told = {"type": f"finding.{message.kind}", "timestamp": iso(message.updated), "data": data}
     return json.dumps(told, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode()
 
 

@@ -74,7 +74,7 @@ _SCHEMAS: dict[str, Any] = {
         "properties": {
             "status": {"enum": ["ok", "failing"]},
             "reasons": {"type": "array", "items": {"enum": [
-                "failed", "unrevealed", "audit", "missed", "silent", "unplayed", "clock", "unjudged", "undelivered",
+                "failed", "unrevealed", "audit", "missed", "silent", "unplayed", "clock", "unjudged", "undelivered", "sink",
                 "unreadable",
             ]}},
         },
