@@ -16,8 +16,8 @@ KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
 
 
 def stores_under(folder: Path) -> list[Path]:
-    """Every store that a program left under a folder."""
-    return sorted(folder.rglob(StateFolder(folder).store.name))
+    """Every store that a program left under a folder; not those of drills, whose spans go nowhere."""
+    return sorted(path for path in folder.rglob(StateFolder(folder).store.name) if not path.with_name("drill.db").exists())
 
 
 def held_against(live: Store, read: Store) -> int:

@@ -158,9 +158,9 @@ def export(task: GuardedTask) -> Path:
 
 
 def drill(promises: Promises) -> None:
-    """Safe misuse through the same guard, inventory and monitor, which must come back as the right findings; its twins must not."""
+    """Safe misuse through a guard, an inventory and a monitor of its own: it must come back as the right findings, its twins must not."""
     only = ["--source", "cloudtrail", "--source", "guard"]
-    where = ["--state", str(STATE / "state"), "-m", str(HERE / "licet.yaml")]
+    where = ["--state", str(STATE / "drill"), "-m", str(HERE / "licet.yaml")]
     said, progress = io.StringIO(), io.StringIO()
     # What its agents do is made up, and would stand beside the demo's own trace in the collector that looks at it.
     kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("OTEL_EXPORTER_OTLP")}
@@ -182,7 +182,7 @@ def next_steps(task: GuardedTask) -> None:
     steps = (
         (f"{licet} graph {task.id[:8]} -o {STATE / 'task.html'} {where}", "the task as a drawing"),
         (f"{licet} findings {where}", "what an owner must look at"),
-        (f"{licet} drill run D9 D11 {where}", "two more; without names all drills there are"),
+        (f"{licet} drill run D9 D11 --state {STATE / 'drill'}", "two more; without names all drills there are"),
         (f"{licet} ledger verify {STATE / 'evidence.json'} {where}", "what the evidence shows, and what not"),
         (f"make {there}jaeger", "such a run as a trace in Jaeger"),
         (f"less {shlex.quote(os.path.relpath(HERE / 'licet.yaml'))}", "what the agent may do, and why"),
