@@ -261,7 +261,7 @@ def _of_logs(named: Sequence[tuple[str, str]], fingerprints: Fingerprints, stack
             report = intake.finish()
             if not report.well:
                 output.error(f"{path}: some of it could not be read; `licet ingest {name}` says what")
-    except BaseException:
+    except BaseException:  # whatever it is goes on; the file is not left open
         inventory.close()
         raise
     return inventory

@@ -42,7 +42,7 @@ def opened(name: str) -> BufferedReader:
         raise UsageError(f"{name}: cannot be read: {reason}; check path and rights") from error
     try:
         _ready(descriptor, name)
-    except BaseException:
+    except BaseException:  # an interrupt while a pipe is waited for, too; it goes on, and nothing is left open
         os.close(descriptor)
         raise
     return os.fdopen(descriptor, "rb")

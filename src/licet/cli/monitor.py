@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import hashlib
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 from licet.cli import output
 from licet.cli.findings import tell_history
 from licet.cli.findings_signals import loose
 from licet.cli.follow import EVERY, add_follow, follow
+from licet.cli.locked import alone
 from licet.cli.output import Style
 from licet.cli.state import add_state, existing
 from licet.clock import SystemClock, iso
-from licet.errors import StateError, UsageError
+from licet.errors import UsageError
 from licet.escape import counted
 from licet.guard.state import StateFolder, secret
 from licet.ingest.sources import SOURCES
@@ -28,7 +26,6 @@ from licet.inventory.declared import declarations
 from licet.inventory.fingerprints import Fingerprints
 from licet.inventory.judged import judged
 from licet.inventory.store import FILE, Inventory
-from licet.machine import open_own
 from licet.manifest import load
 from licet.monitor.codes import CODES
 from licet.monitor.passes import PASSES, Pass
@@ -83,7 +80,7 @@ def _once(options: argparse.Namespace, *, first: bool) -> int:
         raise UsageError(f"{path}: is not there: nothing was taken in yet; `licet ingest` does that")
     now = SystemClock().now()
     begun = time.monotonic()
-    with _alone(folder.path / LOCK), closing(Inventory(path)) as inventory, _passes(folder) as passes:
+    with alone(folder.path / LOCK, "licet monitor"), closing(Inventory(path)) as inventory, _passes(folder) as passes:
         if options.manifest is not None:
             _declare(inventory, options.manifest, folder, now)
         told = _Told()
@@ -159,20 +156,6 @@ def _declare(inventory: Inventory, manifest: str, folder: StateFolder, now: floa
     if stood is None or stood.get("digest") != digest:
         inventory.declare(**said._asdict())
         inventory.keep((), cursors=[("declared", "manifest", {"digest": digest})], now=now)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """While one run judges, no other does: the later one would write what it read before."""
-    descriptor = open_own(path, os.O_RDWR | os.O_CREAT, StateError)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(f"{path}: another `licet monitor` is at work; wait for it") from error
-        yield
-    finally:
-        os.close(descriptor)
 
 
 class _Told:

@@ -184,7 +184,7 @@ class Mail:
                 return server
             if is_loopback(host):
                 return server
-        except BaseException:
+        except BaseException:  # whatever it is goes on; the connection is not left open
             server.close()
             raise
         server.close()
